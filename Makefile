@@ -1,0 +1,36 @@
+# Every target makes .venv first where it is missing or out of date; see scripts/setup_env.py.
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint format types demo
+.NOTPARALLEL:
+
+# Two test processes: more threads than that only get in each other's way.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1
+STRICT := mmcompose/structures mmcompose/class_space mmcompose/labeling mmcompose/store mmcompose/utils
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+
+export PYTHON
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@echo 'Set PYTHON to choose a Python 3.11 or 3.12, MMCOMPOSE_CACHE where the compiled mmcv is kept.'
+
+setup: ## Make .venv with pinned versions; nothing to do where it is complete
+	@bash scripts/setup_env.sh
+
+demo: setup ## Two teachers into one student, start to end, on the CPU
+	.venv/bin/python benchmarks/demo.py --out benchmarks/results/demo.json $(DEMO_ARGS)
+
+test: setup ## Run the tests (PYTEST_ARGS="-k fusion" for some of them)
+	$(ONE_THREAD) .venv/bin/python -m pytest -q -n 2 $(PYTEST_ARGS)
+
+lint: setup ## Check style
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+format: setup ## Mend style
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+types: setup ## Check types
+	.venv/bin/mypy $(STRICT)

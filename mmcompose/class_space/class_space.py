@@ -1,0 +1,192 @@
+"""ClassSpace: the student's classes, and what each teacher's classes are among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.class_space.aliases import AliasGroups, AliasTable
+from mmcompose.structures import Detections
+from mmcompose.utils import UserError, nearest, problem
+
+KEY = 'composition.class_space'
+DROPPED = -1
+
+TeacherMapping = Mapping[str, str | None]
+
+
+class ClassSpace:
+    """The student's classes, and for each teacher which of them its own classes are.
+
+    Args:
+        teacher_classes: For each teacher, by name, its class names in its own order.
+        classes: The student's classes, in order. None makes the union of the teachers'
+            classes, in order of first sight.
+        aliases: Shipped tables or mappings; see :class:`AliasGroups`.
+        mapping: For each teacher, its class name to the student's, or to None to drop it.
+            Goes before names and aliases.
+        on_unmapped: What becomes of a teacher's class that is no student class: 'error', or
+            'drop'.
+
+    Raises:
+        UserError: With a line for each name that does not fit.
+    """
+
+    def __init__(
+        self,
+        teacher_classes: Mapping[str, Sequence[str]],
+        classes: Sequence[str] | None = None,
+        aliases: Sequence[str | AliasTable] = (),
+        mapping: Mapping[str, TeacherMapping] | None = None,
+        on_unmapped: str = 'error',
+    ) -> None:
+        if on_unmapped not in ('error', 'drop'):
+            raise UserError(
+                problem(f'{KEY}.on_unmapped', on_unmapped, "is neither 'error' nor 'drop'")
+            )
+        mapping = mapping or {}
+        self._aliases = AliasGroups(aliases)
+        _check_mapping(teacher_classes, mapping)
+        # What each teacher's class is called once the mapping has spoken; None is dropped.
+        wanted = {
+            teacher: [mapping.get(teacher, {}).get(name, name) for name in names]
+            for teacher, names in teacher_classes.items()
+        }
+        seen = [name for names in wanted.values() for name in names if name is not None]
+        self.classes = self._union(seen) if classes is None else self._explicit(classes)
+        self._index = {
+            alias: index
+            for index, name in enumerate(self.classes)
+            for alias in self._aliases.group(name)
+        }
+        _check_targets(mapping, self._index)
+        self._indices = {teacher: self.index(names) for teacher, names in wanted.items()}
+        if on_unmapped == 'error':
+            self._check_unmapped(teacher_classes, mapping)
+
+    def _union(self, names: Sequence[str]) -> tuple[str, ...]:
+        classes: dict[str, str] = {}
+        for name in names:
+            classes.setdefault(self._aliases.group(name)[0], name)
+        return tuple(classes.values())
+
+    def _explicit(self, classes: Sequence[str]) -> tuple[str, ...]:
+        problems = []
+        for number, name in enumerate(classes):
+            for earlier in classes[:number]:
+                if earlier == name:
+                    problems.append(f'{KEY}.classes: {name!r} is listed twice')
+                elif earlier in self._aliases.group(name):
+                    problems.append(
+                        f'{KEY}.aliases: one class has two names in {KEY}.classes, '
+                        f'{earlier!r} and {name!r}'
+                    )
+        if not len(classes):
+            problems.append(f'{KEY}.classes: is empty; give names, or None for the union')
+        if problems:
+            raise UserError(*problems)
+        return tuple(classes)
+
+    def _check_unmapped(
+        self, teacher_classes: Mapping[str, Sequence[str]], mapping: Mapping[str, TeacherMapping]
+    ) -> None:
+        problems = []
+        for teacher, names in teacher_classes.items():
+            dropped = mapping.get(teacher, {})
+            unmapped = [
+                name
+                for name, index in zip(names, self._indices[teacher], strict=True)
+                if index == DROPPED and name not in dropped
+            ]
+            if unmapped:
+                problems.append(_unmapped_problem(teacher, unmapped, self.classes))
+        if problems:
+            raise UserError(*problems)
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """The teachers' names, in the order in which votes and owners list them."""
+        return tuple(self._indices)
+
+    @cached_property
+    def owners(self) -> NDArray[np.bool_]:
+        """``(C, T)`` bool: which of the T teachers know each of the C student classes."""
+        owners = np.zeros((len(self.classes), len(self._indices)), np.bool_)
+        for column, indices in enumerate(self._indices.values()):
+            owners[indices[indices != DROPPED], column] = True
+        owners.flags.writeable = False
+        return owners
+
+    def index(self, names: Sequence[str | None]) -> NDArray[np.int64]:
+        """Return the student's index of each name or alias, -1 where it has no such class."""
+        found = [DROPPED if n is None else self._index.get(n, DROPPED) for n in names]
+        return np.array(found, np.int64)
+
+    def teacher_index(self, teacher: str) -> NDArray[np.int64]:
+        """Return the student's index of each of a teacher's classes, -1 where dropped."""
+        return self._indices[teacher]
+
+    def convert(self, teacher: str, detections: Detections) -> Detections:
+        """Turn a teacher's label indices into the student's; dropped classes lose their boxes.
+
+        Raises:
+            UserError: If a label is none of the teacher's classes.
+        """
+        indices = self._indices[teacher]
+        # A negative index would quietly count from the end.
+        wrong = (detections.labels < 0) | (detections.labels >= len(indices))
+        if wrong.any():
+            raise UserError(
+                f'composition.teachers.{teacher}: said label {detections.labels[wrong][0]}, but '
+                f'its {len(indices)} classes are numbered from 0'
+            )
+        labels = indices[detections.labels]
+        kept = labels != DROPPED
+        return replace(detections[kept], labels=labels[kept])
+
+
+def _check_mapping(
+    teacher_classes: Mapping[str, Sequence[str]], mapping: Mapping[str, TeacherMapping]
+) -> None:
+    problems = []
+    for teacher, targets in mapping.items():
+        key = f'{KEY}.mapping'
+        if teacher not in teacher_classes:
+            problems.append(problem(key, teacher, 'is not a teacher', teacher_classes))
+            continue
+        names = teacher_classes[teacher]
+        problems += [
+            problem(f'{key}.{teacher}', name, f'is not a class of teacher {teacher}', names)
+            for name in targets
+            if name not in names
+        ]
+    if problems:
+        raise UserError(*problems)
+
+
+def _check_targets(mapping: Mapping[str, TeacherMapping], index: Mapping[str, int]) -> None:
+    problems = [
+        problem(f'{KEY}.mapping.{teacher}.{name}', target, 'is not a class of the student', index)
+        for teacher, targets in mapping.items()
+        for name, target in targets.items()
+        if target is not None and target not in index
+    ]
+    if problems:
+        raise UserError(*problems)
+
+
+def _unmapped_problem(teacher: str, unmapped: Sequence[str], classes: Sequence[str]) -> str:
+    shown = []
+    for name in unmapped[:8]:
+        near = nearest(name, classes)
+        shown.append(f'{name!r} (did you mean {near!r}?)' if near else repr(name))
+    more = f' and {len(unmapped) - 8} more' if len(unmapped) > 8 else ''
+    return (
+        f'{KEY}: {len(unmapped)} classes of teacher {teacher} are no class of the student: '
+        f'{", ".join(shown)}{more}; name each in {KEY}.mapping.{teacher} (None drops it), '
+        f"or set on_unmapped='drop'"
+    )

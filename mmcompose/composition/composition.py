@@ -1,0 +1,242 @@
+"""Composition: teachers, class space, label pipeline and store, joined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.dist import get_rank
+
+from mmcompose.class_space import ClassSpace
+from mmcompose.composition.executors import make_shards, run_shares
+from mmcompose.composition.identity import teacher_identity
+from mmcompose.labeling import ByTeacher, LabelContext, LabelPipeline
+from mmcompose.registry import TEACHERS, build
+from mmcompose.store import DetectionTable, ShardedResult
+from mmcompose.structures import Detections, Image
+from mmcompose.teachers import Teacher
+from mmcompose.utils import UserError, check_keys, log, problem
+from mmcompose.version import __version__
+
+RESERVED_NAMES = ('student', 'fused', 'oracle')
+LEARNED = 'learned.json'
+_CLASS_SPACE_KEYS = ('classes', 'aliases', 'mapping', 'on_unmapped')
+
+
+class Composition:
+    """What a config's ``composition`` says, and the labels that follow from it.
+
+    Args:
+        teachers: A config dict for each teacher, by name; beside the teacher's own arguments
+            ``weight`` says how much its vote counts (default 1).
+        class_space: Arguments of :class:`mmcompose.class_space.ClassSpace`.
+        label_pipeline: Config dicts of label transforms.
+        store: Folder of the label store.
+        workers: How many processes label at once on this machine. Defaults to one a core, or
+            to this one alone where a GPU does the work. The labels do not depend on it.
+        known: What an earlier :attr:`resolved` read from the teachers: ``{name: {'classes':
+            [...], 'identity': '...'}}``. Spares opening them where their labels are stored.
+
+    Raises:
+        UserError: With a line for each mistake in the config.
+    """
+
+    def __init__(
+        self,
+        teachers: Mapping[str, Mapping[str, Any]],
+        class_space: Mapping[str, Any] | None = None,
+        label_pipeline: Sequence[Mapping[str, Any]] = (),
+        store: str = 'work_dirs/labels',
+        workers: int | None = None,
+        known: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        _check_teachers(teachers)
+        self._configs = {name: dict(config) for name, config in teachers.items()}
+        self._weights = np.array([_pop_weight(n, c) for n, c in self._configs.items()])
+        class_space = dict(class_space or {})
+        if problems := check_keys('composition.class_space', class_space, _CLASS_SPACE_KEYS):
+            raise UserError(*problems)
+        self._plain = {
+            'teachers': {name: dict(config) for name, config in teachers.items()},
+            'class_space': class_space,
+            'label_pipeline': [dict(step) for step in label_pipeline],
+            'store': store,
+            'workers': workers,
+        }
+        self._store = Path(store)
+        self._workers = workers
+        self._known = dict(known) if known is not None else self._read_teachers()
+        self.pipeline = LabelPipeline(label_pipeline)
+        self.class_space = ClassSpace(
+            {name: self._known[name]['classes'] for name in self._configs}, **class_space
+        )
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Composition:
+        """Make one of a config's ``composition`` dict.
+
+        Raises:
+            UserError: With a line for each mistake in it.
+        """
+        allowed = ('teachers', 'class_space', 'label_pipeline', 'store', 'workers', 'known')
+        if problems := check_keys('composition', config, allowed, ['teachers']):
+            raise UserError(*problems)
+        return cls(**config)
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """The same config with what was read from the teachers, as plain values."""
+        return {**self._plain, 'known': self._known}
+
+    @cached_property
+    def teachers(self) -> dict[str, Teacher]:
+        """The teachers, by name; no weights are loaded before one predicts."""
+        return {
+            name: build(TEACHERS, config, f'composition.teachers.{name}')
+            for name, config in self._configs.items()
+        }
+
+    def _read_teachers(self) -> dict[str, Any]:
+        problems: list[str] = []
+        known: dict[str, Any] = {}
+        for name, config in self._configs.items():
+            try:
+                teacher = build(TEACHERS, config, f'composition.teachers.{name}')
+            except UserError as error:
+                problems += error.problems
+                continue
+            identity = teacher_identity(config, teacher)
+            known[name] = {'classes': list(teacher.classes), 'identity': identity}
+        if problems:
+            raise UserError(*problems)
+        return known
+
+    def predictions(self, images: Sequence[Image]) -> dict[str, DetectionTable]:
+        """Return what each teacher says of each image, in its own classes.
+
+        What the store does not hold yet is made, by this process and those beside it.
+        """
+        results = self._prediction_results(images)
+        missing = {shard for result in results.values() for shard in result.missing()}
+        if missing:
+            log(f'{", ".join(results)} predict on {len(images)} images, into {self._store}')
+            share = partial(_predict_share, self.resolved, images)
+            run_shares(share, self._workers, len(missing))
+        for result in results.values():
+            result.wait()
+        return {name: result.read() for name, result in results.items()}
+
+    def labels(self, images: Sequence[Image]) -> DetectionTable:
+        """Return the pseudo-labels of each image, in the student's classes.
+
+        What the store does not hold yet is made, by this process and those beside it.
+        """
+        result = self._label_result(images)
+        if missing := result.missing():
+            predictions = self.predictions(images)
+            if get_rank() == 0 and not result.has_json(LEARNED):
+                result.write_json(LEARNED, self._fit(images, predictions))
+            share = partial(_label_share, self.resolved, images)
+            run_shares(share, self._workers, len(missing))
+        result.wait()
+        log(f'pseudo-labels of {len(images)} images: {result.folder}')
+        return result.read()
+
+    def fitted_pipeline(self, images: Sequence[Image]) -> LabelPipeline:
+        """Return the label pipeline with what its steps learned from a pool of images."""
+        self.labels(images)
+        self.pipeline.load_learned(self._label_result(images).read_json(LEARNED))
+        return self.pipeline
+
+    def said(
+        self, predictions: Mapping[str, DetectionTable], images: Sequence[Image], row: int
+    ) -> tuple[ByTeacher, LabelContext]:
+        """Return what every teacher said of one image, in the student's classes."""
+        image = images[row]
+        context = LabelContext(
+            self.class_space, self._weights, image.key, image.width, image.height
+        )
+        converted = {
+            name: self.class_space.convert(name, table[row]) for name, table in predictions.items()
+        }
+        return converted, context
+
+    def _fit(
+        self, images: Sequence[Image], predictions: Mapping[str, DetectionTable]
+    ) -> list[dict[str, Any]]:
+        self.pipeline.fit(lambda: (self.said(predictions, images, r) for r in range(len(images))))
+        return self.pipeline.learned
+
+    def _prediction_results(self, images: Sequence[Image]) -> dict[str, ShardedResult]:
+        return {
+            name: ShardedResult(self._store, 'predictions', {'teacher': known['identity']}, images)
+            for name, known in self._known.items()
+        }
+
+    def _label_result(self, images: Sequence[Image]) -> ShardedResult:
+        made_of = {
+            'version': __version__,
+            'teachers': {name: known['identity'] for name, known in self._known.items()},
+            'weights': self._weights,
+            'classes': self.class_space.classes,
+            'indices': [self.class_space.teacher_index(name) for name in self._known],
+            'label_pipeline': self._plain['label_pipeline'],
+        }
+        return ShardedResult(self._store, 'labels', made_of, images)
+
+
+def _predict_share(
+    config: Mapping[str, Any], images: Sequence[Image], rank: int, world_size: int
+) -> None:
+    # A composition of its own, so that the teachers' weights go when the share is done.
+    composition = Composition.from_config(config)
+    produce = {name: teacher.predict for name, teacher in composition.teachers.items()}
+    results = composition._prediction_results(images)
+    make_shards(results, produce, rank, world_size, 'teachers predict')
+
+
+def _label_share(
+    config: Mapping[str, Any], images: Sequence[Image], rank: int, world_size: int
+) -> None:
+    composition = Composition.from_config(config)
+    result = composition._label_result(images)
+    composition.pipeline.load_learned(result.read_json(LEARNED))
+    predictions = composition.predictions(images)
+    rows = {image.key: row for row, image in enumerate(images)}
+
+    def produce(chunk: Sequence[Image]) -> list[Detections]:
+        return [
+            composition.pipeline.apply(*composition.said(predictions, images, rows[image.key]))
+            for image in chunk
+        ]
+
+    make_shards({'labels': result}, {'labels': produce}, rank, world_size, 'labels')
+
+
+def _check_teachers(teachers: Mapping[str, Any]) -> None:
+    key = 'composition.teachers'
+    if not isinstance(teachers, Mapping) or not teachers:
+        raise UserError(f'{key}: names no teacher; give dict(name=dict(type=...), ...)')
+    problems = [
+        f'{key}: {name!r} is taken: the composition table has a row of that name; choose another'
+        for name in teachers
+        if name in RESERVED_NAMES
+    ]
+    problems += [
+        problem(f'{key}.{name}', config, 'is no dict of a teacher')
+        for name, config in teachers.items()
+        if not isinstance(config, Mapping)
+    ]
+    if problems:
+        raise UserError(*problems)
+
+
+def _pop_weight(name: str, config: dict[str, Any]) -> float:
+    weight = config.pop('weight', 1.0)
+    if not isinstance(weight, (int, float)) or not 0 < weight < float('inf'):
+        key = f'composition.teachers.{name}.weight'
+        raise UserError(problem(key, weight, 'is not a number above 0'))
+    return float(weight)

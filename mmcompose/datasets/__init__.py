@@ -1,0 +1,17 @@
+"""Dataset wrappers that plug the pool, pseudo-labels and the class space into MMDetection."""
+
+from mmcompose.datasets.class_space_dataset import ClassSpaceDataset
+from mmcompose.datasets.image_lists import find_images, image_size, images_of
+from mmcompose.datasets.pseudo_labeled import PseudoLabeledDataset
+from mmcompose.datasets.relabeled import RelabeledDataset
+from mmcompose.datasets.unlabeled_images import UnlabeledImages
+
+__all__ = [
+    'ClassSpaceDataset',
+    'PseudoLabeledDataset',
+    'RelabeledDataset',
+    'UnlabeledImages',
+    'find_images',
+    'image_size',
+    'images_of',
+]

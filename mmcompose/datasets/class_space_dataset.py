@@ -1,0 +1,101 @@
+"""ClassSpaceDataset: ground truth, in the student's classes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmdet.datasets import CocoDataset
+from mmdet.registry import DATASETS as MMDET_DATASETS
+from mmengine.fileio import load
+from mmengine.utils import is_abs
+
+from mmcompose.class_space import ClassSpace
+from mmcompose.datasets.relabeled import RelabeledDataset
+from mmcompose.registry import DATASETS
+from mmcompose.utils import UserError, log, problem
+
+TRUTH = 'ground truth'
+
+
+@DATASETS.register_module()
+class ClassSpaceDataset(RelabeledDataset):
+    """A labelled dataset whose class names or order differ from the student's.
+
+    MMDet takes the labels of a COCO json in the file's own order of categories, and passes over
+    names that it does not find. Here the names are read from the file itself and each label is
+    turned into the student's class of that name or alias.
+
+    Args:
+        dataset: Any labelled dataset of MMDet.
+        classes: The student's classes; ``resolve`` writes them here.
+        aliases: The composition's; likewise.
+        mapping: The data set's class to the student's, or to None to drop it.
+        on_unmapped: What becomes of a class that the student does not have: 'drop' (default)
+            its boxes, or 'error'.
+        **kwargs: Of :class:`RelabeledDataset`.
+    """
+
+    def __init__(
+        self,
+        dataset: Mapping[str, Any],
+        classes: Sequence[str],
+        aliases: Sequence[Any] = (),
+        mapping: Mapping[str, str | None] | None = None,
+        on_unmapped: str = 'drop',
+        metainfo: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        metainfo = {**(metainfo or {}), 'classes': tuple(classes)}
+        super().__init__(dataset, metainfo=metainfo, **kwargs)
+        names = self.dataset.metainfo['classes']
+        class_space = ClassSpace(
+            {TRUTH: names}, classes, aliases, {TRUTH: mapping or {}}, on_unmapped
+        )
+        self._index = class_space.teacher_index(TRUTH)
+        if dropped := int((self._index < 0).sum()):
+            log(f'ground truth of {dropped} classes that the student lacks is left out')
+
+    def prepare_config(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Name the classes of a COCO json in the file's own order."""
+        if issubclass(MMDET_DATASETS.get(config['type']), CocoDataset):
+            metainfo = dict(config.get('metainfo') or {})
+            in_file = _coco_categories(config)
+            wanted = metainfo.get('classes', in_file)
+            problems = [
+                problem(
+                    'ClassSpaceDataset.dataset.metainfo.classes',
+                    name,
+                    f'is not in the categories of {config["ann_file"]}',
+                    in_file,
+                )
+                for name in wanted
+                if name not in in_file
+            ]
+            if problems:
+                raise UserError(*problems)
+            metainfo['classes'] = tuple(name for name in in_file if name in wanted)
+            config['metainfo'] = metainfo
+        return config
+
+    def relabel(self, index: int, info: dict[str, Any]) -> list[dict[str, Any]]:
+        """See :meth:`RelabeledDataset.relabel`."""
+        instances = []
+        for instance in info['instances']:
+            label = int(self._index[instance['bbox_label']])
+            if label >= 0:
+                instances.append({**instance, 'bbox_label': label})
+        return instances
+
+
+def _coco_categories(config: Mapping[str, Any]) -> list[str]:
+    path = config.get('ann_file', '')
+    if not is_abs(path):
+        path = os.path.join(config.get('data_root') or '', path)
+    try:
+        categories = load(path, backend_args=config.get('backend_args'))['categories']
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        expected = f'is no COCO json ({error!r})'
+        raise UserError(problem('ClassSpaceDataset.dataset.ann_file', path, expected)) from error
+    return [category['name'] for category in categories]

@@ -1,0 +1,83 @@
+"""Image lists: from folders, globs and list files, and from MMDet's datasets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import fsspec
+from mmengine.dataset import BaseDataset
+from PIL import Image as PILImage
+from PIL import UnidentifiedImageError
+
+from mmcompose.structures import Image
+from mmcompose.utils import UserError
+
+SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
+_EXIF_ORIENTATION = 0x0112
+
+
+def find_images(pattern: str) -> Iterator[str]:
+    """Yield the paths of pictures in a folder (and its sub-folders), or that match a glob.
+
+    Args:
+        pattern: A local path or fsspec URL of a folder, or a glob.
+    """
+    filesystem, path = fsspec.core.url_to_fs(pattern)
+    found = filesystem.glob(path) if fsspec.core.has_magic(path) else filesystem.find(path)
+    remote = '://' in pattern
+    for name in sorted(found):
+        if name.lower().endswith(SUFFIXES):
+            # fsspec makes local paths absolute; a pool named by a relative path stays relative.
+            yield filesystem.unstrip_protocol(name) if remote else _as_named(name, pattern)
+
+
+def _as_named(path: str, pattern: str) -> str:
+    return path if os.path.isabs(pattern) else os.path.relpath(path)
+
+
+def image_size(path: str) -> tuple[int, int]:
+    """Read a picture's width and height from its header, as it is decoded (EXIF rotated).
+
+    Raises:
+        UserError: If the file is missing or is no picture.
+    """
+    try:
+        with fsspec.open(path, 'rb') as file, PILImage.open(file) as picture:
+            width, height = picture.size
+            turned = picture.getexif().get(_EXIF_ORIENTATION, 1) >= 5
+    except (OSError, UnidentifiedImageError) as error:
+        raise UserError(f'{path}: is not a picture that can be read ({error})') from error
+    return (height, width) if turned else (width, height)
+
+
+def images_of(dataset: BaseDataset) -> list[Image]:
+    """List the images of any MMDet dataset; its labels are not looked at.
+
+    Raises:
+        UserError: If two of them have one key.
+    """
+    prefix = dataset.data_prefix.get('img') or dataset.data_prefix.get('img_path') or ''
+    images = []
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        path = info['img_path']
+        width, height = info.get('width'), info.get('height')
+        if not width or not height:
+            width, height = image_size(path)
+        images.append(Image(info.get('key', key_of(path, prefix)), path, width, height))
+    keys = [image.key for image in images]
+    if len(set(keys)) != len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise UserError(f'{type(dataset).__name__}: image {twice!r} is listed twice')
+    return images
+
+
+def key_of(path: str, prefix: str) -> str:
+    """Return a path relative to the folder that its pool is kept in."""
+    root = prefix
+    while fsspec.core.has_magic(root):
+        root = str(PurePosixPath(root).parent)
+    relative = os.path.relpath(path, root) if root and '://' not in path else path
+    return path if relative.startswith('..') else relative

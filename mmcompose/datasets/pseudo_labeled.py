@@ -1,0 +1,100 @@
+"""PseudoLabeledDataset: images with the labels that the teachers agree on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from mmengine.dist import barrier
+from numpy.typing import NDArray
+
+from mmcompose.composition import Composition
+from mmcompose.datasets.image_lists import images_of
+from mmcompose.datasets.relabeled import RelabeledDataset
+from mmcompose.registry import DATASETS
+from mmcompose.store import DetectionTable
+from mmcompose.structures import Image
+from mmcompose.utils import UserError
+
+
+@DATASETS.register_module()
+class PseudoLabeledDataset(RelabeledDataset):
+    """Any dataset's images, with pseudo-labels in place of its own labels.
+
+    Makes sure of the labels when it is first used, never when it is built. Every image stays
+    in, also one without a label: it is a negative, and lengths never depend on labels.
+
+    Args:
+        dataset: :class:`UnlabeledImages`, or any MMDet dataset: its labels are not read.
+        composition: The config's ``composition``; ``resolve`` writes it here.
+        **kwargs: Of :class:`RelabeledDataset`.
+
+    Raises:
+        UserError: If ``composition`` is missing, which means that the config was not resolved.
+    """
+
+    def __init__(
+        self,
+        dataset: Mapping[str, Any],
+        composition: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if composition is None:
+            raise UserError(
+                'PseudoLabeledDataset.composition: is missing; the config needs '
+                "runner_type='mmcompose.CompositionRunner' (see _base_/default_compose.py)"
+            )
+        self._composition = dict(composition)
+        self._labels: DetectionTable | None = None
+        super().__init__(dataset, **kwargs)
+
+    def prepare_config(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Keep the images that the wrapped dataset would drop for want of labels."""
+        config.pop('filter_cfg', None)
+        return config
+
+    def full_init(self) -> None:
+        """Make sure of the labels: make what is missing, wait for the others, map them."""
+        if self._labels is not None:
+            return
+        super().full_init()
+        images = self.images
+        labels = Composition.from_config(self._composition).labels(images)
+        barrier()
+        assert labels.keys == [image.key for image in images]
+        self._labels = labels
+
+    @property
+    def images(self) -> list[Image]:
+        """The pool."""
+        self.dataset.full_init()
+        return images_of(self.dataset)
+
+    @property
+    def labels(self) -> DetectionTable:
+        """The pseudo-labels, a row an image."""
+        self.full_init()
+        assert self._labels is not None
+        return self._labels
+
+    def relabel(self, index: int, info: dict[str, Any]) -> list[dict[str, Any]]:
+        """See :meth:`RelabeledDataset.relabel`."""
+        found = self.labels[index]
+        ignore = np.zeros(len(found), bool) if found.ignore is None else found.ignore
+        rows = zip(
+            found.boxes.tolist(), found.labels.tolist(), found.scores.tolist(), ignore, strict=True
+        )
+        return [
+            {'bbox': box, 'bbox_label': label, 'ignore_flag': int(ignored), 'score': score}
+            for box, label, score, ignored in rows
+        ]
+
+    def count_boxes(self) -> NDArray[np.int64]:
+        """Return ``(C, 2)``: how many boxes of each class are kept, and how many ignored."""
+        counts = np.zeros((len(self.metainfo['classes']), 2), np.int64)
+        for row in range(len(self)):
+            found = self.labels[row]
+            ignore = np.zeros(len(found), bool) if found.ignore is None else found.ignore
+            np.add.at(counts, (found.labels, ignore.astype(int)), 1)
+        return counts

@@ -1,0 +1,76 @@
+"""RelabeledDataset: another dataset's images, with labels that are not its own."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmdet.datasets import BaseDetDataset
+from mmdet.registry import DATASETS as MMDET_DATASETS
+from mmengine.dataset import BaseDataset
+
+
+class RelabeledDataset(BaseDetDataset):
+    """Wrap a dataset and replace its instances before any transform sees them.
+
+    The wrapper is itself a dataset of MMDet, so that samplers, mosaic and mixup (through
+    ``MultiImageMixDataset`` around it) find all that they ask for.
+
+    Args:
+        dataset: The dataset to wrap, or its config. Its pipeline moves to the wrapper.
+        metainfo: The wrapper's own; its ``classes`` are the student's.
+        pipeline: Transforms. Defaults to those of ``dataset``.
+        lazy_init: Has no effect: the data are loaded by ``full_init``, which MMEngine's Runner
+            calls, or at the first look at an image.
+        **kwargs: Of :class:`mmdet.datasets.BaseDetDataset`.
+    """
+
+    def __init__(
+        self,
+        dataset: Mapping[str, Any] | BaseDataset,
+        metainfo: Mapping[str, Any],
+        pipeline: Sequence[Any] | None = None,
+        lazy_init: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        del lazy_init  # A constructor that made labels would make them for a mere look at metainfo.
+        if not isinstance(dataset, BaseDataset):
+            config = dict(dataset)
+            inner_pipeline = config.pop('pipeline', [])
+            pipeline = inner_pipeline if pipeline is None else pipeline
+            dataset = MMDET_DATASETS.build(self.prepare_config(config) | {'lazy_init': True})
+        self.dataset: BaseDataset = dataset
+        kwargs.setdefault('test_mode', self.dataset.test_mode)
+        super().__init__(metainfo=metainfo, pipeline=pipeline or [], lazy_init=True, **kwargs)
+        self.data_root = self.dataset.data_root
+        self.data_prefix = self.dataset.data_prefix
+
+    def prepare_config(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Change the wrapped dataset's config before it is built."""
+        return config
+
+    @abstractmethod
+    def relabel(self, index: int, info: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the instances of an image.
+
+        Args:
+            index: Of the image in the wrapped dataset.
+            info: What the wrapped dataset says of it, its own ``instances`` included.
+        """
+
+    def full_init(self) -> None:
+        """Load the wrapped dataset."""
+        self.dataset.full_init()
+        self._fully_initialized = True
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """Return the wrapped dataset's image with the instances of :meth:`relabel`."""
+        self.full_init()
+        info: dict[str, Any] = self.dataset.get_data_info(idx)
+        info['instances'] = self.relabel(info['sample_idx'], info)
+        return info
+
+    def __len__(self) -> int:
+        self.full_init()
+        return len(self.dataset)

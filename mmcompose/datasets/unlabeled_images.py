@@ -1,0 +1,107 @@
+"""UnlabeledImages: the pool that the student learns from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from mmdet.datasets import BaseDetDataset
+from mmengine.fileio import load
+
+from mmcompose.datasets.image_lists import SUFFIXES, find_images, image_size, key_of
+from mmcompose.registry import DATASETS
+from mmcompose.structures import read_bytes
+from mmcompose.utils import UserError, problem
+
+
+@DATASETS.register_module()
+class UnlabeledImages(BaseDetDataset):
+    """Images without labels, from a folder, a glob, a list file or a COCO json.
+
+    - ``data_prefix=dict(img='folder')``: every picture in the folder and its sub-folders.
+    - ``data_prefix=dict(img='folder/*/left_*.jpg')``: every picture that matches.
+    - ``ann_file='list.txt'``: a path a line, relative to ``data_prefix['img']``.
+    - ``ann_file='coco.json'``: its images; its annotations, if any, are not read.
+
+    Each picture's width and height are known without decoding it: from the json, or from the
+    file's header.
+
+    Args:
+        ann_file: A list file (.txt) or a COCO json. Defaults to none: all of ``data_prefix``.
+        data_prefix: Where the pictures are. Defaults to ``dict(img='')``.
+        **kwargs: Of :class:`mmdet.datasets.BaseDetDataset`.
+    """
+
+    def __init__(
+        self,
+        ann_file: str = '',
+        data_prefix: dict[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        data_prefix = data_prefix or {'img': ''}
+        if set(data_prefix) != {'img'}:
+            raise UserError(
+                problem(
+                    'UnlabeledImages.data_prefix', data_prefix, "is not of the form dict(img='…')"
+                )
+            )
+        if not (ann_file or data_prefix['img'] or kwargs.get('data_root')):
+            raise UserError('UnlabeledImages: give data_prefix=dict(img=…), or ann_file=…')
+        super().__init__(ann_file=ann_file, data_prefix=data_prefix, **kwargs)
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """List the images, each with path, key, width and height.
+
+        Raises:
+            UserError: If there are none, or a file is missing.
+        """
+        prefix = self.data_prefix['img']
+        listed = list(self._listed())
+        if not listed:
+            where = self.ann_file or prefix
+            name = 'ann_file' if self.ann_file else 'data_prefix.img'
+            expected = f'holds no picture (expected: {" ".join(SUFFIXES)})'
+            if not self.ann_file and not os.path.isdir(prefix) and '*' not in prefix:
+                expected = 'is no folder'
+            raise UserError(problem(f'UnlabeledImages.{name}', where, expected))
+        data_list = []
+        for number, (path, width, height) in enumerate(listed):
+            if not width or not height:
+                width, height = image_size(path)
+            data_list.append(
+                {
+                    'img_id': number,
+                    'img_path': path,
+                    'key': key_of(path, prefix),
+                    'width': width,
+                    'height': height,
+                    'instances': [],
+                }
+            )
+        return data_list
+
+    def _listed(self) -> Iterator[tuple[str, int | None, int | None]]:
+        prefix = self.data_prefix['img']
+        if not self.ann_file:
+            for path in find_images(prefix):
+                yield path, None, None
+        elif self.ann_file.endswith('.json'):
+            for image in _coco_images(self.ann_file):
+                path = os.path.join(prefix, image['file_name'])
+                yield path, image.get('width'), image.get('height')
+        else:
+            for line in read_bytes(self.ann_file).decode().splitlines():
+                if line.strip():
+                    yield os.path.join(prefix, line.strip()), None, None
+
+
+def _coco_images(path: str) -> list[dict[str, Any]]:
+    try:
+        content = load(path)
+        images: list[dict[str, Any]] = content['images']
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            problem('UnlabeledImages.ann_file', path, f'is no COCO json ({error!r})')
+        ) from error
+    return images

@@ -1,0 +1,190 @@
+"""ClassRowsHook: a student that starts from a detector of other classes keeps what they share."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmdet.registry import MODELS
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmcompose.class_space import ClassSpace
+from mmcompose.composition import untouched_process
+from mmcompose.engine.class_counts import set_num_classes
+from mmcompose.registry import HOOKS
+from mmcompose.teachers import checkpoint_classes, named_classes
+from mmcompose.utils import UserError, log
+
+CHECKPOINT = 'checkpoint'
+
+
+@HOOKS.register_module()
+class ClassRowsHook(Hook):
+    """Copy the rows of classification layers by class name when a checkpoint is loaded.
+
+    MMEngine drops a layer whose shape differs, and takes one of the same shape as it is, though
+    its classes may stand in another order.
+
+    Args:
+        classes: The student's classes; ``resolve`` writes them here.
+        aliases: The composition's; likewise.
+        checkpoint_classes: Class names of the checkpoint, or a data set's name that MMDet
+            knows. Defaults to those that the checkpoint names.
+        keep: False starts every classification layer afresh. Defaults to True.
+    """
+
+    # Before EMAHook (49), which takes its own copy of what is loaded.
+    priority = 'VERY_HIGH'
+
+    def __init__(
+        self,
+        classes: Sequence[str],
+        aliases: Sequence[Any] = (),
+        checkpoint_classes: str | Sequence[str] | None = None,
+        keep: bool = True,
+    ) -> None:
+        self.classes = tuple(classes)
+        self.aliases = aliases
+        self.checkpoint_classes = checkpoint_classes
+        self.keep = keep
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Rewrite the checkpoint's classification layers for the student's classes."""
+        weights = checkpoint.get('state_dict', checkpoint)
+        old = checkpoint_classes(checkpoint)
+        if self.checkpoint_classes is not None:
+            old = named_classes(self.checkpoint_classes)
+        if old == self.classes:
+            return
+        own = _unwrapped(runner.model).state_dict()
+        layers = class_layers(runner.cfg.model, own, len(self.classes))
+        present = [name for name in layers if name in weights]
+        if not present:
+            return
+        if not self.keep:
+            for name in present:
+                del weights[name]
+            log(f'{len(present)} class-dependent weights start afresh (ClassRowsHook.keep=False)')
+            return
+        if old is None:
+            raise UserError(
+                'load_from: the checkpoint does not name its classes; say what they are with '
+                "custom_hooks=[dict(type='mmcompose.ClassRowsHook', checkpoint_classes=…)]"
+            )
+        space = ClassSpace({CHECKPOINT: old}, self.classes, self.aliases, on_unmapped='drop')
+        sources = rows_by_class(space)
+        for name in present:
+            weights[name] = copy_rows(own[name], weights[name], sources, len(old), layers[name])
+        log(
+            f'{len(sources)} of {len(self.classes)} classes keep their rows of {len(present)} weights'
+        )
+
+
+class ClassLayer:
+    """How a weight grows with the number of classes.
+
+    Args:
+        axis: The dimension that does.
+        rows: Rows a class: anchors of a convolution, box coordinates of a linear layer.
+        extra: Rows that stand for no class, for each anchor: 1 for a background, 5 for the box
+            and objectness of YOLOv3.
+        class_major: Whether a class's rows stand together, as a linear layer's do.
+    """
+
+    def __init__(self, axis: int, rows: int, extra: int, class_major: bool) -> None:
+        self.axis = axis
+        self.rows = rows
+        self.extra = extra
+        self.class_major = class_major
+
+    def view(self, weight: torch.Tensor, num_classes: int) -> torch.Tensor:
+        """Return a view ``(rows, num_classes + extra, …)`` of a weight that begins with ``axis``."""
+        rest = weight.shape[1:]
+        if self.class_major:
+            return weight.view(num_classes + self.extra, self.rows, *rest).transpose(0, 1)
+        return weight.view(self.rows, num_classes + self.extra, *rest)
+
+    @property
+    def offset(self) -> int:
+        """Where the classes begin: a background comes last, YOLOv3's box first."""
+        return self.extra if self.extra > 1 else 0
+
+
+def class_layers(
+    model: Mapping[str, Any], own: Mapping[str, torch.Tensor], num_classes: int
+) -> dict[str, ClassLayer]:
+    """Find the weights that depend on the number of classes, by building with one class more."""
+    config = copy.deepcopy(model)
+    set_num_classes(config, num_classes + 1, MODELS)
+    with untouched_process():
+        larger = MODELS.build(config).state_dict()
+    layers = {}
+    for name, weight in own.items():
+        other = larger[name].shape
+        axes = [axis for axis, size in enumerate(weight.shape) if size != other[axis]]
+        if axes:
+            axis = axes[0]
+            rows = other[axis] - weight.shape[axis]
+            extra = (weight.shape[axis] - rows * num_classes) // rows
+            layers[name] = ClassLayer(axis, rows, extra, rows > 1 and _is_linear(name, own))
+    return layers
+
+
+def _is_linear(name: str, own: Mapping[str, torch.Tensor]) -> bool:
+    stem = name.rpartition('.')[0]
+    return own[f'{stem}.weight'].dim() == 2
+
+
+def rows_by_class(space: ClassSpace) -> dict[int, int]:
+    """Return for each student class that the checkpoint shares its index there."""
+    sources: dict[int, int] = {}
+    for old, new in enumerate(space.teacher_index(CHECKPOINT).tolist()):
+        if new >= 0:
+            sources.setdefault(new, old)
+    return sources
+
+
+def copy_rows(
+    own: torch.Tensor,
+    loaded: torch.Tensor,
+    sources: Mapping[int, int],
+    num_old: int,
+    layer: ClassLayer,
+) -> torch.Tensor:
+    """Return the student's weight with the rows of shared classes taken from a checkpoint's.
+
+    Args:
+        own: The student's weight, freshly initialised.
+        loaded: The checkpoint's.
+        sources: Student class index to the checkpoint's.
+        num_old: How many classes the checkpoint has.
+        layer: How the weight grows with the number of classes.
+
+    Raises:
+        UserError: If the checkpoint's weight is of another layer altogether.
+    """
+    expected = list(own.shape)
+    expected[layer.axis] = layer.rows * (num_old + layer.extra)
+    if list(loaded.shape) != expected:
+        raise UserError(
+            f'load_from: a classification weight is {list(loaded.shape)}, where {num_old} classes '
+            f'would make it {expected}; is this checkpoint of the same model?'
+        )
+    new = own.movedim(layer.axis, 0).clone(memory_format=torch.contiguous_format)
+    num_new = len(new) // layer.rows - layer.extra
+    target = layer.view(new, num_new)
+    source = layer.view(loaded.movedim(layer.axis, 0).contiguous(), num_old)
+    for to, since in sources.items():
+        target[:, layer.offset + to] = source[:, layer.offset + since].to(new)
+    if layer.extra == 1:
+        target[:, num_new] = source[:, num_old].to(new)
+    elif layer.extra > 1:
+        target[:, : layer.extra] = source[:, : layer.extra].to(new)
+    return new.movedim(0, layer.axis)
+
+
+def _unwrapped(model: torch.nn.Module) -> torch.nn.Module:
+    return getattr(model, 'module', model)

@@ -1,0 +1,63 @@
+"""Make a config's pseudo-labels without training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmdet.registry import DATASETS
+from mmengine.config import Config
+from mmengine.dist import init_dist, is_main_process
+from mmengine.fileio import dump
+from mmengine.registry import DefaultScope
+
+from mmcompose.datasets import PseudoLabeledDataset
+from mmcompose.engine.hooks.label_summary import pseudo_labeled, summary
+from mmcompose.engine.resolve import resolve
+from mmcompose.store import to_coco
+from mmcompose.teachers import read_config
+from mmcompose.utils import UserError, log
+
+
+def read_compose_config(path: str, options: dict[str, Any] | None = None) -> Config:
+    """Read a config that must have a composition.
+
+    Raises:
+        UserError: If there is none at ``path``, or it has no composition.
+    """
+    config = read_config(path)
+    if options:
+        config.merge_from_dict(options)
+    if 'composition' not in config:
+        raise UserError(f'composition: is missing from {path}; see _base_/default_compose.py')
+    return config
+
+
+def label(config: Config, export: str | None = None, launcher: str = 'none') -> None:
+    """Make the pseudo-labels that a training run of this config would make.
+
+    Args:
+        config: A config with a composition.
+        export: Path of a COCO json that the labels are also written to.
+        launcher: 'none', or what started this process and its peers.
+
+    Raises:
+        UserError: If the training set holds no pseudo-labelled dataset.
+    """
+    if launcher != 'none':
+        init_dist(launcher, **config.get('env_cfg', {}).get('dist_cfg', {'backend': 'gloo'}))
+    resolved = resolve(config)
+    with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmdet')):
+        train = DATASETS.build(dict(resolved.train_dataloader.dataset, lazy_init=True))
+    found = list(pseudo_labeled(train))
+    if not found:
+        raise UserError('train_dataloader.dataset: holds no mmcompose.PseudoLabeledDataset')
+    for dataset in found:
+        dataset.full_init()
+        log(summary(dataset))
+    if export is not None and is_main_process():
+        _export(found[0], export)
+
+
+def _export(dataset: PseudoLabeledDataset, path: str) -> None:
+    dump(to_coco(dataset.images, dataset.labels, dataset.metainfo['classes']), path)
+    log(f'exported to {path}')

@@ -1,0 +1,121 @@
+"""resolve: from a config with a composition to a plain config that MMDetection runs."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from mmdet.evaluation import CocoMetric
+from mmdet.registry import DATASETS, METRICS, MODELS
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import DefaultScope
+
+from mmcompose.composition import Composition
+from mmcompose.datasets import ClassSpaceDataset, PseudoLabeledDataset, UnlabeledImages
+from mmcompose.engine.class_counts import set_num_classes
+from mmcompose.engine.ignore_support import check_ignore_support
+from mmcompose.utils import UserError
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+ROWS_HOOK = 'mmcompose.ClassRowsHook'
+SUMMARY_HOOK = 'mmcompose.LabelSummaryHook'
+# What PackDetInputs passes on by itself, and what a metric without a file of truths needs.
+_META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip',
+              'flip_direction')  # fmt: skip
+
+
+def resolve(config: Config) -> Config:
+    """Write what follows from ``composition`` where MMDetection looks for it.
+
+    Reads each teacher's class names, but no weights. The result has no ``composition`` of its
+    own and needs no teacher to test or deploy the student.
+
+    Args:
+        config: A config with ``composition``; left as it is.
+
+    Returns:
+        A plain config: class counts, class names, datasets and evaluators in the student's
+        classes, hooks, and the composition in the pseudo-labelled datasets' dicts.
+
+    Raises:
+        UserError: With a line for each mistake in ``composition``.
+    """
+    if 'composition' not in config:
+        raise UserError(
+            'composition: is missing; give dict(teachers=…, …), or leave '
+            "runner_type='mmcompose.CompositionRunner' out"
+        )
+    config = copy.deepcopy(config)
+    config.pop('runner_type', None)
+    with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmdet')):
+        composition = Composition.from_config(config.pop('composition').to_dict())
+        set_num_classes(config.model, len(composition.class_space.classes), MODELS)
+        check_ignore_support(config.model, composition.pipeline)
+        for name in LOADERS:
+            if config.get(name) is not None:
+                dataset = _resolve_dataset(config[name].dataset, composition)
+                config[name].dataset = dataset
+        for name in ('val', 'test'):
+            _resolve_evaluator(config, name)
+        _add_hooks(config, composition)
+    return config
+
+
+def _resolve_dataset(dataset: Any, composition: Composition) -> Any:
+    """Return a dataset's config with the student's classes, wrapped where it has labels."""
+    cls = DATASETS.get(dataset.type)
+    classes = list(composition.class_space.classes)
+    class_space = dict(
+        classes=classes, aliases=composition.resolved['class_space'].get('aliases', [])
+    )
+    if issubclass(cls, PseudoLabeledDataset):
+        dataset.metainfo = dict(classes=classes)
+        dataset.composition = composition.resolved
+    elif issubclass(cls, ClassSpaceDataset):
+        dataset.update(class_space)
+    elif issubclass(cls, UnlabeledImages):
+        dataset.metainfo = dict(classes=classes)
+    elif 'dataset' in dataset:
+        dataset.dataset = _resolve_dataset(dataset.dataset, composition)
+    elif 'datasets' in dataset:
+        dataset.datasets = [_resolve_dataset(part, composition) for part in dataset.datasets]
+    else:
+        dataset = ConfigDict(type='mmcompose.ClassSpaceDataset', dataset=dataset, **class_space)
+    return dataset
+
+
+def _resolve_evaluator(config: Config, name: str) -> None:
+    """Let CocoMetric take its truths from the dataset, which has the student's classes.
+
+    It would read a file's labels in the file's order of categories.
+    """
+    evaluators = config.get(f'{name}_evaluator')
+    if evaluators is None:
+        return
+    for evaluator in evaluators if isinstance(evaluators, list) else [evaluators]:
+        if METRICS.get(evaluator.type) is CocoMetric:
+            evaluator.ann_file = None
+    _pass_instances_on(config[f'{name}_dataloader'].dataset)
+
+
+def _pass_instances_on(dataset: Any) -> None:
+    for step in dataset.get('pipeline') or ():
+        if step['type'].split('.')[-1] == 'PackDetInputs':
+            step['meta_keys'] = (*dict.fromkeys((*step.get('meta_keys', _META_KEYS), 'instances')),)
+    for part in (dataset.get('dataset'), *dataset.get('datasets', ())):
+        if isinstance(part, Mapping):
+            _pass_instances_on(part)
+
+
+def _add_hooks(config: Config, composition: Composition) -> None:
+    hooks = list(config.get('custom_hooks') or ())
+    rows = next((hook for hook in hooks if hook['type'] == ROWS_HOOK), None)
+    if rows is None:
+        rows = ConfigDict(type=ROWS_HOOK)
+        hooks.append(rows)
+    rows.classes = list(composition.class_space.classes)
+    rows.aliases = composition.resolved['class_space'].get('aliases', [])
+    if all(hook['type'] != SUMMARY_HOOK for hook in hooks):
+        hooks.append(ConfigDict(type=SUMMARY_HOOK))
+    config.custom_hooks = hooks

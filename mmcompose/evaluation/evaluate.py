@@ -1,0 +1,194 @@
+"""The composition table: teachers, fused labels, student and oracle on one labelled set."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from mmdet.registry import DATASETS
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from mmcompose.composition import Composition, untouched_process
+from mmcompose.datasets import images_of
+from mmcompose.engine import resolve
+from mmcompose.engine.hooks import pseudo_labeled
+from mmcompose.evaluation.scoring import Scores, score
+from mmcompose.structures import Detections, Image
+from mmcompose.teachers import MMDetTeacher, Teacher
+from mmcompose.utils import UserError, progress, under
+
+_TIMED_IMAGES = 16
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the composition table.
+
+    Args:
+        name: Of the teacher, or 'fused', 'student', 'oracle'.
+        scores: On the labelled set.
+        num_parameters: Of all models that are run for it; None where unknown.
+        milliseconds: An image, one at a time, picture already decoded.
+    """
+
+    name: str
+    scores: Scores
+    num_parameters: int | None
+    milliseconds: float
+
+
+@dataclass(frozen=True)
+class CompositionTable:
+    """What :func:`evaluate` found.
+
+    Args:
+        rows: A row for each detector.
+        groups: Class names by who knows them: one teacher alone, several, or none.
+    """
+
+    rows: list[Row]
+    groups: dict[str, list[str]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for a JSON file."""
+        rows = {}
+        for row in self.rows:
+            rows[row.name] = {
+                'mAP': row.scores.mAP,
+                'AP50': row.scores.AP50,
+                **{g: row.scores.mean_over(names) for g, names in self.groups.items()},
+                'parameters': row.num_parameters,
+                'ms': row.milliseconds,
+            }
+        per_class = {row.name: row.scores.by_class for row in self.rows}
+        return {'rows': rows, 'per_class': per_class, 'groups': self.groups}
+
+
+def evaluate(
+    config: Config,
+    student: str | None = None,
+    oracle: str | None = None,
+    score_floor: float = 0.01,
+) -> CompositionTable:
+    """Score teachers, fused labels and, where given, the student and an oracle.
+
+    Args:
+        config: A config with a composition; its validation set is what is scored on.
+        student: Path of the student's checkpoint.
+        oracle: Path of a checkpoint of the same model, trained on true labels.
+        score_floor: Boxes below are left out in every row.
+
+    Returns:
+        The table.
+
+    Raises:
+        UserError: For a mistake in the config, or a checkpoint that does not fit it.
+    """
+    composition = Composition.from_config(_composition_config(config))
+    resolved = resolve(config)
+    with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmdet')):
+        truth = DATASETS.build(resolved.val_dataloader.dataset)
+        infos = [truth.get_data_info(index) for index in range(len(truth))]
+        images = images_of(truth)
+        composition.pipeline = _fitted(composition, resolved)
+    classes = composition.class_space.classes
+
+    def row(name: str, found: Sequence[Detections], size: int | None, seconds: float) -> Row:
+        kept = [each[each.scores >= score_floor] for each in found]
+        return Row(name, score(infos, kept, classes), size, seconds * 1000)
+
+    rows = []
+    timed = images[:_TIMED_IMAGES]
+    with untouched_process():
+        said = _said(composition, images)
+        seconds = {n: _seconds(t.predict, timed) for n, t in composition.teachers.items()}
+        sizes = {name: teacher.num_parameters for name, teacher in composition.teachers.items()}
+        for name in composition.teachers:
+            found = [by_teacher[name] for by_teacher, _ in said]
+            rows.append(row(name, found, sizes[name], seconds[name]))
+        pipeline = composition.pipeline.without_bands()
+        started = time.perf_counter()
+        fused = [pipeline.apply(by_teacher, context) for by_teacher, context in said]
+        fusing = (time.perf_counter() - started) / max(len(said), 1)
+        known = [size for size in sizes.values() if size is not None]
+        total = sum(known) if len(known) == len(sizes) else None
+        rows.append(row('fused', fused, total, sum(seconds.values()) + fusing))
+        for name, checkpoint in (('student', student), ('oracle', oracle)):
+            if checkpoint is not None:
+                with under(name):
+                    model = MMDetTeacher(config=resolved, checkpoint=checkpoint)
+                _check_classes(name, checkpoint, model, classes)
+                found = _predict(model, images, name)
+                rows.append(row(name, found, model.num_parameters, _seconds(model.predict, timed)))
+    return CompositionTable(rows, class_groups(composition))
+
+
+def class_groups(composition: Composition) -> dict[str, list[str]]:
+    """Return the student's classes by who knows them: one teacher alone, several, nobody."""
+    space = composition.class_space
+    groups: dict[str, list[str]] = {f'only {teacher}': [] for teacher in space.teachers}
+    groups |= {'shared': [], 'no owner': []}
+    for name, owners in zip(space.classes, space.owners, strict=True):
+        if owners.sum() == 1:
+            groups[f'only {space.teachers[int(owners.argmax())]}'].append(name)
+        else:
+            groups['shared' if owners.any() else 'no owner'].append(name)
+    return {group: names for group, names in groups.items() if names}
+
+
+def _composition_config(config: Config) -> dict[str, Any]:
+    if 'composition' not in config:
+        raise UserError('composition: is missing from the config; there is nothing to compare')
+    plain: dict[str, Any] = config.composition.to_dict()
+    return plain
+
+
+def _fitted(composition: Composition, resolved: Config) -> Any:
+    """Return the pipeline with what it learned from the pool that the student learns from."""
+    if not composition.pipeline.learns:
+        return composition.pipeline
+    train = DATASETS.build(dict(resolved.train_dataloader.dataset, lazy_init=True))
+    pool = next(pseudo_labeled(train), None)
+    if pool is None:
+        raise UserError('train_dataloader.dataset: holds no PseudoLabeledDataset to learn from')
+    return composition.fitted_pipeline(pool.images)
+
+
+def _said(composition: Composition, images: Sequence[Image]) -> list[Any]:
+    tables = composition.predictions(images)
+    return [composition.said(tables, images, row) for row in range(len(images))]
+
+
+def _predict(model: Teacher, images: Sequence[Image], name: str) -> list[Detections]:
+    found: list[Detections] = []
+    for start in progress(range(0, len(images), 32), name, -(-len(images) // 32)):
+        chunk = images[start : start + 32]
+        found += model.predict(chunk)
+        for image in chunk:
+            image.forget_pixels()
+    return found
+
+
+def _seconds(predict: Callable[[Sequence[Image]], Any], images: Sequence[Image]) -> float:
+    """Return the median time of one image at a time, after a first that warms up."""
+    times = []
+    for image in (images[0], *images):
+        assert image.pixels.size
+        started = time.perf_counter()
+        predict([image])
+        times.append(time.perf_counter() - started)
+        image.forget_pixels()
+    return median(times[1:])
+
+
+def _check_classes(name: str, checkpoint: str, model: Teacher, classes: Sequence[str]) -> None:
+    if model.classes != tuple(classes):
+        raise UserError(
+            f'{name}.checkpoint: {checkpoint!r} was trained on other classes '
+            f'({len(model.classes)}, from {model.classes[0]!r} on) than the composition has '
+            f'({len(classes)}, from {classes[0]!r} on)'
+        )

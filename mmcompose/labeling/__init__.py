@@ -1,0 +1,61 @@
+"""The label pipeline: what becomes of the teachers' detections; one file a transform."""
+
+from mmcompose.labeling.adaptive_score_filter import AdaptiveScoreFilter
+from mmcompose.labeling.agreement_filter import AgreementFilter
+from mmcompose.labeling.base import (
+    FUSED,
+    ByTeacher,
+    LabelContext,
+    LabelTransform,
+    Pool,
+    Truth,
+)
+from mmcompose.labeling.box_size_filter import BoxSizeFilter
+from mmcompose.labeling.class_prior import box_counts
+from mmcompose.labeling.concatenate import Concatenate
+from mmcompose.labeling.cross_class_suppression import CrossClassSuppression
+from mmcompose.labeling.curves import calibration_error
+from mmcompose.labeling.learned_file import read_learned, write_learned
+from mmcompose.labeling.matching import judge
+from mmcompose.labeling.nms import NMS
+from mmcompose.labeling.non_maximum_weighted import NonMaximumWeighted
+from mmcompose.labeling.pipeline import LabelPipeline
+from mmcompose.labeling.score_bands import ScoreBands
+from mmcompose.labeling.score_calibration import ScoreCalibration
+from mmcompose.labeling.score_filter import ScoreFilter
+from mmcompose.labeling.soft_nms import SoftNMS
+from mmcompose.labeling.top_k import TopK
+from mmcompose.labeling.weighted_boxes_fusion import WeightedBoxesFusion
+from mmcompose.registry import LABEL_TRANSFORMS
+
+# All are registered by now. Left to find that out by itself, MMEngine would import this room once
+# more and log that it did, and its logger imports torch.
+LABEL_TRANSFORMS._imported = True
+
+__all__ = [
+    'FUSED',
+    'NMS',
+    'AdaptiveScoreFilter',
+    'AgreementFilter',
+    'BoxSizeFilter',
+    'ByTeacher',
+    'Concatenate',
+    'CrossClassSuppression',
+    'LabelContext',
+    'LabelPipeline',
+    'LabelTransform',
+    'NonMaximumWeighted',
+    'Pool',
+    'ScoreBands',
+    'ScoreCalibration',
+    'ScoreFilter',
+    'SoftNMS',
+    'TopK',
+    'Truth',
+    'WeightedBoxesFusion',
+    'box_counts',
+    'calibration_error',
+    'judge',
+    'read_learned',
+    'write_learned',
+]

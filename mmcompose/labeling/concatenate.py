@@ -1,0 +1,27 @@
+"""All teachers' boxes side by side: the baseline without fusion."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmcompose.labeling.base import FUSED, ByTeacher, LabelContext, LabelTransform
+from mmcompose.labeling.electorate import Ballots
+from mmcompose.labeling.overlap_fusion import with_origin
+from mmcompose.registry import LABEL_TRANSFORMS
+from mmcompose.structures import Detections
+
+
+@LABEL_TRANSFORMS.register_module()
+class Concatenate(LabelTransform):
+    """Keep every box of every teacher, with the vote of the one that found it."""
+
+    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
+        """See :meth:`LabelTransform.apply`."""
+        space = context.class_space
+        # By name, or the order of teachers would decide where two say the same.
+        ballots = Ballots.of(detections, context).of_teachers(np.argsort(space.teachers))
+        joined = Detections.of(ballots.boxes, ballots.scores, ballots.labels)
+        votes = ballots.teachers[:, None] == np.arange(len(context.class_space.teachers))
+        ones, zeros = np.ones(len(joined)), np.zeros(len(joined))
+        joined = with_origin(joined, votes, joined.scores, ones, zeros)
+        return {FUSED: joined.clipped(context.width, context.height).sorted()}

@@ -1,0 +1,142 @@
+"""LabelPipeline: from what the teachers said of an image to its pseudo-labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from mmcompose.class_space import ClassSpace
+from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Truth
+from mmcompose.labeling.score_bands import ScoreBands
+from mmcompose.registry import LABEL_TRANSFORMS, build
+from mmcompose.structures import Detections
+from mmcompose.utils import UserError, under
+
+KEY = 'composition.label_pipeline'
+
+Said = tuple[ByTeacher, LabelContext]
+
+
+class LabelPipeline:
+    """Label transforms in a row.
+
+    Args:
+        steps: Config dicts of label transforms. After them one entry must be left: where two
+            or more teachers speak, one of them is a fusion.
+
+    Raises:
+        UserError: If a step's type or one of its arguments is wrong.
+    """
+
+    def __init__(self, steps: Sequence[Mapping[str, Any]]) -> None:
+        self.steps: list[LabelTransform] = [
+            build(LABEL_TRANSFORMS, step, f'{KEY}[{number}]') for number, step in enumerate(steps)
+        ]
+
+    def check(self, class_space: ClassSpace) -> None:
+        """Look up every class and teacher that the steps name, before any work starts.
+
+        Raises:
+            UserError: With a line for each step that names one that there is not.
+        """
+        problems: list[str] = []
+        for number, step in enumerate(self.steps):
+            try:
+                with under(f'{KEY}[{number}]'):
+                    step.check(class_space)
+            except UserError as error:
+                problems += error.problems
+        if problems:
+            raise UserError(*problems)
+
+    def without_bands(self) -> LabelPipeline:
+        """Return the steps that make scored boxes, without the choice of which to learn from."""
+        scored = LabelPipeline([])
+        scored.steps = [step for step in self.steps if not isinstance(step, ScoreBands)]
+        return scored
+
+    def fit(
+        self,
+        pool: Callable[[], Iterable[Said]],
+        labelled: Callable[[], Iterable[Said]] | None = None,
+        truth: Truth | None = None,
+    ) -> None:
+        """Let each step that learns learn from what the steps before it make of the pool.
+
+        Args:
+            pool: Called for a fresh pass over the pool.
+            labelled: Called for a fresh pass over the labelled images, where there are any.
+            truth: What is in them.
+
+        Raises:
+            UserError: If a step needs labelled images, and has none to learn from.
+        """
+        for number, step in enumerate(self.steps):
+            before = self.steps[:number]
+            if step.wants_truth and labelled is not None:
+                step.fit_labelled(_Stream(labelled, before), truth or {})
+            elif step.wants_truth and not step.learned:
+                raise UserError(
+                    f'{KEY}[{number}].learned_file: is missing, and this step learns from '
+                    'labelled images; make one with tools/calibrate.py'
+                )
+            elif not step.wants_truth and type(step).fit is not LabelTransform.fit:
+                step.fit(_Stream(pool, before))
+
+    @property
+    def learns(self) -> bool:
+        """Whether a step learns from the pool."""
+        return any(type(step).fit is not LabelTransform.fit for step in self.steps)
+
+    @property
+    def learned(self) -> list[dict[str, Any]]:
+        """What each step learned, as plain values."""
+        return [dict(step.learned) for step in self.steps]
+
+    def load_learned(self, learned: Sequence[Mapping[str, Any]]) -> None:
+        """Take over what an earlier :meth:`fit` learned."""
+        for step, values in zip(self.steps, learned, strict=True):
+            step.load_learned(values)
+
+    def apply(self, said: ByTeacher, context: LabelContext) -> Detections:
+        """Make the pseudo-labels of one image.
+
+        Args:
+            said: Detections by teacher name, in the student's classes.
+            context: The image and the class space.
+
+        Returns:
+            Boxes inside the image, in the student's classes.
+
+        Raises:
+            UserError: If a teacher said NaN, or more than one entry is left at the end.
+        """
+        said = _through(self.steps, said, context)
+        if len(said) != 1:
+            raise UserError(
+                f'{KEY}: has no fusion, and {len(said)} teachers speak; '
+                f"add dict(type='mmcompose.WeightedBoxesFusion')"
+            )
+        return next(iter(said.values())).clipped(context.width, context.height)
+
+
+class _Stream:
+    """What some steps make of a pool; each iteration is a fresh pass."""
+
+    def __init__(self, pool: Callable[[], Iterable[Said]], steps: Sequence[LabelTransform]) -> None:
+        self._pool = pool
+        self._steps = steps
+
+    def __iter__(self) -> Iterator[Said]:
+        for said, context in self._pool():
+            yield _through(self._steps, said, context), context
+
+
+def _through(steps: Iterable[LabelTransform], said: ByTeacher, context: LabelContext) -> ByTeacher:
+    for teacher, found in said.items():
+        if (reason := found.invalid_reason()) is not None:
+            raise UserError(f'composition.teachers.{teacher}: of image {context.key!r}, {reason}')
+    for number, step in enumerate(steps):
+        with under(f'{KEY}[{number}]'):
+            said = step.apply(said, context)
+    return said

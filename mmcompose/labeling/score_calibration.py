@@ -1,0 +1,195 @@
+"""Make the scores of different teachers comparable."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.class_space import ClassSpace
+from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Pool, Truth
+from mmcompose.labeling.curves import (
+    IDENTITY,
+    METHODS,
+    Curve,
+    blended,
+    calibrated,
+    calibration_error,
+    fit_curve,
+    isotonic_curve,
+)
+from mmcompose.labeling.learned_file import read_learned
+from mmcompose.labeling.matching import RIGHT, UNJUDGED, judge
+from mmcompose.registry import LABEL_TRANSFORMS
+from mmcompose.structures import Detections
+from mmcompose.utils import UserError, log, problem
+
+# Of one teacher: its common curve, and one by class name where there was enough to see.
+TeacherCurves = Mapping[str, Any]
+
+
+@LABEL_TRANSFORMS.register_module()
+class ScoreCalibration(LabelTransform):
+    """Map each teacher's scores by a rising curve, before they are fused.
+
+    Focal-loss detectors score low, softmax detectors high. With a few labelled images the curve
+    makes a score the share of right boxes: 'isotonic', 'platt' or 'beta'; for each teacher, and
+    for each of its classes as far as data suffices: with n boxes a class's own curve counts
+    ``n / (n + shrinkage)``, the teacher's the rest. Without labels, 'quantile' makes the k-th
+    best box of a class score alike for all of the class's owners: at the mean of what they gave.
+    A teacher that shares no class stays as it is.
+
+    Args:
+        method: One of these four. Defaults to 'quantile'.
+        min_boxes: Classes with fewer boxes than this take their teacher's curve. Defaults to 50.
+        shrinkage: See above. Defaults to 200.
+        iou_thr: A right box overlaps a true one at least this much. Defaults to 0.5.
+        learned_file: What an earlier run learned; see :func:`mmcompose.labeling.write_learned`.
+
+    Raises:
+        UserError: If an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        method: str = 'quantile',
+        min_boxes: int = 50,
+        shrinkage: float = 200.0,
+        iou_thr: float = 0.5,
+        learned_file: str | None = None,
+    ) -> None:
+        known = ('quantile', *METHODS)
+        if method not in known:
+            raise UserError(problem('method', method, f'is not one of {", ".join(known)}', known))
+        if not isinstance(min_boxes, int) or min_boxes < 1:
+            raise UserError(problem('min_boxes', min_boxes, 'is no positive whole number'))
+        if not shrinkage >= 0:
+            raise UserError(problem('shrinkage', shrinkage, 'is below 0'))
+        if not 0 < iou_thr <= 1:
+            raise UserError(problem('iou_thr', iou_thr, 'is not in (0, 1]'))
+        self.method = method
+        self.min_boxes = min_boxes
+        self.shrinkage = shrinkage
+        self.iou_thr = iou_thr
+        self.wants_truth = method in METHODS
+        self.curves: Mapping[str, TeacherCurves] = {}
+        if learned_file is not None:
+            self.load_learned(read_learned(learned_file, type(self).__name__))
+
+    @property
+    def learned(self) -> dict[str, Any]:
+        """``{'curves': {teacher: {'common': curve, 'classes': {class: curve}, ...}}}``."""
+        return {'curves': self.curves} if self.curves else {}
+
+    def load_learned(self, learned: Mapping[str, Any]) -> None:
+        """See :meth:`LabelTransform.load_learned`."""
+        self.curves = learned.get('curves', {})
+
+    def fit(self, pool: Pool) -> None:
+        """Learn curves from the scores of shared classes; see :meth:`LabelTransform.fit`."""
+        scores: dict[tuple[str, int], list[NDArray[np.float32]]] = defaultdict(list)
+        space: ClassSpace | None = None
+        for detections, context in pool:
+            space = context.class_space
+            for teacher, found in detections.items():
+                for label in np.unique(found.labels).tolist():
+                    scores[teacher, label].append(found.scores[found.labels == label])
+        if space is not None:
+            ranked = {key: -np.sort(-np.concatenate(parts)) for key, parts in scores.items()}
+            self.curves = _quantile_curves(ranked, space)
+
+    def fit_labelled(self, pool: Pool, truth: Truth) -> None:
+        """See :meth:`LabelTransform.fit_labelled`."""
+        judged: dict[str, list[Detections]] = defaultdict(list)
+        verdicts: dict[str, list[NDArray[np.int8]]] = defaultdict(list)
+        space: ClassSpace | None = None
+        for detections, context in pool:
+            space = context.class_space
+            if context.key in truth:
+                for teacher, found in detections.items():
+                    judged[teacher].append(found)
+                    verdicts[teacher].append(judge(found, truth[context.key], self.iou_thr))
+        self.curves = {}
+        for teacher in sorted(judged):
+            assert space is not None
+            found, right = (
+                Detections.concatenate(judged[teacher]),
+                np.concatenate(verdicts[teacher]),
+            )
+            if (right != UNJUDGED).any():
+                curves = self._fitted(found[right != UNJUDGED], right[right != UNJUDGED], space)
+                self.curves = {**self.curves, teacher: curves}
+                before, after = curves['calibration_error']
+                log(f'calibration error of teacher {teacher}: {before:.3f}, now {after:.3f}')
+
+    def _fitted(
+        self, found: Detections, verdicts: NDArray[np.int8], space: ClassSpace
+    ) -> TeacherCurves:
+        right = verdicts == RIGHT
+        common = fit_curve(self.method, found.scores, right)
+        classes = {}
+        after = calibrated(common, found.scores)
+        for label, name in enumerate(space.classes):
+            own = found.labels == label
+            if own.sum() < self.min_boxes:
+                continue
+            share = float(own.sum() / (own.sum() + self.shrinkage))
+            curve = fit_curve(self.method, found.scores[own], right[own])
+            classes[name] = blended(curve, common, share)
+            after[own] = calibrated(classes[name], found.scores[own])
+        errors = [calibration_error(found.scores, right), calibration_error(after, right)]
+        return {'common': common, 'classes': classes, 'calibration_error': errors}
+
+    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
+        """See :meth:`LabelTransform.apply`."""
+        return {
+            teacher: self._calibrated(teacher, found, context.class_space)
+            for teacher, found in detections.items()
+        }
+
+    def _calibrated(self, teacher: str, found: Detections, space: ClassSpace) -> Detections:
+        curves = self.curves.get(teacher)
+        if curves is None:
+            return found
+        scores = calibrated(curves['common'], found.scores)
+        for label in np.unique(found.labels).tolist():
+            curve: Curve | None = curves['classes'].get(space.classes[label])
+            if curve is not None:
+                own = found.labels == label
+                scores[own] = calibrated(curve, found.scores[own])
+        return replace(found, scores=scores)
+
+
+def _quantile_curves(
+    ranked: Mapping[tuple[str, int], NDArray[np.float32]], space: ClassSpace
+) -> dict[str, TeacherCurves]:
+    """Match the k-th best scores that the owners of each class gave in the whole pool."""
+    own: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
+    mean: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
+    for label, owners in enumerate(space.owners):
+        names = [name for name, owns in zip(space.teachers, owners, strict=True) if owns]
+        scores = [ranked[name, label] for name in sorted(names) if (name, label) in ranked]
+        if len(scores) < 2 or len(scores) < len(names):
+            continue
+        depth = min(len(part) for part in scores)
+        target = np.mean([part[:depth] for part in scores], axis=0, dtype=np.float64)
+        for name, part in zip(sorted(names), scores, strict=True):
+            own[name].append(part[:depth])
+            mean[name].append(target)
+    curves = {}
+    for name in sorted(own):
+        curve = isotonic_curve(np.concatenate(own[name]), np.concatenate(mean[name]))
+        curves[name] = {'common': _anchored(curve), 'classes': {}}
+    return curves
+
+
+def _anchored(curve: Curve) -> Curve:
+    """Lead a curve to 0 at 0 and to 1 at 1, so that scores outside what was seen keep an order."""
+    pairs = [(x, y) for x, y in zip(curve['x'], curve['y'], strict=True) if 0 < x < 1]
+    ends = [pair for pair in zip(IDENTITY['x'], IDENTITY['y'], strict=True)]
+    x, y = zip(*sorted([ends[0], *pairs, ends[1]]), strict=True)
+    return {'x': list(x), 'y': list(y)}

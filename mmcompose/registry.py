@@ -1,0 +1,91 @@
+"""Every registry of mmcompose, under MMEngine's roots where those exist.
+
+``locations`` lets a registry import its room the first time a name is looked up, so importing
+this file imports neither torch nor any optional package.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
+from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
+from mmengine.registry import Registry
+
+from mmcompose.utils import UserError, check_keys, problem, under
+
+SCOPE = 'mmcompose'
+
+RUNNERS = Registry(
+    'runner', parent=MMENGINE_RUNNERS, scope=SCOPE, locations=['mmcompose.engine.runner']
+)
+HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope=SCOPE, locations=['mmcompose.engine.hooks'])
+DATASETS = Registry(
+    'dataset', parent=MMENGINE_DATASETS, scope=SCOPE, locations=['mmcompose.datasets']
+)
+TRANSFORMS = Registry(
+    'transform', parent=MMENGINE_TRANSFORMS, scope=SCOPE, locations=['mmcompose.datasets']
+)
+MODELS = Registry('model', parent=MMENGINE_MODELS, scope=SCOPE, locations=['mmcompose.models'])
+
+# What MMEngine has no root for: a teacher kind, and a step of the label pipeline.
+TEACHERS = Registry('teacher', scope=SCOPE, locations=['mmcompose.teachers'])
+LABEL_TRANSFORMS = Registry('label transform', scope=SCOPE, locations=['mmcompose.labeling'])
+
+
+def build(registry: Registry, config: Mapping[str, Any], key: str) -> Any:
+    """Build an object from its config dict, with a clear line for each mistake in it.
+
+    Args:
+        registry: One of the above.
+        config: ``dict(type=name, **arguments)``.
+        key: Where the dict stands in the user's config, for messages.
+
+    Raises:
+        UserError: If the type is unknown, an argument is unknown or one is missing.
+    """
+    if not isinstance(config, Mapping):
+        raise UserError(problem(key, config, f'is no dict of a {registry.name}'))
+    arguments = dict(config)
+    name = arguments.pop('type', None)
+    cls = find(registry, name, f'{key}.type')
+    parameters = inspect.signature(cls).parameters.values()
+    # A bare `**kwargs` takes anything; then the class itself has to look.
+    if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
+        required = [p.name for p in parameters if p.default is p.empty]
+        problems = check_keys(key, arguments, [p.name for p in parameters], required)
+        if problems:
+            raise UserError(*problems)
+    with under(key):
+        return cls(**arguments)
+
+
+def find(registry: Registry, name: object, key: str) -> Any:
+    """Return the class that ``name`` stands for in ``registry``.
+
+    Raises:
+        UserError: If there is none, naming the nearest.
+    """
+    if isinstance(name, type):
+        return name
+    if name is None:
+        raise UserError(f'{key}: is missing; name a {registry.name}')
+    registry.import_from_location()
+    # Not registry.get: it makes a logger, which imports torch.
+    cls = registry.module_dict.get(str(name).removeprefix(f'{SCOPE}.'))
+    if cls is None:
+        known = [f'{SCOPE}.{known}' for known in registry.module_dict]
+        raise UserError(
+            problem(
+                key,
+                name,
+                f'is not a registered {registry.name}; is its module in custom_imports?',
+                known,
+            )
+        )
+    return cls

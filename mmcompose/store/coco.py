@@ -1,0 +1,47 @@
+"""Labels as a COCO json, for whoever wants to look at them or train elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mmcompose.store.tables import DetectionTable
+from mmcompose.structures import Image
+
+
+def to_coco(
+    images: Sequence[Image], labels: DetectionTable, classes: Sequence[str]
+) -> dict[str, Any]:
+    """Return pseudo-labels as a COCO dict.
+
+    Categories stand in the student's order with ids from 1, since MMDet takes them in the
+    file's order. Annotation ids start at 1: pycocotools drops a match with annotation 0.
+    Ignore boxes are ``iscrowd``.
+    """
+    annotations: list[dict[str, Any]] = []
+    for image_id, _ in enumerate(images, start=1):
+        found = labels[image_id - 1]
+        ignore = [False] * len(found) if found.ignore is None else found.ignore.tolist()
+        for box, score, label, ignored in zip(
+            found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), ignore, strict=True
+        ):
+            x1, y1, x2, y2 = box
+            annotations.append(
+                {
+                    'id': len(annotations) + 1,
+                    'image_id': image_id,
+                    'category_id': label + 1,
+                    'bbox': [x1, y1, x2 - x1, y2 - y1],
+                    'area': (x2 - x1) * (y2 - y1),
+                    'iscrowd': int(ignored),
+                    'score': score,
+                }
+            )
+    return {
+        'images': [
+            {'id': number, 'file_name': image.key, 'width': image.width, 'height': image.height}
+            for number, image in enumerate(images, start=1)
+        ],
+        'annotations': annotations,
+        'categories': [{'id': n, 'name': name} for n, name in enumerate(classes, start=1)],
+    }

@@ -1,0 +1,100 @@
+"""Detections: the boxes of one image, and what is known of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def _float32(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    return np.zeros(shape, np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """Boxes of one image with scores, labels and, after a fusion, where each came from.
+
+    Whose label indices these are (a teacher's classes or the student's) depends on the step:
+    only :class:`mmcompose.class_space.ClassSpace` converts.
+
+    Args:
+        boxes: ``(N, 4)`` float32, xyxy in pixels of the original image.
+        scores: ``(N,)`` float32 in [0, 1].
+        labels: ``(N,)`` int64 class indices.
+        votes: ``(N, T)`` bool, which of the T teachers found the box; None before a fusion.
+        best_score: ``(N,)`` float32, the best single score in the fused cluster; None before.
+        cluster_size: ``(N,)`` int64, how many boxes were fused into this one; None before.
+        spread: ``(N,)`` float32, 1 minus the mean IoU of the cluster's boxes with the fused
+            one: 0 where all agree; None before.
+        ignore: ``(N,)`` bool, True where the box neither teaches nor counts as background;
+            None before score bands are set.
+    """
+
+    boxes: NDArray[np.float32] = field(default_factory=lambda: _float32((0, 4)))
+    scores: NDArray[np.float32] = field(default_factory=lambda: _float32((0,)))
+    labels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    votes: NDArray[np.bool_] | None = None
+    best_score: NDArray[np.float32] | None = None
+    cluster_size: NDArray[np.int64] | None = None
+    spread: NDArray[np.float32] | None = None
+    ignore: NDArray[np.bool_] | None = None
+
+    @classmethod
+    def of(cls, boxes: ArrayLike, scores: ArrayLike, labels: ArrayLike) -> Detections:
+        """Make detections of anything array-like, converted to the dtypes above."""
+        return cls(
+            np.asarray(boxes, np.float32).reshape(-1, 4),
+            np.asarray(scores, np.float32).reshape(-1),
+            np.asarray(labels, np.int64).reshape(-1),
+        )
+
+    def __post_init__(self) -> None:
+        count = len(self.boxes)
+        for name, array in self._arrays().items():
+            assert len(array) == count, f'{name} has {len(array)} rows, boxes have {count}'
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        present = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: array for name, array in present.items() if array is not None}
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, rows: NDArray[np.generic] | slice | Sequence[int]) -> Detections:
+        """Select boxes by mask, slice or index array."""
+        return replace(self, **{name: array[rows] for name, array in self._arrays().items()})
+
+    @classmethod
+    def concatenate(cls, parts: Iterable[Detections]) -> Detections:
+        """Join detections that carry the same fields; no parts give no boxes."""
+        parts = list(parts)
+        if not parts:
+            return cls()
+        names = [part._arrays().keys() for part in parts]
+        assert all(keys == names[0] for keys in names), f'fields differ: {names}'
+        return cls(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names[0]})
+
+    def sorted(self) -> Detections:
+        """Order boxes by falling score, ties by label and then by the box itself."""
+        keys = (*self.boxes.T[::-1], self.labels, -self.scores)
+        return self[np.lexsort(keys)]
+
+    def invalid_reason(self) -> str | None:
+        """Say what makes these no detections (NaN, infinite, negative size, score), or None."""
+        if not np.isfinite(self.boxes).all() or not np.isfinite(self.scores).all():
+            return 'a box or a score is NaN or infinite'
+        if (self.boxes[:, 2:] < self.boxes[:, :2]).any():
+            return 'a box has a negative width or height'
+        if ((self.scores < 0) | (self.scores > 1)).any():
+            return 'a score is outside [0, 1]'
+        return None
+
+    def clipped(self, width: int, height: int) -> Detections:
+        """Cut boxes at the image's border and drop those of which nothing is left."""
+        boxes = self.boxes.clip(0, np.array([width, height, width, height], np.float32))
+        left = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+        return replace(self, boxes=boxes)[left]

@@ -1,0 +1,34 @@
+"""Anything that turns images into detections; one file a kind."""
+
+from mmcompose.teachers.base import Teacher, named_classes
+from mmcompose.teachers.checkpoint import (
+    allow_mmengine_checkpoints,
+    checkpoint_classes,
+    read_checkpoint,
+)
+from mmcompose.teachers.coco_results import COCOResultsTeacher
+from mmcompose.teachers.ensemble import EnsembleTeacher
+from mmcompose.teachers.function import FunctionTeacher
+from mmcompose.teachers.http import HTTPTeacher
+from mmcompose.teachers.huggingface import HuggingFaceTeacher
+from mmcompose.teachers.mmdet import MMDetTeacher
+from mmcompose.teachers.mmdet_model import check_class_count, load_weights, read_config
+from mmcompose.teachers.onnx import ONNXTeacher
+
+__all__ = [
+    'COCOResultsTeacher',
+    'EnsembleTeacher',
+    'FunctionTeacher',
+    'HTTPTeacher',
+    'HuggingFaceTeacher',
+    'MMDetTeacher',
+    'ONNXTeacher',
+    'Teacher',
+    'allow_mmengine_checkpoints',
+    'check_class_count',
+    'checkpoint_classes',
+    'load_weights',
+    'named_classes',
+    'read_checkpoint',
+    'read_config',
+]

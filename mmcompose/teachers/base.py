@@ -1,0 +1,147 @@
+"""The protocol of a teacher: class names, and detections of images."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmcompose.structures import Detections, Image
+from mmcompose.utils import UserError, file_fingerprint, problem
+
+# How far over its bounds a rounding error may carry a score.
+SLACK = 1e-3
+
+
+class Teacher(ABC):
+    """Anything that turns images into detections.
+
+    A kind of teacher is built from ``dict(type=..., **arguments)``. Its constructor reads class
+    names and checks what it can, but loads no weights: that waits for the first ``predict``.
+    A mistake raises :class:`mmcompose.utils.UserError` whose line begins with the argument's
+    name; where the teacher stands in the config is put before it.
+
+    Attributes:
+        classes: Class names, in the order of the labels that ``predict`` returns.
+    """
+
+    classes: tuple[str, ...]
+
+    @abstractmethod
+    def predict(self, images: Sequence[Image]) -> list[Detections]:
+        """Detect objects.
+
+        Args:
+            images: Of any size; those of one size may share a batch.
+
+        Returns:
+            For each image its detections: boxes in pixels of the original image, labels as
+            indices into ``classes``.
+        """
+
+    @property
+    def identity(self) -> Any:
+        """What, beside the config dict and the files it names, decides what is predicted.
+
+        Plain values; they become part of the address of the stored predictions.
+        """
+        return None
+
+    @property
+    def num_parameters(self) -> int | None:
+        """How many weights the model has, or None where that has no meaning."""
+        return None
+
+
+def named_classes(classes: str | Sequence[str]) -> tuple[str, ...]:
+    """Return class names as they are, or those of a data set that MMDet knows, e.g. 'coco'.
+
+    Raises:
+        UserError: If MMDet knows no data set of that name, or a name is given twice.
+    """
+    if isinstance(classes, str):
+        from mmdet.evaluation import get_classes
+        from mmdet.evaluation.functional.class_names import dataset_aliases
+
+        known = [alias for aliases in dataset_aliases.values() for alias in aliases]
+        if classes not in known:
+            raise UserError(problem('classes', classes, 'is no data set that MMDet knows', known))
+        classes = get_classes(classes)
+    if len(set(classes)) != len(classes):
+        twice = sorted({name for name in classes if list(classes).count(name) > 1})
+        raise UserError(f'classes: {", ".join(map(repr, twice))} listed twice')
+    return tuple(classes)
+
+
+def checked(found: Detections, image: Image, classes: Sequence[str]) -> Detections:
+    """Check what a model said of an image, and cut its boxes at the border.
+
+    Heads of some architectures let boxes run a little over the border, or a score over 1 by a
+    rounding error; that is mended. What can be no detection is an error.
+
+    Args:
+        found: Boxes in pixels of the original image.
+        image: The image.
+        classes: The teacher's class names.
+
+    Raises:
+        UserError: If a number is NaN, a score is outside [0, 1] or a label names no class.
+    """
+    if np.isnan(found.boxes).any() or np.isnan(found.scores).any():
+        raise UserError(f'{image.path}: the model says NaN')
+    if len(found) and not -SLACK <= found.scores.min() <= found.scores.max() <= 1 + SLACK:
+        low, high = found.scores.min(), found.scores.max()
+        raise UserError(f'{image.path}: the model says scores in [{low}, {high}], not in [0, 1]')
+    if len(found) and not 0 <= found.labels.min() <= found.labels.max() < len(classes):
+        raise UserError(
+            f'classes: {len(classes)} names, but the model says class number {found.labels.max()}'
+        )
+    return replace(found, scores=found.scores.clip(0, 1)).clipped(image.width, image.height)
+
+
+def missing_package(package: str, extra: str) -> UserError:
+    """Return the error to raise where an optional package is not installed.
+
+    Args:
+        package: Its import name.
+        extra: The extra of mmcompose that installs it.
+    """
+    return UserError(
+        f"type: needs {package}, which is not installed: pip install 'mmcompose[{extra}]'"
+    )
+
+
+def load_function(key: str, path: str) -> Callable[..., Any]:
+    """Import a function named by a dotted path.
+
+    Args:
+        key: The argument that holds the path, for messages.
+        path: ``package.module.function``.
+
+    Raises:
+        UserError: If the module cannot be imported or has no such function.
+    """
+    module_name, _, name = path.rpartition('.')
+    try:
+        module = import_module(module_name)
+    except (ImportError, ValueError) as error:
+        raise UserError(problem(key, path, f'cannot be imported ({error})')) from error
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise UserError(problem(key, path, f'is no function of {module_name}', vars(module)))
+    return function  # type: ignore[no-any-return]
+
+
+def source_fingerprint(function: Callable[..., Any]) -> str | None:
+    """Return 16 hex digits that address the file a function is written in, or None."""
+    try:
+        file = inspect.getsourcefile(function)
+    except TypeError:
+        return None
+    return file_fingerprint(file) if file and Path(file).is_file() else None

@@ -1,0 +1,171 @@
+"""From the arrays that exported models give to detections in pixels of the model's input."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.structures import Detections
+from mmcompose.teachers.base import load_function
+from mmcompose.utils import UserError, check_keys, problem
+
+Outputs: TypeAlias = Mapping[str, NDArray[Any]]
+
+# (outputs by name, (width, height) of the input, number of classes) -> one a picture.
+Decoder: TypeAlias = Callable[[Outputs, tuple[int, int], int], list[Detections]]
+
+
+def make_decoder(decode: str | Mapping[str, Any]) -> Decoder:
+    """Return the decoder that a config names.
+
+    Args:
+        decode: 'mmdeploy', 'yolox', 'ultralytics', 'detr', or the dotted path of a function of
+            the same form; or a dict of such a ``type`` and further arguments, e.g.
+            ``dict(type='yolox', score_thr=0.1)``.
+
+    Raises:
+        UserError: If there is none of that name or it takes no such argument.
+    """
+    arguments = {'type': decode} if isinstance(decode, str) else dict(decode)
+    name = str(arguments.pop('type', None))
+    function = DECODERS.get(name)
+    if function is None and '.' in name:
+        function = load_function('decode', name)
+    if function is None:
+        known = ', '.join(DECODERS)
+        expected = f'is no decoder (expected: {known}, or the dotted path of a function)'
+        raise UserError(problem('decode', name, expected, DECODERS))
+    options = list(inspect.signature(function).parameters)[3:]
+    if problems := check_keys('decode', arguments, options):
+        raise UserError(*problems)
+    return partial(function, **arguments)
+
+
+def mmdeploy(
+    outputs: Outputs, input_size: tuple[int, int], num_classes: int, score_thr: float = 0.0
+) -> list[Detections]:
+    """``dets`` (B, N, 5) x1 y1 x2 y2 score, and ``labels`` (B, N), as MMDeploy exports them."""
+    dets, labels = _named(outputs, ('dets', 'labels'))
+    return [_over(score_thr, d[:, :4], d[:, 4], n) for d, n in zip(dets, labels, strict=True)]
+
+
+def detr(
+    outputs: Outputs, input_size: tuple[int, int], num_classes: int, score_thr: float = 0.0
+) -> list[Detections]:
+    """``labels`` (B, N), ``boxes`` (B, N, 4) xyxy, ``scores`` (B, N), as RT-DETR exports them."""
+    arrays = _named(outputs, ('labels', 'boxes', 'scores'))
+    return [_over(score_thr, b, s, n) for n, b, s in zip(*arrays, strict=True)]
+
+
+def yolox(
+    outputs: Outputs,
+    input_size: tuple[int, int],
+    num_classes: int,
+    score_thr: float = 0.01,
+    iou_threshold: float = 0.65,
+    strides: Sequence[int] = (8, 16, 32),
+) -> list[Detections]:
+    """(B, N, 5 + C) before decoding: offsets in grid cells, log sizes, objectness, class scores.
+
+    As YOLOX (Ge et al. 2021) exports it and MMDet decodes it.
+    """
+    (raw,) = _first(outputs, 1)
+    width, height = input_size
+    priors = np.concatenate([_grid(width // s, height // s, s) for s in strides])
+    if raw.ndim != 3 or raw.shape[1:] != (len(priors), 5 + num_classes):
+        _wrong_shape(raw, f'(batch, {len(priors)}, {5 + num_classes})', num_classes)
+    centers = raw[..., :2] * priors[:, 2:] + priors[:, :2]
+    sizes = np.exp(raw[..., 2:4]) * priors[:, 2:]
+    boxes = np.concatenate([centers - sizes / 2, centers + sizes / 2], axis=2)
+    labels = raw[..., 5:].argmax(axis=2)
+    scores = raw[..., 5:].max(axis=2) * raw[..., 4]
+    found = [_over(score_thr, *arrays) for arrays in zip(boxes, scores, labels, strict=True)]
+    return [_suppressed(one, iou_threshold, None) for one in found]
+
+
+def ultralytics(
+    outputs: Outputs,
+    input_size: tuple[int, int],
+    num_classes: int,
+    score_thr: float = 0.01,
+    iou_threshold: float = 0.7,
+    max_per_img: int = 300,
+) -> list[Detections]:
+    """(B, 4 + C, N) cx cy w h and class scores, or (B, N, 6) x1 y1 x2 y2 score label.
+
+    The first is what YOLOv8 and its successors export, the second the same end to end, after
+    suppression; other models that decode inside give the second too.
+    """
+    (raw,) = _first(outputs, 1)
+    if raw.ndim == 3 and raw.shape[1] == 4 + num_classes:
+        raw = raw.transpose(0, 2, 1)
+        boxes = np.concatenate(
+            [raw[..., :2] - raw[..., 2:4] / 2, raw[..., :2] + raw[..., 2:4] / 2], axis=2
+        )
+        best = (raw[..., 4:].max(axis=2), raw[..., 4:].argmax(axis=2))
+        found = [_over(score_thr, *arrays) for arrays in zip(boxes, *best, strict=True)]
+        return [_suppressed(one, iou_threshold, max_per_img) for one in found]
+    if raw.ndim != 3 or raw.shape[2] != 6:
+        expected = f'(batch, {4 + num_classes}, boxes) or (batch, boxes, 6)'
+        _wrong_shape(raw, expected, num_classes)
+    return [_over(score_thr, rows[:, :4], rows[:, 4], rows[:, 5]) for rows in raw]
+
+
+DECODERS: dict[str, Callable[..., list[Detections]]] = {
+    'mmdeploy': mmdeploy,
+    'yolox': yolox,
+    'ultralytics': ultralytics,
+    'detr': detr,
+}
+
+
+def _grid(columns: int, rows: int, stride: int) -> NDArray[np.float32]:
+    """Return ``(rows * columns, 4)``: x, y of each cell's corner, and its stride twice."""
+    y, x = np.mgrid[:rows, :columns]
+    cells = np.stack([x, y, np.ones_like(x), np.ones_like(x)], axis=-1).reshape(-1, 4)
+    return (cells * stride).astype(np.float32)
+
+
+def _over(
+    score_thr: float, boxes: NDArray[Any], scores: NDArray[Any], labels: NDArray[Any]
+) -> Detections:
+    # Strictly over: rows that only fill an array up have a score of 0, some a label of -1.
+    keep = scores > score_thr
+    return Detections.of(boxes[keep], scores[keep], labels[keep])
+
+
+def _suppressed(found: Detections, iou_threshold: float, most: int | None) -> Detections:
+    """Non-maximum suppression in each class, by MMCV's own operator."""
+    import torch
+    from mmcv.ops import batched_nms
+
+    if not len(found):
+        return found
+    arrays = (torch.from_numpy(array) for array in (found.boxes, found.scores, found.labels))
+    _, kept = batched_nms(*arrays, {'type': 'nms', 'iou_threshold': iou_threshold})
+    return found[kept.numpy()[:most]]
+
+
+def _named(outputs: Outputs, names: Sequence[str]) -> list[NDArray[Any]]:
+    """Return outputs by name where the model has those names, else by place."""
+    if all(name in outputs for name in names):
+        return [outputs[name] for name in names]
+    return _first(outputs, len(names))
+
+
+def _first(outputs: Outputs, count: int) -> list[NDArray[Any]]:
+    if len(outputs) < count:
+        raise UserError(f'decode: needs {count} outputs, the model has {", ".join(outputs)}')
+    return list(outputs.values())[:count]
+
+
+def _wrong_shape(raw: NDArray[Any], expected: str, num_classes: int) -> None:
+    raise UserError(
+        f'decode: the model gives {raw.shape}, but for {num_classes} classes this decoder takes '
+        f'{expected}'
+    )

@@ -1,0 +1,113 @@
+"""EnsembleTeacher: several models, or views of a picture, that vote as one teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mmcompose.class_space import ClassSpace
+from mmcompose.labeling import LabelContext
+from mmcompose.registry import LABEL_TRANSFORMS, TEACHERS, build
+from mmcompose.structures import Detections, Image
+from mmcompose.teachers.base import Teacher
+from mmcompose.utils import UserError
+
+MIRRORED = ', mirrored'
+
+
+@TEACHERS.register_module()
+class EnsembleTeacher(Teacher):
+    """Several teachers of one class list, fused into one voter.
+
+    Two checkpoints of one training would otherwise outvote a teacher that stands alone. Scales
+    are members too: the same checkpoint with another size in its ``cfg_options``.
+
+    Args:
+        members: Config dicts of teachers that have the same classes, in whatever order.
+        flip: Let each member look at the mirror image too. Defaults to False.
+        fusion: Config dict of the label transform that fuses them. Defaults to
+            ``dict(type='mmcompose.WeightedBoxesFusion')``.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Mapping[str, Any]],
+        flip: bool = False,
+        fusion: Mapping[str, Any] | None = None,
+    ) -> None:
+        if len(members) * (1 + flip) < 2:
+            raise UserError(f'members: {len(members)} is no ensemble; give two, or flip=True')
+        self._members: list[Teacher] = [
+            build(TEACHERS, member, f'members[{number}]') for number, member in enumerate(members)
+        ]
+        self.classes = self._members[0].classes
+        for number, member in enumerate(self._members):
+            if odd := sorted(set(member.classes) ^ set(self.classes)):
+                raise UserError(
+                    f'members[{number}]: has other classes than members[0]: '
+                    f'{", ".join(map(repr, odd[:8]))}'
+                )
+        names = [f'{number}{view}' for view in ('', MIRRORED)[: 1 + flip]
+                 for number in range(len(members))]
+        self._space = ClassSpace(
+            {name: self._member(name).classes for name in names}, classes=self.classes
+        )
+        fusion = fusion or {'type': 'mmcompose.WeightedBoxesFusion'}
+        self._fusion = build(LABEL_TRANSFORMS, fusion, 'fusion')
+        self._fusion.check(self._space)
+
+    def _member(self, name: str) -> Teacher:
+        return self._members[int(name.removesuffix(MIRRORED))]
+
+    @property
+    def identity(self) -> Any:
+        """See :attr:`Teacher.identity`: those of the members."""
+        return [member.identity for member in self._members]
+
+    @property
+    def num_parameters(self) -> int | None:
+        """See :attr:`Teacher.num_parameters`: of all members together."""
+        counts = [member.num_parameters for member in self._members]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+
+    def predict(self, images: Sequence[Image]) -> list[Detections]:
+        """See :meth:`Teacher.predict`."""
+        said = {name: self._say(name, images) for name in self._space.teachers}
+        return [
+            self._fuse({name: found[row] for name, found in said.items()}, image)
+            for row, image in enumerate(images)
+        ]
+
+    def _say(self, name: str, images: Sequence[Image]) -> list[Detections]:
+        if not name.endswith(MIRRORED):
+            found = self._member(name).predict(images)
+        else:
+            found = self._member(name).predict([_mirror_image(image) for image in images])
+            pairs = zip(found, images, strict=True)
+            found = [_mirrored(one, image.width) for one, image in pairs]
+        return [self._space.convert(name, one) for one in found]
+
+    def _fuse(self, said: Mapping[str, Detections], image: Image) -> Detections:
+        weights = np.ones(len(self._space.teachers))
+        context = LabelContext(self._space, weights, image.key, image.width, image.height)
+        fused = self._fusion.apply(said, context)
+        if len(fused) != 1:
+            raise UserError('fusion: leaves more than one entry; name a fusion')
+        # What a teacher says carries no votes: those of its members count as one.
+        (found,) = fused.values()
+        return Detections(found.boxes, found.scores, found.labels)
+
+
+def _mirror_image(image: Image) -> Image:
+    mirrored = Image(image.key, image.path, image.width, image.height)
+    vars(mirrored)['pixels'] = np.ascontiguousarray(image.pixels[:, ::-1])
+    return mirrored
+
+
+def _mirrored(found: Detections, width: int) -> Detections:
+    left, top, right, bottom = found.boxes.T
+    boxes = np.stack([width - right, top, width - left, bottom], axis=1)
+    return Detections(boxes, found.scores, found.labels)

@@ -1,0 +1,61 @@
+"""FunctionTeacher: a function of your own, named by its dotted path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmcompose.registry import TEACHERS
+from mmcompose.structures import Detections, Image
+from mmcompose.teachers.base import (
+    Teacher,
+    checked,
+    load_function,
+    named_classes,
+    source_fingerprint,
+)
+from mmcompose.utils import UserError, problem
+
+
+@TEACHERS.register_module()
+class FunctionTeacher(Teacher):
+    """A function that takes one picture and returns boxes, scores and labels.
+
+    The function gets ``(height, width, 3)`` uint8 BGR pixels, and returns ``(N, 4)`` xyxy boxes
+    in pixels, ``(N,)`` scores in [0, 1], and ``(N,)`` indices into ``classes``.
+
+    Args:
+        function: Its dotted path, e.g. ``my_package.my_detector``.
+        classes: Class names, or a data set's name that MMDet knows.
+        arguments: Further arguments, given by name. Defaults to none.
+    """
+
+    def __init__(
+        self,
+        function: str,
+        classes: str | Sequence[str],
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._name = function
+        self._function = load_function('function', function)
+        self._arguments = dict(arguments or {})
+        self.classes = named_classes(classes)
+
+    @property
+    def identity(self) -> Any:
+        """See :attr:`Teacher.identity`: the content of the file the function is written in."""
+        return {'source': source_fingerprint(self._function)}
+
+    def predict(self, images: Sequence[Image]) -> list[Detections]:
+        """See :meth:`Teacher.predict`."""
+        return [checked(self._said(image), image, self.classes) for image in images]
+
+    def _said(self, image: Image) -> Detections:
+        # A copy: other teachers look at the same pixels.
+        said = self._function(image.pixels.copy(), **self._arguments)
+        try:
+            boxes, scores, labels = said
+            return Detections.of(boxes, scores, labels)
+        except (TypeError, ValueError, AssertionError) as error:
+            expected = f'does not return boxes (N, 4), scores (N,) and labels (N,): {error}'
+            raise UserError(problem('function', self._name, expected)) from error

@@ -1,0 +1,232 @@
+"""MMDetTeacher: any detector of MMDetection, from its config and checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from mmcv.transforms import Compose
+from mmdet.registry import MODELS
+from mmdet.structures.bbox import get_box_tensor
+from mmdet.structures.mask import mask2bbox
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+
+from mmcompose.registry import TEACHERS
+from mmcompose.structures import Detections, Image
+from mmcompose.teachers.base import Teacher, checked, named_classes
+from mmcompose.teachers.checkpoint import checkpoint_classes, local_checkpoint, read_checkpoint
+from mmcompose.teachers.mmdet_model import (
+    build_model,
+    check_class_count,
+    load_weights,
+    read_config,
+    scope_of,
+)
+from mmcompose.teachers.mmdet_pipeline import batches, make_pipeline
+from mmcompose.teachers.mmdet_zoo import zoo_model
+from mmcompose.utils import UserError, file_fingerprint
+
+
+@TEACHERS.register_module()
+class MMDetTeacher(Teacher):
+    """A detector of MMDetection (or of a package built on it).
+
+    Args:
+        config: A config file's path, or the name of one that an OpenMMLab package installed,
+            e.g. ``mmdet::yolox/yolox_s_8xb8-300e_coco.py``.
+        checkpoint: Path or URL of its weights (``.pth`` or ``.safetensors``).
+        classes: Class names, or a data set's name that MMDet knows. Defaults to those in the
+            checkpoint.
+        cfg_options: Changes to the config, as MMDet's tools take them.
+        batch_size: How many images of one shape share a batch. Defaults to 8.
+        device: Defaults to the current GPU where there is one, else the CPU.
+        trust_checkpoint: Load a checkpoint that holds more than weights. Defaults to False.
+        model: A model of MMDet's zoo by name, e.g. ``rtmdet_tiny_8xb32-300e_coco``, instead of
+            ``config``, and of ``checkpoint`` where that is not given.
+        texts: What an open-vocabulary model (GLIP, Grounding DINO) shall look for; these are
+            then its classes.
+        tta: Test-time augmentation as the config's ``tta_model`` and ``tta_pipeline`` have it.
+            Defaults to False.
+        half_precision: Compute backbone and neck in 16 bits (autocast: float16 on a GPU,
+            bfloat16 on the CPU), the heads in 32. Defaults to False.
+        torch_compile: Compile backbone and neck: True, or arguments of ``torch.compile``.
+            Defaults to False.
+    """
+
+    def __init__(
+        self,
+        config: str | None = None,
+        checkpoint: str | None = None,
+        classes: str | Sequence[str] | None = None,
+        cfg_options: Mapping[str, Any] | None = None,
+        batch_size: int = 8,
+        device: str | None = None,
+        trust_checkpoint: bool = False,
+        model: str | None = None,
+        texts: Sequence[str] | None = None,
+        tta: bool = False,
+        half_precision: bool = False,
+        torch_compile: bool | Mapping[str, Any] = False,
+    ) -> None:
+        config, checkpoint = _config_and_checkpoint(config, checkpoint, model)
+        self._config = read_config(config)
+        if cfg_options:
+            self._config.merge_from_dict(dict(cfg_options))
+        if 'model' not in self._config:
+            raise UserError(f'config: {config!r} has no model')
+        if tta and not {'tta_model', 'tta_pipeline'} <= set(self._config):
+            raise UserError(f'tta: {config!r} has no tta_model and tta_pipeline')
+        if texts is not None and classes is not None:
+            raise UserError('classes: are the texts where texts are given; leave them out')
+        self._checkpoint = local_checkpoint(checkpoint)
+        self._trust = trust_checkpoint
+        self._texts = texts
+        self.classes = self._read_classes(classes) if texts is None else named_classes(list(texts))
+        self._batch_size = batch_size
+        self._device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        self._tta = tta
+        self._half_precision = half_precision
+        self._torch_compile = torch_compile
+
+    def _read_classes(self, classes: str | Sequence[str] | None) -> tuple[str, ...]:
+        stored = checkpoint_classes(read_checkpoint(self._checkpoint, self._trust))
+        if classes is None and stored is None:
+            raise UserError(
+                f'classes: is missing, and {self._checkpoint!r} does not say what its classes '
+                f"are; list them, or name a data set, e.g. 'coco'"
+            )
+        if classes is None:
+            return named_classes(stored or ())
+        given = named_classes(classes)
+        if stored is not None and len(stored) != len(given):
+            raise UserError(
+                f'classes: {len(given)} names are given, but {self._checkpoint!r} was trained '
+                f'on {len(stored)} classes'
+            )
+        return given
+
+    @property
+    def identity(self) -> Any:
+        """See :attr:`Teacher.identity`: the config with all that it inherits, the weights."""
+        names = ['model', 'test_dataloader']
+        names += ['tta_model', 'tta_pipeline'] if self._tta else []
+        return {
+            'settings': Config({name: self._config.get(name) for name in names}).pretty_text,
+            'checkpoint': file_fingerprint(self._checkpoint),
+        }
+
+    @property
+    def num_parameters(self) -> int:
+        """See :attr:`Teacher.num_parameters`."""
+        return sum(parameter.numel() for parameter in self._model.parameters())
+
+    @property
+    def _is_open_vocabulary(self) -> bool:
+        return 'language_model' in self._config.model
+
+    @cached_property
+    def _model(self) -> torch.nn.Module:
+        model = build_model(self._config)
+        weights = read_checkpoint(self._checkpoint, self._trust)['state_dict']
+        load_weights(model, weights, self._checkpoint)
+        if not self._is_open_vocabulary:
+            check_class_count(model, self.classes)
+        model = model.to(self._device).eval()
+        if self._torch_compile:
+            _compile(model, self._torch_compile)
+        if self._half_precision:
+            model.extract_feat = _in_half_precision(model.extract_feat, self._device)
+        if self._tta:
+            with scope_of(self._config):
+                model = MODELS.build({**self._config.tta_model, 'module': model}).eval()
+        return model
+
+    @cached_property
+    def _pipeline(self) -> Compose:
+        return make_pipeline(self._config, self._tta)
+
+    def _prepare(self, image: Image) -> Any:
+        data = {'img': image.pixels, 'img_id': image.key, 'img_path': image.path}
+        if self._is_open_vocabulary:
+            data |= {'text': self.classes, 'custom_entities': True}
+        return self._pipeline(data)
+
+    @torch.inference_mode()
+    def predict(self, images: Sequence[Image]) -> list[Detections]:
+        """See :meth:`Teacher.predict`."""
+        prepared = [self._prepare(image) for image in images]
+        detections = [Detections()] * len(images)
+        chunked = (self._config.model.get('test_cfg') or {}).get('chunked_size', -1) > 0
+        size = 1 if chunked else self._batch_size
+        with scope_of(self._config):
+            for batch in batches([_shapes(item['inputs']) for item in prepared], size):
+                results = self._model.test_step(pseudo_collate([prepared[i] for i in batch]))
+                for index, result in zip(batch, results, strict=True):
+                    found = _detections(result)
+                    detections[index] = checked(found, images[index], self.classes)
+        return detections
+
+
+def _config_and_checkpoint(
+    config: str | None, checkpoint: str | None, model: str | None
+) -> tuple[str, str]:
+    if model is not None:
+        if config is not None:
+            raise UserError('model: already names a config; leave out config, or model')
+        found = zoo_model(model)
+        return found.config, checkpoint or found.checkpoint
+    if config is None or checkpoint is None:
+        given = {'config': config, 'checkpoint': checkpoint}
+        raise UserError(*(f'{name}: is missing' for name, value in given.items() if value is None))
+    return config, checkpoint
+
+
+def _in_half_precision(extract: Callable[..., Any], device: str) -> Callable[..., Any]:
+    # Boxes of several hundred pixels have no place in 16 bits, nor have MMCV's operators.
+    kind = torch.device(device).type
+    precision = torch.bfloat16 if kind == 'cpu' else torch.float16
+
+    def extract_feat(*args: Any, **kwargs: Any) -> Any:
+        with torch.autocast(kind, precision):
+            return _as_float32(extract(*args, **kwargs))
+
+    return extract_feat
+
+
+def _as_float32(features: Any) -> Any:
+    if isinstance(features, (list, tuple)):
+        return type(features)(_as_float32(feature) for feature in features)
+    return features.float() if isinstance(features, torch.Tensor) else features
+
+
+def _compile(model: torch.nn.Module, options: bool | Mapping[str, Any]) -> None:
+    # Heads branch on what they find: compiling them costs more than it brings.
+    for name in ('backbone', 'neck'):
+        part = getattr(model, name, None)
+        if isinstance(part, torch.nn.Module):
+            part.compile(**(options if isinstance(options, Mapping) else {}))
+
+
+def _shapes(inputs: Any) -> tuple[tuple[int, ...], ...]:
+    """Return the shape of a picture, or of each of its augmented views."""
+    views = inputs if isinstance(inputs, list) else [inputs]
+    return tuple(tuple(view.shape) for view in views)
+
+
+def _detections(result: Any) -> Detections:
+    """Take boxes out of an MMDet data sample."""
+    if 'pred_instances' not in result:
+        made = ', '.join(result.keys()) or 'nothing'
+        raise UserError(f'config: its detector makes no boxes, but {made}')
+    found = result.pred_instances
+    boxes = get_box_tensor(found.bboxes)
+    if boxes.size(-1) != 4:
+        raise UserError(f'config: its detector makes boxes of {boxes.size(-1)} numbers, not of 4')
+    # SOLO says where an object is by its mask alone.
+    if len(boxes) and 'masks' in found and not boxes.any():
+        boxes = mask2bbox(torch.as_tensor(found.masks))
+    arrays = (boxes, found.scores, found.labels)
+    return Detections.of(*(array.detach().float().cpu().numpy() for array in arrays))

@@ -1,0 +1,135 @@
+"""ONNXTeacher: a detector exported to ONNX, run by ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mmcompose.registry import TEACHERS
+from mmcompose.teachers.base import missing_package
+from mmcompose.teachers.decoders import Outputs
+from mmcompose.teachers.preprocess import Preprocess
+from mmcompose.teachers.tensor_teacher import TensorTeacher
+from mmcompose.utils import UserError, problem
+
+_DTYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(uint8)': np.uint8}
+
+
+@TEACHERS.register_module()
+class ONNXTeacher(TensorTeacher):
+    """A detector exported to ONNX.
+
+    Args:
+        model: Path of the ``.onnx`` file.
+        classes: Class names in the model's order, or a data set's name that MMDet knows.
+        decode: What the outputs mean: 'mmdeploy', 'yolox', 'ultralytics', 'detr', or the
+            dotted path of your own function; see :mod:`mmcompose.teachers.decoders`.
+        preprocess: What the input is made of, in MMDet's terms; see
+            :class:`mmcompose.teachers.preprocess.Preprocess`. ``scale`` may be left out where
+            the model's input has a fixed size.
+        batch_size: How many images share a batch where the model takes any number. Defaults
+            to 8.
+        providers: ONNX Runtime's execution providers. Defaults to CUDA where it is there, else
+            the CPU.
+        num_threads: Of one run on the CPU. Defaults to as many as torch uses.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        classes: str | Sequence[str],
+        decode: str | Mapping[str, Any],
+        preprocess: Mapping[str, Any] | None = None,
+        batch_size: int = 8,
+        providers: Sequence[str] | None = None,
+        num_threads: int | None = None,
+    ) -> None:
+        super().__init__(classes, decode, preprocess, batch_size)
+        if not Path(model).is_file():
+            near = Path(model).parent.glob('*.onnx') if Path(model).parent.is_dir() else ()
+            raise UserError(problem('model', model, 'is no file', map(str, near)))
+        self._runtime()
+        self._path = model
+        self._providers = providers
+        self._num_threads = num_threads
+
+    @staticmethod
+    def _runtime() -> Any:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise missing_package('onnxruntime', 'onnx') from error
+        return onnxruntime
+
+    @cached_property
+    def _session(self) -> Any:
+        runtime = self._runtime()
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = self._num_threads or torch.get_num_threads()
+        available = runtime.get_available_providers()
+        wished = self._providers or ('CUDAExecutionProvider', 'CPUExecutionProvider')
+        if self._providers and (absent := [p for p in self._providers if p not in available]):
+            raise UserError(problem('providers', absent[0], 'is not available', available))
+        providers = [provider for provider in wished if provider in available]
+        try:
+            return runtime.InferenceSession(self._path, options, providers=providers)
+        # ONNX Runtime's errors share no base class.
+        except Exception as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(problem('model', self._path, f'cannot be loaded ({reason})')) from error
+
+    @cached_property
+    def _input(self) -> Any:
+        first, *others = self._session.get_inputs()
+        unknown = [one.name for one in others if 'size' not in one.name]
+        if len(first.shape) != 4 or first.type not in _DTYPES or unknown:
+            takes = ', '.join(f'{one.name} {one.shape} {one.type}' for one in [first, *others])
+            raise UserError(f'model: {self._path!r} takes {takes}; expected one batch of pictures')
+        return first
+
+    @cached_property
+    def _preprocess(self) -> Preprocess:  # type: ignore[override]
+        given = self._given_preprocess
+        _, *shape = self._input.shape
+        height, width = shape[:2] if given.channels_last else shape[1:]
+        fixed = isinstance(width, int) and isinstance(height, int)
+        if given.scale is None and not fixed:
+            raise UserError('preprocess.scale: is missing, and the model takes any size')
+        if given.scale is None:
+            return replace(given, scale=(width, height))
+        if fixed and given.scale != (width, height):
+            takes = f'is not (width, height) of what the model takes, {(width, height)}'
+            raise UserError(problem('preprocess.scale', given.scale, takes))
+        return given
+
+    def _infer(self, batches: Iterable[NDArray[Any]]) -> Iterator[Outputs]:
+        fixed = self._input.shape[0]
+        for batch in batches:
+            if isinstance(fixed, int):
+                yield self._in_parts(batch, fixed)
+            else:
+                yield self._run(batch)
+
+    def _in_parts(self, batch: NDArray[Any], size: int) -> Outputs:
+        """Run a model of a fixed batch size, the last part filled up with empty pictures."""
+        empty = np.zeros((-len(batch) % size, *batch.shape[1:]), batch.dtype)
+        filled = np.concatenate([batch, empty]) if len(empty) else batch
+        parts = [self._run(filled[start : start + size]) for start in range(0, len(filled), size)]
+        return {
+            name: np.concatenate([part[name] for part in parts])[: len(batch)] for name in parts[0]
+        }
+
+    def _run(self, batch: NDArray[Any]) -> Outputs:
+        feed = {self._input.name: batch.astype(_DTYPES[self._input.type], copy=False)}
+        # RT-DETR asks what to scale its boxes to: the input itself, for all decoders alike.
+        for one in self._session.get_inputs()[1:]:
+            feed[one.name] = np.tile(np.array(self._preprocess.scale, np.int64), (len(batch), 1))
+        names = [output.name for output in self._session.get_outputs()]
+        return dict(zip(names, self._session.run(names, feed), strict=True))

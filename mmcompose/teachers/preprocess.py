@@ -1,0 +1,123 @@
+"""From a decoded picture to the array a bare model takes, and back to original pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.structures import Detections
+from mmcompose.utils import UserError, check_keys, problem
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How a picture lies in the model's input: ``x * factor + offset``.
+
+    Args:
+        factor: Of width and of height, input pixels per original pixel.
+        offset: Of the left and of the upper edge, in input pixels.
+    """
+
+    factor: tuple[float, float]
+    offset: tuple[int, int]
+
+    def to_original(self, found: Detections) -> Detections:
+        """Turn boxes in pixels of the model's input into pixels of the original image."""
+        offset = np.array(self.offset * 2, np.float32)
+        factor = np.array(self.factor * 2, np.float32)
+        return replace(found, boxes=(found.boxes - offset) / factor)
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """What a model's input is made of, in MMDet's terms; each default changes nothing.
+
+    Args:
+        scale: (width, height) of the input, as ``Resize`` takes it. None where the model
+            itself says it.
+        keep_ratio: Keep the picture's proportions and pad the rest of the input, as a letterbox
+            does. Defaults to False: stretch it.
+        pad_val: What the rest is filled with. Defaults to 114, as YOLOX does.
+        center: Put the picture into the middle, as Ultralytics does, not into the upper left
+            corner. Defaults to False.
+        mean: Of each channel, in the order after ``bgr_to_rgb``; subtracted.
+        std: Likewise; divided by.
+        bgr_to_rgb: Turn the channels round. Defaults to False: BGR, as MMCV reads pictures.
+        channels_last: Pixels before channels (NHWC). Defaults to False: NCHW.
+    """
+
+    scale: tuple[int, int] | None = None
+    keep_ratio: bool = False
+    pad_val: int = 114
+    center: bool = False
+    mean: Sequence[float] = (0.0,)
+    std: Sequence[float] = (1.0,)
+    bgr_to_rgb: bool = False
+    channels_last: bool = False
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any] | None) -> Preprocess:
+        """Make one of a config dict.
+
+        Raises:
+            UserError: If a key is unknown or a value cannot be.
+        """
+        config = dict(config or {})
+        if problems := check_keys('preprocess', config, [field.name for field in fields(cls)]):
+            raise UserError(*problems)
+        for name in ('mean', 'std'):
+            if name in config and len(config[name]) not in (1, 3):
+                expected = 'is neither one number nor three, one a channel'
+                raise UserError(problem(f'preprocess.{name}', config[name], expected))
+        scale = config.get('scale')
+        if scale is not None:
+            whole = isinstance(scale, Sequence) and [isinstance(s, int) and s > 0 for s in scale]
+            if whole != [True, True]:
+                raise UserError(problem('preprocess.scale', scale, 'is not (width, height)'))
+            config['scale'] = tuple(scale)
+        return cls(**config)
+
+    def __call__(
+        self, pixels: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32] | NDArray[np.uint8], Geometry]:
+        """Prepare one picture.
+
+        Args:
+            pixels: ``(h, w, 3)`` uint8, BGR.
+
+        Returns:
+            ``(3, height, width)``, or ``(height, width, 3)`` with ``channels_last``: float32,
+            or uint8 where nothing is normalised; and where the picture lies in it.
+        """
+        array, geometry = self._placed(pixels)
+        if self.bgr_to_rgb:
+            array = array[..., ::-1]
+        if any(self.mean) or any(value != 1 for value in self.std):
+            mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
+            array = (array.astype(np.float32) - mean) / std
+        array = array if self.channels_last else array.transpose(2, 0, 1)
+        return np.ascontiguousarray(array), geometry
+
+    def _placed(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[Any], Geometry]:
+        assert self.scale is not None
+        width, height = self.scale
+        old_height, old_width = pixels.shape[:2]
+        new_width, new_height = width, height
+        if self.keep_ratio:
+            ratio = min(width / old_width, height / old_height)
+            # MMCV rounds so, and a pixel more or less moves every box.
+            new_width, new_height = int(old_width * ratio + 0.5), int(old_height * ratio + 0.5)
+        array = cv2.resize(pixels, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
+        left = (width - new_width) // 2 if self.center else 0
+        top = (height - new_height) // 2 if self.center else 0
+        if (new_width, new_height) != (width, height):
+            right, bottom = width - new_width - left, height - new_height - top
+            array = cv2.copyMakeBorder(
+                array, top, bottom, left, right, cv2.BORDER_CONSTANT, value=(self.pad_val,) * 3
+            )
+        return array, Geometry((new_width / old_width, new_height / old_height), (left, top))

@@ -1,0 +1,81 @@
+"""What teachers share whose model takes one array of pictures and gives arrays."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.structures import Detections, Image
+from mmcompose.teachers.base import Teacher, checked, named_classes, source_fingerprint
+from mmcompose.teachers.decoders import Outputs, make_decoder
+from mmcompose.teachers.preprocess import Preprocess
+from mmcompose.utils import UserError
+
+
+class TensorTeacher(Teacher):
+    """A bare model: pictures are prepared before it, its outputs decoded after it.
+
+    Args:
+        classes: Class names in the model's order, or a data set's name that MMDet knows.
+        decode: See :func:`mmcompose.teachers.decoders.make_decoder`.
+        preprocess: Arguments of :class:`mmcompose.teachers.preprocess.Preprocess`.
+        batch_size: How many images share a batch.
+    """
+
+    def __init__(
+        self,
+        classes: str | Sequence[str],
+        decode: str | Mapping[str, Any],
+        preprocess: Mapping[str, Any] | None,
+        batch_size: int,
+    ) -> None:
+        self.classes = named_classes(classes)
+        self._decode = make_decoder(decode)
+        self._given_preprocess = Preprocess.of(preprocess)
+        self._batch_size = batch_size
+
+    @property
+    def identity(self) -> Any:
+        """See :attr:`Teacher.identity`: the decoder's code, which may be the user's own."""
+        return {'decoder': source_fingerprint(self._decode.func)}  # type: ignore[attr-defined]
+
+    @property
+    def _preprocess(self) -> Preprocess:
+        """How pictures are prepared, once the model has had its say."""
+        return self._given_preprocess
+
+    @abstractmethod
+    def _infer(self, batches: Iterable[NDArray[Any]]) -> Iterator[Outputs]:
+        """Yield the outputs by name, in the model's order, for each batch of prepared pictures."""
+
+    def predict(self, images: Sequence[Image]) -> list[Detections]:
+        """See :meth:`Teacher.predict`."""
+        starts = range(0, len(images), self._batch_size)
+        chunks = [images[start : start + self._batch_size] for start in starts]
+        geometries = []
+
+        def prepare() -> Iterator[NDArray[Any]]:
+            for chunk in chunks:
+                arrays, places = zip(*(self._preprocess(i.pixels) for i in chunk), strict=True)
+                geometries.extend(places)
+                yield np.stack(arrays)
+
+        found: list[Detections] = []
+        for chunk, outputs in zip(chunks, self._infer(prepare()), strict=True):
+            found += self._decoded(outputs, len(chunk))
+        return [
+            checked(geometry.to_original(one), image, self.classes)
+            for one, geometry, image in zip(found, geometries, images, strict=True)
+        ]
+
+    def _decoded(self, outputs: Outputs, count: int) -> list[Detections]:
+        size = self._preprocess.scale
+        assert size is not None
+        decoded = self._decode(outputs, size, len(self.classes))
+        if len(decoded) != count:
+            raise UserError(f'decode: gives {len(decoded)} pictures of a batch of {count}')
+        return decoded

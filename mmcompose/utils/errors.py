@@ -1,0 +1,78 @@
+"""The one exception type for a user's mistake, and how its line is worded."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+
+class UserError(Exception):
+    """A mistake in a config, a file or a command line, told in one line a mistake.
+
+    Args:
+        problems: One line for each mistake found; see :func:`problem`.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return '\n'.join(self.problems)
+
+
+def nearest(name: object, options: Iterable[object]) -> str | None:
+    """Return the option that is spelled most like ``name``, or None if none is near."""
+    by_lower = {str(option).lower(): str(option) for option in options}
+    found = difflib.get_close_matches(str(name).lower(), list(by_lower), n=1, cutoff=0.5)
+    return by_lower[found[0]] if found else None
+
+
+def problem(key: str, value: object, expected: str, options: Iterable[object] = ()) -> str:
+    """Word one mistake: where it is, what stands there, what was expected, the nearest name.
+
+    Args:
+        key: The config key or file that holds the mistake, e.g.
+            ``composition.class_space.mapping.coco``.
+        value: What stands there.
+        expected: What should, in a few words.
+        options: Valid names, of which the nearest to ``value`` is suggested.
+
+    Returns:
+        The line, e.g. ``a.b: 'trruck' is not a class of teacher coco; did you mean 'truck'?``
+    """
+    near = nearest(value, options)
+    suggestion = f'; did you mean {near!r}?' if near is not None else ''
+    return f'{key}: {value!r} {expected}{suggestion}'
+
+
+def check_keys(
+    key: str, given: Iterable[str], allowed: Iterable[str], required: Iterable[str] = ()
+) -> list[str]:
+    """Return a problem for each key that is unknown, and each required one that is missing."""
+    allowed, given = list(allowed), list(given)
+    problems = [
+        problem(
+            key,
+            name,
+            f'is not a key here (expected: {", ".join(allowed)})',
+            [option for option in allowed if option not in given],
+        )
+        for name in given
+        if name not in allowed
+    ]
+    problems += [f'{key}.{name}: is missing' for name in required if name not in given]
+    return problems
+
+
+@contextmanager
+def under(key: str) -> Iterator[None]:
+    """Put ``key.`` before every problem raised inside.
+
+    So that a class names only its own argument, and whoever builds it says where that stands.
+    """
+    try:
+        yield
+    except UserError as error:
+        raise UserError(*(f'{key}.{line}' for line in error.problems)) from error

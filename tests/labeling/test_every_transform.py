@@ -1,0 +1,162 @@
+"""What holds of every step of the label pipeline, whatever it does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmcompose.labeling import ByTeacher, LabelPipeline, LabelTransform
+from mmcompose.registry import LABEL_TRANSFORMS
+from mmcompose.structures import Detections
+from mmcompose.utils import UserError
+from tests.labeling.toys import HEIGHT, QUICK, TEACHERS, WIDTH, context, found, permuted, rows, said
+
+WBF = {'type': 'mmcompose.WeightedBoxesFusion'}
+PIPELINES: dict[str, list[dict[str, Any]]] = {
+    'WeightedBoxesFusion': [WBF],
+    'WeightedBoxesFusion weighted': [
+        {**WBF, 'weights': {'a': 2.0, 'b': {'cat': 0.5}}, 'conf_type': 'max'}
+    ],
+    'NMS': [{'type': 'mmcompose.NMS'}],
+    'SoftNMS': [{'type': 'mmcompose.SoftNMS'}],
+    'NonMaximumWeighted': [{'type': 'mmcompose.NonMaximumWeighted'}],
+    'Concatenate': [{'type': 'mmcompose.Concatenate'}],
+    'ScoreFilter': [{'type': 'mmcompose.ScoreFilter', 'min_score': 0.3}, WBF],
+    'TopK': [WBF, {'type': 'mmcompose.TopK', 'k': 2}],
+    'BoxSizeFilter': [{'type': 'mmcompose.BoxSizeFilter', 'min_side': 20}, WBF],
+    'AgreementFilter': [WBF, {'type': 'mmcompose.AgreementFilter'}],
+    'ScoreBands': [WBF, {'type': 'mmcompose.ScoreBands', 'keep': 0.5, 'ignore': 0.1}],
+    'AdaptiveScoreFilter': [WBF, {'type': 'mmcompose.AdaptiveScoreFilter', 'min_boxes': 4}],
+    'CrossClassSuppression': [
+        WBF,
+        {'type': 'mmcompose.CrossClassSuppression', 'min_count': 1, 'min_rate': 0.1},
+    ],
+    'ScoreCalibration': [{'type': 'mmcompose.ScoreCalibration'}, WBF],
+    'ResolveHierarchy': [{'type': 'mmcompose.ResolveHierarchy'}, WBF],
+}
+POOL = [
+    {
+        'a': found(([10, 10, 60, 60], 0.9, 0), ([10, 10, 62, 60], 0.8, 1), ([0, 0, 9, 9], 0.2, 2)),
+        'b': found(([10, 10, 61, 60], 0.6, 1), ([90, 10, 140, 60], 0.3, 0)),
+        'c': found(([10, 12, 60, 60], 0.4, 0)),
+    },
+    {'a': found(([50, 10, 90, 60], 0.5, 0)), 'b': found(), 'c': found()},
+]
+
+
+def fitted(name: str, teachers: dict[str, list[str]] = TEACHERS) -> LabelPipeline:
+    if any(
+        step['type'].removeprefix('mmcompose.') not in LABEL_TRANSFORMS.module_dict
+        for step in PIPELINES[name]
+    ):
+        pytest.skip('not registered')
+    pipeline = LabelPipeline(PIPELINES[name])
+    pipeline.fit(lambda: [(image, context(teachers)) for image in POOL])
+    return pipeline
+
+
+def test_every_transform_is_tested() -> None:
+    tested = {step['type'].removeprefix('mmcompose.') for p in PIPELINES.values() for step in p}
+    assert set(LABEL_TRANSFORMS.module_dict) <= tested
+
+
+@pytest.fixture(params=PIPELINES, scope='module')
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope='module')
+def pipeline(name: str) -> LabelPipeline:
+    return fitted(name)
+
+
+@QUICK
+@given(image=said())
+def test_boxes_stay_in_the_image_with_scores_and_votes(
+    pipeline: LabelPipeline, image: ByTeacher
+) -> None:
+    result = pipeline.apply(image, context())
+    assert result.invalid_reason() is None
+    assert (result.boxes >= 0).all()
+    assert (result.boxes <= [WIDTH, HEIGHT, WIDTH, HEIGHT]).all()
+    assert result.votes is not None
+    assert result.votes.shape == (len(result), 3)
+    assert result.votes.any(axis=1).all()
+    for index, teacher in enumerate(TEACHERS):
+        # A teacher that said nothing found nothing.
+        assert len(image[teacher]) or not result.votes[:, index].any()
+
+
+@QUICK
+@given(image=said(), seed=st.integers(0, 99))
+def test_the_order_of_teachers_and_boxes_does_not_matter(
+    pipeline: LabelPipeline, name: str, image: ByTeacher, seed: int
+) -> None:
+    expected = pipeline.apply(image, context())
+    shuffled = {teacher: permuted(image[teacher], seed) for teacher in reversed(image)}
+    result = pipeline.apply(shuffled, context())
+    np.testing.assert_array_equal(rows(result), rows(expected))
+    # The class space lists teachers in another order too; its classes stay in theirs.
+    classes = list(context().class_space.classes)
+    other = {teacher: TEACHERS[teacher] for teacher in ('c', 'a', 'b')}
+    reordered = pipeline.apply(shuffled, context(other, classes=classes))
+    np.testing.assert_array_equal(rows(reordered), rows(expected))
+    assert reordered.votes is not None and expected.votes is not None
+    np.testing.assert_array_equal(reordered.sorted().votes[:, [2, 1, 0]], expected.sorted().votes)
+
+
+def test_nothing_comes_of_nothing(pipeline: LabelPipeline) -> None:
+    for image in ({}, {teacher: Detections() for teacher in TEACHERS}):
+        result = pipeline.apply(image, context())
+        assert len(result) == 0
+        assert result.boxes.shape == (0, 4)
+        assert result.votes is not None and result.votes.shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ('box', 'score', 'told'),
+    [
+        ([0, 0, np.nan, 5], 0.5, 'NaN'),
+        ([0, 0, np.inf, 5], 0.5, 'infinite'),
+        ([9, 0, 5, 5], 0.5, 'negative'),
+        ([0, 0, 5, 5], np.nan, 'NaN'),
+        ([0, 0, 5, 5], 1.5, 'outside'),
+        ([0, 0, 5, 5], -0.1, 'outside'),
+    ],
+)
+def test_nonsense_names_teacher_and_image(
+    pipeline: LabelPipeline, box: list[float], score: float, told: str
+) -> None:
+    image = {'a': found(), 'b': found((box, score, 0)), 'c': found()}
+    with pytest.raises(UserError, match=rf"^composition.teachers.b: of image 'x.jpg', .*{told}"):
+        pipeline.apply(image, context(key='x.jpg'))
+    of_the_image = rf"^composition.teachers.b: of image 'x.jpg', .*{told}"
+    if any(type(step).fit is not LabelTransform.fit for step in pipeline.steps):
+        with pytest.raises(UserError, match=of_the_image):
+            pipeline.fit(lambda: [(image, context(key='x.jpg'))])
+
+
+def test_what_was_learned_can_be_loaded(name: str, pipeline: LabelPipeline) -> None:
+    fresh = LabelPipeline(PIPELINES[name])
+    fresh.load_learned(pipeline.learned)
+    assert fresh.learned == pipeline.learned
+    for image in POOL:
+        assert rows(fresh.apply(image, context())) == rows(pipeline.apply(image, context()))
+
+
+def test_no_torch_is_needed() -> None:
+    code = (
+        'import sys\n'
+        'from mmcompose.labeling import LabelPipeline\n'
+        "LabelPipeline([dict(type='mmcompose.WeightedBoxesFusion'),"
+        " dict(type='mmcompose.ScoreBands', keep=0.5)])\n"
+        "print([m for m in ('torch', 'mmcv', 'sklearn') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == '[]'

@@ -1,0 +1,200 @@
+"""Checkpoints are read as weights, never as programs."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import Runner
+from safetensors.torch import save_file
+from torch import nn
+from torch.utils.data import DataLoader
+
+from mmcompose.registry import TEACHERS, build
+from mmcompose.teachers import checkpoint_classes, read_checkpoint
+from mmcompose.teachers.checkpoint import local_checkpoint
+from mmcompose.utils import UserError
+
+
+class _Malicious:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.trace,)
+
+
+class _Toy(nn.Module):
+    """What MMEngine's Runner can train."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2, 1)
+
+    def train_step(self, data: Any, optim_wrapper: Any) -> dict[str, torch.Tensor]:
+        loss = self.linear(torch.stack(list(data))).mean()
+        optim_wrapper.update_params(loss)
+        return {'loss': loss}
+
+
+def test_a_checkpoint_that_mmengine_wrote_is_read(tmp_path: Path) -> None:
+    runner = Runner(
+        model=_Toy(),
+        work_dir=str(tmp_path),
+        train_dataloader=DataLoader([torch.ones(2)] * 4),
+        optim_wrapper={'optimizer': {'type': 'Adam', 'lr': 0.1}},
+        param_scheduler={'type': 'MultiStepLR', 'milestones': [1]},
+        train_cfg={'by_epoch': True, 'max_epochs': 1},
+        default_hooks={'logger': {'type': 'LoggerHook', 'interval': 1}},
+        experiment_name='read_checkpoint',
+        log_level='ERROR',
+    )
+    runner.train()
+    checkpoint = read_checkpoint(tmp_path / 'epoch_1.pth')
+    assert 'optimizer' in checkpoint
+    assert checkpoint['message_hub']['log_scalars']
+    assert checkpoint['state_dict']['linear.weight'].shape == (1, 2)
+
+
+def test_a_program_is_refused_by_name_and_does_not_run(tmp_path: Path) -> None:
+    path, trace = tmp_path / 'malicious.pth', tmp_path / 'trace'
+    torch.save({'state_dict': {}, 'meta': {'x': _Malicious(trace)}}, path)
+    with pytest.raises(UserError, match=r'it wants pathlib\.\w+.*trust_checkpoint=True') as e:
+        read_checkpoint(path)
+    assert len(str(e.value).splitlines()) == 1
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize('attribute', ['__init__', '__class__', '_set_default_statistics'])
+def test_the_getattr_of_a_log_buffer_reaches_nothing_else(tmp_path: Path, attribute: str) -> None:
+    class Reach:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return getattr, (HistoryBuffer, attribute)
+
+    torch.save({'state_dict': {}, 'x': Reach()}, tmp_path / 'a.pth')
+    with pytest.raises(UserError, match='holds more than weights'):
+        read_checkpoint(tmp_path / 'a.pth')
+
+
+def test_what_numpy_1_wrote_is_read(tmp_path: Path) -> None:
+    path = tmp_path / 'a.pth'
+    torch.save({'a': np.arange(2.0), 'b': np.float32(3)}, path)
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(tmp_path / 'b.pth', 'w') as target:
+        for name in source.namelist():
+            content = source.read(name)
+            target.writestr(name, content.replace(b'numpy._core.', b'numpy.core.'))
+    checkpoint = read_checkpoint(tmp_path / 'b.pth')['state_dict']
+    assert checkpoint['a'].tolist() == [0, 1]
+    assert checkpoint['b'] == 3
+
+
+def test_trust_reads_it_and_warns(tmp_path: Path) -> None:
+    path, trace = tmp_path / 'malicious.pth', tmp_path / 'trace'
+    torch.save({'state_dict': {'a': torch.ones(1)}, 'meta': {'x': _Malicious(trace)}}, path)
+    warnings: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmcompose.teachers.checkpoint.warn', warnings.append)
+        checkpoint = read_checkpoint(path, trust=True)
+    assert checkpoint['state_dict']['a'] == 1
+    assert trace.exists()
+    (warning,) = warnings
+    assert 'malicious.pth is trusted' in warning
+
+
+@pytest.mark.parametrize('zipped', [True, False])
+def test_both_formats_of_torch_are_read(tmp_path: Path, zipped: bool) -> None:
+    path = tmp_path / 'a.pth'
+    torch.save({'a': torch.arange(3)}, path, _use_new_zipfile_serialization=zipped)
+    assert read_checkpoint(path)['state_dict']['a'].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    'content', [b'', b'no checkpoint', b'PK broken', pickle.dumps(b'cut short')[:-5]]
+)
+def test_what_is_no_checkpoint_is_told(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / 'a.pth'
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"^checkpoint: '.*a\.pth' "):
+        read_checkpoint(path)
+
+
+def test_a_checkpoint_of_no_dict_is_told(tmp_path: Path) -> None:
+    torch.save([1], tmp_path / 'a.pth')
+    with pytest.raises(UserError, match='holds no dict but a list'):
+        read_checkpoint(tmp_path / 'a.pth')
+
+
+def test_a_missing_file_is_told_with_its_neighbour(tmp_path: Path) -> None:
+    torch.save({}, tmp_path / 'epoch_12.pth')
+    with pytest.raises(UserError, match=r"epoch_21\.pth' is no file; did you mean .*epoch_12\.pth"):
+        read_checkpoint(tmp_path / 'epoch_21.pth')
+
+
+@pytest.mark.parametrize(
+    ('meta', 'classes'),
+    [
+        ({'dataset_meta': {'classes': ('a', 'b')}}, ('a', 'b')),
+        ({'dataset_meta': {'CLASSES': ['a', 'b']}}, ('a', 'b')),
+        ({'CLASSES': ('a', 'b')}, ('a', 'b')),
+        ({'CLASSES': 'cat'}, ('cat',)),
+        ({'dataset_meta': None, 'CLASSES': None}, None),
+        (None, None),
+    ],
+)
+def test_class_names_of_every_age(meta: Any, classes: tuple[str, ...] | None) -> None:
+    assert checkpoint_classes({'meta': meta}) == classes
+
+
+def test_safetensors_are_read_with_their_class_names(
+    teacher_config: dict[str, Any], weights: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    path = tmp_path / 'a.safetensors'
+    save_file(weights, path, {'classes': json.dumps(['x', 'y', 'z'])})
+    teacher = build(TEACHERS, {**teacher_config, 'checkpoint': str(path)}, 'teacher')
+    assert teacher.classes == ('x', 'y', 'z')
+    assert teacher.num_parameters > 0
+    path.write_bytes(b'no tensors')
+    with pytest.raises(UserError, match='is no safetensors file'):
+        read_checkpoint(path)
+
+
+def test_a_checkpoint_named_by_url_is_fetched_but_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = tmp_path / 'trace'
+    content = io.BytesIO()
+    torch.save({'state_dict': {}, 'meta': {'x': _Malicious(trace)}}, content)
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
+    fetched: list[str] = []
+
+    def download(url: str, target: str, progress: bool) -> None:
+        fetched.append(url)
+        Path(target).write_bytes(content.getvalue())
+
+    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
+    for _ in range(2):
+        path = local_checkpoint('https://example.org/zoo/a_1234.pth?x=1')
+    assert Path(path).name == 'a_1234.pth'
+    assert len(fetched) == 1
+    with pytest.raises(UserError, match='holds more than weights'):
+        read_checkpoint(path)
+    assert not trace.exists()
+
+
+def test_no_network_is_told_with_where_to_put_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
+    # Port 9 discards: nothing listens there.
+    with pytest.raises(UserError, match=r'cannot be downloaded .* put it at .*a\.pth'):
+        local_checkpoint('http://127.0.0.1:9/a.pth')
