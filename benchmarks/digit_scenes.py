@@ -1,6 +1,6 @@
 """Scenes of handwritten digits for the demo, drawn from scikit-learn's ``load_digits``.
 
-The 1,797 handwritten digits (8×8 pixels; UCI ML hand-written digits, Alpaydin & Kaynak 1998) come
+The 1,797 handwritten digits (8x8 pixels; UCI ML hand-written digits, Alpaydin & Kaynak 1998) come
 with scikit-learn: nothing is downloaded. They are laid out in small pictures, several of them, in
 many sizes, slightly turned, on coloured backgrounds. Every set of scenes has digits of its own, so
 that no handwriting is seen twice: not by the two teachers, and not in training and test.
@@ -8,8 +8,8 @@ that no handwriting is seen twice: not by the two teachers, and not in training 
 What is written under ``root``::
 
     teacher_a/ teacher_b/ unlabeled/ val/ test/      the pictures
-    annotations/teacher_a.json   all ten digits are to be seen, 0–5 are annotated
-    annotations/teacher_b.json   all ten digits are to be seen, 4–9 are annotated
+    annotations/teacher_a.json   all ten digits are to be seen, 0 to 5 are annotated
+    annotations/teacher_b.json   all ten digits are to be seen, 4 to 9 are annotated
     annotations/unlabeled.json   no annotations at all
     annotations/unlabeled_truth.json   the same pictures, for the oracle alone
     annotations/val_a.json, val_b.json   what the teachers are validated on
@@ -39,7 +39,7 @@ TEACHER_B = CLASSES[4:]
 # Which part of the 1,797 digits each set of scenes is drawn from.
 DIGIT_SHARES = {'teacher_a': 0.27, 'teacher_b': 0.27, 'unlabeled': 0.27, 'val': 0.05, 'test': 0.14}
 # How many scenes of each set: a pool without labels is the cheap part, so it is the larger one.
-SCENE_COUNTS = {'teacher_a': 800, 'teacher_b': 800, 'unlabeled': 1200, 'val': 100, 'test': 300}
+SCENE_COUNTS = {'teacher_a': 800, 'teacher_b': 800, 'unlabeled': 1000, 'val': 100, 'test': 300}
 # Which annotation files a set of scenes has, and the classes that each of them tells of.
 ANNOTATIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
     'teacher_a': {'teacher_a': TEACHER_A},
@@ -50,12 +50,13 @@ ANNOTATIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
 }
 
 SCENE_SIZE = 128
-DIGIT_SIZES = (18, 48)
-DIGITS_A_SCENE = (2, 6)
-MAX_OVERLAP = 0.1
-MAX_TURN = 15.0
+DIGIT_SIZES = (22, 46)
+DIGITS_A_SCENE = (4, 7)
+MAX_OVERLAP = 0.05
+MAX_TURN = 10.0
 INK = 0.35
-CONTRAST = 60.0
+# Chalk on a dark board: what a digit's colour is above what lies under it.
+CONTRAST = (80.0, 150.0)
 
 
 @dataclass(frozen=True)
@@ -167,11 +168,11 @@ def _make_scene(
 
 def _background(rng: np.random.Generator) -> Image:
     """Return a picture of a colour gradient with a soft texture."""
-    corners = rng.uniform(20, 235) + rng.normal(0, 25, (2, 2, 3))
+    corners = rng.uniform(20, 100) + rng.normal(0, 25, (2, 2, 3))
     size = (SCENE_SIZE, SCENE_SIZE)
     gradient = cv2.resize(corners.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     grain = int(rng.integers(4, 32))
-    coarse = rng.normal(0, rng.uniform(0, 14), (grain, grain, 3)).astype(np.float32)
+    coarse = rng.normal(0, rng.uniform(0, 10), (grain, grain, 3)).astype(np.float32)
     texture = cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)
     return np.asarray(np.clip(gradient + texture, 0, 255), dtype=np.float32)
 
@@ -185,7 +186,7 @@ def _place(rng: np.random.Generator, digit: NDArray[np.float64]) -> Image:
     turn = cv2.getRotationMatrix2D((middle, middle), rng.uniform(-MAX_TURN, MAX_TURN), size / 8)
     turn[:, 2] += rng.uniform(size / 2, SCENE_SIZE - size / 2, 2) - middle
     ink = cv2.warpAffine(small, turn, (SCENE_SIZE, SCENE_SIZE), flags=cv2.INTER_CUBIC)
-    # Steeper than the 8×8 pixels: strokes with an edge, not blots.
+    # Steeper than the 8x8 pixels: strokes with an edge, not blots.
     return np.asarray(np.clip(1.8 * ink - 0.3, 0, 1), dtype=np.float32)
 
 
@@ -204,10 +205,7 @@ def _paint(rng: np.random.Generator, pixels: Image, ink: Image, box: NDArray[np.
     """Paint ink in a colour that stands out from what lies under it."""
     left, top, right, bottom = box.astype(int)
     under = pixels[top:bottom, left:right].mean()
-    shifts = [-rng.uniform(CONTRAST, 150), rng.uniform(CONTRAST, 150)]
-    fitting = [shift for shift in shifts if 0 <= under + shift <= 255]
-    shift = rng.choice(fitting) if fitting else (CONTRAST if under < 128 else -CONTRAST)
-    colour = np.clip(under + shift + rng.normal(0, 20, 3), 0, 255)
+    colour = np.clip(under + rng.uniform(*CONTRAST) + rng.normal(0, 20, 3), 0, 255)
     cover = ink[..., None]
     return np.asarray(pixels * (1 - cover) + colour * cover, dtype=np.float32)
 

@@ -65,6 +65,17 @@ def build(registry: Registry, config: Mapping[str, Any], key: str) -> Any:
         return cls(**arguments)
 
 
+def plugin_modules() -> list[str]:
+    """Return the modules outside mmcompose that registered a teacher kind or a label transform.
+
+    A process that starts from nothing has to import them before it builds a composition.
+    """
+    classes = (*TEACHERS.module_dict.values(), *LABEL_TRANSFORMS.module_dict.values())
+    modules = {cls.__module__ for cls in classes}
+    # A new process imports the script that was started by itself, under another name.
+    return sorted(m for m in modules if m.split('.')[0] not in (SCOPE, '__main__', '__mp_main__'))
+
+
 def find(registry: Registry, name: object, key: str) -> Any:
     """Return the class that ``name`` stands for in ``registry``.
 

@@ -21,6 +21,12 @@ classes = (
 num_classes = 12
 model = dict(bbox_head=dict(num_classes=num_classes))
 
+# What the initial detector knows of these classes is kept.
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='mmcompose.ClassRowsHook', classes=classes, aliases=['voc-coco']),
+]
+
 train_dataloader = dict(
     _delete_=True,
     batch_size=16,
@@ -33,7 +39,9 @@ train_dataloader = dict(
         data_prefix=dict(img=voc_root + '/images/'),
         metainfo=dict(classes=classes),
         filter_cfg=dict(filter_empty_gt=False),
-        pipeline=_base_.train_pipeline))
+        pipeline=_base_.train_pipeline,
+    ),
+)
 test_dataloader = dict(
     _delete_=True,
     batch_size=8,
@@ -47,7 +55,10 @@ test_dataloader = dict(
             ann_file=voc_root + '/annotations/val.json',
             data_prefix=dict(img=voc_root + '/images/'),
             test_mode=True,
-            pipeline=_base_.test_pipeline)))
+            pipeline=_base_.test_pipeline,
+        ),
+    ),
+)
 test_evaluator = dict(_delete_=True, type='CocoMetric', metric='bbox')
 val_dataloader = test_dataloader
 val_evaluator = test_evaluator

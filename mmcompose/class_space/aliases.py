@@ -5,21 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from mmcompose.class_space.alias_tables import ALIAS_TABLES, AliasTable
 from mmcompose.utils import UserError, problem
-
-AliasTable = Mapping[str, Sequence[str]]
-
-# Keys are one data set's spelling, values the other's; direction does not matter.
-ALIAS_TABLES: dict[str, AliasTable] = {
-    'voc-coco': {
-        'aeroplane': ['airplane'],
-        'diningtable': ['dining table'],
-        'motorbike': ['motorcycle'],
-        'pottedplant': ['potted plant'],
-        'sofa': ['couch'],
-        'tvmonitor': ['tv'],
-    },
-}
 
 KEY = 'composition.class_space.aliases'
 

@@ -9,7 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.class_space.aliases import AliasGroups, AliasTable
+from mmcompose.class_space.alias_tables import PLACEHOLDERS, AliasTable
+from mmcompose.class_space.aliases import AliasGroups
+from mmcompose.class_space.hierarchy import Hierarchy
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError, nearest, problem
 
@@ -30,7 +32,9 @@ class ClassSpace:
         mapping: For each teacher, its class name to the student's, or to None to drop it.
             Goes before names and aliases.
         on_unmapped: What becomes of a teacher's class that is no student class: 'error', or
-            'drop'.
+            'drop'. Placeholders of 91-id COCO detectors ('N/A') are dropped without a word.
+        hierarchy: By coarse class the finer ones below it; see :class:`Hierarchy`. A label
+            pipeline with ``mmcompose.ResolveHierarchy`` makes use of it.
 
     Raises:
         UserError: With a line for each name that does not fit.
@@ -43,17 +47,23 @@ class ClassSpace:
         aliases: Sequence[str | AliasTable] = (),
         mapping: Mapping[str, TeacherMapping] | None = None,
         on_unmapped: str = 'error',
+        hierarchy: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         if on_unmapped not in ('error', 'drop'):
             raise UserError(
                 problem(f'{KEY}.on_unmapped', on_unmapped, "is neither 'error' nor 'drop'")
             )
         mapping = mapping or {}
+        # By teacher its own class names, in its own order.
+        self.teacher_classes = {name: tuple(names) for name, names in teacher_classes.items()}
         self._aliases = AliasGroups(aliases)
         _check_mapping(teacher_classes, mapping)
         # What each teacher's class is called once the mapping has spoken; None is dropped.
         wanted = {
-            teacher: [mapping.get(teacher, {}).get(name, name) for name in names]
+            teacher: [
+                mapping.get(teacher, {}).get(name, None if name in PLACEHOLDERS else name)
+                for name in names
+            ]
             for teacher, names in teacher_classes.items()
         }
         seen = [name for names in wanted.values() for name in names if name is not None]
@@ -67,6 +77,7 @@ class ClassSpace:
         self._indices = {teacher: self.index(names) for teacher, names in wanted.items()}
         if on_unmapped == 'error':
             self._check_unmapped(teacher_classes, mapping)
+        self.hierarchy = Hierarchy(hierarchy or {}, self.classes, self._index)
 
     def _union(self, names: Sequence[str]) -> tuple[str, ...]:
         classes: dict[str, str] = {}
@@ -100,7 +111,7 @@ class ClassSpace:
             unmapped = [
                 name
                 for name, index in zip(names, self._indices[teacher], strict=True)
-                if index == DROPPED and name not in dropped
+                if index == DROPPED and name not in dropped and name not in PLACEHOLDERS
             ]
             if unmapped:
                 problems.append(_unmapped_problem(teacher, unmapped, self.classes))

@@ -12,18 +12,19 @@ from mmengine.dist import get_rank
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.composition.executors import make_shards, run_shares
-from mmcompose.composition.identity import teacher_identity
+from mmcompose.composition.identity import content_of, teacher_identity
+from mmcompose.composition.isolation import untouched_process
 from mmcompose.labeling import ByTeacher, LabelContext, LabelPipeline
 from mmcompose.registry import TEACHERS, build
 from mmcompose.store import DetectionTable, ShardedResult
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
-from mmcompose.utils import UserError, check_keys, log, problem
+from mmcompose.utils import Mistakes, UserError, check_keys, log, problem
 from mmcompose.version import __version__
 
 RESERVED_NAMES = ('student', 'fused', 'oracle')
 LEARNED = 'learned.json'
-_CLASS_SPACE_KEYS = ('classes', 'aliases', 'mapping', 'on_unmapped')
+_CLASS_SPACE_KEYS = ('classes', 'aliases', 'mapping', 'on_unmapped', 'hierarchy')
 
 
 class Composition:
@@ -37,8 +38,9 @@ class Composition:
         store: Folder of the label store.
         workers: How many processes label at once on this machine. Defaults to one a core, or
             to this one alone where a GPU does the work. The labels do not depend on it.
-        known: What an earlier :attr:`resolved` read from the teachers: ``{name: {'classes':
-            [...], 'identity': '...'}}``. Spares opening them where their labels are stored.
+        known: What an earlier :attr:`resolved` read from the teachers, in their order:
+            ``[{'name': ..., 'classes': [...], 'identity': ...}]``. Spares opening them where
+            their labels are stored.
 
     Raises:
         UserError: With a line for each mistake in the config.
@@ -51,14 +53,15 @@ class Composition:
         label_pipeline: Sequence[Mapping[str, Any]] = (),
         store: str = 'work_dirs/labels',
         workers: int | None = None,
-        known: Mapping[str, Mapping[str, Any]] | None = None,
+        known: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         _check_teachers(teachers)
+        self._is_resolved = known is not None
+        if known is not None:
+            # A dumped config lists keys by the alphabet; votes and weights keep the first order.
+            teachers = {each['name']: teachers[each['name']] for each in known}
         self._configs = {name: dict(config) for name, config in teachers.items()}
-        self._weights = np.array([_pop_weight(n, c) for n, c in self._configs.items()])
         class_space = dict(class_space or {})
-        if problems := check_keys('composition.class_space', class_space, _CLASS_SPACE_KEYS):
-            raise UserError(*problems)
         self._plain = {
             'teachers': {name: dict(config) for name, config in teachers.items()},
             'class_space': class_space,
@@ -68,11 +71,29 @@ class Composition:
         }
         self._store = Path(store)
         self._workers = workers
-        self._known = dict(known) if known is not None else self._read_teachers()
-        self.pipeline = LabelPipeline(label_pipeline)
-        self.class_space = ClassSpace(
-            {name: self._known[name]['classes'] for name in self._configs}, **class_space
-        )
+        mistakes = Mistakes()
+        weights = []
+        for name, config in self._configs.items():
+            with mistakes:
+                weights.append(_pop_weight(name, config))
+        mistakes.add(*check_keys('composition.class_space', class_space, _CLASS_SPACE_KEYS))
+        self._known: dict[str, Mapping[str, Any]] = {each['name']: each for each in known or ()}
+        if known is None:
+            with mistakes:
+                self._known = self._read_teachers()
+        with mistakes:
+            self.pipeline = LabelPipeline(label_pipeline)
+        # The class space needs every teacher's classes, the steps' names need the class space.
+        if len(self._known) == len(self._configs):
+            with mistakes:
+                self.class_space = ClassSpace(
+                    {name: self._known[name]['classes'] for name in self._configs},
+                    **{key: class_space[key] for key in _CLASS_SPACE_KEYS if key in class_space},
+                )
+                if not mistakes:
+                    self.pipeline.check(self.class_space)
+        mistakes.complain()
+        self._weights = np.array(weights)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Composition:
@@ -89,7 +110,12 @@ class Composition:
     @property
     def resolved(self) -> dict[str, Any]:
         """The same config with what was read from the teachers, as plain values."""
-        return {**self._plain, 'known': self._known}
+        classes = list(self.class_space.classes)
+        return {
+            **self._plain,
+            'class_space': {**self._plain['class_space'], 'classes': classes},
+            'known': list(self._known.values()),
+        }
 
     @cached_property
     def teachers(self) -> dict[str, Teacher]:
@@ -99,20 +125,29 @@ class Composition:
             for name, config in self._configs.items()
         }
 
-    def _read_teachers(self) -> dict[str, Any]:
-        problems: list[str] = []
-        known: dict[str, Any] = {}
+    def _read_teachers(self) -> dict[str, Mapping[str, Any]]:
+        mistakes = Mistakes()
+        known: dict[str, Mapping[str, Any]] = {}
         for name, config in self._configs.items():
-            try:
+            with mistakes:
                 teacher = build(TEACHERS, config, f'composition.teachers.{name}')
-            except UserError as error:
-                problems += error.problems
-                continue
-            identity = teacher_identity(config, teacher)
-            known[name] = {'classes': list(teacher.classes), 'identity': identity}
-        if problems:
-            raise UserError(*problems)
+                known[name] = {
+                    'name': name,
+                    'classes': list(teacher.classes),
+                    'identity': teacher_identity(config, teacher),
+                }
+        mistakes.complain()
         return known
+
+    def _check_identities(self) -> None:
+        """Check that the teachers are still those that a resolved config was made of."""
+        if self._is_resolved:
+            for name, now in self._read_teachers().items():
+                if now['identity'] != self._known[name]['identity']:
+                    raise UserError(
+                        f'composition.teachers.{name}: has changed since this config was '
+                        'resolved; train from the config that you wrote, not from its dump'
+                    )
 
     def predictions(self, images: Sequence[Image]) -> dict[str, DetectionTable]:
         """Return what each teacher says of each image, in its own classes.
@@ -122,6 +157,7 @@ class Composition:
         results = self._prediction_results(images)
         missing = {shard for result in results.values() for shard in result.missing()}
         if missing:
+            self._check_identities()
             log(f'{", ".join(results)} predict on {len(images)} images, into {self._store}')
             share = partial(_predict_share, self.resolved, images)
             run_shares(share, self._workers, len(missing))
@@ -138,7 +174,8 @@ class Composition:
         if missing := result.missing():
             predictions = self.predictions(images)
             if get_rank() == 0 and not result.has_json(LEARNED):
-                result.write_json(LEARNED, self._fit(images, predictions))
+                with untouched_process():
+                    result.write_json(LEARNED, self._fit(images, predictions))
             share = partial(_label_share, self.resolved, images)
             run_shares(share, self._workers, len(missing))
         result.wait()
@@ -179,11 +216,13 @@ class Composition:
     def _label_result(self, images: Sequence[Image]) -> ShardedResult:
         made_of = {
             'version': __version__,
-            'teachers': {name: known['identity'] for name, known in self._known.items()},
+            # Pairs, since a fingerprint does not see the order of keys; votes have one.
+            'teachers': [[name, known['identity']] for name, known in self._known.items()],
             'weights': self._weights,
             'classes': self.class_space.classes,
             'indices': [self.class_space.teacher_index(name) for name in self._known],
-            'label_pipeline': self._plain['label_pipeline'],
+            'hierarchy': self.class_space.hierarchy.below,
+            'label_pipeline': content_of(self._plain['label_pipeline']),
         }
         return ShardedResult(self._store, 'labels', made_of, images)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from importlib import import_module
 from multiprocessing import get_context
 from typing import Protocol
 
@@ -12,9 +14,10 @@ import torch
 from mmengine.dist import get_dist_info
 
 from mmcompose.composition.isolation import untouched_process
+from mmcompose.registry import plugin_modules
 from mmcompose.store import ShardedResult
 from mmcompose.structures import Detections, Image
-from mmcompose.utils import progress
+from mmcompose.utils import UserError, progress
 
 # How many decoded pictures stand in memory at once.
 CHUNK_SIZE = 32
@@ -43,16 +46,42 @@ def run_shares(share: Share, workers: int | None, num_shards: int) -> None:
     """
     rank, world_size = get_dist_info()
     if workers is None:
-        workers = 1 if torch.cuda.is_available() else len(os.sched_getaffinity(0))
+        workers = 1 if torch.cuda.is_available() else _num_cores()
     workers = min(workers, num_shards)
     if world_size > 1 or workers <= 1:
         with untouched_process():
             _single_threaded(share, rank, world_size)
         return
+    plugins = plugin_modules()
     with ProcessPoolExecutor(workers, mp_context=get_context('spawn')) as pool:
-        futures = [pool.submit(_single_threaded, share, rank, workers) for rank in range(workers)]
-        for future in futures:
-            future.result()
+        futures = [
+            pool.submit(_in_new_process, plugins, share, rank, workers) for rank in range(workers)
+        ]
+        done, running = wait(futures, return_when=FIRST_EXCEPTION)
+        if running:
+            # One failed. Shards are whole or absent, so the others can be stopped where they are.
+            for process in list(pool._processes.values()):
+                process.terminate()
+        try:
+            for future in done:
+                future.result()
+        except BrokenProcessPool as error:
+            raise UserError(
+                f'composition.workers: one of {workers} processes was killed, perhaps for want '
+                'of memory; try fewer'
+            ) from error
+
+
+def _num_cores() -> int:
+    # macOS does not say which cores this process may use.
+    affinity = getattr(os, 'sched_getaffinity', None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _in_new_process(plugins: Sequence[str], share: Share, rank: int, world_size: int) -> None:
+    for module in plugins:
+        import_module(module)
+    _single_threaded(share, rank, world_size)
 
 
 def _single_threaded(share: Share, rank: int, world_size: int) -> None:

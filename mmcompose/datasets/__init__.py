@@ -1,8 +1,8 @@
 """Dataset wrappers that plug the pool, pseudo-labels and the class space into MMDetection."""
 
-from mmcompose.datasets.class_space_dataset import ClassSpaceDataset
+from mmcompose.datasets.class_space_dataset import ClassSpaceDataset, annotation_path
 from mmcompose.datasets.image_lists import find_images, image_size, images_of
-from mmcompose.datasets.pseudo_labeled import PseudoLabeledDataset
+from mmcompose.datasets.pseudo_labeled import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.unlabeled_images import UnlabeledImages
 
@@ -11,7 +11,9 @@ __all__ = [
     'PseudoLabeledDataset',
     'RelabeledDataset',
     'UnlabeledImages',
+    'annotation_path',
     'find_images',
     'image_size',
     'images_of',
+    'pseudo_labeled',
 ]

@@ -14,7 +14,7 @@ from mmengine.utils import is_abs
 from mmcompose.class_space import ClassSpace
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.registry import DATASETS
-from mmcompose.utils import UserError, log, problem
+from mmcompose.utils import UserError, log, nearest, no_file, problem
 
 TRUTH = 'ground truth'
 
@@ -54,8 +54,10 @@ class ClassSpaceDataset(RelabeledDataset):
             {TRUTH: names}, classes, aliases, {TRUTH: mapping or {}}, on_unmapped
         )
         self._index = class_space.teacher_index(TRUTH)
-        if dropped := int((self._index < 0).sum()):
-            log(f'ground truth of {dropped} classes that the student lacks is left out')
+        dropped = [name for name, index in zip(names, self._index, strict=True) if index < 0]
+        if dropped:
+            names = ', '.join(_with_near(name, classes) for name in dropped)
+            log(f'ground truth of classes that the student lacks is left out: {names}')
 
     def prepare_config(self, config: dict[str, Any]) -> dict[str, Any]:
         """Name the classes of a COCO json in the file's own order."""
@@ -89,10 +91,27 @@ class ClassSpaceDataset(RelabeledDataset):
         return instances
 
 
-def _coco_categories(config: Mapping[str, Any]) -> list[str]:
-    path = config.get('ann_file', '')
+def _with_near(name: str, classes: Sequence[str]) -> str:
+    near = nearest(name, classes)
+    return f'{name} (not {near}?)' if near else name
+
+
+def annotation_path(config: Mapping[str, Any]) -> str:
+    """Return where a dataset's config has its annotation file.
+
+    Raises:
+        UserError: If there is none.
+    """
+    path: str = config.get('ann_file', '')
     if not is_abs(path):
         path = os.path.join(config.get('data_root') or '', path)
+    if '://' not in path and not os.path.isfile(path):
+        raise UserError(no_file(f'{config["type"]}.ann_file', path))
+    return path
+
+
+def _coco_categories(config: Mapping[str, Any]) -> list[str]:
+    path = annotation_path(config)
     try:
         categories = load(path, backend_args=config.get('backend_args'))['categories']
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -25,12 +26,17 @@ def find_images(pattern: str) -> Iterator[str]:
         pattern: A local path or fsspec URL of a folder, or a glob.
     """
     filesystem, path = fsspec.core.url_to_fs(pattern)
-    found = filesystem.glob(path) if fsspec.core.has_magic(path) else filesystem.find(path)
+    found = filesystem.glob(path) if is_glob(pattern) else filesystem.find(path)
     remote = '://' in pattern
     for name in sorted(found):
         if name.lower().endswith(SUFFIXES):
             # fsspec makes local paths absolute; a pool named by a relative path stays relative.
             yield filesystem.unstrip_protocol(name) if remote else _as_named(name, pattern)
+
+
+def is_glob(pattern: str) -> bool:
+    """Return whether a pattern is a glob, and not a folder with brackets in its name."""
+    return bool(fsspec.core.has_magic(pattern)) and not os.path.isdir(pattern)
 
 
 def _as_named(path: str, pattern: str) -> str:
@@ -58,7 +64,8 @@ def images_of(dataset: BaseDataset) -> list[Image]:
     Raises:
         UserError: If two of them have one key.
     """
-    prefix = dataset.data_prefix.get('img') or dataset.data_prefix.get('img_path') or ''
+    prefixes = getattr(dataset, 'data_prefix', {})
+    prefix = prefixes.get('img') or prefixes.get('img_path') or ''
     images = []
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
@@ -67,9 +74,8 @@ def images_of(dataset: BaseDataset) -> list[Image]:
         if not width or not height:
             width, height = image_size(path)
         images.append(Image(info.get('key', key_of(path, prefix)), path, width, height))
-    keys = [image.key for image in images]
-    if len(set(keys)) != len(keys):
-        twice = next(key for key in keys if keys.count(key) > 1)
+    (twice, times), *_ = Counter(image.key for image in images).most_common(1) or [('', 0)]
+    if times > 1:
         raise UserError(f'{type(dataset).__name__}: image {twice!r} is listed twice')
     return images
 
@@ -77,7 +83,7 @@ def images_of(dataset: BaseDataset) -> list[Image]:
 def key_of(path: str, prefix: str) -> str:
     """Return a path relative to the folder that its pool is kept in."""
     root = prefix
-    while fsspec.core.has_magic(root):
+    while is_glob(root):
         root = str(PurePosixPath(root).parent)
     relative = os.path.relpath(path, root) if root and '://' not in path else path
     return path if relative.startswith('..') else relative

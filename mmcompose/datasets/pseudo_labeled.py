@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,11 @@ class PseudoLabeledDataset(RelabeledDataset):
     def prepare_config(self, config: dict[str, Any]) -> dict[str, Any]:
         """Keep the images that the wrapped dataset would drop for want of labels."""
         config.pop('filter_cfg', None)
+        for name in ('dataset', 'datasets'):
+            if isinstance(part := config.get(name), Mapping):
+                config[name] = self.prepare_config(dict(part))
+            elif part is not None:
+                config[name] = [self.prepare_config(dict(each)) for each in part]
         return config
 
     def full_init(self) -> None:
@@ -98,3 +103,13 @@ class PseudoLabeledDataset(RelabeledDataset):
             ignore = np.zeros(len(found), bool) if found.ignore is None else found.ignore
             np.add.at(counts, (found.labels, ignore.astype(int)), 1)
         return counts
+
+
+def pseudo_labeled(dataset: Any) -> Iterator[PseudoLabeledDataset]:
+    """Yield the pseudo-labelled datasets in a dataset and all that it wraps."""
+    if isinstance(dataset, PseudoLabeledDataset):
+        yield dataset
+        return
+    for part in (getattr(dataset, 'dataset', None), *getattr(dataset, 'datasets', ())):
+        if part is not None:
+            yield from pseudo_labeled(part)

@@ -21,9 +21,10 @@ class RelabeledDataset(BaseDetDataset):
         dataset: The dataset to wrap, or its config. Its pipeline moves to the wrapper.
         metainfo: The wrapper's own; its ``classes`` are the student's.
         pipeline: Transforms. Defaults to those of ``dataset``.
+        test_mode: Defaults to that of ``dataset``.
+        max_refetch: How often another image is tried where a transform gives none.
         lazy_init: Has no effect: the data are loaded by ``full_init``, which MMEngine's Runner
             calls, or at the first look at an image.
-        **kwargs: Of :class:`mmdet.datasets.BaseDetDataset`.
     """
 
     def __init__(
@@ -31,8 +32,9 @@ class RelabeledDataset(BaseDetDataset):
         dataset: Mapping[str, Any] | BaseDataset,
         metainfo: Mapping[str, Any],
         pipeline: Sequence[Any] | None = None,
+        test_mode: bool | None = None,
+        max_refetch: int = 1000,
         lazy_init: bool = True,
-        **kwargs: Any,
     ) -> None:
         del lazy_init  # A constructor that made labels would make them for a mere look at metainfo.
         if not isinstance(dataset, BaseDataset):
@@ -41,10 +43,17 @@ class RelabeledDataset(BaseDetDataset):
             pipeline = inner_pipeline if pipeline is None else pipeline
             dataset = MMDET_DATASETS.build(self.prepare_config(config) | {'lazy_init': True})
         self.dataset: BaseDataset = dataset
-        kwargs.setdefault('test_mode', self.dataset.test_mode)
-        super().__init__(metainfo=metainfo, pipeline=pipeline or [], lazy_init=True, **kwargs)
-        self.data_root = self.dataset.data_root
-        self.data_prefix = self.dataset.data_prefix
+        # Wrappers, such as ConcatDataset, have none of these.
+        inner_mode = getattr(self.dataset, 'test_mode', False)
+        super().__init__(
+            metainfo=metainfo,
+            pipeline=pipeline or [],
+            test_mode=inner_mode if test_mode is None else test_mode,
+            max_refetch=max_refetch,
+            lazy_init=True,
+        )
+        self.data_root = getattr(self.dataset, 'data_root', '')
+        self.data_prefix = getattr(self.dataset, 'data_prefix', {})
 
     def prepare_config(self, config: dict[str, Any]) -> dict[str, Any]:
         """Change the wrapped dataset's config before it is built."""
@@ -67,8 +76,11 @@ class RelabeledDataset(BaseDetDataset):
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """Return the wrapped dataset's image with the instances of :meth:`relabel`."""
         self.full_init()
-        info: dict[str, Any] = self.dataset.get_data_info(idx)
-        info['instances'] = self.relabel(info['sample_idx'], info)
+        # Not the number that the wrapped dataset gives: a ConcatDataset's parts each begin at 0.
+        index = idx % len(self.dataset)
+        info: dict[str, Any] = self.dataset.get_data_info(index)
+        info['sample_idx'] = index
+        info['instances'] = self.relabel(index, info)
         return info
 
     def __len__(self) -> int:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from mmdet.datasets import BaseDetDataset
 from mmengine.fileio import load
 
-from mmcompose.datasets.image_lists import SUFFIXES, find_images, image_size, key_of
+from mmcompose.datasets.image_lists import SUFFIXES, find_images, image_size, is_glob, key_of
 from mmcompose.registry import DATASETS
 from mmcompose.structures import read_bytes
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, no_file, problem
 
 
 @DATASETS.register_module()
@@ -57,16 +58,9 @@ class UnlabeledImages(BaseDetDataset):
             UserError: If there are none, or a file is missing.
         """
         prefix = self.data_prefix['img']
-        listed = list(self._listed())
-        if not listed:
-            where = self.ann_file or prefix
-            name = 'ann_file' if self.ann_file else 'data_prefix.img'
-            expected = f'holds no picture (expected: {" ".join(SUFFIXES)})'
-            if not self.ann_file and not os.path.isdir(prefix) and '*' not in prefix:
-                expected = 'is no folder'
-            raise UserError(problem(f'UnlabeledImages.{name}', where, expected))
+        self.check()
         data_list = []
-        for number, (path, width, height) in enumerate(listed):
+        for number, (path, width, height) in enumerate(self._listed()):
             if not width or not height:
                 width, height = image_size(path)
             data_list.append(
@@ -81,9 +75,29 @@ class UnlabeledImages(BaseDetDataset):
             )
         return data_list
 
+    def check(self) -> None:
+        """Look whether there is a picture at all; opens none.
+
+        Raises:
+            UserError: If there is none, or a file is missing.
+        """
+        if next(self._listed(), None) is not None:
+            return
+        prefix = self.data_prefix['img']
+        where = self.ann_file or prefix
+        name = 'ann_file' if self.ann_file else 'data_prefix.img'
+        kind = 'matches' if not self.ann_file and is_glob(prefix) else 'holds'
+        expected = f'{kind} no picture (expected: {" ".join(SUFFIXES)})'
+        raise UserError(problem(f'UnlabeledImages.{name}', where, expected))
+
     def _listed(self) -> Iterator[tuple[str, int | None, int | None]]:
         prefix = self.data_prefix['img']
+        local = '://' not in (self.ann_file or prefix)
+        if self.ann_file and local and not os.path.isfile(self.ann_file):
+            raise UserError(no_file('UnlabeledImages.ann_file', self.ann_file))
         if not self.ann_file:
+            if local and not is_glob(prefix) and not os.path.isdir(prefix):
+                raise UserError(_no_folder(prefix))
             for path in find_images(prefix):
                 yield path, None, None
         elif self.ann_file.endswith('.json'):
@@ -94,6 +108,12 @@ class UnlabeledImages(BaseDetDataset):
             for line in read_bytes(self.ann_file).decode().splitlines():
                 if line.strip():
                     yield os.path.join(prefix, line.strip()), None, None
+
+
+def _no_folder(prefix: str) -> str:
+    beside = Path(prefix).parent
+    near = [str(path) for path in beside.iterdir() if path.is_dir()] if beside.is_dir() else []
+    return problem('UnlabeledImages.data_prefix.img', prefix, 'is no folder', near)
 
 
 def _coco_images(path: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from mmcompose.engine.hooks import ClassRowsHook, LabelSummaryHook
 from mmcompose.engine.labelling import label, read_compose_config
 from mmcompose.engine.resolve import resolve
 from mmcompose.engine.runner import CompositionRunner
+from mmcompose.engine.scoring import score_config
 from mmcompose.teachers import allow_mmengine_checkpoints
 
 allow_mmengine_checkpoints()
@@ -22,4 +23,5 @@ __all__ = [
     'resolve',
     'run_mmdet_tool',
     'run_tool',
+    'score_config',
 ]

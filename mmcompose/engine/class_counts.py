@@ -9,8 +9,8 @@ from typing import Any
 from mmengine.registry import Registry
 
 # Parts whose number of classes is not the student's: region proposals are class-agnostic,
-# stuff is no thing, and a backbone's or neck's classes are those of its pre-training.
-_OTHER_CLASSES = ('rpn_head', 'backbone', 'neck', 'semantic_head', 'data_preprocessor')
+# stuff is no thing, who somebody is no class, and a backbone's are those of its pre-training.
+_OTHER_CLASSES = ('rpn_head', 'backbone', 'neck', 'semantic_head', 'reid', 'data_preprocessor')
 
 
 def set_num_classes(model: Any, num_classes: int, registry: Registry) -> None:
@@ -25,11 +25,23 @@ def set_num_classes(model: Any, num_classes: int, registry: Registry) -> None:
         registry: Where the types are looked up.
     """
     for part in _parts(model):
-        cls = registry.get(part['type']) if isinstance(part['type'], str) else part['type']
+        cls = class_of(part, registry)
         for name in ('num_classes', 'num_things_classes'):
             if _takes(cls, name):
                 _resize_class_weights(part, _stated(part, cls, name), num_classes)
                 part[name] = num_classes
+
+
+def class_of(config: Mapping[str, Any], registry: Registry) -> Any:
+    """Return the class that a config's ``type`` names or is, or None where there is none."""
+    kind = config['type']
+    return registry.get(kind) if isinstance(kind, str) else kind
+
+
+def type_name(config: Mapping[str, Any]) -> str:
+    """Return the name of a config's ``type`` without its scope."""
+    kind = config['type']
+    return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
 
 
 def _parts(config: Any) -> Iterator[Any]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import mmdet
 
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, no_file
 
 USER_ERROR = 2
+_CONFIGS = ('.py', '.json', '.yaml', '.yml')
 
 
 def run_tool(main: Callable[[], None]) -> None:
@@ -33,11 +34,10 @@ def run_mmdet_tool(name: str) -> None:
     Raises:
         UserError: If the config that is named does not exist.
     """
-    config = next((a for a in sys.argv[1:] if not a.startswith('-')), None)
-    if config is not None and not Path(config).is_file():
-        folder = Path(config).parent
-        near = map(str, folder.glob('*.py')) if folder.is_dir() else ()
-        raise UserError(problem('config', config, 'is no file', near))
+    # By its ending, since an option's value may stand before it.
+    config = next((argument for argument in sys.argv[1:] if argument.endswith(_CONFIGS)), None)
+    if config is not None and '=' not in config and not Path(config).is_file():
+        raise UserError(no_file('config', config))
     script = Path(mmdet.__file__).parent / '.mim' / 'tools' / f'{name}.py'
     if not script.is_file():
         raise UserError(f'{script}: is missing from the installed MMDetection; reinstall mmdet')

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mmcompose.labeling import LabelPipeline, ScoreBands
+from mmcompose.engine.class_counts import type_name
+from mmcompose.labeling import LabelPipeline
 from mmcompose.utils import warn
 
 
@@ -19,12 +20,17 @@ def check_ignore_support(model: Mapping[str, Any], pipeline: LabelPipeline) -> l
     Returns:
         The warnings, one for each assigner that does not read ignore boxes.
     """
-    bands = [step for step in pipeline.steps if isinstance(step, ScoreBands)]
-    if all(step.ignore == step.keep for step in bands):
+    if not any(step.ignores for step in pipeline.steps):
         return []
+    assigners = list(_assigners(model.get('train_cfg') or {}, 'model.train_cfg'))
     warnings = []
-    for key, assigner in _assigners(model.get('train_cfg') or {}, 'model.train_cfg'):
-        kind = assigner['type'].split('.')[-1]
+    if not assigners:
+        warnings.append(
+            f'model: {model["type"]} has no assigner that reads ignore boxes: boxes of the ignore '
+            'band count as background; set ScoreBands.ignore to its keep to see the same plainly'
+        )
+    for key, assigner in assigners:
+        kind = type_name(assigner)
         threshold = assigner.get('ignore_iof_thr', -1)
         if kind in ('MaxIoUAssigner', 'ATSSAssigner', 'ApproxMaxIoUAssigner'):
             if threshold <= 0:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import torch
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dist import init_dist, is_main_process
 from mmengine.fileio import dump
 from mmengine.registry import DefaultScope
 
-from mmcompose.datasets import PseudoLabeledDataset
-from mmcompose.engine.hooks.label_summary import pseudo_labeled, summary
+from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
+from mmcompose.engine.hooks.label_summary import summary
 from mmcompose.engine.resolve import resolve
 from mmcompose.store import to_coco
 from mmcompose.teachers import read_config
@@ -43,8 +45,7 @@ def label(config: Config, export: str | None = None, launcher: str = 'none') -> 
     Raises:
         UserError: If the training set holds no pseudo-labelled dataset.
     """
-    if launcher != 'none':
-        init_dist(launcher, **config.get('env_cfg', {}).get('dist_cfg', {'backend': 'gloo'}))
+    _join(launcher, config.get('env_cfg', {}).get('dist_cfg') or {'backend': 'nccl'})
     resolved = resolve(config)
     with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmdet')):
         train = DATASETS.build(dict(resolved.train_dataloader.dataset, lazy_init=True))
@@ -56,6 +57,17 @@ def label(config: Config, export: str | None = None, launcher: str = 'none') -> 
         log(summary(dataset))
     if export is not None and is_main_process():
         _export(found[0], export)
+
+
+def _join(launcher: str, dist_cfg: Mapping[str, Any]) -> None:
+    """Join the processes that a launcher started beside this one."""
+    if launcher == 'none':
+        return
+    if launcher == 'pytorch' and not torch.cuda.is_available():
+        # MMEngine would ask for a GPU; the configs' nccl would, too.
+        torch.distributed.init_process_group('gloo')
+    else:
+        init_dist(launcher, **dist_cfg)
 
 
 def _export(dataset: PseudoLabeledDataset, path: str) -> None:

@@ -13,9 +13,10 @@ from mmengine.registry import DefaultScope
 
 from mmcompose.composition import Composition
 from mmcompose.datasets import ClassSpaceDataset, PseudoLabeledDataset, UnlabeledImages
-from mmcompose.engine.class_counts import set_num_classes
+from mmcompose.engine.class_counts import class_of, set_num_classes, type_name
 from mmcompose.engine.ignore_support import check_ignore_support
-from mmcompose.utils import UserError
+from mmcompose.registry import DATASETS as OWN_DATASETS
+from mmcompose.utils import UserError, problem, under
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 ROWS_HOOK = 'mmcompose.ClassRowsHook'
@@ -48,13 +49,16 @@ def resolve(config: Config) -> Config:
         )
     config = copy.deepcopy(config)
     config.pop('runner_type', None)
-    with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmdet')):
+    # Without, MMEngine's Runner looks names up among its own classes alone.
+    config.default_scope = config.get('default_scope') or 'mmdet'
+    with DefaultScope.overwrite_default_scope(config.default_scope):
         composition = Composition.from_config(config.pop('composition').to_dict())
         set_num_classes(config.model, len(composition.class_space.classes), MODELS)
         check_ignore_support(config.model, composition.pipeline)
         for name in LOADERS:
             if config.get(name) is not None:
-                dataset = _resolve_dataset(config[name].dataset, composition)
+                with under(name):
+                    dataset = _resolve_dataset(config[name].dataset, composition)
                 config[name].dataset = dataset
         for name in ('val', 'test'):
             _resolve_evaluator(config, name)
@@ -64,7 +68,7 @@ def resolve(config: Config) -> Config:
 
 def _resolve_dataset(dataset: Any, composition: Composition) -> Any:
     """Return a dataset's config with the student's classes, wrapped where it has labels."""
-    cls = DATASETS.get(dataset.type)
+    cls = dataset_class(dataset)
     classes = list(composition.class_space.classes)
     class_space = dict(
         classes=classes, aliases=composition.resolved['class_space'].get('aliases', [])
@@ -72,6 +76,7 @@ def _resolve_dataset(dataset: Any, composition: Composition) -> Any:
     if issubclass(cls, PseudoLabeledDataset):
         dataset.metainfo = dict(classes=classes)
         dataset.composition = composition.resolved
+        # Whatever is in it stays as it is: its labels, and so its classes, are not read.
     elif issubclass(cls, ClassSpaceDataset):
         dataset.update(class_space)
     elif issubclass(cls, UnlabeledImages):
@@ -85,6 +90,19 @@ def _resolve_dataset(dataset: Any, composition: Composition) -> Any:
     return dataset
 
 
+def dataset_class(dataset: Mapping[str, Any]) -> Any:
+    """Return the class of a dataset's config.
+
+    Raises:
+        UserError: If there is no dataset of that name.
+    """
+    cls = class_of(dataset, DATASETS)
+    if cls is None:
+        known = [*DATASETS.module_dict, *(f'mmcompose.{name}' for name in OWN_DATASETS.module_dict)]
+        raise UserError(problem('dataset.type', dataset['type'], 'is no dataset', known))
+    return cls
+
+
 def _resolve_evaluator(config: Config, name: str) -> None:
     """Let CocoMetric take its truths from the dataset, which has the student's classes.
 
@@ -94,14 +112,15 @@ def _resolve_evaluator(config: Config, name: str) -> None:
     if evaluators is None:
         return
     for evaluator in evaluators if isinstance(evaluators, list) else [evaluators]:
-        if METRICS.get(evaluator.type) is CocoMetric:
+        if class_of(evaluator, METRICS) is CocoMetric:
             evaluator.ann_file = None
-    _pass_instances_on(config[f'{name}_dataloader'].dataset)
+    if config.get(f'{name}_dataloader') is not None:
+        _pass_instances_on(config[f'{name}_dataloader'].dataset)
 
 
 def _pass_instances_on(dataset: Any) -> None:
     for step in dataset.get('pipeline') or ():
-        if step['type'].split('.')[-1] == 'PackDetInputs':
+        if type_name(step) == 'PackDetInputs':
             step['meta_keys'] = (*dict.fromkeys((*step.get('meta_keys', _META_KEYS), 'instances')),)
     for part in (dataset.get('dataset'), *dataset.get('datasets', ())):
         if isinstance(part, Mapping):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmcompose.engine.inputs import check_inputs
 from mmcompose.engine.resolve import resolve
 from mmcompose.registry import RUNNERS
 
@@ -18,6 +19,12 @@ class CompositionRunner(Runner):
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> Runner:
-        """Build a Runner of the resolved config; see :func:`mmcompose.engine.resolve`."""
-        runner: Runner = super().from_cfg(resolve(cfg))
+        """Build a Runner of the resolved config; see :func:`mmcompose.engine.resolve`.
+
+        Raises:
+            UserError: With a line for each mistake, before anything is written.
+        """
+        resolved = resolve(cfg)
+        check_inputs(resolved)
+        runner: Runner = super().from_cfg(resolved)
         return runner

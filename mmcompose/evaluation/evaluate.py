@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from mmdet.registry import DATASETS
-from mmengine.config import Config
-from mmengine.registry import DefaultScope
+from mmengine.dataset import BaseDataset
 
 from mmcompose.composition import Composition, untouched_process
 from mmcompose.datasets import images_of
-from mmcompose.engine import resolve
-from mmcompose.engine.hooks import pseudo_labeled
 from mmcompose.evaluation.scoring import Scores, score
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers import MMDetTeacher, Teacher
-from mmcompose.utils import UserError, progress, under
+from mmcompose.teachers import Teacher
+from mmcompose.utils import progress
 
 _TIMED_IMAGES = 16
 
@@ -69,40 +65,32 @@ class CompositionTable:
 
 
 def evaluate(
-    config: Config,
-    student: str | None = None,
-    oracle: str | None = None,
+    composition: Composition,
+    truth: BaseDataset,
+    models: Mapping[str, Teacher],
     score_floor: float = 0.01,
 ) -> CompositionTable:
-    """Score teachers, fused labels and, where given, the student and an oracle.
+    """Score teachers, fused labels and further models, such as the student and an oracle.
 
     Args:
-        config: A config with a composition; its validation set is what is scored on.
-        student: Path of the student's checkpoint.
-        oracle: Path of a checkpoint of the same model, trained on true labels.
+        composition: Its label pipeline has learned what its steps learn.
+        truth: A labelled dataset in the student's classes.
+        models: By name, detectors of the student's classes.
         score_floor: Boxes below are left out in every row.
 
     Returns:
         The table.
-
-    Raises:
-        UserError: For a mistake in the config, or a checkpoint that does not fit it.
     """
-    composition = Composition.from_config(_composition_config(config))
-    resolved = resolve(config)
-    with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmdet')):
-        truth = DATASETS.build(resolved.val_dataloader.dataset)
-        infos = [truth.get_data_info(index) for index in range(len(truth))]
-        images = images_of(truth)
-        composition.pipeline = _fitted(composition, resolved)
-    classes = composition.class_space.classes
+    infos = [truth.get_data_info(index) for index in range(len(truth))]
+    images = images_of(truth)
+    timed = images[:_TIMED_IMAGES]
 
     def row(name: str, found: Sequence[Detections], size: int | None, seconds: float) -> Row:
         kept = [each[each.scores >= score_floor] for each in found]
-        return Row(name, score(infos, kept, classes), size, seconds * 1000)
+        scores = score(infos, kept, composition.class_space.classes)
+        return Row(name, scores, size, seconds * 1000)
 
     rows = []
-    timed = images[:_TIMED_IMAGES]
     with untouched_process():
         said = _said(composition, images)
         seconds = {n: _seconds(t.predict, timed) for n, t in composition.teachers.items()}
@@ -117,13 +105,9 @@ def evaluate(
         known = [size for size in sizes.values() if size is not None]
         total = sum(known) if len(known) == len(sizes) else None
         rows.append(row('fused', fused, total, sum(seconds.values()) + fusing))
-        for name, checkpoint in (('student', student), ('oracle', oracle)):
-            if checkpoint is not None:
-                with under(name):
-                    model = MMDetTeacher(config=resolved, checkpoint=checkpoint)
-                _check_classes(name, checkpoint, model, classes)
-                found = _predict(model, images, name)
-                rows.append(row(name, found, model.num_parameters, _seconds(model.predict, timed)))
+        for name, model in models.items():
+            found = _predict(model, images, name)
+            rows.append(row(name, found, model.num_parameters, _seconds(model.predict, timed)))
     return CompositionTable(rows, class_groups(composition))
 
 
@@ -138,24 +122,6 @@ def class_groups(composition: Composition) -> dict[str, list[str]]:
         else:
             groups['shared' if owners.any() else 'no owner'].append(name)
     return {group: names for group, names in groups.items() if names}
-
-
-def _composition_config(config: Config) -> dict[str, Any]:
-    if 'composition' not in config:
-        raise UserError('composition: is missing from the config; there is nothing to compare')
-    plain: dict[str, Any] = config.composition.to_dict()
-    return plain
-
-
-def _fitted(composition: Composition, resolved: Config) -> Any:
-    """Return the pipeline with what it learned from the pool that the student learns from."""
-    if not composition.pipeline.learns:
-        return composition.pipeline
-    train = DATASETS.build(dict(resolved.train_dataloader.dataset, lazy_init=True))
-    pool = next(pseudo_labeled(train), None)
-    if pool is None:
-        raise UserError('train_dataloader.dataset: holds no PseudoLabeledDataset to learn from')
-    return composition.fitted_pipeline(pool.images)
 
 
 def _said(composition: Composition, images: Sequence[Image]) -> list[Any]:
@@ -183,12 +149,3 @@ def _seconds(predict: Callable[[Sequence[Image]], Any], images: Sequence[Image])
         times.append(time.perf_counter() - started)
         image.forget_pixels()
     return median(times[1:])
-
-
-def _check_classes(name: str, checkpoint: str, model: Teacher, classes: Sequence[str]) -> None:
-    if model.classes != tuple(classes):
-        raise UserError(
-            f'{name}.checkpoint: {checkpoint!r} was trained on other classes '
-            f'({len(model.classes)}, from {model.classes[0]!r} on) than the composition has '
-            f'({len(classes)}, from {classes[0]!r} on)'
-        )

@@ -43,8 +43,8 @@ def per_class_table(table: CompositionTable) -> Table:
 
 
 def _figure(value: float) -> str:
-    return '–' if math.isnan(value) else f'{value:.3f}'
+    return '-' if math.isnan(value) else f'{value:.3f}'
 
 
 def _millions(row: Row) -> str:
-    return '–' if row.num_parameters is None else f'{row.num_parameters / 1e6:.2f} M'
+    return '-' if row.num_parameters is None else f'{row.num_parameters / 1e6:.2f} M'

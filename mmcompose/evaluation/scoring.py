@@ -64,10 +64,18 @@ def score(
         }
         metric.process({}, [sample])
     figures = metric.evaluate(len(infos))
-    # CocoMetric says nothing at all where nobody found anything.
-    nothing = float('nan') if not any(info['instances'] for info in infos) else 0.0
+    # CocoMetric says -1 where there is no truth, and nothing at all where nobody found anything.
+    true_labels = {
+        each['bbox_label']
+        for info in infos
+        for each in info['instances']
+        if not each['ignore_flag']
+    }
+    nothing = {name: 0.0 if n in true_labels else np.nan for n, name in enumerate(classes)}
+    if not true_labels:
+        return Scores(np.nan, np.nan, nothing)
     return Scores(
-        figures.get('coco/bbox_mAP', nothing),
-        figures.get('coco/bbox_mAP_50', nothing),
-        {name: float(figures.get(f'coco/{name}_precision', nothing)) for name in classes},
+        figures.get('coco/bbox_mAP', 0.0),
+        figures.get('coco/bbox_mAP_50', 0.0),
+        {name: float(figures.get(f'coco/{name}_precision', nothing[name])) for name in classes},
     )

@@ -1,5 +1,6 @@
 """The label pipeline: what becomes of the teachers' detections; one file a transform."""
 
+from mmcompose.labeling.adaptive_score_bands import AdaptiveScoreBands
 from mmcompose.labeling.adaptive_score_filter import AdaptiveScoreFilter
 from mmcompose.labeling.agreement_filter import AgreementFilter
 from mmcompose.labeling.base import (
@@ -12,6 +13,7 @@ from mmcompose.labeling.base import (
 )
 from mmcompose.labeling.box_size_filter import BoxSizeFilter
 from mmcompose.labeling.class_prior import box_counts
+from mmcompose.labeling.co_occurrence import CoOccurrence, co_occurrences
 from mmcompose.labeling.concatenate import Concatenate
 from mmcompose.labeling.cross_class_suppression import CrossClassSuppression
 from mmcompose.labeling.curves import calibration_error
@@ -20,6 +22,7 @@ from mmcompose.labeling.matching import judge
 from mmcompose.labeling.nms import NMS
 from mmcompose.labeling.non_maximum_weighted import NonMaximumWeighted
 from mmcompose.labeling.pipeline import LabelPipeline
+from mmcompose.labeling.resolve_hierarchy import ResolveHierarchy
 from mmcompose.labeling.score_bands import ScoreBands
 from mmcompose.labeling.score_calibration import ScoreCalibration
 from mmcompose.labeling.score_filter import ScoreFilter
@@ -35,10 +38,12 @@ LABEL_TRANSFORMS._imported = True
 __all__ = [
     'FUSED',
     'NMS',
+    'AdaptiveScoreBands',
     'AdaptiveScoreFilter',
     'AgreementFilter',
     'BoxSizeFilter',
     'ByTeacher',
+    'CoOccurrence',
     'Concatenate',
     'CrossClassSuppression',
     'LabelContext',
@@ -46,6 +51,7 @@ __all__ = [
     'LabelTransform',
     'NonMaximumWeighted',
     'Pool',
+    'ResolveHierarchy',
     'ScoreBands',
     'ScoreCalibration',
     'ScoreFilter',
@@ -55,6 +61,7 @@ __all__ = [
     'WeightedBoxesFusion',
     'box_counts',
     'calibration_error',
+    'co_occurrences',
     'judge',
     'read_learned',
     'write_learned',

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Pool, Truth
+from mmcompose.labeling.class_prior import box_counts_of_files
 from mmcompose.labeling.learned_file import read_learned
 from mmcompose.labeling.matching import RIGHT, UNJUDGED, judge
 from mmcompose.labeling.per_class import by_class, check_fraction
@@ -44,8 +45,9 @@ class AdaptiveScoreFilter(LabelTransform):
     Args:
         method: One of these four. Defaults to 'mixture'.
         posterior: For 'mixture': how likely a box has to be right. Defaults to 0.5.
-        boxes_per_image: For 'prior': by class name, the mean number of boxes an image; see
-            :func:`mmcompose.labeling.box_counts`. A class that is not named keeps no box.
+        boxes_per_image: For 'prior': by class name, the mean number of boxes an image; or COCO
+            jsons to count it in, e.g. those that the teachers were trained on. A class that
+            neither names keeps no box.
         precision: For 'precision': the share of right boxes. Defaults to 0.8.
         beta: For 'fbeta': how many times recall counts as much as precision. Defaults to 1.
         min_boxes: Classes with fewer boxes than this have too few. Defaults to 50.
@@ -57,11 +59,13 @@ class AdaptiveScoreFilter(LabelTransform):
         UserError: If an argument is out of range.
     """
 
+    selects = True
+
     def __init__(
         self,
         method: str = 'mixture',
         posterior: float = 0.5,
-        boxes_per_image: Mapping[str, float] | None = None,
+        boxes_per_image: Mapping[str, float] | Sequence[str] | None = None,
         precision: float = 0.8,
         beta: float = 1.0,
         min_boxes: int = 50,
@@ -83,7 +87,7 @@ class AdaptiveScoreFilter(LabelTransform):
             raise UserError(problem('lowest', lowest, f'is not in [0, highest], {highest}'))
         self.method = method
         self.posterior = check_fraction('posterior', posterior)
-        self.boxes_per_image = dict(boxes_per_image or {})
+        self.boxes_per_image = boxes_per_image or {}
         self.precision = check_fraction('precision', precision)
         self.beta = beta
         self.min_boxes = min_boxes
@@ -95,7 +99,13 @@ class AdaptiveScoreFilter(LabelTransform):
 
     def check(self, class_space: ClassSpace) -> None:
         """See :meth:`LabelTransform.check`."""
-        by_class('boxes_per_image', 0.0, self.boxes_per_image, class_space)
+        self._expected(class_space)
+
+    def _expected(self, class_space: ClassSpace) -> Floats:
+        counts = self.boxes_per_image
+        if not isinstance(counts, Mapping):
+            counts = box_counts_of_files(counts, class_space)
+        return by_class('boxes_per_image', 0.0, counts, class_space)
 
     @property
     def learned(self) -> dict[str, Any]:
@@ -143,7 +153,7 @@ class AdaptiveScoreFilter(LabelTransform):
         scores, labels, right, true_labels = sample
         judged = right != UNJUDGED
         scores, labels, right = scores[judged], labels[judged], right[judged] == RIGHT
-        expected = images * by_class('boxes_per_image', 0.0, self.boxes_per_image, space)
+        expected = images * self._expected(space)
         every = self._threshold(scores, right, len(true_labels), float(expected.sum()))
         thresholds = {}
         for label, name in enumerate(space.classes):
@@ -154,7 +164,8 @@ class AdaptiveScoreFilter(LabelTransform):
                 threshold = self._threshold(
                     scores[own], right[own], positives, float(expected[label])
                 )
-            thresholds[name] = round(min(max(threshold, self.lowest), self.highest), 6)
+            # Not rounded: the box that is the threshold has to reach it.
+            thresholds[name] = float(min(max(threshold, self.lowest), self.highest))
         return thresholds
 
     def _threshold(
@@ -174,10 +185,13 @@ class AdaptiveScoreFilter(LabelTransform):
         """See :meth:`LabelTransform.apply`."""
         kept = {}
         for teacher, found in detections.items():
-            learned = self.thresholds.get(teacher, {})
-            thresholds = by_class('thresholds', self.lowest, learned, context.class_space)
+            thresholds = self._learned_for(teacher, context.class_space)
             kept[teacher] = found[found.scores >= thresholds[found.labels]]
         return kept
+
+    def _learned_for(self, teacher: str, space: ClassSpace) -> Floats:
+        """Return ``(C,)`` float32 thresholds; ``lowest`` where nothing was learned."""
+        return by_class('thresholds', self.lowest, self.thresholds.get(teacher, {}), space)
 
 
 # Scores, labels and verdicts of one teacher's boxes, and the labels of the true ones.

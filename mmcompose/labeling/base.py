@@ -50,6 +50,14 @@ class LabelTransform(ABC):
 
     # Whether it learns from labelled images, by `fit_labelled`, and not from the pool.
     wants_truth: bool = False
+    # Whether it decides which boxes the student learns from, rather than where they are and what
+    # they score: detectors are compared without.
+    selects: bool = False
+
+    @property
+    def ignores(self) -> bool:
+        """Whether it marks boxes that the loss is to leave out."""
+        return False
 
     def check(self, class_space: ClassSpace) -> None:
         """Look up every name that the arguments hold, before any work starts.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from mmengine.fileio import load
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import Truth
+from mmcompose.utils import UserError, problem
 
 
 def box_counts(truth: Truth, class_space: ClassSpace) -> dict[str, float]:
@@ -19,4 +23,32 @@ def box_counts(truth: Truth, class_space: ClassSpace) -> dict[str, float]:
         labels = there.labels if there.ignore is None else there.labels[~there.ignore]
         counts += np.bincount(labels, minlength=len(counts))
     means = counts / max(len(truth), 1)
+    return dict(zip(class_space.classes, means.tolist(), strict=True))
+
+
+def box_counts_of_files(files: Sequence[str], class_space: ClassSpace) -> dict[str, float]:
+    """Return by class name the mean number of boxes an image, where a COCO json labels it.
+
+    Args:
+        files: COCO jsons, e.g. those that the teachers were trained on. A class counts only in
+            the images of those files that have it among their categories.
+        class_space: The student's classes; a file's other classes are not counted.
+
+    Raises:
+        UserError: If a file is no COCO json.
+    """
+    boxes, images = np.zeros(len(class_space.classes)), np.zeros(len(class_space.classes))
+    for file in files:
+        try:
+            truth = load(file)
+            names = {category['id']: category['name'] for category in truth['categories']}
+            labelled = class_space.index(list(names.values()))
+            images[np.unique(labelled[labelled >= 0])] += len(truth['images'])
+            wanted = [a for a in truth['annotations'] if not a.get('iscrowd', 0)]
+            labels = class_space.index([names[a['category_id']] for a in wanted])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            expected = f'is no COCO json ({error!r})'
+            raise UserError(problem('boxes_per_image', file, expected)) from error
+        boxes += np.bincount(labels[labels >= 0], minlength=len(boxes))
+    means = np.divide(boxes, images, out=np.zeros_like(boxes), where=images > 0)
     return dict(zip(class_space.classes, means.tolist(), strict=True))

@@ -87,7 +87,7 @@ class CrossClassSuppression(LabelTransform):
                 together.update(_pairs_in(found, self.iou_thr))
         self._learned = []
         for (first, second), count in sorted(together.items()):
-            rate = count / min(seen[first], seen[second])
+            rate = min(count / min(seen[first], seen[second]), 1.0)
             if count >= self.min_count and rate >= self.min_rate:
                 names = sorted((classes[first], classes[second]))
                 self._learned.append({'classes': names, 'count': count, 'rate': round(rate, 4)})
@@ -138,8 +138,8 @@ def _votes(found: Detections) -> NDArray[np.bool_]:
     return found.votes
 
 
-def _pairs_in(found: Detections, iou_thr: float) -> set[tuple[int, int]]:
-    """Return the pairs of classes of which two teachers' boxes lie on one another."""
+def _pairs_in(found: Detections, iou_thr: float) -> list[tuple[int, int]]:
+    """Return the classes of each pair of two teachers' boxes that lie on one another."""
     votes = _votes(found)
     near = np.triu(iou(found.boxes, found.boxes) > iou_thr, 1)
     near &= found.labels[:, None] != found.labels[None, :]
@@ -147,7 +147,7 @@ def _pairs_in(found: Detections, iou_thr: float) -> set[tuple[int, int]]:
     near &= ~(votes[:, None] & votes[None, :]).any(axis=2)
     rows, columns = np.nonzero(near)
     labels = np.sort(np.stack([found.labels[rows], found.labels[columns]], axis=1), axis=1)
-    return {(int(first), int(second)) for first, second in labels}
+    return [(int(first), int(second)) for first, second in labels]
 
 
 def _suppressed(

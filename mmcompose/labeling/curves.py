@@ -13,7 +13,7 @@ Floats: TypeAlias = NDArray[np.floating]
 # Knots of a piecewise linear curve, plain so that it can be stored.
 Curve: TypeAlias = Mapping[str, list[float]]
 
-IDENTITY: Curve = {'x': [0.0, 1.0], 'y': [0.0, 1.0]}
+
 METHODS = ('isotonic', 'platt', 'beta')
 _KNOTS = np.linspace(0, 1, 101)
 _TINY = 1e-6

@@ -162,10 +162,14 @@ class Ballots(NamedTuple):
                 'only one fusion can stand in the pipeline'
             )
         said = [detections.get(teacher, _NOTHING) for teacher in teachers]
+        labels = np.concatenate([found.labels for found in said])
+        # Compiled code does not look whether an index is inside.
+        count = len(context.class_space.classes)
+        assert not len(labels) or 0 <= labels.min() <= labels.max() < count, labels
         return cls(
             np.concatenate([found.boxes for found in said], dtype=np.float64),
             np.concatenate([found.scores for found in said], dtype=np.float64),
-            np.concatenate([found.labels for found in said]),
+            labels,
             np.repeat(np.arange(len(said)), [len(found) for found in said]),
         )
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Truth
-from mmcompose.labeling.score_bands import ScoreBands
 from mmcompose.registry import LABEL_TRANSFORMS, build
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError, under
@@ -52,7 +51,7 @@ class LabelPipeline:
     def without_bands(self) -> LabelPipeline:
         """Return the steps that make scored boxes, without the choice of which to learn from."""
         scored = LabelPipeline([])
-        scored.steps = [step for step in self.steps if not isinstance(step, ScoreBands)]
+        scored.steps = [step for step in self.steps if not step.selects]
         return scored
 
     def fit(
@@ -78,7 +77,7 @@ class LabelPipeline:
             elif step.wants_truth and not step.learned:
                 raise UserError(
                     f'{KEY}[{number}].learned_file: is missing, and this step learns from '
-                    'labelled images; make one with tools/calibrate.py'
+                    'labelled images; see mmcompose.labeling.write_learned'
                 )
             elif not step.wants_truth and type(step).fit is not LabelTransform.fit:
                 step.fit(_Stream(pool, before))

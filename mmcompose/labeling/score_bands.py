@@ -37,6 +37,8 @@ class ScoreBands(LabelTransform):
         UserError: If a number is out of range.
     """
 
+    selects = True
+
     def __init__(
         self,
         keep: float,
@@ -57,6 +59,11 @@ class ScoreBands(LabelTransform):
             own_ignore = band.get('ignore', min(self.ignore, own_keep))
             self.keep_of[name], self.ignore_of[name] = _band(f'{key}.', own_keep, own_ignore)
 
+    @property
+    def ignores(self) -> bool:
+        """See :attr:`LabelTransform.ignores`."""
+        return self.ignore < self.keep or self.ignore_of != self.keep_of
+
     def check(self, class_space: ClassSpace) -> None:
         """See :meth:`LabelTransform.check`."""
         by_class('per_class', self.keep, self.keep_of, class_space)
@@ -67,9 +74,7 @@ class ScoreBands(LabelTransform):
         ignore = by_class('per_class', self.ignore, self.ignore_of, context.class_space)
         banded = {}
         for name, found in detections.items():
-            found = found[found.scores >= ignore[found.labels]]
-            found = replace(found, ignore=found.scores < keep[found.labels])
-            banded[name] = found[~_covers_a_kept_box(found)]
+            banded[name] = banded_by(found, keep, ignore)
         return banded
 
 
@@ -80,6 +85,21 @@ def _band(key: str, keep: float, ignore: float | None) -> tuple[float, float]:
     if not is_fraction(ignore) or ignore > keep:
         raise UserError(problem(f'{key}ignore', ignore, f'is not in [0, keep], keep = {keep}'))
     return keep, ignore
+
+
+def banded_by(
+    found: Detections, keep: NDArray[np.float32], ignore: NDArray[np.float32]
+) -> Detections:
+    """Return the boxes of both bands, ``ignore`` set, none that would erase a kept one.
+
+    Args:
+        found: Boxes of one image.
+        keep: ``(C,)``, by class the score from which a box is kept.
+        ignore: ``(C,)``, from which it is ignored.
+    """
+    found = found[found.scores >= ignore[found.labels]]
+    found = replace(found, ignore=found.scores < keep[found.labels])
+    return found[~_covers_a_kept_box(found)]
 
 
 def _covers_a_kept_box(found: Detections) -> NDArray[np.bool_]:

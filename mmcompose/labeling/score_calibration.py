@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Pool, Truth
 from mmcompose.labeling.curves import (
-    IDENTITY,
     METHODS,
     Curve,
     blended,
@@ -176,11 +175,11 @@ def _quantile_curves(
         if len(scores) < 2 or len(scores) < len(names):
             continue
         depth = min(len(part) for part in scores)
-        target = np.mean([part[:depth] for part in scores], axis=0, dtype=np.float64)
+        target = np.stack([part[:depth] for part in scores]).astype(np.float64).mean(axis=0)
         for name, part in zip(sorted(names), scores, strict=True):
             own[name].append(part[:depth])
             mean[name].append(target)
-    curves = {}
+    curves: dict[str, TeacherCurves] = {}
     for name in sorted(own):
         curve = isotonic_curve(np.concatenate(own[name]), np.concatenate(mean[name]))
         curves[name] = {'common': _anchored(curve), 'classes': {}}
@@ -190,6 +189,5 @@ def _quantile_curves(
 def _anchored(curve: Curve) -> Curve:
     """Lead a curve to 0 at 0 and to 1 at 1, so that scores outside what was seen keep an order."""
     pairs = [(x, y) for x, y in zip(curve['x'], curve['y'], strict=True) if 0 < x < 1]
-    ends = [pair for pair in zip(IDENTITY['x'], IDENTITY['y'], strict=True)]
-    x, y = zip(*sorted([ends[0], *pairs, ends[1]]), strict=True)
+    x, y = zip((0.0, 0.0), *pairs, (1.0, 1.0), strict=True)
     return {'x': list(x), 'y': list(y)}

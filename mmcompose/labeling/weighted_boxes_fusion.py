@@ -8,7 +8,7 @@ from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import FUSED, ByTeacher, LabelContext, LabelTransform
 from mmcompose.labeling.electorate import Ballots, Electorates, VoteWeights
 from mmcompose.labeling.per_class import check_fraction
-from mmcompose.labeling.weighted_boxes_kernel import CONF_TYPES, fuse_boxes
+from mmcompose.labeling.weighted_boxes_kernel import CONF_TYPES, Fused, fuse_boxes
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError, problem
@@ -62,19 +62,21 @@ class WeightedBoxesFusion(LabelTransform):
         """See :meth:`LabelTransform.check`."""
         self._electorates.check(class_space)
 
-    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
-        """See :meth:`LabelTransform.apply`."""
-        ballots = Ballots.of(detections, context)
+    def fuse(self, ballots: Ballots, context: LabelContext) -> Fused:
+        """Return what :func:`fuse_boxes` does of one image: arrays, scores not cut at 1."""
         electorate = self._electorates.of(context)
-        boxes, scores, labels, votes, best, sizes, spread = fuse_boxes(
-            *ballots,
+        return fuse_boxes(
+            ballots.boxes,
+            ballots.scores,
+            ballots.labels,
+            ballots.teachers,
             electorate.weights,
             electorate.owners,
             electorate.counts,
             electorate.totals,
             electorate.maxima,
             electorate.ranks,
-            electorate.counts == 1 if self.owners else np.zeros(len(electorate.counts), np.bool_),
+            electorate.counts == (1 if self.owners else -1),
             self.iou_thr,
             self.skip_box_thr,
             CONF_TYPES.index(self.conf_type),
@@ -82,6 +84,11 @@ class WeightedBoxesFusion(LabelTransform):
             float(context.width),
             float(context.height),
         )
+
+    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
+        """See :meth:`LabelTransform.apply`."""
+        ballots = Ballots.of(detections, context)
+        boxes, scores, labels, votes, best, sizes, spread = self.fuse(ballots, context)
         fused = Detections(
             boxes.astype(np.float32),
             # Unequal weights can carry an average over 1.

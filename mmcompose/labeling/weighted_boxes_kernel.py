@@ -212,7 +212,8 @@ def fuse_boxes(
         totals: ``(C,)``.
         maxima: ``(C,)``.
         ranks: ``(T,)``.
-        alone: ``(C,)`` bool, classes whose boxes are left as they are.
+        alone: ``(C,)`` bool, classes whose boxes are left as they are, unless a teacher that
+            does not own the class votes too.
         iou_thr: Boxes that overlap a cluster by more than this join it.
         skip_box_thr: Boxes with a lower score take no part.
         conf_type: Index into ``CONF_TYPES``.
@@ -229,6 +230,10 @@ def fuse_boxes(
     )
     order = order_rows(keys)
     unit, keys, rows = unit[order], keys[order], rows[order]
+    alone = alone.copy()
+    for row in rows:
+        if not owners[teachers[row], labels[row]]:
+            alone[labels[row]] = False
     cluster_of, clusters, fused, fused_scores, sizes, weight_sums = _cluster(
         unit, keys, alone, iou_thr, conf_type
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmcompose.store.tables import DetectionTable, to_table
+from mmcompose.store.tables import SCHEMA, DetectionTable, to_table
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError, fingerprint, lines_fingerprint, plain
 
@@ -99,11 +100,10 @@ class ShardedResult:
         """Map the whole result; makes the one file that is mapped where it is not there."""
         mapped = self.folder / 'all.arrow'
         if not mapped.exists():
-            shards = [pq.read_table(self.shard_path(i)) for i in range(self.num_shards)]
-            table = pa.concat_tables(shards).combine_chunks()
             with _atomically(mapped) as temporary, pa.OSFile(str(temporary), 'wb') as sink:
-                with pa.ipc.new_file(sink, table.schema) as writer:
-                    writer.write_table(table)
+                with pa.ipc.new_file(sink, SCHEMA) as writer:
+                    for shard in range(self.num_shards):
+                        writer.write_table(pq.read_table(self.shard_path(shard), schema=SCHEMA))
         return DetectionTable(mapped)
 
     def write_json(self, name: str, content: Any) -> None:
@@ -128,7 +128,8 @@ class _atomically:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+        # Processes of several machines may share the folder, and a number.
+        self._temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')
 
     def __enter__(self) -> Path:
         try:

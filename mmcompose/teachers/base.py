@@ -134,7 +134,8 @@ def load_function(key: str, path: str) -> Callable[..., Any]:
         raise UserError(problem(key, path, f'cannot be imported ({error})')) from error
     function = getattr(module, name, None)
     if not callable(function):
-        raise UserError(problem(key, path, f'is no function of {module_name}', vars(module)))
+        known = [f'{module_name}.{other}' for other in vars(module) if not other.startswith('_')]
+        raise UserError(problem(key, path, f'is no function of {module_name}', known))
     return function  # type: ignore[no-any-return]
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlparse
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
-from numpy._core.multiarray import _reconstruct, scalar  # type: ignore[attr-defined]
+from numpy._core.multiarray import _reconstruct, scalar
 
 from mmcompose.utils import UserError, log, problem, warn
 

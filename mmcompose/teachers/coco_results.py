@@ -61,8 +61,14 @@ class COCOResultsTeacher(Teacher):
         names = [category['name'] for category in self._images['categories']]
         self.classes = named_classes(names if classes is None else classes)
         if unknown := [name for name in names if name not in self.classes]:
-            raise UserError(problem('classes', unknown[0], 'is missing from them, but a category '
-                                    'of the images json', self.classes))
+            raise UserError(
+                problem(
+                    'classes',
+                    unknown[0],
+                    'is missing from them, but a category of the images json',
+                    self.classes,
+                )
+            )
 
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         """See :meth:`Teacher.predict`.
@@ -71,9 +77,7 @@ class COCOResultsTeacher(Teacher):
             UserError: If a picture is not listed, or by more than one entry.
         """
         found = map(self._text if self._path.is_dir() else self._json, images)
-        return [
-            checked(one, image, self.classes) for one, image in zip(found, images, strict=True)
-        ]
+        return [checked(one, image, self.classes) for one, image in zip(found, images, strict=True)]
 
     def _json(self, image: Image) -> Detections:
         name = match(image, self._index)
@@ -153,8 +157,9 @@ def match(image: Image, names: Mapping[str, Sequence[str]]) -> str | None:
 
 
 def _common_tail(first: str, second: str) -> int:
-    pairs = zip(reversed(PurePosixPath(first).parts), reversed(PurePosixPath(second).parts),
-                strict=False)
+    pairs = zip(
+        reversed(PurePosixPath(first).parts), reversed(PurePosixPath(second).parts), strict=False
+    )
     return next((n for n, (one, other) in enumerate(pairs) if one != other), 1 << 16)
 
 

@@ -49,8 +49,11 @@ class EnsembleTeacher(Teacher):
                     f'members[{number}]: has other classes than members[0]: '
                     f'{", ".join(map(repr, odd[:8]))}'
                 )
-        names = [f'{number}{view}' for view in ('', MIRRORED)[: 1 + flip]
-                 for number in range(len(members))]
+        names = [
+            f'{number}{view}'
+            for view in ('', MIRRORED)[: 1 + flip]
+            for number in range(len(members))
+        ]
         self._space = ClassSpace(
             {name: self._member(name).classes for name in names}, classes=self.classes
         )

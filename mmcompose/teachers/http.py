@@ -19,9 +19,15 @@ from mmcompose.teachers.decoders import Outputs
 from mmcompose.teachers.tensor_teacher import TensorTeacher
 from mmcompose.utils import UserError, problem, warn
 
-_DTYPES = {
-    'FP16': np.float16, 'FP32': np.float32, 'FP64': np.float64, 'UINT8': np.uint8,
-    'INT8': np.int8, 'INT32': np.int32, 'INT64': np.int64, 'BOOL': np.bool_,
+_DTYPES: dict[str, Any] = {
+    'FP16': np.float16,
+    'FP32': np.float32,
+    'FP64': np.float64,
+    'UINT8': np.uint8,
+    'INT8': np.int8,
+    'INT32': np.int32,
+    'INT64': np.int64,
+    'BOOL': np.bool_,
 }
 # What a server says when it may be asked again.
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
@@ -113,10 +119,14 @@ class HTTPTeacher(TensorTeacher):
                 yield waiting.popleft().result()
 
     def _ask(self, batch: NDArray[Any]) -> Outputs:
-        array = np.ascontiguousarray(batch, _DTYPES[self._datatype])
-        tensor = {'name': self._input_name, 'shape': array.shape, 'datatype': self._datatype}
+        array: NDArray[Any] = np.ascontiguousarray(batch, _DTYPES[self._datatype])
+        tensor: dict[str, Any] = {
+            'name': self._input_name,
+            'shape': array.shape,
+            'datatype': self._datatype,
+        }
         if not self._binary:
-            request = {'inputs': [{**tensor, 'data': array.ravel().tolist()}]}
+            request: dict[str, Any] = {'inputs': [{**tensor, 'data': array.ravel().tolist()}]}
             body = json.dumps(request).encode()
             headers = {'Content-Type': 'application/json'}
         else:
@@ -127,9 +137,7 @@ class HTTPTeacher(TensorTeacher):
             headers = {'Content-Type': 'application/octet-stream', _HEADER: str(len(head))}
         return _outputs(self._call('POST', '/infer', body, headers))
 
-    def _call(
-        self, method: str, path: str, body: bytes | None = None, headers: Any = None
-    ) -> Any:
+    def _call(self, method: str, path: str, body: bytes | None = None, headers: Any = None) -> Any:
         """Ask until the server answers, or has been asked often enough."""
         failures = (self._requests().ConnectionError, self._requests().Timeout)
         headers = {**self._headers, **(headers or {})}
@@ -174,7 +182,7 @@ def _outputs(response: Any) -> Outputs:
         dtype = _DTYPES[tensor['datatype']]
         size = tensor.get('parameters', {}).get('binary_data_size')
         if size is None:
-            array = np.array(tensor['data'], dtype)
+            array: NDArray[Any] = np.array(tensor['data'], dtype)
         else:
             array = np.frombuffer(response.content[place : place + size], dtype)
             place += size

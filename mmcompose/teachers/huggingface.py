@@ -80,9 +80,10 @@ class HuggingFaceTeacher(Teacher):
 
     @cached_property
     def _model(self) -> Any:
-        kind = 'AutoModelForZeroShotObjectDetection' if self._texts else 'AutoModelForObjectDetection'
+        kind = 'ZeroShotObjectDetection' if self._texts else 'ObjectDetection'
         # Never a pickle: only safetensors are weights and nothing else.
-        return self._load(kind, use_safetensors=True).to(self._device).eval()
+        model = self._load(f'AutoModelFor{kind}', use_safetensors=True)
+        return model.to(self._device).eval()
 
     @property
     def num_parameters(self) -> int:
@@ -95,9 +96,7 @@ class HuggingFaceTeacher(Teacher):
         found: list[Detections] = []
         for start in range(0, len(images), self._batch_size):
             found += self._predict_batch(images[start : start + self._batch_size])
-        return [
-            checked(one, image, self.classes) for one, image in zip(found, images, strict=True)
-        ]
+        return [checked(one, image, self.classes) for one, image in zip(found, images, strict=True)]
 
     def _predict_batch(self, images: Sequence[Image]) -> list[Detections]:
         pictures = [np.ascontiguousarray(image.pixels[..., ::-1]) for image in images]
@@ -113,9 +112,7 @@ class HuggingFaceTeacher(Teacher):
     def _predict_texts(self, pictures: list[Any], sizes: torch.Tensor) -> list[Detections]:
         assert self._texts is not None
         options: dict[str, Any] = {'threshold': self._score_thr, 'target_sizes': sizes}
-        if hasattr(self._processor, 'post_process_grounded_object_detection') and (
-            'grounding' in self._model.config.model_type
-        ):
+        if 'grounding' in self._model.config.model_type:
             prompts: Any = [' '.join(f'{text}.' for text in self._texts)] * len(pictures)
         else:
             prompts = [self._texts] * len(pictures)

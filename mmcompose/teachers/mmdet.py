@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +26,7 @@ from mmcompose.teachers.mmdet_model import (
     scope_of,
 )
 from mmcompose.teachers.mmdet_pipeline import batches, make_pipeline
+from mmcompose.teachers.mmdet_speed import compile_features, halve_features
 from mmcompose.teachers.mmdet_zoo import zoo_model
 from mmcompose.utils import UserError, file_fingerprint
 
@@ -128,17 +129,19 @@ class MMDetTeacher(Teacher):
         return 'language_model' in self._config.model
 
     @cached_property
-    def _model(self) -> torch.nn.Module:
+    def _model(self) -> Any:
         model = build_model(self._config)
         weights = read_checkpoint(self._checkpoint, self._trust)['state_dict']
         load_weights(model, weights, self._checkpoint)
         if not self._is_open_vocabulary:
             check_class_count(model, self.classes)
-        model = model.to(self._device).eval()
+        # No chaining: `train` of a distillation detector returns nothing.
+        model.to(self._device)
+        model.eval()
         if self._torch_compile:
-            _compile(model, self._torch_compile)
+            compile_features(model, self._torch_compile)
         if self._half_precision:
-            model.extract_feat = _in_half_precision(model.extract_feat, self._device)
+            halve_features(model, self._device)
         if self._tta:
             with scope_of(self._config):
                 model = MODELS.build({**self._config.tta_model, 'module': model}).eval()
@@ -182,32 +185,6 @@ def _config_and_checkpoint(
         given = {'config': config, 'checkpoint': checkpoint}
         raise UserError(*(f'{name}: is missing' for name, value in given.items() if value is None))
     return config, checkpoint
-
-
-def _in_half_precision(extract: Callable[..., Any], device: str) -> Callable[..., Any]:
-    # Boxes of several hundred pixels have no place in 16 bits, nor have MMCV's operators.
-    kind = torch.device(device).type
-    precision = torch.bfloat16 if kind == 'cpu' else torch.float16
-
-    def extract_feat(*args: Any, **kwargs: Any) -> Any:
-        with torch.autocast(kind, precision):
-            return _as_float32(extract(*args, **kwargs))
-
-    return extract_feat
-
-
-def _as_float32(features: Any) -> Any:
-    if isinstance(features, (list, tuple)):
-        return type(features)(_as_float32(feature) for feature in features)
-    return features.float() if isinstance(features, torch.Tensor) else features
-
-
-def _compile(model: torch.nn.Module, options: bool | Mapping[str, Any]) -> None:
-    # Heads branch on what they find: compiling them costs more than it brings.
-    for name in ('backbone', 'neck'):
-        part = getattr(model, name, None)
-        if isinstance(part, torch.nn.Module):
-            part.compile(**(options if isinstance(options, Mapping) else {}))
 
 
 def _shapes(inputs: Any) -> tuple[tuple[int, ...], ...]:

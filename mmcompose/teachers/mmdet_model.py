@@ -55,7 +55,8 @@ def build_model(config: Config, extra: Mapping[str, Any] | None = None) -> torch
     model = without_pretrained({**config.model, **(extra or {})})
     try:
         with scope_of(config):
-            return revert_sync_batchnorm(MODELS.build(Config({'model': model}).model))
+            built: torch.nn.Module = MODELS.build(Config({'model': model}).model)
+            return revert_sync_batchnorm(built)  # type: ignore[no-any-return]
     except (ImportError, KeyError, RuntimeError, TypeError, OSError) as error:
         raise UserError(f'config: its model cannot be built: {_first_line(error)}') from error
 
@@ -74,6 +75,9 @@ def without_pretrained(model: Any) -> Any:
         plain['init_cfg'] = None
     if plain.get('pretrained') is True:
         plain['pretrained'] = False
+    # Saves memory in training alone, but asks for fairscale.
+    if 'num_cp' in plain:
+        plain['num_cp'] = 0
     # Distillation detectors build the teacher they learned from, though they never ask it again.
     if isinstance(plain.get('teacher_config'), str):
         plain['teacher_config'] = _installed_config(plain['teacher_config'])
@@ -138,4 +142,6 @@ def _installed_config(path: str) -> Any:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    # Some of MMDet's messages are wrapped in their source.
+    return ' '.join(lines[0].split())

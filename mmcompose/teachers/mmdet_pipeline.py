@@ -67,13 +67,14 @@ def batches(shapes: Sequence[Any], size: int) -> list[list[int]]:
 
 def _test_steps(config: Config) -> Sequence[Mapping[str, Any]]:
     try:
-        return get_test_pipeline_cfg(config)
+        steps: Sequence[Mapping[str, Any]] = get_test_pipeline_cfg(config)
     except (AttributeError, RuntimeError) as error:
         raise UserError('config: has no test pipeline') from error
+    return steps
 
 
 def _without_annotations(steps: Iterable[Any]) -> list[Any]:
-    kept = []
+    kept: list[Any] = []
     for step in steps:
         # TestTimeAug holds a list of alternatives in each place.
         if isinstance(step, (list, tuple)):

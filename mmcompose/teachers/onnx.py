@@ -95,7 +95,7 @@ class ONNXTeacher(TensorTeacher):
         return first
 
     @cached_property
-    def _preprocess(self) -> Preprocess:  # type: ignore[override]
+    def _preprocess(self) -> Preprocess:
         given = self._given_preprocess
         _, *shape = self._input.shape
         height, width = shape[:2] if given.channels_last else shape[1:]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers.base import Teacher, checked, named_classes, source_fingerprint
 from mmcompose.teachers.decoders import Outputs, make_decoder
-from mmcompose.teachers.preprocess import Preprocess
+from mmcompose.teachers.preprocess import Geometry, Preprocess
 from mmcompose.utils import UserError
 
 
@@ -56,7 +56,7 @@ class TensorTeacher(Teacher):
         """See :meth:`Teacher.predict`."""
         starts = range(0, len(images), self._batch_size)
         chunks = [images[start : start + self._batch_size] for start in starts]
-        geometries = []
+        geometries: list[Geometry] = []
 
         def prepare() -> Iterator[NDArray[Any]]:
             for chunk in chunks:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
 
 
 class UserError(Exception):
@@ -20,6 +22,39 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return '\n'.join(self.problems)
+
+
+class Mistakes:
+    """Gathers mistakes, so that all of them are told at once.
+
+    Each ``with mistakes:`` block goes on after it in spite of a :class:`UserError` inside.
+    """
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.problems)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if isinstance(error, UserError):
+            self.add(*error.problems)
+            return True
+        return False
+
+    def add(self, *problems: str) -> None:
+        """Take down problems; see :func:`problem`."""
+        self.problems += problems
+
+    def complain(self) -> None:
+        """Raise one :class:`UserError` of all that was gathered, if anything was."""
+        if self.problems:
+            raise UserError(*self.problems)
 
 
 def nearest(name: object, options: Iterable[object]) -> str | None:
@@ -45,6 +80,13 @@ def problem(key: str, value: object, expected: str, options: Iterable[object] = 
     near = nearest(value, options)
     suggestion = f'; did you mean {near!r}?' if near is not None else ''
     return f'{key}: {value!r} {expected}{suggestion}'
+
+
+def no_file(key: str, path: str | Path) -> str:
+    """Word that a file is missing, with the most alike of those that stand in its folder."""
+    folder = Path(path).parent
+    near = map(str, folder.iterdir()) if folder.is_dir() else ()
+    return problem(key, str(path), 'is no file', near)
 
 
 def check_keys(

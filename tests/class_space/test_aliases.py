@@ -31,3 +31,23 @@ def test_tables_can_be_combined(pair: tuple[str, str]) -> None:
 def test_all_tables_can_be_combined() -> None:
     groups = AliasGroups(ALIAS_TABLES)
     assert 'couch' in groups.group('sofa')
+
+
+@pytest.mark.parametrize(
+    ('table', 'name', 'other'),
+    [
+        ('voc-coco', 'pottedplant', 'potted plant'),
+        ('mmdet-coco', 'traffic_light', 'traffic light'),
+        ('coco91-coco', 'mobile phone', 'cell phone'),
+        ('objects365-coco', 'Moniter/TV', 'tv'),
+        ('openimages-coco', 'Cattle', 'cow'),
+        ('openimages-coco', 'Computer mouse', 'mouse'),
+        ('lvis-coco', 'car_(automobile)', 'car'),
+    ],
+)
+def test_names_of_other_data_sets(table: str, name: str, other: str) -> None:
+    assert other in AliasGroups([table]).group(name)
+
+
+def test_an_animal_is_no_computer_mouse() -> None:
+    assert AliasGroups(['openimages-coco']).group('Mouse') == ('Mouse',)

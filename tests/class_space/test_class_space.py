@@ -113,6 +113,14 @@ def test_owners_are_those_who_know_the_class() -> None:
         space.owners[0, 0] = False
 
 
+def test_placeholders_of_unused_ids_are_no_classes() -> None:
+    space = ClassSpace({'a': ['N/A', 'cat', 'N/A'], 'b': ['__background__', 'cat']})
+    assert space.classes == ('cat',)
+    assert space.teacher_index('a').tolist() == [-1, 0, -1]
+    explicit = ClassSpace({'a': ['N/A', 'cat']}, classes=['cat'])
+    assert explicit.teacher_index('a').tolist() == [-1, 0]
+
+
 def test_a_class_that_nobody_owns_is_allowed() -> None:
     space = ClassSpace({'a': ['cat']}, classes=['cat', 'unicorn'])
     assert space.owners.tolist() == [[True], [False]]

@@ -33,6 +33,7 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
     'AgreementFilter': [WBF, {'type': 'mmcompose.AgreementFilter'}],
     'ScoreBands': [WBF, {'type': 'mmcompose.ScoreBands', 'keep': 0.5, 'ignore': 0.1}],
     'AdaptiveScoreFilter': [WBF, {'type': 'mmcompose.AdaptiveScoreFilter', 'min_boxes': 4}],
+    'AdaptiveScoreBands': [WBF, {'type': 'mmcompose.AdaptiveScoreBands', 'min_boxes': 4}],
     'CrossClassSuppression': [
         WBF,
         {'type': 'mmcompose.CrossClassSuppression', 'min_count': 1, 'min_rate': 0.1},

@@ -8,9 +8,11 @@ from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 import torch
 from mmengine.config import Config
+from onnx import TensorProto, helper, numpy_helper
 
 from mmcompose.structures import Image
 from mmcompose.teachers.mmdet_model import build_model
@@ -117,3 +119,66 @@ def _make_image(folder: Path, number: int, width: int, height: int) -> Image:
     path = folder / f'{number}.png'
     cv2.imwrite(str(path), pixels)
     return Image(path.name, str(path), width, height)
+
+
+@pytest.fixture
+def make_onnx(tmp_path: Path) -> Callable[..., str]:
+    """Make an ONNX model whose output says a constant, plus how bright the picture is.
+
+    ``output[b] = base + mean(input[b]) / 255 * bright``, for each ``(base, bright)`` of
+    ``outputs``, by name; an output of whole numbers is cast. With ``sizes`` the model takes a
+    second input of that name, by which ``boxes`` are multiplied.
+    """
+    return lambda *args, **kwargs: _make_onnx(tmp_path / 'toy.onnx', *args, **kwargs)
+
+
+def _make_onnx(
+    path: Path,
+    outputs: dict[str, tuple[Any, Any]],
+    shape: tuple[Any, ...] = ('batch', 3, 64, 64),
+    dtype: int = TensorProto.FLOAT,
+    sizes: str | None = None,
+) -> str:
+    def constant(name: str, value: Any) -> TensorProto:
+        return numpy_helper.from_array(np.asarray(value), name)
+
+    constants = [constant('scale', np.float32(255))]
+    nodes = [
+        helper.make_node('Cast', ['images'], ['float'], to=TensorProto.FLOAT),
+        helper.make_node('ReduceMean', ['float'], ['mean'], axes=[1, 2, 3], keepdims=0),
+        helper.make_node('Div', ['mean', 'scale'], ['relative']),
+    ]
+    described = []
+    for name, (base, bright) in outputs.items():
+        base, bright = np.asarray(base), np.asarray(bright, np.float32)
+        places = np.array([-1] + [1] * base.ndim, np.int64)
+        constants += [
+            constant(f'{name}.base', base.astype(np.float32)),
+            constant(f'{name}.bright', bright),
+            constant(f'{name}.places', places),
+        ]
+        kind = helper.np_dtype_to_tensor_dtype(base.dtype)
+        scaled = bool(sizes) and name == 'boxes'
+        said = f'{name}.cast' if scaled else name
+        nodes += [
+            helper.make_node('Reshape', ['relative', f'{name}.places'], [f'{name}.mean']),
+            helper.make_node('Mul', [f'{name}.mean', f'{name}.bright'], [f'{name}.part']),
+            helper.make_node('Add', [f'{name}.base', f'{name}.part'], [f'{name}.sum']),
+            helper.make_node('Cast', [f'{name}.sum'], [said], to=kind),
+        ]
+        if scaled:
+            constants.append(constant('axis', np.array([1], np.int64)))
+            nodes += [
+                helper.make_node('Cast', [sizes], ['sizes.float'], to=TensorProto.FLOAT),
+                helper.make_node('Concat', ['sizes.float', 'sizes.float'], ['four'], axis=1),
+                helper.make_node('Unsqueeze', ['four', 'axis'], ['four.rows']),
+                helper.make_node('Mul', [said, 'four.rows'], [name]),
+            ]
+        described.append(helper.make_tensor_value_info(name, kind, [shape[0], *base.shape]))
+    inputs = [helper.make_tensor_value_info('images', dtype, shape)]
+    if sizes:
+        inputs.append(helper.make_tensor_value_info(sizes, TensorProto.INT64, [shape[0], 2]))
+    graph = helper.make_graph(nodes, 'toy', inputs, described, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=8)
+    onnx.save(model, path)
+    return str(path)

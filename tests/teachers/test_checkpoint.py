@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from safetensors.torch import save_file
 from torch import nn
@@ -48,18 +49,20 @@ class _Toy(nn.Module):
 
 
 def test_a_checkpoint_that_mmengine_wrote_is_read(tmp_path: Path) -> None:
-    runner = Runner(
-        model=_Toy(),
-        work_dir=str(tmp_path),
-        train_dataloader=DataLoader([torch.ones(2)] * 4),
-        optim_wrapper={'optimizer': {'type': 'Adam', 'lr': 0.1}},
-        param_scheduler={'type': 'MultiStepLR', 'milestones': [1]},
-        train_cfg={'by_epoch': True, 'max_epochs': 1},
-        default_hooks={'logger': {'type': 'LoggerHook', 'interval': 1}},
-        experiment_name='read_checkpoint',
-        log_level='ERROR',
-    )
-    runner.train()
+    # A Runner sets the default scope; the tests after this one have their own.
+    with DefaultScope.overwrite_default_scope('mmengine'):
+        runner = Runner(
+            model=_Toy(),
+            work_dir=str(tmp_path),
+            train_dataloader=DataLoader([torch.ones(2)] * 4),
+            optim_wrapper={'optimizer': {'type': 'Adam', 'lr': 0.1}},
+            param_scheduler={'type': 'MultiStepLR', 'milestones': [1]},
+            train_cfg={'by_epoch': True, 'max_epochs': 1},
+            default_hooks={'logger': {'type': 'LoggerHook', 'interval': 1}},
+            experiment_name='read_checkpoint',
+            log_level='ERROR',
+        )
+        runner.train()
     checkpoint = read_checkpoint(tmp_path / 'epoch_1.pth')
     assert 'optimizer' in checkpoint
     assert checkpoint['message_hub']['log_scalars']

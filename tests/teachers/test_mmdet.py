@@ -127,7 +127,7 @@ def test_a_wrong_count_of_class_names_is_an_error(
     images: list[Image],
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(UserError, match='2 names are given, but .* was trained on 3 classes'):
+    with pytest.raises(UserError, match=r'2 names are given, but .* was trained on 3 classes'):
         _build(teacher_config, classes=['cat', 'dog'])
     with pytest.raises(UserError, match="'dog' listed twice"):
         _build(teacher_config, classes=['cat', 'dog', 'dog'])
@@ -186,7 +186,10 @@ def test_a_mistake_is_told_with_its_key(
 def test_the_loader_keeps_its_arguments_and_annotations_are_not_read() -> None:
     steps = [
         {'type': 'mmdet.LoadImageFromFile', 'to_float32': True},
-        {'type': 'TestTimeAug', 'transforms': [[{'type': 'Resize'}], [{'type': 'LoadAnnotations'}]]},
+        {
+            'type': 'TestTimeAug',
+            'transforms': [[{'type': 'Resize'}], [{'type': 'LoadAnnotations'}]],
+        },
         {'type': 'LoadPanopticAnnotations'},
         {'type': 'PackDetInputs'},
     ]
@@ -243,13 +246,15 @@ def test_what_is_no_detection_is_refused(found: Detections, message: str) -> Non
 def test_test_time_augmentation(teacher_config: dict[str, Any], images: list[Image]) -> None:
     plain, augmented = _build(teacher_config), _build(teacher_config, tta=True)
     assert augmented.identity != plain.identity
-    found, = augmented.predict(images[6:7])
+    (found,) = augmented.predict(images[6:7])
     mirrored = Image('m', 'm.png', 200, 150)
     vars(mirrored)['pixels'] = images[6].pixels[:, ::-1].copy()
-    other, = augmented.predict([mirrored])
+    (other,) = augmented.predict([mirrored])
     # An image and its mirror image have the same two views.
-    boxes = np.stack([200 - other.boxes[:, 2], other.boxes[:, 1],
-                      200 - other.boxes[:, 0], other.boxes[:, 3]], axis=1)
+    boxes = np.stack(
+        [200 - other.boxes[:, 2], other.boxes[:, 1], 200 - other.boxes[:, 0], other.boxes[:, 3]],
+        axis=1,
+    )
     assert_same(found, Detections.of(boxes, other.scores, other.labels))
     with pytest.raises(UserError, match=r'\.tta: .* has no tta_model'):
         _build(teacher_config, config='mmdet::atss/atss_r50_fpn_1x_coco.py', tta=True)
@@ -258,7 +263,7 @@ def test_test_time_augmentation(teacher_config: dict[str, Any], images: list[Ima
 def test_half_precision_stays_near(
     teacher_config: dict[str, Any], images: list[Image], expected: list[Detections]
 ) -> None:
-    found, = _build(teacher_config, half_precision=True).predict(images[6:7])
+    (found,) = _build(teacher_config, half_precision=True).predict(images[6:7])
     best = found.sorted()[:5]
     assert (iou(best.boxes, expected[6].boxes).max(axis=1) > 0.8).all()
     assert abs(float(best.scores[0]) - float(expected[6].scores.max())) < 0.05
@@ -267,7 +272,7 @@ def test_half_precision_stays_near(
 def test_compiled_says_the_same(
     teacher_config: dict[str, Any], images: list[Image], expected: list[Detections]
 ) -> None:
-    found, = _build(teacher_config, torch_compile={'backend': 'eager'}).predict(images[6:7])
+    (found,) = _build(teacher_config, torch_compile={'backend': 'eager'}).predict(images[6:7])
     assert_same(found, expected[6].clipped(200, 150))
 
 

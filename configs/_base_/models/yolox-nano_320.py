@@ -3,20 +3,14 @@ _base_ = ['mmdet::yolox/yolox_nano_8xb8-300e_coco.py']
 
 load_from = '{{$YOLOX_NANO_COCO:checkpoints/yolox_nano_coco_mmdet.pth}}'
 
-model = dict(
-    data_preprocessor=dict(
-        _delete_=True, type='DetDataPreprocessor', pad_size_divisor=32))
+model = dict(data_preprocessor=dict(_delete_=True, type='DetDataPreprocessor', pad_size_divisor=32))
 
 input_size = (320, 320)
 pad_color = dict(img=(114.0, 114.0, 114.0))
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),
-    dict(
-        type='RandomResize',
-        scale=input_size,
-        ratio_range=(0.7, 1.4),
-        keep_ratio=True),
+    dict(type='RandomResize', scale=input_size, ratio_range=(0.7, 1.4), keep_ratio=True),
     dict(type='RandomCrop', crop_size=input_size, allow_negative_crop=True),
     dict(type='YOLOXHSVRandomAug'),
     dict(type='RandomFlip', prob=0.5),
@@ -31,8 +25,8 @@ test_pipeline = [
     dict(type='LoadAnnotations', with_bbox=True),
     dict(
         type='PackDetInputs',
-        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape',
-                   'scale_factor', 'instances')),
+        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'instances'),
+    ),
 ]
 
 max_epochs = 6
@@ -42,7 +36,8 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=10.0),
-    paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0))
+    paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
+)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
     dict(
@@ -52,11 +47,10 @@ param_scheduler = [
         end=max_epochs,
         T_max=max_epochs,
         by_epoch=True,
-        convert_to_iter_based=True),
+        convert_to_iter_based=True,
+    ),
 ]
-default_hooks = dict(
-    logger=dict(interval=10),
-    checkpoint=dict(interval=1, max_keep_ckpts=1))
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=1, max_keep_ckpts=1))
 custom_hooks = [
     dict(
         type='EMAHook',
@@ -64,7 +58,8 @@ custom_hooks = [
         momentum=0.002,
         gamma=100,
         update_buffers=True,
-        priority=49),
+        priority=49,
+    ),
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=16)
 randomness = dict(seed=0)

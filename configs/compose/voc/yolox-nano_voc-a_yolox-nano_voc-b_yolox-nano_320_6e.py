@@ -1,21 +1,45 @@
 # Two teachers of 12 classes each become one student of all 20, without a label.
-_base_ = [
-    '../../_base_/models/yolox-nano_320.py', '../../_base_/default_compose.py'
-]
+_base_ = ['../../_base_/models/yolox-nano_320.py', '../../_base_/default_compose.py']
 
 voc_root = '{{$VOC_ROOT:data/voc}}'
 teacher_root = '{{$VOC_TEACHERS:work_dirs/voc}}'
+
 composition = dict(
     teachers=dict(
         voc_a=dict(
             type='mmcompose.MMDetTeacher',
             config='configs/voc/yolox-nano_320_voc-a.py',
-            checkpoint=teacher_root + '/teacher_a/epoch_6.pth'),
+            checkpoint=teacher_root + '/teacher_a/epoch_6.pth',
+        ),
         voc_b=dict(
             type='mmcompose.MMDetTeacher',
             config='configs/voc/yolox-nano_320_voc-b.py',
-            checkpoint=teacher_root + '/teacher_b/epoch_6.pth')),
-    class_space=dict(aliases=['voc-coco']))
+            checkpoint=teacher_root + '/teacher_b/epoch_6.pth',
+        ),
+    ),
+    class_space=dict(aliases=['voc-coco']),
+    label_pipeline=[
+        dict(type='mmcompose.ScoreFilter', min_score=0.01),
+        dict(type='mmcompose.WeightedBoxesFusion', iou_thr=0.55),
+        dict(
+            type='mmcompose.AdaptiveScoreFilter',
+            method='prior',
+            # What the teachers were trained on says how many boxes to expect; the pool's own
+            # truth is not asked.
+            boxes_per_image=[
+                voc_root + '/annotations/teacher_a_train.json',
+                voc_root + '/annotations/teacher_b_train.json',
+            ],
+        ),
+    ],
+)
+
+# The initial weights are a detector of COCO's classes, which has all of VOC's. Its rows of them
+# are thrown away, so that all the student knows of a class comes from the teachers' labels.
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='mmcompose.ClassRowsHook', keep=False),
+]
 
 train_dataloader = dict(
     _delete_=True,
@@ -28,8 +52,11 @@ train_dataloader = dict(
         dataset=dict(
             type='mmcompose.UnlabeledImages',
             ann_file=voc_root + '/annotations/unlabeled.json',
-            data_prefix=dict(img=voc_root + '/images/')),
-        pipeline=_base_.train_pipeline))
+            data_prefix=dict(img=voc_root + '/images/'),
+        ),
+        pipeline=_base_.train_pipeline,
+    ),
+)
 val_dataloader = dict(
     _delete_=True,
     batch_size=8,
@@ -41,7 +68,9 @@ val_dataloader = dict(
         ann_file=voc_root + '/annotations/val.json',
         data_prefix=dict(img=voc_root + '/images/'),
         test_mode=True,
-        pipeline=_base_.test_pipeline))
+        pipeline=_base_.test_pipeline,
+    ),
+)
 test_dataloader = val_dataloader
 val_evaluator = dict(_delete_=True, type='CocoMetric', metric='bbox')
 test_evaluator = val_evaluator

@@ -9,4 +9,6 @@ train_dataloader = dict(
         ann_file=voc_root + '/annotations/unlabeled_ground_truth.json',
         data_prefix=dict(img=voc_root + '/images/'),
         filter_cfg=dict(filter_empty_gt=False),
-        pipeline=_base_.train_pipeline))
+        pipeline=_base_.train_pipeline,
+    )
+)

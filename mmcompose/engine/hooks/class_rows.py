@@ -19,6 +19,7 @@ from mmcompose.teachers import checkpoint_classes, named_classes
 from mmcompose.utils import UserError, log
 
 CHECKPOINT = 'checkpoint'
+_YOLO_BOX = 5
 
 
 @HOOKS.register_module()
@@ -62,6 +63,11 @@ class ClassRowsHook(Hook):
         own = _unwrapped(runner.model).state_dict()
         layers = class_layers(runner.cfg.model, own, len(self.classes))
         present = [name for name in layers if name in weights]
+        if not present and any(f'module.{name}' in weights for name in layers):
+            raise UserError(
+                'load_from: its weights were saved from inside DistributedDataParallel; '
+                "take 'module.' off their names, or their classes cannot be matched"
+            )
         if not present:
             return
         if not self.keep:
@@ -78,9 +84,7 @@ class ClassRowsHook(Hook):
         sources = rows_by_class(space)
         for name in present:
             weights[name] = copy_rows(own[name], weights[name], sources, len(old), layers[name])
-        log(
-            f'{len(sources)} of {len(self.classes)} classes keep their rows of {len(present)} weights'
-        )
+        log(f'{len(sources)} of {len(self.classes)} classes keep their rows')
 
 
 class ClassLayer:
@@ -89,8 +93,8 @@ class ClassLayer:
     Args:
         axis: The dimension that does.
         rows: Rows a class: anchors of a convolution, box coordinates of a linear layer.
-        extra: Rows that stand for no class, for each anchor: 1 for a background, 5 for the box
-            and objectness of YOLOv3.
+        extra: Rows that stand for no class, for each anchor: 1 for a background, 2 for
+            objectness, 5 for the box and objectness of YOLOv3.
         class_major: Whether a class's rows stand together, as a linear layer's do.
     """
 
@@ -101,7 +105,7 @@ class ClassLayer:
         self.class_major = class_major
 
     def view(self, weight: torch.Tensor, num_classes: int) -> torch.Tensor:
-        """Return a view ``(rows, num_classes + extra, …)`` of a weight that begins with ``axis``."""
+        """Return a view ``(rows, num_classes + extra, …)`` of a weight with ``axis`` first."""
         rest = weight.shape[1:]
         if self.class_major:
             return weight.view(num_classes + self.extra, self.rows, *rest).transpose(0, 1)
@@ -109,8 +113,8 @@ class ClassLayer:
 
     @property
     def offset(self) -> int:
-        """Where the classes begin: a background comes last, YOLOv3's box first."""
-        return self.extra if self.extra > 1 else 0
+        """Where the classes begin: YOLOv3's box comes first, all else last."""
+        return self.extra if self.extra == _YOLO_BOX else 0
 
 
 def class_layers(
@@ -179,10 +183,10 @@ def copy_rows(
     source = layer.view(loaded.movedim(layer.axis, 0).contiguous(), num_old)
     for to, since in sources.items():
         target[:, layer.offset + to] = source[:, layer.offset + since].to(new)
-    if layer.extra == 1:
-        target[:, num_new] = source[:, num_old].to(new)
-    elif layer.extra > 1:
-        target[:, : layer.extra] = source[:, : layer.extra].to(new)
+    if layer.offset:
+        target[:, : layer.offset] = source[:, : layer.offset].to(new)
+    else:
+        target[:, num_new:] = source[:, num_old:].to(new)
     return new.movedim(0, layer.axis)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
+import numpy as np
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from numpy.typing import NDArray
 
-from mmcompose.datasets import PseudoLabeledDataset
+from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.registry import HOOKS
 from mmcompose.utils import log, warn
 
@@ -19,19 +19,25 @@ class LabelSummaryHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Count the training set's pseudo-labels."""
+        if not is_main_process():
+            return
         for dataset in pseudo_labeled(runner.train_dataloader.dataset):
-            log(summary(dataset))
+            counts = dataset.count_boxes()
+            log(summary(dataset, counts))
             classes = dataset.metainfo['classes']
-            empty = [
-                name for name, row in zip(classes, dataset.count_boxes(), strict=True) if not row[0]
-            ]
+            empty = [name for name, row in zip(classes, counts, strict=True) if not row[0]]
             if empty:
                 warn(f'no pseudo-label is kept of: {", ".join(empty)}')
 
 
-def summary(dataset: PseudoLabeledDataset) -> str:
-    """Return a table of kept and ignored boxes by class, as text."""
-    counts = dataset.count_boxes()
+def summary(dataset: PseudoLabeledDataset, counts: NDArray[np.int64] | None = None) -> str:
+    """Return a table of kept and ignored boxes by class, as text.
+
+    Args:
+        dataset: What is counted.
+        counts: What :meth:`PseudoLabeledDataset.count_boxes` gave, where that is known.
+    """
+    counts = dataset.count_boxes() if counts is None else counts
     lines = [
         f'pseudo-labels of {len(dataset)} images: {counts[:, 0].sum()} boxes kept, '
         f'{counts[:, 1].sum()} ignored'
@@ -41,13 +47,3 @@ def summary(dataset: PseudoLabeledDataset) -> str:
         for name, (kept, ignored) in zip(dataset.metainfo['classes'], counts, strict=True)
     ]
     return '\n'.join(lines)
-
-
-def pseudo_labeled(dataset: Any) -> Iterator[PseudoLabeledDataset]:
-    """Yield the pseudo-labelled datasets in a dataset and all that it wraps."""
-    if isinstance(dataset, PseudoLabeledDataset):
-        yield dataset
-        return
-    for part in (getattr(dataset, 'dataset', None), *getattr(dataset, 'datasets', ())):
-        if part is not None:
-            yield from pseudo_labeled(part)

@@ -1,0 +1,75 @@
+# Teacher A: an anchor-based detector that knows the digits 0 to 5.
+_base_ = ['_base_/scenes.py', '_base_/schedule.py']
+
+custom_imports = dict(imports=['mmcompose.engine'], allow_failed_imports=False)
+# In the order of the annotation file's categories: MMDetection takes labels in that order.
+classes = ('0', '1', '2', '3', '4', '5')
+model = dict(
+    type='RetinaNet',
+    data_preprocessor=_base_.preprocessor,
+    backbone=dict(
+        type='ResNet',
+        depth=18,
+        stem_channels=16,
+        base_channels=16,
+        num_stages=4,
+        out_indices=(1, 2, 3),
+        frozen_stages=-1,
+        norm_cfg=dict(type='BN', requires_grad=True),
+        norm_eval=False,
+    ),
+    neck=dict(type='FPN', in_channels=[32, 64, 128], out_channels=48, num_outs=3),
+    bbox_head=dict(
+        type='RetinaHead',
+        num_classes=len(classes),
+        in_channels=48,
+        feat_channels=48,
+        stacked_convs=2,
+        norm_cfg=dict(type='GN', num_groups=8, requires_grad=True),
+        anchor_generator=dict(
+            type='AnchorGenerator',
+            octave_base_scale=2,
+            scales_per_octave=2,
+            # Digits are upright.
+            ratios=[1.0, 1.6],
+            strides=[8, 16, 32],
+        ),
+        reg_decoded_bbox=True,
+        bbox_coder=dict(type='DeltaXYWHBBoxCoder', target_stds=[0.1, 0.1, 0.2, 0.2]),
+        loss_cls=dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0),
+        loss_bbox=dict(type='GIoULoss', loss_weight=2.0),
+    ),
+    train_cfg=dict(
+        assigner=dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4, min_pos_iou=0),
+        sampler=dict(type='PseudoSampler'),
+        allowed_border=-1,
+        pos_weight=-1,
+    ),
+    test_cfg=dict(
+        nms_pre=300, score_thr=0.01, nms=dict(type='nms', iou_threshold=0.5), max_per_img=50
+    ),
+)
+
+train_dataloader = dict(
+    dataset=dict(
+        type='CocoDataset',
+        ann_file=_base_.data_root + 'annotations/teacher_a.json',
+        data_prefix=dict(img=_base_.data_root + 'teacher_a/'),
+        metainfo=dict(classes=classes),
+        filter_cfg=dict(filter_empty_gt=False),
+        pipeline=_base_.train_pipeline,
+    )
+)
+val_dataloader = dict(
+    dataset=dict(
+        type='CocoDataset',
+        ann_file=_base_.data_root + 'annotations/val_a.json',
+        data_prefix=dict(img=_base_.data_root + 'val/'),
+        metainfo=dict(classes=classes),
+        test_mode=True,
+        pipeline=_base_.test_pipeline,
+    )
+)
+val_evaluator = dict(type='CocoMetric', ann_file=val_dataloader['dataset']['ann_file'])
+test_dataloader = dict(_base_.val_dataloader, **val_dataloader)
+test_evaluator = val_evaluator

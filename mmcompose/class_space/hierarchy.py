@@ -1,0 +1,68 @@
+"""Coarse classes and the finer ones that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.utils import UserError, problem
+
+KEY = 'composition.class_space.hierarchy'
+
+
+class Hierarchy:
+    """Which student class stands for which finer ones.
+
+    Args:
+        tree: By coarse class the classes just below it, e.g. ``dict(animal=['cat', 'dog'])``;
+            a class may stand below several.
+        classes: The student's classes.
+        index: The student's index of each name and alias.
+
+    Raises:
+        UserError: If a name is not a class of the student, or a class is below itself.
+    """
+
+    def __init__(
+        self,
+        tree: Mapping[str, Sequence[str]],
+        classes: Sequence[str],
+        index: Mapping[str, int],
+    ) -> None:
+        if not isinstance(tree, Mapping):
+            raise UserError(problem(KEY, tree, 'is no dict of lists by coarse class'))
+        self._below = np.zeros((len(classes), len(classes)), np.bool_)
+        problems = []
+        for coarse, finer in tree.items():
+            key = f'{KEY}.{coarse}'
+            if isinstance(finer, str):
+                problems.append(problem(key, finer, 'is not a list of names'))
+                continue
+            unknown = [name for name in (coarse, *finer) if name not in index]
+            problems += [
+                problem(key, name, 'is not a class of the student', index) for name in unknown
+            ]
+            if not unknown:
+                self._below[index[coarse], [index[name] for name in finer]] = True
+        if problems:
+            raise UserError(*problems)
+        # As many steps down as there are classes reach the bottom of any tree.
+        for middle in range(len(classes)):
+            self._below |= self._below[:, middle, None] & self._below[middle]
+        if self._below.diagonal().any():
+            names = [classes[i] for i in np.flatnonzero(self._below.diagonal()).tolist()]
+            raise UserError(f'{KEY}: {", ".join(names)}: a class cannot stand below itself')
+        self._below.flags.writeable = False
+
+    @property
+    def below(self) -> NDArray[np.bool_]:
+        """``(C, C)`` bool: whether the class of the column is a finer one of the row's."""
+        return self._below
+
+    @property
+    def depth(self) -> NDArray[np.int64]:
+        """``(C,)`` int64: how many classes stand above each."""
+        depth: NDArray[np.int64] = self._below.sum(axis=0)
+        return depth

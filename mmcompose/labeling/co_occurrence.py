@@ -1,0 +1,63 @@
+"""Which names of two teachers lie on the same objects: suggestions for aliases and mappings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmcompose.labeling.base import Pool
+from mmcompose.structures import iou
+
+
+@dataclass(frozen=True)
+class CoOccurrence:
+    """Two classes whose boxes, of two teachers, lie on one another.
+
+    Args:
+        first: A student class, as one teacher says it.
+        second: Another, as another teacher says it.
+        count: How many pairs of boxes.
+        share: Of the rarer one's boxes, in [0, 1].
+    """
+
+    first: str
+    second: str
+    count: int
+    share: float
+
+
+def co_occurrences(
+    pool: Pool, iou_thr: float = 0.7, min_score: float = 0.3, min_count: int = 5
+) -> list[CoOccurrence]:
+    """Count where teachers give one object two names.
+
+    Args:
+        pool: What the teachers say of each image, before any fusion.
+        iou_thr: Boxes that overlap more than this are one object. Defaults to 0.7.
+        min_score: Boxes with a lower score are not looked at. Defaults to 0.3.
+        min_count: Pairs that are seen less often are not listed. Defaults to 5.
+
+    Returns:
+        The pairs, most frequent first.
+    """
+    together: Counter[tuple[int, int]] = Counter()
+    seen: Counter[int] = Counter()
+    classes: tuple[str, ...] = ()
+    for detections, context in pool:
+        classes = context.class_space.classes
+        said = [found[found.scores >= min_score] for found in detections.values()]
+        for number, found in enumerate(said):
+            seen.update(found.labels.tolist())
+            for other in said[:number]:
+                rows, columns = np.nonzero(iou(found.boxes, other.boxes) > iou_thr)
+                pairs = np.stack([found.labels[rows], other.labels[columns]], axis=1)
+                pairs = np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1)
+                together.update((int(first), int(second)) for first, second in pairs)
+    found_pairs = [
+        CoOccurrence(classes[a], classes[b], count, min(count / min(seen[a], seen[b]), 1.0))
+        for (a, b), count in together.items()
+        if count >= min_count
+    ]
+    return sorted(found_pairs, key=lambda pair: (-pair.count, pair.first, pair.second))

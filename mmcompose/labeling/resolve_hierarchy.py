@@ -1,0 +1,67 @@
+"""A coarse box that lies on a finer one of another teacher supports it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform
+from mmcompose.labeling.electorate import Ballots
+from mmcompose.labeling.per_class import check_fraction
+from mmcompose.registry import LABEL_TRANSFORMS
+from mmcompose.structures import iou
+
+
+@LABEL_TRANSFORMS.register_module()
+class ResolveHierarchy(LabelTransform):
+    """Let a teacher that knows only `animal` vote for the `dog` that another one found there.
+
+    Stands before a fusion. By ``class_space.hierarchy``, a coarse box takes the class of the box
+    of another teacher that it overlaps: the finest such class, of its boxes the best. It takes
+    that box's score too where its own is lower: support never lowers a score. The fusion counts
+    it as a vote where it is cast; where the coarse teacher is silent it is not asked, for it does
+    not own the finer class. What lies on no finer box keeps its class.
+
+    Args:
+        iou_thr: Boxes that overlap more than this are one object. Defaults to 0.55.
+
+    Raises:
+        UserError: If ``iou_thr`` is out of range; when applied, if a fusion went before.
+    """
+
+    def __init__(self, iou_thr: float = 0.55) -> None:
+        self.iou_thr = check_fraction('iou_thr', iou_thr)
+
+    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
+        """See :meth:`LabelTransform.apply`."""
+        hierarchy = context.class_space.hierarchy
+        ballots = Ballots.of(detections, context)
+        is_coarse = np.asarray(hierarchy.below.any(axis=1))
+        coarse = is_coarse[ballots.labels]
+        if not coarse.any():
+            return detections
+        labels, scores = ballots.labels.copy(), ballots.scores.copy()
+        order = self._finest_first(ballots, hierarchy.depth)
+        rows = np.flatnonzero(coarse)
+        finer = hierarchy.below[ballots.labels[rows, None], ballots.labels[order]]
+        finer &= ballots.teachers[rows, None] != ballots.teachers[order]
+        finer &= iou(ballots.boxes[rows], ballots.boxes[order]) > self.iou_thr
+        found = finer.any(axis=1)
+        rows, below = rows[found], order[finer[found].argmax(axis=1)]
+        labels[rows] = ballots.labels[below]
+        scores[rows] = np.maximum(ballots.scores[rows], ballots.scores[below])
+        resolved = {}
+        for index, teacher in enumerate(context.class_space.teachers):
+            if teacher in detections:
+                own = ballots.teachers == index
+                own_scores = scores[own].astype(np.float32)
+                resolved[teacher] = replace(
+                    detections[teacher], labels=labels[own], scores=own_scores
+                )
+        return resolved
+
+    def _finest_first(self, ballots: Ballots, depth: NDArray[np.int64]) -> NDArray[np.int64]:
+        keys = (*ballots.boxes.T[::-1], ballots.labels, -ballots.scores, -depth[ballots.labels])
+        return np.lexsort(keys)

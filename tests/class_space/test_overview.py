@@ -1,0 +1,47 @@
+"""The table of a class space."""
+
+from __future__ import annotations
+
+import pytest
+
+from mmcompose.class_space import ClassSpace, overview
+from mmcompose.class_space.overview import look_alikes
+
+
+def test_who_knows_what() -> None:
+    space = ClassSpace(
+        {'voc': ['sofa', 'car'], 'coco': ['couch', 'car', 'truck', 'toilet', 'potted_plant']},
+        classes=['car', 'sofa', 'unicorn', 'potted plant'],
+        aliases=['voc-coco'],
+        mapping={'coco': {'truck': 'car', 'toilet': None}},
+    )
+    seen = overview(space)
+    assert seen.rows == [
+        ('car', {'voc': ['car'], 'coco': ['car', 'truck']}),
+        ('sofa', {'voc': ['sofa'], 'coco': ['couch']}),
+        ('unicorn', {}),
+        ('potted plant', {'coco': ['potted_plant']}),
+    ]
+    assert seen.dropped == {'coco': ['toilet']}
+    assert seen.without_owner == ['unicorn']
+    assert seen.alike == []
+
+
+def test_a_dropped_name_that_looks_like_a_class() -> None:
+    space = ClassSpace({'a': ['tv'], 'b': ['TV', 'rug']}, classes=['tv'], on_unmapped='drop')
+    assert overview(space).alike == [('tv', 'TV')]
+
+
+@pytest.mark.parametrize(
+    ('first', 'second', 'alike'),
+    [
+        ('traffic light', 'traffic_light', True),
+        ('donut', 'doughnut', False),
+        ('hair drier', 'hair dryer', True),
+        ('aeroplane', 'airplane', True),
+        ('cat', 'car', False),
+        ('cat', 'cat', False),
+    ],
+)
+def test_names_that_look_alike(first: str, second: str, alike: bool) -> None:
+    assert look_alikes([first, second]) == ([(first, second)] if alike else [])

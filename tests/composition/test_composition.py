@@ -1,0 +1,208 @@
+"""Tests of Composition: mistakes, addresses, and labels whatever made them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mmcompose.composition import Composition
+from mmcompose.utils import UserError
+from tests import toys
+
+
+def _mistakes(store: Path, **changes: Any) -> tuple[str, ...]:
+    with pytest.raises(UserError) as caught:
+        Composition.from_config(toys.composition(store, **changes))
+    return caught.value.problems
+
+
+def _teacher(**changes: Any) -> dict[str, Any]:
+    return {'teachers': {**toys.TEACHERS, 'first': {**toys.TEACHERS['first'], **changes}}}
+
+
+MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
+    'unknown key': ({'teechers': {}}, 'composition:', "'teechers' .*expected: teachers"),
+    'class space key': (
+        {'class_space': {'alias': []}},
+        'composition.class_space:',
+        "'alias' .*did you mean 'aliases'",
+    ),
+    'no teacher': ({'teachers': {}}, 'composition.teachers:', 'names no teacher'),
+    'called student': (
+        {'teachers': {'student': toys.TEACHERS['first']}},
+        'composition.teachers:',
+        "'student' is taken",
+    ),
+    'called fused': (
+        {'teachers': {'fused': toys.TEACHERS['first']}},
+        'composition.teachers:',
+        "'fused' is taken",
+    ),
+    'called oracle': (
+        {'teachers': {'oracle': toys.TEACHERS['first']}},
+        'composition.teachers:',
+        "'oracle' is taken",
+    ),
+    'teacher type': (
+        _teacher(type='mmcompose.FunctoinTeacher'),
+        'composition.teachers.first.type:',
+        "did you mean 'mmcompose.FunctionTeacher'",
+    ),
+    'teacher argument': (
+        _teacher(classes_=[]),
+        'composition.teachers.first:',
+        "'classes_' is not a key here",
+    ),
+    'weight': (_teacher(weight=0), 'composition.teachers.first.weight:', '0 is not a number'),
+    'step type': (
+        {'label_pipeline': [{'type': 'mmcompose.ScoreFiltre'}]},
+        'composition.label_pipeline[0].type:',
+        "did you mean 'mmcompose.ScoreFilter'",
+    ),
+    'mapped class': (
+        {'class_space': {'mapping': {'first': {'gren': 'red'}}}},
+        'composition.class_space.mapping.first:',
+        "'gren' .*did you mean 'green'",
+    ),
+    'mapped teacher': (
+        {'class_space': {'mapping': {'frist': {}}}},
+        'composition.class_space.mapping:',
+        "did you mean 'first'",
+    ),
+    'unmapped class': (
+        {'class_space': {'classes': ['red', 'blue']}},
+        'composition.class_space:',
+        "'green'",
+    ),
+    'alias table': (
+        {'class_space': {'aliases': ['voc-cocoa']}},
+        'composition.class_space.aliases:',
+        "did you mean 'voc-coco'",
+    ),
+    'ambiguous alias': (
+        {'class_space': {'aliases': [{'red': ['rot'], 'green': ['rot']}]}},
+        'composition.class_space.aliases:',
+        "'rot' points at two classes",
+    ),
+}
+
+
+@pytest.mark.parametrize(('changes', 'key', 'says'), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_line_with_key_value_and_nearest_name(
+    changes: dict[str, Any], key: str, says: str, tmp_path: Path
+) -> None:
+    (line,) = _mistakes(tmp_path / 'store', **changes)
+    assert line.startswith(key)
+    assert '\n' not in line
+    assert re.search(says, line), line
+    assert not (tmp_path / 'store').exists()
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    lines = _mistakes(
+        tmp_path,
+        **_teacher(weight=-1, classes_=[]),
+        class_space={'alias': []},
+        label_pipeline=[{'type': 'mmcompose.ScoreFiltre'}],
+    )
+    keys = [line.split(': ')[0] for line in lines]
+    assert keys == [
+        'composition.teachers.first.weight',
+        'composition.class_space',
+        'composition.teachers.first',
+        'composition.label_pipeline[0].type',
+    ]
+
+
+def test_a_step_that_names_an_unknown_class_is_told_before_any_work(tmp_path: Path) -> None:
+    step = {'type': 'mmcompose.ScoreFilter', 'min_score': {'rde': 0.5}}
+    lines = _mistakes(tmp_path / 'store', label_pipeline=[step])
+    assert lines[0].startswith('composition.label_pipeline[0]')
+    assert not (tmp_path / 'store').exists()
+
+
+def test_classes_are_the_union_in_order_of_first_sight(tmp_path: Path) -> None:
+    made = Composition.from_config(toys.composition(tmp_path))
+    assert made.class_space.classes == toys.STUDENT
+
+
+def test_labels_are_right_though_every_teacher_has_its_own_order(
+    pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    images = toys.images_in(pool)
+    labels = Composition.from_config(toys.composition(tmp_path)).labels(images)
+    for row, picture in enumerate(drawn):
+        found = {
+            toys.STUDENT[label]: [round(x) for x in box]
+            for label, box in zip(labels[row].labels, labels[row].boxes.tolist(), strict=True)
+        }
+        assert found == picture['boxes']
+
+
+def test_what_was_resolved_survives_a_dump_that_sorts_its_keys(pool: Path, tmp_path: Path) -> None:
+    images = toys.images_in(pool)
+    teachers = {'zoe': toys.TEACHERS['first'], 'amy': toys.TEACHERS['second']}
+    made = Composition.from_config(toys.composition(tmp_path, teachers=teachers))
+    dumped = {**made.resolved, 'teachers': dict(sorted(made.resolved['teachers'].items()))}
+    again = Composition.from_config(dumped)
+    assert again.class_space.classes == made.class_space.classes == toys.STUDENT
+    assert again.class_space.teachers == ('zoe', 'amy')
+    assert again.labels(images).path == made.labels(images).path
+
+
+def test_stored_labels_are_read_with_the_teachers_gone(
+    pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = toys.images_in(pool)
+    made = Composition.from_config(toys.composition(tmp_path))
+    made.labels(images)
+    monkeypatch.delattr('tests.toys.see')
+    again = Composition.from_config(made.resolved)
+    assert len(again.labels(images)) == len(images)
+
+
+def test_a_teacher_that_changed_since_the_config_was_resolved_makes_no_predictions(
+    pool: Path, tmp_path: Path
+) -> None:
+    made = Composition.from_config(toys.composition(tmp_path))
+    resolved = made.resolved
+    resolved['teachers']['first']['arguments'] = {'colours': ['red', 'green']}
+    with pytest.raises(UserError, match=r'composition\.teachers\.first: has changed'):
+        Composition.from_config(resolved).labels(toys.images_in(pool))
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    'threshold': {'label_pipeline': [*toys.LABEL_PIPELINE[:2]]},
+    'weight': _teacher(weight=2.0),
+    'order of teachers': {'teachers': dict(reversed(toys.TEACHERS.items()))},
+    'class order': {'class_space': {'classes': ['red', 'green', 'blue']}},
+    'mapping': {'class_space': {'mapping': {'first': {'red': None}}}},
+    'hierarchy': {'class_space': {'hierarchy': {'red': ['blue']}}},
+}
+
+
+@pytest.mark.parametrize('changes', CHANGES.values(), ids=CHANGES)
+def test_labels_are_made_anew_but_predictions_are_shared(
+    changes: dict[str, Any], pool: Path, tmp_path: Path
+) -> None:
+    images = toys.images_in(pool)
+    one = Composition.from_config(toys.composition(tmp_path))
+    other = Composition.from_config(toys.composition(tmp_path, **changes))
+    assert one.labels(images).path != other.labels(images).path
+    assert {n: t.path for n, t in one.predictions(images).items()} == {
+        n: t.path for n, t in other.predictions(images).items()
+    }
+    assert len(list((tmp_path / 'predictions').iterdir())) == 2
+
+
+def test_votes_stand_in_the_teachers_order(pool: Path, tmp_path: Path) -> None:
+    labels = Composition.from_config(toys.composition(tmp_path)).labels(toys.images_in(pool))
+    found = labels[0]
+    votes = {toys.STUDENT[n]: v.tolist() for n, v in zip(found.labels, found.votes, strict=True)}
+    expected = {'green': [True, False], 'red': [True, True], 'blue': [False, True]}
+    assert votes == expected
+    assert not np.any(found.ignore)

@@ -1,0 +1,102 @@
+"""Tests of ClassSpaceDataset: the three orders of classes are three."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmcompose.datasets import ClassSpaceDataset
+from mmcompose.utils import UserError
+from tests import toys
+
+
+def _dataset(ann_file: str, classes: tuple[str, ...], **more: Any) -> ClassSpaceDataset:
+    inner = {
+        'type': 'mmdet.CocoDataset',
+        'ann_file': ann_file,
+        'data_prefix': {'img': ''},
+        'metainfo': more.pop('metainfo', None),
+        'filter_cfg': more.pop('filter_cfg', None),
+    }
+    dataset = ClassSpaceDataset(inner, classes, **more)
+    dataset.full_init()
+    return dataset
+
+
+def _boxes(dataset: ClassSpaceDataset) -> list[dict[str, list[float]]]:
+    classes = dataset.metainfo['classes']
+    return [
+        {
+            classes[each['bbox_label']]: [round(x) for x in each['bbox']]
+            for each in dataset.get_data_info(index)['instances']
+        }
+        for index in range(len(dataset))
+    ]
+
+
+@pytest.mark.parametrize(
+    'classes', [('green', 'red', 'blue'), ('red', 'blue', 'green'), ('blue', 'green', 'red')]
+)
+def test_labels_mean_the_students_classes_whatever_the_files_order(
+    classes: tuple[str, ...], truth: str, drawn: list[dict[str, Any]]
+) -> None:
+    dataset = _dataset(truth, classes)
+    assert dataset.metainfo['classes'] == classes
+    assert _boxes(dataset) == [picture['boxes'] for picture in drawn]
+
+
+def test_a_subset_of_the_files_classes_in_another_order_means_the_same(
+    truth: str, drawn: list[dict[str, Any]]
+) -> None:
+    dataset = _dataset(truth, toys.STUDENT, metainfo={'classes': ('green', 'blue')})
+    expected = [
+        {name: box for name, box in picture['boxes'].items() if name != 'red'} for picture in drawn
+    ]
+    assert _boxes(dataset) == expected
+
+
+def test_a_name_that_is_missing_in_the_file_is_told_with_the_nearest(truth: str) -> None:
+    with pytest.raises(UserError) as caught:
+        _dataset(truth, toys.STUDENT, metainfo={'classes': ('gren', 'red')})
+    (line,) = caught.value.problems
+    assert line.startswith('ClassSpaceDataset.dataset.metainfo.classes: ')
+    assert line.endswith("did you mean 'green'?")
+
+
+def test_aliases_name_the_students_classes(
+    tmp_path: Path, drawn: list[dict[str, Any]], truth: str
+) -> None:
+    dataset = _dataset(truth, ('azure', 'red', 'green'), aliases=[{'azure': ['blue']}])
+    expected = [{'azure' if n == 'blue' else n: b for n, b in p['boxes'].items()} for p in drawn]
+    assert _boxes(dataset) == expected
+
+
+def test_classes_that_the_student_lacks_lose_their_boxes_but_not_their_images(
+    truth: str, drawn: list[dict[str, Any]]
+) -> None:
+    dataset = _dataset(truth, ('red',))
+    assert len(dataset) == len(drawn)
+    assert [set(each) for each in _boxes(dataset)[:4]] == [{'red'}, {'red'}, {'red'}, set()]
+
+
+def test_a_mapping_goes_before_names(truth: str) -> None:
+    dataset = _dataset(truth, ('warm', 'green'), mapping={'red': 'warm', 'blue': None})
+    assert set(_boxes(dataset)[0]) == {'warm', 'green'}
+
+
+def test_a_class_that_the_student_lacks_can_be_an_error(truth: str) -> None:
+    with pytest.raises(UserError, match='blue'):
+        _dataset(truth, ('red', 'green'), on_unmapped='error')
+
+
+def test_a_missing_annotation_file_is_told_with_the_nearest(truth: str) -> None:
+    with pytest.raises(UserError) as caught:
+        _dataset(truth.replace('truth.json', 'trut.json'), toys.STUDENT)
+    assert caught.value.problems[0].endswith(f"did you mean '{truth}'?")
+
+
+def test_an_argument_that_would_have_no_effect_is_refused(truth: str) -> None:
+    with pytest.raises(TypeError, match='indices'):
+        _dataset(truth, toys.STUDENT, indices=3)

@@ -1,0 +1,138 @@
+"""Tests of PseudoLabeledDataset: lengths, negatives, and when labels are made."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmdet.registry import DATASETS
+from mmengine.registry import DefaultScope
+
+from mmcompose.composition import Composition
+from mmcompose.datasets import PseudoLabeledDataset
+from mmcompose.utils import UserError
+from tests import toys
+
+
+def _config(pool: Path, store: Path, **changes: Any) -> dict[str, Any]:
+    plain = {
+        'type': 'mmcompose.PseudoLabeledDataset',
+        'dataset': {'type': 'mmcompose.UnlabeledImages', 'data_prefix': {'img': str(pool)}},
+        'composition': Composition.from_config(toys.composition(store)).resolved,
+        'metainfo': {'classes': list(toys.STUDENT)},
+        'pipeline': [],
+    }
+    return {**plain, **changes}
+
+
+def _build(config: dict[str, Any]) -> PseudoLabeledDataset:
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        dataset: PseudoLabeledDataset = DATASETS.build(config)
+    return dataset
+
+
+def _strict(store: Path) -> dict[str, Any]:
+    """A composition whose filter leaves nothing."""
+    steps = [{'type': 'mmcompose.ScoreFilter', 'min_score': 1.0}, toys.LABEL_PIPELINE[1]]
+    return Composition.from_config(toys.composition(store, label_pipeline=steps)).resolved
+
+
+def test_labels_are_made_when_first_used_and_not_when_built(pool: Path, tmp_path: Path) -> None:
+    dataset = _build(_config(pool, tmp_path / 'store'))
+    assert not (tmp_path / 'store').exists()
+    dataset.full_init()
+    assert (tmp_path / 'store' / 'labels').is_dir()
+
+
+def test_instances_are_the_teachers(
+    pool: Path, tmp_path: Path, drawn: list[dict[str, Any]]
+) -> None:
+    dataset = _build(_config(pool, tmp_path))
+    for index, picture in enumerate(drawn):
+        instances = dataset.get_data_info(index)['instances']
+        found = {
+            toys.STUDENT[each['bbox_label']]: [round(x) for x in each['bbox']] for each in instances
+        }
+        assert found == picture['boxes']
+        assert all(each['ignore_flag'] == 0 and each['score'] > 0.5 for each in instances)
+
+
+def test_boxes_of_the_ignore_band_are_flagged(pool: Path, tmp_path: Path) -> None:
+    bands = {'type': 'mmcompose.ScoreBands', 'keep': 1.0, 'ignore': 0.3}
+    steps = [*toys.LABEL_PIPELINE[:2], bands]
+    made = Composition.from_config(toys.composition(tmp_path, label_pipeline=steps)).resolved
+    instances = _build(_config(pool, tmp_path, composition=made)).get_data_info(0)['instances']
+    assert [each['ignore_flag'] for each in instances] == [1, 1, 1]
+
+
+def test_an_image_without_labels_stays_as_a_negative(pool: Path, tmp_path: Path) -> None:
+    dataset = _build(_config(pool, tmp_path))
+    assert len(dataset) == 8
+    assert dataset.get_data_info(3)['instances'] == []
+
+
+@pytest.mark.parametrize('wrapped', [False, True], ids=['plain', 'in ConcatDataset'])
+def test_lengths_never_depend_on_labels(
+    pool: Path, truth: str, tmp_path: Path, wrapped: bool
+) -> None:
+    inner: dict[str, Any] = {
+        'type': 'CocoDataset',
+        'ann_file': truth,
+        'data_prefix': {'img': str(pool)},
+        'metainfo': {'classes': ('blue', 'red', 'green')},
+        'filter_cfg': {'filter_empty_gt': True, 'min_size': 1000},
+    }
+    if wrapped:
+        inner = {'type': 'ConcatDataset', 'datasets': [inner]}
+    dataset = _build(_config(pool, tmp_path, dataset=inner, composition=_strict(tmp_path)))
+    assert len(dataset) == 8
+    assert all(dataset.get_data_info(index)['instances'] == [] for index in range(8))
+
+
+def test_two_pools_are_one_after_the_other(pool: Path, tmp_path: Path) -> None:
+    other = tmp_path / 'other'
+    toys.draw(other, 2, empty=[0])
+    for path in list(other.iterdir()):
+        path.rename(other / f'other-{path.name}')
+    pools = [
+        {'type': 'mmcompose.UnlabeledImages', 'data_prefix': {'img': str(p)}} for p in (other, pool)
+    ]
+    config = _config(pool, tmp_path, dataset={'type': 'ConcatDataset', 'datasets': pools})
+    dataset = _build(config)
+    counts = [len(dataset.get_data_info(index)['instances']) for index in range(10)]
+    assert counts == [0, 3, 3, 3, 3, 0, 3, 3, 3, 3]
+    assert len(dataset.get_data_info(-5)['instances']) == 0
+
+
+def test_two_images_with_one_key_are_an_error(pool: Path, tmp_path: Path) -> None:
+    one = {'type': 'mmcompose.UnlabeledImages', 'data_prefix': {'img': str(pool)}}
+    twice = {'type': 'ConcatDataset', 'datasets': [one, one]}
+    dataset = _build(_config(pool, tmp_path, dataset=twice))
+    with pytest.raises(UserError, match='listed twice'):
+        dataset.full_init()
+
+
+def test_the_wrapped_pipeline_moves_to_the_wrapper(pool: Path, tmp_path: Path) -> None:
+    config = _config(pool, tmp_path)
+    config['dataset']['pipeline'] = [{'type': 'LoadImageFromFile'}]
+    del config['pipeline']
+    item = _build(config)[0]
+    assert item['img'].shape == (64, 96, 3)
+    assert len(item['instances']) == 3
+
+
+def test_labels_do_not_travel_to_data_loader_workers(pool: Path, tmp_path: Path) -> None:
+    dataset = _build(_config(pool, tmp_path))
+    dataset.full_init()
+    assert len(pickle.dumps(dataset.labels)) < 500
+
+
+def test_boxes_are_counted_by_class_and_band(pool: Path, tmp_path: Path) -> None:
+    assert _build(_config(pool, tmp_path)).count_boxes().tolist() == [[7, 0]] * 3
+
+
+def test_a_config_that_was_not_resolved_is_told_what_it_needs(pool: Path) -> None:
+    with pytest.raises(UserError, match='runner_type'):
+        PseudoLabeledDataset({'type': 'mmcompose.UnlabeledImages'}, metainfo={})

@@ -1,0 +1,157 @@
+"""Tests of UnlabeledImages: what is listed, and that nothing is decoded for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+
+from mmcompose.datasets import UnlabeledImages, images_of
+from mmcompose.utils import UserError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three pictures of three sizes, one in a sub-folder and one EXIF-rotated; and a text."""
+    (tmp_path / 'pool' / 'sub').mkdir(parents=True)
+    PILImage.new('RGB', (30, 20)).save(tmp_path / 'pool' / 'a.png')
+    exif = PILImage.Exif()
+    exif[0x0112] = 6
+    PILImage.new('RGB', (40, 25)).save(tmp_path / 'pool' / 'b.jpg', exif=exif)
+    PILImage.new('RGB', (50, 35)).save(tmp_path / 'pool' / 'sub' / 'c.JPEG')
+    (tmp_path / 'pool' / 'notes.txt').write_text('no picture')
+    return tmp_path / 'pool'
+
+
+def _listed(**config: Any) -> list[tuple[str, int, int]]:
+    images = images_of(UnlabeledImages(**config))
+    return [(image.key, image.width, image.height) for image in images]
+
+
+ALL = [('a.png', 30, 20), ('b.jpg', 25, 40), ('sub/c.JPEG', 50, 35)]
+
+
+def test_a_folder_gives_every_picture_in_it_and_below(folder: Path) -> None:
+    assert _listed(data_prefix={'img': str(folder)}) == ALL
+
+
+def test_a_glob_gives_what_matches(folder: Path) -> None:
+    assert _listed(data_prefix={'img': f'{folder}/*.png'}) == ALL[:1]
+
+
+def test_a_folder_with_brackets_in_its_name_is_no_glob(folder: Path) -> None:
+    other = folder.with_name('pool [2020]')
+    shutil.copytree(folder, other)
+    assert _listed(data_prefix={'img': str(other)}) == ALL
+
+
+def test_a_list_file_gives_its_lines_in_their_order(folder: Path) -> None:
+    (folder / 'list.txt').write_text('sub/c.JPEG\n\na.png\n')
+    listed = _listed(ann_file=str(folder / 'list.txt'), data_prefix={'img': str(folder)})
+    assert listed == [ALL[2], ALL[0]]
+
+
+def test_a_coco_json_gives_its_images_and_needs_no_annotations(folder: Path) -> None:
+    images = [{'id': 5, 'file_name': 'a.png', 'width': 30, 'height': 20}]
+    (folder / 'pool.json').write_text(json.dumps({'images': images}))
+    listed = _listed(ann_file=str(folder / 'pool.json'), data_prefix={'img': str(folder)})
+    assert listed == ALL[:1]
+
+
+def test_sizes_that_a_json_lacks_are_read_from_the_picture(folder: Path) -> None:
+    (folder / 'pool.json').write_text(json.dumps({'images': [{'id': 1, 'file_name': 'b.jpg'}]}))
+    listed = _listed(ann_file=str(folder / 'pool.json'), data_prefix={'img': str(folder)})
+    assert listed == ALL[1:2]
+
+
+def test_data_root_goes_before_both(folder: Path) -> None:
+    (folder.parent / 'list.txt').write_text('a.png\n')
+    config = {'data_root': str(folder.parent), 'data_prefix': {'img': 'pool'}}
+    assert _listed(**config) == ALL
+    assert _listed(**config, ann_file='list.txt') == ALL[:1]
+
+
+def test_keys_stay_when_the_pool_moves(folder: Path) -> None:
+    before = _listed(data_prefix={'img': str(folder)})
+    moved = folder.rename(folder.with_name('moved'))
+    assert _listed(data_prefix={'img': str(moved)}) == before
+
+
+def test_no_picture_is_decoded_for_its_size(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[Any] = []
+    monkeypatch.setattr(cv2, 'imdecode', lambda *args: decoded.append(args))
+    monkeypatch.setattr(PILImage.Image, 'load', lambda *args: decoded.append(args))
+    dataset = UnlabeledImages(data_prefix={'img': str(folder)})
+    assert dataset.get_data_info(1)['width'] == 25
+    assert decoded == []
+
+
+def test_the_listed_size_of_a_rotated_picture_is_the_decoded_one(folder: Path) -> None:
+    for image in images_of(UnlabeledImages(data_prefix={'img': str(folder)})):
+        assert image.pixels.shape == (image.height, image.width, 3)
+
+
+def _mistake(**config: Any) -> str:
+    with pytest.raises(UserError) as caught:
+        UnlabeledImages(**config).full_init()
+    (line,) = caught.value.problems
+    return line
+
+
+def test_a_missing_folder_is_told_with_the_nearest(folder: Path) -> None:
+    line = _mistake(data_prefix={'img': str(folder.with_name('pol'))})
+    assert line.startswith('UnlabeledImages.data_prefix.img: ')
+    assert 'is no folder' in line
+    assert line.endswith(f"did you mean '{folder}'?")
+
+
+def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
+    line = _mistake(data_prefix={'img': str(tmp_path)})
+    assert line.startswith(f'UnlabeledImages.data_prefix.img: {str(tmp_path)!r} holds no picture')
+
+
+def test_a_glob_without_a_match_is_an_error(folder: Path) -> None:
+    assert 'matches no picture' in _mistake(data_prefix={'img': f'{folder}/?.gif'})
+
+
+@pytest.mark.parametrize('name', ['lst.txt', 'pool.json'])
+def test_a_missing_annotation_file_is_told_with_the_nearest(folder: Path, name: str) -> None:
+    (folder / f'x{name}').write_text('')
+    line = _mistake(ann_file=str(folder / name), data_prefix={'img': str(folder)})
+    assert line.startswith('UnlabeledImages.ann_file: ')
+    assert line.endswith(f"did you mean '{folder / f'x{name}'}'?")
+
+
+def test_a_json_that_is_no_coco_json_is_an_error(folder: Path) -> None:
+    (folder / 'list.json').write_text('[]')
+    assert 'is no COCO json' in _mistake(ann_file=str(folder / 'list.json'))
+
+
+def test_a_listed_picture_that_is_missing_is_an_error(folder: Path) -> None:
+    (folder / 'list.txt').write_text('none.png\n')
+    line = _mistake(ann_file=str(folder / 'list.txt'), data_prefix={'img': str(folder)})
+    assert str(folder / 'none.png') in line
+
+
+def test_nothing_given_is_an_error() -> None:
+    with pytest.raises(UserError, match='give data_prefix'):
+        UnlabeledImages()
+
+
+def test_two_images_with_one_key_are_an_error(folder: Path) -> None:
+    (folder / 'list.txt').write_text('a.png\nb.jpg\na.png\n')
+    dataset = UnlabeledImages(ann_file=str(folder / 'list.txt'), data_prefix={'img': str(folder)})
+    with pytest.raises(UserError, match=r"image 'a.png' is listed twice"):
+        images_of(dataset)
+
+
+def test_pictures_are_as_mmdet_loads_them(folder: Path) -> None:
+    pipeline = [{'type': 'LoadImageFromFile'}]
+    dataset = UnlabeledImages(data_prefix={'img': str(folder)}, pipeline=pipeline)
+    np.testing.assert_array_equal(dataset[1]['img'], images_of(dataset)[1].pixels)

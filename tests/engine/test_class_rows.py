@@ -1,0 +1,171 @@
+"""Tests of ClassRowsHook: rows of a classification layer go by class name."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import ConfigDict
+from mmengine.hooks import EMAHook, Hook
+from mmengine.registry import DefaultScope
+from torch import nn
+
+from mmcompose.engine.hooks import ClassRowsHook
+from mmcompose.utils import UserError
+
+OLD = ('cat', 'dog', 'cow')
+CAT, DOG, COW = range(3)
+
+
+class Head(nn.Module):
+    """Class-dependent layers of every layout that MMDetection has."""
+
+    def __init__(self, num_classes: int = 80) -> None:
+        super().__init__()
+        self.anchors = nn.Conv2d(2, 2 * num_classes, 1)  # RetinaNet
+        self.yolo = nn.Conv2d(2, 3 * (5 + num_classes), 1)  # YOLOv3: box, objectness, classes
+        self.ssd = nn.Conv2d(2, 4 * (num_classes + 1), 1)  # SSD: background last
+        self.fc_cls = nn.Linear(2, num_classes + 1)  # Faster R-CNN, DETR
+        self.fc_reg = nn.Linear(2, 4 * num_classes)  # class-specific boxes
+        self.mask = nn.Conv2d(2, num_classes, 1)
+        self.queries = nn.Embedding(num_classes, 2)  # DINO's denoising queries
+        self.seesaw = nn.Linear(2, num_classes + 2)  # objectness last
+        self.other = nn.Linear(2, 3)
+
+
+@pytest.fixture(autouse=True)
+def _registered() -> Any:
+    MODELS.register_module(name='ToyRowsHead', module=Head, force=True)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        yield
+    MODELS.module_dict.pop('ToyRowsHead')
+
+
+def _checkpoint(classes: tuple[str, ...] | None = OLD) -> dict[str, Any]:
+    torch.manual_seed(1)
+    meta = {} if classes is None else {'dataset_meta': {'classes': classes}}
+    return {'state_dict': Head(len(classes or OLD)).state_dict(), 'meta': meta}
+
+
+def _loaded(
+    classes: tuple[str, ...], checkpoint: dict[str, Any], **hook: Any
+) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """Return old weights, the student's before, and what would be loaded into it."""
+    old = {name: weight.clone() for name, weight in checkpoint['state_dict'].items()}
+    torch.manual_seed(2)
+    model = Head(len(classes))
+    runner = SimpleNamespace(
+        model=model,
+        cfg=ConfigDict(model=dict(type='ToyRowsHead', num_classes=len(classes))),
+    )
+    ClassRowsHook(classes, **hook).after_load_checkpoint(runner, checkpoint)
+    return old, model.state_dict(), checkpoint['state_dict']
+
+
+# The student's classes, and for each the row of the checkpoint that it comes from.
+CASES = {
+    'permuted': (('cow', 'cat', 'dog'), (COW, CAT, DOG)),
+    'fewer': (('dog',), (DOG,)),
+    'more': (('dog', 'ant', 'cat', 'bee', 'cow'), (DOG, None, CAT, None, COW)),
+    'as many, others': (('ant', 'cow', 'bee'), (None, COW, None)),
+}
+
+
+@pytest.mark.parametrize(('classes', 'sources'), CASES.values(), ids=CASES)
+@pytest.mark.parametrize(
+    ('layer', 'anchors', 'before', 'after'),
+    [('anchors', 2, 0, 0), ('yolo', 3, 5, 0), ('ssd', 4, 0, 1), ('fc_cls', 1, 0, 1),
+     ('mask', 1, 0, 0), ('queries', 1, 0, 0), ('seesaw', 1, 0, 2)],
+)  # fmt: skip
+def test_every_anchor_has_the_rows_of_its_classes_and_of_no_class(
+    classes: tuple[str, ...],
+    sources: tuple[int | None, ...],
+    layer: str,
+    anchors: int,
+    before: int,
+    after: int,
+) -> None:
+    old, own, new = _loaded(classes, _checkpoint())
+    each_old, each_new = before + len(OLD) + after, before + len(classes) + after
+    name = f'{layer}.weight'
+    for anchor in range(anchors):
+        was = old[name][anchor * each_old : (anchor + 1) * each_old]
+        fresh = own[name][anchor * each_new : (anchor + 1) * each_new]
+        now = new[name][anchor * each_new : (anchor + 1) * each_new]
+        assert torch.equal(now[:before], was[:before])
+        assert torch.equal(now[before + len(classes) :], was[before + len(OLD) :])
+        for row, source in enumerate(sources):
+            expected = fresh[before + row] if source is None else was[before + source]
+            assert torch.equal(now[before + row], expected)
+
+
+@pytest.mark.parametrize(('classes', 'sources'), CASES.values(), ids=CASES)
+@pytest.mark.parametrize('name', ['fc_reg.weight', 'fc_reg.bias'])
+def test_four_box_coordinates_of_a_class_stay_together(
+    classes: tuple[str, ...], sources: tuple[int | None, ...], name: str
+) -> None:
+    old, own, new = _loaded(classes, _checkpoint())
+    for row, source in enumerate(sources):
+        came_from = own[name] if source is None else old[name]
+        place = row if source is None else source
+        assert torch.equal(new[name][4 * row :][:4], came_from[4 * place :][:4])
+
+
+def test_other_layers_are_loaded_as_they_are() -> None:
+    old, _, new = _loaded(('dog',), _checkpoint())
+    assert torch.equal(new['other.weight'], old['other.weight'])
+
+
+def test_the_same_classes_in_the_same_order_change_nothing() -> None:
+    old, _, new = _loaded(OLD, _checkpoint())
+    assert all(torch.equal(new[name], old[name]) for name in old)
+
+
+def test_aliases_name_the_same_class() -> None:
+    old, _, new = _loaded(('kitty',), _checkpoint(), aliases=[{'kitty': ['cat']}])
+    assert torch.equal(new['mask.weight'][0], old['mask.weight'][CAT])
+
+
+def test_a_checkpoint_without_names_is_an_error() -> None:
+    with pytest.raises(UserError, match='checkpoint_classes'):
+        _loaded(('dog',), _checkpoint(None))
+
+
+def test_names_can_be_given_to_a_checkpoint_without() -> None:
+    old, _, new = _loaded(('dog',), _checkpoint(None), checkpoint_classes=OLD)
+    assert torch.equal(new['mask.weight'][0], old['mask.weight'][DOG])
+
+
+def test_a_wrong_number_of_names_is_an_error() -> None:
+    with pytest.raises(UserError, match='4 classes would make it'):
+        _loaded(('dog',), _checkpoint(None), checkpoint_classes=('a', 'b', 'c', 'dog'))
+
+
+def test_weights_saved_from_inside_a_wrapper_are_an_error() -> None:
+    checkpoint = _checkpoint()
+    weights = checkpoint['state_dict']
+    checkpoint['state_dict'] = {f'module.{name}': weight for name, weight in weights.items()}
+    with pytest.raises(UserError, match='DistributedDataParallel'):
+        _loaded(('dog',), checkpoint)
+
+
+def test_a_backbone_alone_needs_no_names() -> None:
+    checkpoint = {'state_dict': {'other.weight': torch.ones(3, 2)}}
+    assert torch.equal(_loaded(('dog',), checkpoint)[2]['other.weight'], torch.ones(3, 2))
+
+
+def test_rows_can_start_afresh() -> None:
+    _, _, new = _loaded(('dog',), _checkpoint(), keep=False)
+    assert set(new) == {'other.weight', 'other.bias'}
+
+
+def test_the_hook_runs_before_the_one_that_copies_weights_into_the_average() -> None:
+    assert ClassRowsHook.priority == 'VERY_HIGH'
+    hooks: list[Hook] = [EMAHook(), ClassRowsHook(OLD)]
+    from mmengine.runner.priority import get_priority
+
+    first = min(hooks, key=lambda hook: get_priority(hook.priority))
+    assert isinstance(first, ClassRowsHook)

@@ -1,0 +1,146 @@
+"""Tests of resolve: what follows from the composition is written where MMDetection looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmdet.registry import DATASETS, METRICS
+from mmdet.structures import DetDataSample
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.structures import InstanceData
+
+from mmcompose.engine import resolve
+from mmcompose.engine.inputs import check_inputs
+from mmcompose.utils import UserError
+from tests import toys
+from tests.engine.toys import TEST_PIPELINE, student_config
+
+
+@pytest.fixture
+def config(pool: Path, truth: str, tmp_path: Path) -> Config:
+    return student_config(pool, truth, tmp_path)
+
+
+def test_the_input_is_left_as_it_is(config: Config) -> None:
+    before = config.to_dict()
+    resolve(config)
+    assert config.to_dict() == before
+
+
+def test_nothing_is_written(config: Config, tmp_path: Path) -> None:
+    resolve(config)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_class_count_and_names_follow_from_the_class_space(config: Config) -> None:
+    resolved = resolve(config)
+    assert resolved.model.bbox_head.num_classes == 3
+    assert resolved.train_dataloader.dataset.metainfo.classes == list(toys.STUDENT)
+    for name in ('val_dataloader', 'test_dataloader'):
+        assert resolved[name].dataset.type == 'mmcompose.ClassSpaceDataset'
+        assert resolved[name].dataset.classes == list(toys.STUDENT)
+
+
+def test_the_result_is_plain_and_its_dump_is_the_same_config(
+    config: Config, tmp_path: Path
+) -> None:
+    resolved = resolve(config)
+    assert not {'composition', 'runner_type'} & set(resolved.keys())
+    resolved.dump(str(tmp_path / 'dump.py'))
+    assert Config.fromfile(tmp_path / 'dump.py').to_dict() == resolved.to_dict()
+
+
+def test_unprefixed_names_are_mmdets_whatever_scope_was_used_before(config: Config) -> None:
+    with DefaultScope.overwrite_default_scope('mmengine'):
+        resolved = resolve(config)
+        assert DefaultScope.get_current_instance().scope_name == 'mmengine'
+    assert resolved.default_scope == 'mmdet'
+
+
+def test_a_config_without_a_scope_gets_mmdets(config: Config) -> None:
+    config.pop('default_scope')
+    assert resolve(config).default_scope == 'mmdet'
+
+
+@pytest.mark.parametrize('wrapper', ['RepeatDataset', 'ConcatDataset'])
+def test_datasets_in_wrappers_get_the_students_classes(config: Config, wrapper: str) -> None:
+    inner = config.val_dataloader.dataset
+    config.val_dataloader.dataset = (
+        {'type': wrapper, 'dataset': inner, 'times': 2}
+        if wrapper == 'RepeatDataset'
+        else {'type': wrapper, 'datasets': [inner, inner]}
+    )
+    dataset = resolve(config).val_dataloader.dataset
+    part = dataset.dataset if wrapper == 'RepeatDataset' else dataset.datasets[1]
+    assert part.type == 'mmcompose.ClassSpaceDataset'
+    assert part.classes == list(toys.STUDENT)
+
+
+@pytest.mark.parametrize('shift', [0, 1])
+def test_perfect_predictions_score_one_and_shifted_labels_do_not(
+    config: Config, drawn: list[dict[str, Any]], shift: int
+) -> None:
+    resolved = resolve(config)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        dataset = DATASETS.build(resolved.val_dataloader.dataset)
+        metric = METRICS.build(resolved.val_evaluator)
+    metric.dataset_meta = dataset.metainfo
+    for index, picture in enumerate(drawn):
+        sample: DetDataSample = dataset[index]['data_samples']
+        boxes = torch.tensor(list(picture['boxes'].values()), dtype=torch.float).reshape(-1, 4)
+        labels = [toys.STUDENT.index(name) for name in picture['boxes']]
+        sample.pred_instances = InstanceData(
+            bboxes=boxes,
+            scores=torch.ones(len(boxes)),
+            labels=(torch.tensor(labels, dtype=torch.long) + shift) % 3,
+        )
+        metric.process({}, [sample.to_dict()])
+    assert metric.evaluate(len(drawn))['coco/bbox_mAP'] == (0 if shift else 1)
+
+
+def test_instances_are_passed_on_where_the_pipeline_lists_no_meta_keys(config: Config) -> None:
+    config.val_dataloader.dataset.pipeline = [*TEST_PIPELINE[:2], {'type': 'PackDetInputs'}]
+    pipeline = resolve(config).val_dataloader.dataset.dataset.pipeline
+    assert {'instances', 'img_id', 'scale_factor', 'flip'} <= set(pipeline[-1].meta_keys)
+
+
+def test_hooks_are_added_once(config: Config) -> None:
+    config.custom_hooks = [{'type': 'mmcompose.ClassRowsHook', 'keep': False}]
+    rows, summary = resolve(config).custom_hooks
+    assert (rows.type, rows.keep) == ('mmcompose.ClassRowsHook', False)
+    assert rows.classes == list(toys.STUDENT)
+    assert summary.type == 'mmcompose.LabelSummaryHook'
+
+
+def test_a_config_without_composition_is_an_error() -> None:
+    with pytest.raises(UserError, match='composition: is missing'):
+        resolve(Config({'model': {}}))
+
+
+def test_an_unknown_dataset_is_told_with_the_nearest(config: Config) -> None:
+    config.train_dataloader.dataset.type = 'mmcompose.PseudoLabelledDataset'
+    with pytest.raises(UserError) as caught:
+        resolve(config)
+    (line,) = caught.value.problems
+    assert line.startswith("train_dataloader.dataset.type: 'mmcompose.PseudoLabelledDataset'")
+    assert line.endswith("did you mean 'mmcompose.PseudoLabeledDataset'?")
+
+
+def test_every_missing_input_is_told_before_a_run_starts(
+    config: Config, truth: str, tmp_path: Path
+) -> None:
+    config.train_dataloader.dataset.dataset.data_prefix.img = str(tmp_path)
+    config.val_dataloader.dataset.ann_file = f'{truth}x'
+    config.test_dataloader = None
+    config.load_from = str(tmp_path / 'none.pth')
+    with pytest.raises(UserError) as caught:
+        check_inputs(resolve(config))
+    assert [line.split(': ')[0] for line in caught.value.problems] == [
+        'train_dataloader.UnlabeledImages.data_prefix.img',
+        'val_dataloader.CocoDataset.ann_file',
+        'load_from',
+    ]

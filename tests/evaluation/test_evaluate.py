@@ -1,0 +1,108 @@
+"""Tests of the composition table on drawn pictures that the toy teachers see perfectly."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+from mmcompose.composition import Composition
+from mmcompose.engine import resolve
+from mmcompose.evaluation import (
+    CompositionTable,
+    class_groups,
+    composition_table,
+    evaluate,
+    per_class_table,
+)
+from mmcompose.teachers.mmdet_model import build_model
+from mmcompose.utils import UserError
+from tests import toys
+from tests.engine.toys import student_config
+
+
+def _student(folder: Path, pool: Path, truth: str, classes: tuple[str, ...]) -> str:
+    model = build_model(resolve(student_config(pool, truth, folder)))
+    path = folder / 'student.pth'
+    meta = {'dataset_meta': {'classes': classes}}
+    torch.save({'state_dict': model.state_dict(), 'meta': meta}, path)
+    return str(path)
+
+
+@pytest.fixture(scope='module')
+def table(pool: Path, truth: str, tmp_path_factory: pytest.TempPathFactory) -> CompositionTable:
+    folder = tmp_path_factory.mktemp('evaluate')
+    student = _student(folder, pool, truth, toys.STUDENT)
+    return evaluate(student_config(pool, truth, folder), student=student, oracle=student)
+
+
+def test_there_is_a_row_for_each_detector(table: CompositionTable) -> None:
+    assert [row.name for row in table.rows] == ['first', 'second', 'fused', 'student', 'oracle']
+
+
+def test_a_teacher_scores_on_its_own_classes_alone(table: CompositionTable) -> None:
+    first = table.rows[0].scores
+    assert first.by_class == {'green': 1, 'red': 1, 'blue': 0}
+    assert first.mAP == pytest.approx(2 / 3, abs=0.01)
+
+
+def test_fused_labels_know_what_both_know(table: CompositionTable) -> None:
+    assert table.rows[2].scores.mAP == 1
+
+
+def test_classes_are_grouped_by_who_knows_them(table: CompositionTable) -> None:
+    groups = {'only first': ['green'], 'only second': ['blue'], 'shared': ['red']}
+    assert table.groups == groups
+
+
+def test_a_class_that_no_teacher_knows_has_a_group_of_its_own(tmp_path: Path) -> None:
+    space = {'classes': [*toys.STUDENT, 'violet']}
+    made = Composition.from_config(toys.composition(tmp_path, class_space=space))
+    assert class_groups(made)['no owner'] == ['violet']
+
+
+def test_parameters_and_time_are_told_where_they_are_known(table: CompositionTable) -> None:
+    first, student = table.rows[0], table.rows[3]
+    assert first.num_parameters is None
+    assert student.num_parameters and student.num_parameters > 1000
+    assert all(row.milliseconds > 0 for row in table.rows)
+
+
+def test_both_tables_render_and_are_json(table: CompositionTable) -> None:
+    plain = json.loads(json.dumps(table.to_dict()))
+    assert plain['rows']['first']['only second'] == 0
+    assert plain['per_class']['fused']['red'] == 1
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(composition_table(table), per_class_table(table))
+    text = console.export_text()
+    assert 'only first (1)' in text and 'blue' in text
+
+
+def test_the_score_floor_is_the_same_for_every_row(pool: Path, truth: str, tmp_path: Path) -> None:
+    # The toy teachers never say more than 0.99.
+    rows = evaluate(student_config(pool, truth, tmp_path), score_floor=0.995).rows
+    assert [row.scores.mAP for row in rows] == [0, 0, 0]
+    assert not any(math.isnan(row.scores.mAP) for row in rows)
+
+
+@pytest.mark.parametrize('name', ['student', 'oracle'])
+def test_a_checkpoint_of_other_classes_is_told_before_any_work(
+    name: str, pool: Path, truth: str, tmp_path: Path
+) -> None:
+    wrong = _student(tmp_path, pool, truth, tuple(reversed(toys.STUDENT)))
+    with pytest.raises(UserError, match=rf'{name}\.checkpoint: .*other classes'):
+        evaluate(student_config(pool, truth, tmp_path), **{name: wrong})
+    assert not (tmp_path / 'store').exists()
+
+
+def test_a_missing_checkpoint_is_told_before_any_work(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r'student\.checkpoint: .*is no file'):
+        evaluate(student_config(pool, truth, tmp_path), student=str(tmp_path / 'none.pth'))
+    assert not (tmp_path / 'store').exists()

@@ -1,0 +1,23 @@
+"""Suggestions from names that lie on the same objects."""
+
+from __future__ import annotations
+
+from mmcompose.labeling import CoOccurrence, co_occurrences
+from tests.labeling.toys import context, found
+
+HERE, SAME, FAR = [0, 0, 50, 50], [1, 0, 50, 50], [100, 0, 150, 50]
+PERSON, CAT, SOFA, DOG = range(4)
+
+
+def test_two_names_of_one_object_are_counted() -> None:
+    image = {
+        'a': found((HERE, 0.9, SOFA), (FAR, 0.9, PERSON)),
+        'b': found((SAME, 0.8, CAT), (FAR, 0.9, PERSON)),
+        # Too unsure to count.
+        'c': found((HERE, 0.2, DOG)),
+    }
+    apart = {'a': found((HERE, 0.9, SOFA)), 'b': found((FAR, 0.8, CAT)), 'c': found()}
+    pool = [(image, context())] * 6 + [(apart, context())] * 2
+    assert co_occurrences(pool) == [CoOccurrence('cat', 'sofa', 6, 0.75)]
+    assert co_occurrences(pool, min_count=7) == []
+    assert co_occurrences([]) == []

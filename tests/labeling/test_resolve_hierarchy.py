@@ -1,0 +1,75 @@
+"""ResolveHierarchy: coarse boxes support finer ones and never contradict them."""
+
+from __future__ import annotations
+
+import pytest
+
+from mmcompose.labeling import ByTeacher, LabelPipeline, ResolveHierarchy
+from mmcompose.structures import Detections
+from mmcompose.utils import UserError
+from tests.labeling.toys import context, found
+
+TEACHERS = {
+    'fine': ['cat', 'dog'],
+    'coarse': ['animal'],
+    'coarser': ['living'],
+}
+CAT, DOG, ANIMAL, LIVING = range(4)
+OF = context(TEACHERS, hierarchy={'animal': ['cat', 'dog'], 'living': ['animal']})
+HERE, SAME, FAR = [0, 0, 50, 50], [2, 0, 50, 50], [100, 0, 150, 50]
+PIPELINE = LabelPipeline(
+    [{'type': 'mmcompose.ResolveHierarchy'}, {'type': 'mmcompose.WeightedBoxesFusion'}]
+)
+
+
+def said(
+    fine: Detections | None = None,
+    coarse: Detections | None = None,
+    coarser: Detections | None = None,
+) -> ByTeacher:
+    nothing = Detections()
+    return {'fine': fine or nothing, 'coarse': coarse or nothing, 'coarser': coarser or nothing}
+
+
+@pytest.mark.parametrize('score', [0.3, 0.9])
+def test_a_coarse_box_supports_a_finer_one(score: float) -> None:
+    result = PIPELINE.apply(said(found((HERE, 0.6, DOG)), found((SAME, score, ANIMAL))), OF)
+    assert result.labels.tolist() == [DOG]
+    assert result.votes is not None and result.votes.tolist() == [[True, True, False]]
+    # Support may raise a score; it never lowers one.
+    assert result.scores == pytest.approx([0.6 if score < 0.6 else 0.75])
+
+
+def test_silence_of_a_coarse_teacher_contradicts_nothing() -> None:
+    result = PIPELINE.apply(said(found((HERE, 0.6, DOG))), OF)
+    assert result.scores == pytest.approx([0.6])
+
+
+def test_what_no_finer_teacher_claims_stays_coarse() -> None:
+    result = PIPELINE.apply(said(found((FAR, 0.6, DOG)), found((HERE, 0.8, ANIMAL))), OF)
+    assert sorted(zip(result.labels.tolist(), result.scores.tolist(), strict=True)) == [
+        (DOG, pytest.approx(0.6)),
+        (ANIMAL, pytest.approx(0.8)),
+    ]
+
+
+def test_the_finest_class_wins_then_the_best_box() -> None:
+    fine = found((HERE, 0.5, DOG), (SAME, 0.6, CAT))
+    image = said(fine, found((HERE, 0.9, ANIMAL)), found((HERE, 0.7, LIVING)))
+    resolved = ResolveHierarchy().apply(image, OF)
+    assert resolved['fine'].labels.tolist() == [DOG, CAT]
+    assert resolved['coarse'].labels.tolist() == [CAT]
+    assert resolved['coarser'].labels.tolist() == [CAT]
+    without = ResolveHierarchy().apply(said(None, image['coarse'], image['coarser']), OF)
+    assert without['coarser'].labels.tolist() == [ANIMAL]
+
+
+def test_a_teachers_own_finer_box_is_no_support() -> None:
+    space = context({'both': ['animal', 'dog']}, hierarchy={'animal': ['dog']})
+    image = {'both': found((HERE, 0.5, 0), (HERE, 0.6, 1))}
+    assert ResolveHierarchy().apply(image, space)['both'].labels.tolist() == [0, 1]
+
+
+def test_wrong_arguments() -> None:
+    with pytest.raises(UserError, match=r'^iou_thr: 2'):
+        ResolveHierarchy(iou_thr=2)

@@ -1,0 +1,175 @@
+"""ScoreCalibration: by labels, or by what teachers share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmcompose.labeling import (
+    ByTeacher,
+    LabelContext,
+    ScoreCalibration,
+    calibration_error,
+    write_learned,
+)
+from mmcompose.labeling.curves import METHODS, calibrated, fit_curve
+from mmcompose.structures import Detections
+from mmcompose.utils import UserError
+from tests.labeling.toys import QUICK, context, found
+
+BOX, ELSEWHERE = [0, 0, 20, 20], [100, 50, 150, 90]
+TEACHERS = {'a': ['person', 'cat'], 'b': ['person'], 'c': ['dog']}
+Pool = list[tuple[ByTeacher, LabelContext]]
+
+
+def labelled(images: int = 400) -> tuple[Pool, dict[str, Detections]]:
+    """Teacher a is overconfident: a box of score s is right with chance s squared."""
+    rng = np.random.default_rng(0)
+    pool, truth = [], {}
+    for number in range(images):
+        scores = rng.uniform(0.02, 0.98, 2)
+        boxes = [BOX if rng.uniform() < s**2 else ELSEWHERE for s in scores]
+        rows = [(box, float(s), label) for label, (box, s) in enumerate(zip(boxes, scores))]
+        said = {'a': found(*rows), 'b': found(rows[0]), 'c': found()}
+        pool.append((said, context(TEACHERS, key=str(number))))
+        truth[str(number)] = found((BOX, 1, 0), (BOX, 1, 1))
+    return pool, truth
+
+
+def shared(images: int = 300) -> Pool:
+    """The same objects, of which teacher b says half the score that a does."""
+    rng = np.random.default_rng(0)
+    pool = []
+    for number in range(images):
+        score = rng.uniform(0.02, 0.98)
+        said = {
+            'a': found((BOX, score, 0), (BOX, 0.7, 1)),
+            'b': found((BOX, score / 2, 0)),
+            'c': found((BOX, 0.4, 2)),
+        }
+        pool.append((said, context(TEACHERS, key=str(number))))
+    return pool
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_labels_make_a_score_the_share_of_right_boxes(method: str) -> None:
+    step = ScoreCalibration(method)
+    assert step.wants_truth
+    step.fit_labelled(*labelled())
+    scores = np.linspace(0.1, 0.9, 9)
+    boxes = Detections.of([BOX] * 9, scores, [0] * 9)
+    result = step.apply({'a': boxes}, context(TEACHERS))['a']
+    assert np.abs(result.scores - scores**2).max() < 0.13
+    assert (np.diff(result.scores) >= 0).all()
+    np.testing.assert_array_equal(result.boxes, boxes.boxes)
+    before, after = step.learned['curves']['a']['calibration_error']
+    assert after < before / 2
+
+
+def test_a_class_counts_as_far_as_data_suffices() -> None:
+    pool, truth = labelled()
+    own = ScoreCalibration('isotonic', shrinkage=0)
+    own.fit_labelled(pool, truth)
+    assert set(own.learned['curves']['a']['classes']) == {'person', 'cat'}
+    common = ScoreCalibration('isotonic', min_boxes=401)
+    common.fit_labelled(pool, truth)
+    assert common.learned['curves']['a']['classes'] == {}
+    mixed = ScoreCalibration('isotonic', shrinkage=400)
+    mixed.fit_labelled(pool, truth)
+    boxes = {'a': Detections.of([BOX], [0.63], [0])}
+    scores = [
+        float(step.apply(boxes, context(TEACHERS))['a'].scores[0]) for step in (own, common, mixed)
+    ]
+    assert scores[2] == pytest.approx((scores[0] + scores[1]) / 2, abs=1e-5)
+
+
+def test_without_labels_shared_classes_meet_in_the_middle() -> None:
+    step = ScoreCalibration()
+    step.fit(shared())
+    image = {
+        'a': found((BOX, 0.8, 0)),
+        'b': found((BOX, 0.4, 0)),
+        'c': found((BOX, 0.4, 2)),
+    }
+    result = step.apply(image, context(TEACHERS))
+    assert result['a'].scores == pytest.approx([0.6], abs=0.02)
+    assert result['b'].scores == pytest.approx([0.6], abs=0.02)
+    # A class that one teacher knows says nothing of another's scores.
+    assert result['c'].scores == pytest.approx([0.4])
+
+
+def test_a_teacher_that_speaks_more_is_matched_by_its_best_boxes() -> None:
+    pool = shared()
+    flooded = []
+    for said, of in pool:
+        low = found(*[(ELSEWHERE, 0.005, 0)] * 5)
+        flooded.append(({**said, 'b': Detections.concatenate([said['b'], low])}, of))
+    step, other = ScoreCalibration(), ScoreCalibration()
+    step.fit(pool)
+    other.fit(flooded)
+    image = {'b': found((BOX, 0.4, 0))}
+    before = step.apply(image, context(TEACHERS))['b'].scores
+    assert other.apply(image, context(TEACHERS))['b'].scores == pytest.approx(before)
+
+
+def test_learned_curves_come_from_a_file(tmp_path: Path) -> None:
+    step = ScoreCalibration('platt')
+    pool, truth = labelled(60)
+    step.fit_labelled(pool, truth)
+    write_learned(tmp_path / 'curves.json', 'ScoreCalibration', step.learned)
+    loaded = ScoreCalibration('platt', learned_file=str(tmp_path / 'curves.json'))
+    for said, of in pool:
+        np.testing.assert_array_equal(
+            loaded.apply(said, of)['a'].scores, step.apply(said, of)['a'].scores
+        )
+
+
+@QUICK
+@given(
+    method=st.sampled_from(METHODS),
+    rows=st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=30),
+)
+def test_curves_rise_and_stay_in_range(method: str, rows: list[tuple[float, bool]]) -> None:
+    scores, right = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    curve = fit_curve(method, scores, right)
+    values = calibrated(curve, np.linspace(0, 1, 51))
+    assert ((values >= 0) & (values <= 1)).all()
+    assert (np.diff(values) >= 0).all()
+    assert (np.diff(curve['x']) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ('scores', 'right', 'expected'),
+    [
+        ([1.0, 1.0], [1, 1], 0.0),
+        ([0.8, 0.8, 0.8, 0.8, 0.8], [1, 1, 1, 1, 0], 0.0),
+        ([0.9, 0.9], [0, 0], 0.9),
+        ([0.0, 1.0], [1, 0], 1.0),
+    ],
+)
+def test_calibration_error(scores: list[float], right: list[int], expected: float) -> None:
+    result = calibration_error(np.array(scores), np.array(right, bool))
+    assert result == pytest.approx(expected, abs=1e-9)
+
+
+def test_no_boxes_have_no_calibration_error() -> None:
+    assert np.isnan(calibration_error(np.zeros(0), np.zeros(0, bool)))
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'told'),
+    [
+        ({'method': 'plat'}, r"^method: 'plat' .*did you mean 'platt'"),
+        ({'min_boxes': 0}, '^min_boxes: 0'),
+        ({'shrinkage': -1}, '^shrinkage: -1'),
+        ({'iou_thr': 0}, '^iou_thr: 0'),
+    ],
+)
+def test_wrong_arguments(arguments: dict[str, Any], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        ScoreCalibration(**arguments)

@@ -1,0 +1,73 @@
+"""Tests of DetectionTable: detections through Arrow and back."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mmcompose.store import DetectionTable, to_table
+from mmcompose.structures import Detections, Image
+from tests.toys import random_detections
+
+COUNT = 3
+MORE = {
+    'votes': np.array([[True, False], [True, True], [False, True]]),
+    'best_score': np.array([0.1, 0.5, 0.25], np.float32),
+    'cluster_size': np.array([1, 2, 7]),
+    'spread': np.array([0, 0.5, 0.125], np.float32),
+    'ignore': np.array([True, False, True]),
+}
+
+
+def _round_trip(folder: Path, found: list[Detections]) -> DetectionTable:
+    images = [Image(f'{number}.png', '', 96, 64) for number in range(len(found))]
+    table = to_table(images, found)
+    with pa.OSFile(str(folder / 'all.arrow'), 'wb') as sink:
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+    return DetectionTable(folder / 'all.arrow')
+
+
+@pytest.mark.parametrize('fields', [(), ('ignore',), tuple(MORE)], ids=['plain', 'ignore', 'all'])
+def test_every_field_comes_back_as_it_was(tmp_path: Path, fields: tuple[str, ...]) -> None:
+    sent = random_detections(0, COUNT, **{name: MORE[name] for name in fields})
+    got = _round_trip(tmp_path, [sent])[0]
+    for name in Detections.__dataclass_fields__:
+        one, other = getattr(sent, name), getattr(got, name)
+        if one is None:
+            assert other is None, name
+        else:
+            assert one.dtype == other.dtype, name
+            np.testing.assert_array_equal(one, other, err_msg=name)
+
+
+def test_images_without_boxes_stay_between_the_others(tmp_path: Path) -> None:
+    sent = [Detections(), random_detections(1, 2), Detections(), random_detections(2, 5)]
+    table = _round_trip(tmp_path, sent)
+    assert len(table) == 4
+    assert [len(table[row]) for row in range(4)] == [0, 2, 0, 5]
+    assert table[0].boxes.shape == (0, 4)
+    np.testing.assert_array_equal(table[3].boxes, sent[3].boxes)
+
+
+def test_an_image_without_boxes_keeps_what_is_known_of_each(tmp_path: Path) -> None:
+    none = Detections(votes=np.zeros((0, 2), bool), ignore=np.zeros(0, bool))
+    got = _round_trip(tmp_path, [none])[0]
+    assert got.votes is not None and len(got.votes) == 0
+    assert got.ignore is not None and len(got.ignore) == 0
+
+
+def test_keys_stand_in_the_images_order(tmp_path: Path) -> None:
+    assert _round_trip(tmp_path, [Detections()] * 3).keys == ['0.png', '1.png', '2.png']
+
+
+def test_only_the_path_travels_to_another_process(tmp_path: Path) -> None:
+    table = _round_trip(tmp_path, [random_detections(3, 200)] * 50)
+    assert len(table[7]) == 200
+    travelling = pickle.dumps(table)
+    assert len(travelling) < 500
+    np.testing.assert_array_equal(pickle.loads(travelling)[7].boxes, table[7].boxes)

@@ -1,0 +1,107 @@
+"""EnsembleTeacher: several members speak with one voice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mmcompose.registry import TEACHERS, build
+from mmcompose.structures import Image
+from mmcompose.teachers import Teacher
+from mmcompose.utils import UserError
+
+# Finds the white pixels, and says them `shift` pixels further right.
+SOURCE = """
+import numpy as np
+
+def white(pixels, shift=0, score=0.8, label=0):
+    y, x = np.nonzero(pixels[..., 0] == 255)
+    box = [x.min() + shift, y.min(), x.max() + 1 + shift, y.max() + 1]
+    return [box], [score], [label]
+"""
+
+
+@pytest.fixture(autouse=True)
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / 'ensemble_members.py').write_text(SOURCE)
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.fixture
+def image() -> Image:
+    image = Image('a', 'a.png', 100, 50)
+    vars(image)['pixels'] = np.zeros((50, 100, 3), np.uint8)
+    image.pixels[10:30, 20:60] = 255
+    return image
+
+
+def _member(classes: tuple[str, ...] = ('cat', 'dog'), **arguments: Any) -> dict[str, Any]:
+    return {
+        'type': 'mmcompose.FunctionTeacher',
+        'function': 'ensemble_members.white',
+        'classes': classes,
+        'arguments': arguments,
+    }
+
+
+def _ensemble(*members: dict[str, Any], **arguments: Any) -> Teacher:
+    config = {'type': 'mmcompose.EnsembleTeacher', 'members': list(members), **arguments}
+    return build(TEACHERS, config, 'composition.teachers.both')
+
+
+def test_members_are_fused_into_one_voter(image: Image) -> None:
+    (found,) = _ensemble(_member(shift=-2), _member(shift=2, score=0.4)).predict([image])
+    assert found.scores.tolist() == pytest.approx([0.6])
+    # Weighted by score: two thirds of the way to the first.
+    assert found.boxes[0] == pytest.approx([20 - 2 / 3, 10, 60 - 2 / 3, 30], abs=1e-3)
+    assert found.votes is None
+
+
+def test_members_may_name_their_classes_in_another_order(image: Image) -> None:
+    ensemble = _ensemble(_member(), _member(('dog', 'cat'), label=1))
+    (found,) = ensemble.predict([image])
+    assert ensemble.classes == ('cat', 'dog')
+    assert found.labels.tolist() == [0]
+    assert len(found) == 1
+
+
+def test_the_mirror_image_votes_too(image: Image) -> None:
+    before = image.pixels.copy()
+    (found,) = _ensemble(_member(shift=3), flip=True).predict([image])
+    # What leans right leans left in the mirror: the mean stands straight.
+    assert found.boxes[0] == pytest.approx([20, 10, 60, 30], abs=1e-3)
+    assert found.scores.tolist() == pytest.approx([0.8])
+    assert (image.pixels == before).all()
+
+
+def test_identity_and_parameters_are_those_of_the_members() -> None:
+    ensemble = _ensemble(_member(), _member(shift=1))
+    assert len(ensemble.identity) == 2
+    assert ensemble.num_parameters is None
+
+
+@pytest.mark.parametrize(
+    ('members', 'arguments', 'message'),
+    [
+        ([_member()], {}, r'^composition\.teachers\.both\.members: 1 is no ensemble'),
+        ([_member(), _member(('cat', 'cow'))], {}, r"members\[1\]: has other .* 'cow', 'dog'"),
+        ([_member(), {'type': 'NoSuch'}], {}, r"both\.members\[1\]\.type: 'NoSuch' is not a"),
+        ([_member(), _member()], {'fusion': {'type': 'NoSuch'}}, r"both\.fusion\.type: 'NoSuch'"),
+    ],
+)
+def test_a_mistake_is_told_with_its_key(
+    members: list[dict[str, Any]], arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        _ensemble(*members, **arguments)
+
+
+def test_a_fusion_that_fuses_nothing_is_told(image: Image) -> None:
+    ensemble = _ensemble(
+        _member(), _member(), fusion={'type': 'mmcompose.ScoreFilter', 'min_score': 0.1}
+    )
+    with pytest.raises(UserError, match='fusion: leaves more than one entry'):
+        ensemble.predict([image])

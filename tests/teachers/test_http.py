@@ -1,0 +1,196 @@
+"""HTTPTeacher against a server of KServe's protocol v2 on this machine."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mmcompose.registry import TEACHERS, build
+from mmcompose.structures import Image
+from mmcompose.teachers import Teacher
+from mmcompose.utils import UserError
+
+HEADER = 'Inference-Header-Content-Length'
+ROW = np.array([8, 16, 40, 48, 0, 1], np.float32)
+
+
+class Server(ThreadingHTTPServer):
+    """Says one box a picture, whose score is how bright the picture is."""
+
+    def __init__(self) -> None:
+        super().__init__(('127.0.0.1', 0), Handler)
+        self.daemon_threads = True
+        self.lock = threading.Lock()
+        self.failures: list[int] = []
+        self.batches: list[int] = []
+        self.delay = 0.0
+        self.under_way = 0
+        self.most_under_way = 0
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = 'HTTP/1.1'
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self._answer(200, json.dumps({'inputs': [{'name': 'images'}]}).encode())
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers['Content-Length']))
+        with self.server.lock:
+            failure = self.server.failures.pop(0) if self.server.failures else None
+            self.server.under_way += 1
+            self.server.most_under_way = max(self.server.most_under_way, self.server.under_way)
+        time.sleep(self.server.delay)
+        with self.server.lock:
+            self.server.under_way -= 1
+        if failure is not None:
+            self._answer(failure, b'the model is not ready')
+            return
+        length = int(self.headers.get(HEADER, len(body)))
+        request = json.loads(body[:length])
+        (tensor,) = request['inputs']
+        assert tensor['name'] == 'images'
+        assert tensor['datatype'] == 'FP32'
+        binary = HEADER in self.headers
+        data = np.frombuffer(body[length:], np.float32) if binary else np.array(tensor['data'])
+        pictures = data.reshape(tensor['shape'])
+        self.server.batches.append(len(pictures))
+        rows = np.tile(ROW, (len(pictures), 1, 1))
+        rows[:, 0, 4] = pictures.mean(axis=(1, 2, 3)) / 255
+        output: dict[str, Any] = {'name': 'o', 'datatype': 'FP32', 'shape': rows.shape}
+        if binary:
+            output['parameters'] = {'binary_data_size': rows.nbytes}
+            head = json.dumps({'outputs': [output]}).encode()
+            self._answer(200, head + rows.tobytes(), len(head))
+        else:
+            output['data'] = rows.ravel().tolist()
+            self._answer(200, json.dumps({'outputs': [output]}).encode())
+
+    def _answer(self, status: int, body: bytes, head: int | None = None) -> None:
+        self.send_response(status)
+        self.send_header('Content-Length', str(len(body)))
+        if head is not None:
+            self.send_header(HEADER, str(head))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join(5)
+
+
+@pytest.fixture
+def teacher(server: Server) -> Callable[..., Teacher]:
+    def make(**arguments: Any) -> Teacher:
+        config = {
+            'type': 'mmcompose.HTTPTeacher',
+            'url': f'http://127.0.0.1:{server.server_port}',
+            'model': 'toy',
+            'classes': ['a', 'b'],
+            'decode': 'ultralytics',
+            'preprocess': {'scale': (64, 64)},
+            'backoff': 0.01,
+            'timeout': 10,
+        }
+        return build(TEACHERS, {**config, **arguments}, 'composition.teachers.far')
+
+    return make
+
+
+def _pictures(count: int) -> list[Image]:
+    images = [Image(f'{n}', f'{n}.png', 128, 64) for n in range(count)]
+    for number, image in enumerate(images):
+        vars(image)['pixels'] = np.full((64, 128, 3), 25 * (number + 1), np.uint8)
+    return images
+
+
+@pytest.mark.parametrize('binary', [False, True])
+def test_every_picture_gets_its_own_answer(
+    server: Server, teacher: Callable[..., Teacher], binary: bool
+) -> None:
+    found = teacher(binary=binary, batch_size=3).predict(_pictures(8))
+    scores = [float(one.scores[0]) for one in found]
+    assert scores == pytest.approx([25 * n / 255 for n in range(1, 9)])
+    assert found[0].boxes.tolist() == [[16, 16, 80, 48]]
+    assert found[0].labels.tolist() == [1]
+    assert sorted(server.batches) == [2, 3, 3]
+
+
+def test_requests_run_side_by_side_but_no_more_than_allowed(
+    server: Server, teacher: Callable[..., Teacher]
+) -> None:
+    server.delay = 0.05
+    teacher(concurrency=3, batch_size=1, binary=True).predict(_pictures(9))
+    assert server.most_under_way == 3
+
+
+def test_a_passing_fault_is_asked_again(server: Server, teacher: Callable[..., Teacher]) -> None:
+    server.failures = [503, 429]
+    (found,) = teacher(concurrency=1).predict(_pictures(1))
+    assert len(found) == 1
+
+
+def test_a_fault_that_stays_ends(server: Server, teacher: Callable[..., Teacher]) -> None:
+    server.failures = [503] * 10
+    with pytest.raises(UserError, match=r'gave no answer in 3 attempts \(503 the model is not'):
+        teacher(retries=2).predict(_pictures(1))
+    assert len(server.failures) == 7
+
+
+def test_a_refusal_is_told_at_once(server: Server, teacher: Callable[..., Teacher]) -> None:
+    server.failures = [400]
+    with pytest.raises(UserError, match='refuses: 400 the model is not ready'):
+        teacher().predict(_pictures(1))
+
+
+def test_a_server_that_is_slow_times_out(server: Server, teacher: Callable[..., Teacher]) -> None:
+    server.delay = 0.5
+    with pytest.raises(UserError, match=r'gave no answer in 1 attempts .*timed out'):
+        teacher(timeout=0.1, retries=0).predict(_pictures(1))
+
+
+def test_no_server_is_told(teacher: Callable[..., Teacher]) -> None:
+    # Port 9 discards: nothing listens there.
+    with pytest.raises(UserError, match='gave no answer in 2 attempts'):
+        teacher(url='http://127.0.0.1:9', retries=1).predict(_pictures(1))
+
+
+def test_no_pictures_ask_for_little_and_a_teacher_can_be_sent_to_a_worker(
+    teacher: Callable[..., Teacher],
+) -> None:
+    made = teacher(input_name='images')
+    assert made.predict([]) == []
+    assert len(pickle.loads(pickle.dumps(made)).predict(_pictures(1))) == 1
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ({'url': 'localhost:8000'}, r'^composition\.teachers\.far\.url: .* does not begin with'),
+        ({'preprocess': {}}, r'preprocess\.scale: is missing'),
+        ({'datatype': 'FLOAT32'}, "'FLOAT32' is not one of .* did you mean 'FP32'"),
+    ],
+)
+def test_a_mistake_is_told_with_its_key(
+    teacher: Callable[..., Teacher], arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        teacher(**arguments)

@@ -1,0 +1,170 @@
+"""ONNXTeacher: any batch, any decoder, boxes in original pixels."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from mmcompose.registry import TEACHERS, build
+from mmcompose.structures import Image
+from mmcompose.teachers import ONNXTeacher
+from mmcompose.utils import UserError
+
+# x1 y1 x2 y2 score label, in a 64x64 input; the score is how bright the picture is.
+ROWS = np.array([[8, 16, 40, 48, 0, 2], [0, 0, 64, 32, 0, 0]], np.float32)
+BRIGHT = np.array([[0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 0, 0]], np.float32)
+CLASSES = ['a', 'b', 'c']
+
+
+def picture(width: int, height: int, brightness: int) -> Image:
+    image = Image(f'{brightness}', f'{brightness}.png', width, height)
+    vars(image)['pixels'] = np.full((height, width, 3), brightness, np.uint8)
+    return image
+
+
+def teacher(model: str, **arguments: Any) -> ONNXTeacher:
+    config = {'type': 'mmcompose.ONNXTeacher', 'model': model, 'classes': CLASSES}
+    config |= {'decode': 'ultralytics'} | arguments
+    return build(TEACHERS, config, 'composition.teachers.toy')
+
+
+@pytest.mark.parametrize('batch', ['batch', 1, 2, 4])
+def test_a_static_and_a_dynamic_batch_say_the_same(
+    make_onnx: Callable[..., str], batch: str | int
+) -> None:
+    model = make_onnx({'o': (ROWS, BRIGHT)}, (batch, 3, 64, 64))
+    images = [picture(128, 64, value) for value in (51, 102, 153, 204, 255)]
+    found = teacher(model, batch_size=3).predict(images)
+    assert [float(one.scores[0]) for one in found] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    for one in found:
+        # Stretched to 64x64: a pixel of the input is two of the original's width.
+        assert one.boxes.tolist() == [[16, 16, 80, 48]]
+        assert one.labels.tolist() == [2]
+
+
+def test_letterbox_boxes_come_back_to_original_pixels(make_onnx: Callable[..., str]) -> None:
+    model = make_onnx({'o': (ROWS, BRIGHT)})
+    preprocess = {'scale': (64, 64), 'keep_ratio': True, 'pad_val': 0}
+    (corner,) = teacher(model, preprocess=preprocess).predict([picture(128, 96, 255)])
+    assert corner.boxes.tolist() == [[16, 32, 80, 96]]
+    # A quarter of the input is padding.
+    assert corner.scores.tolist() == pytest.approx([0.75])
+    preprocess['center'] = True
+    (center,) = teacher(model, preprocess=preprocess).predict([picture(128, 96, 255)])
+    assert center.boxes.tolist() == [[16, 16, 80, 80]]
+
+
+@pytest.mark.parametrize(
+    ('dtype', 'preprocess'),
+    [
+        (TensorProto.FLOAT16, {}),
+        (TensorProto.UINT8, {}),
+        (TensorProto.FLOAT, {'mean': [55.0] * 3, 'std': [0.5] * 3, 'bgr_to_rgb': True}),
+        (TensorProto.FLOAT, {'channels_last': True}),
+    ],
+)
+def test_inputs_of_every_kind(
+    make_onnx: Callable[..., str], dtype: int, preprocess: dict[str, Any]
+) -> None:
+    shape = (1, 64, 64, 3) if 'channels_last' in preprocess else (1, 3, 64, 64)
+    model = make_onnx({'o': (ROWS, BRIGHT)}, shape, dtype)
+    (found,) = teacher(model, preprocess=preprocess).predict([picture(64, 64, 102)])
+    expected = 94 / 255 if 'mean' in preprocess else 102 / 255
+    assert found.scores.tolist() == pytest.approx([expected], abs=1e-3)
+
+
+def test_a_model_that_asks_for_sizes_is_told_those_of_its_input(
+    make_onnx: Callable[..., str],
+) -> None:
+    outputs = {
+        'labels': (np.array([1], np.int64), [0]),
+        'boxes': (np.array([[0.25, 0.5, 0.5, 1]], np.float32), np.zeros((1, 4))),
+        'scores': (np.array([0], np.float32), [1]),
+    }
+    model = make_onnx(outputs, ('n', 3, 32, 64), sizes='orig_target_sizes')
+    (found,) = teacher(model, decode='detr').predict([picture(640, 320, 255)])
+    assert found.boxes.tolist() == [[160, 160, 320, 320]]
+    assert found.labels.tolist() == [1]
+
+
+def test_a_decoder_of_ones_own(
+    make_onnx: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / 'my_decoders.py'
+    module.write_text(
+        'from mmcompose.structures import Detections\n'
+        'def whole(outputs, input_size, num_classes, label=0):\n'
+        "    return [Detections.of([[0, 0, *input_size]], [v], [label]) for v in outputs['b']]\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    model = make_onnx({'b': (np.float32(0), 1)})
+    own = teacher(model, decode={'type': 'my_decoders.whole', 'label': 1})
+    (found,) = own.predict([picture(100, 50, 51)])
+    assert found.boxes.tolist() == [[0, 0, 100, 50]]
+    assert found.labels.tolist() == [1]
+    assert found.scores.tolist() == pytest.approx([0.2])
+    before = own.identity
+    del sys.modules['my_decoders']
+    module.write_text(module.read_text() + '# changed\n')
+    assert teacher(model, decode='my_decoders.whole').identity != before
+
+
+def test_constructing_loads_nothing_and_no_images_give_nothing(
+    make_onnx: Callable[..., str],
+) -> None:
+    made = teacher(make_onnx({'o': (ROWS, BRIGHT)}))
+    assert '_session' not in vars(made)
+    assert made.predict([]) == []
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ({'model': 'no_such.onnx'}, r'^composition\.teachers\.toy\.model: .* is no file'),
+        ({'decode': 'yolo'}, "'yolo' is no decoder .* did you mean 'yolox'"),
+        ({'decode': 'no_such.function'}, r"decode: 'no_such\.function' cannot be imported"),
+        ({'decode': {'type': 'yolox', 'thr': 1}}, "decode: 'thr' is not a key here"),
+        ({'preprocess': {'size': 3}}, "preprocess: 'size' is not a key here"),
+        ({'preprocess': {'scale': 640}}, r'640 is not \(width, height\)'),
+        ({'preprocess': {'mean': [1, 2]}}, 'neither one number nor three'),
+    ],
+)
+def test_a_mistake_is_told_before_any_work(
+    make_onnx: Callable[..., str], arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        teacher(arguments.pop('model', make_onnx({'o': (ROWS, BRIGHT)})), **arguments)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'shape', 'message'),
+    [
+        ({'preprocess': {'scale': (32, 32)}}, (1, 3, 64, 64), 'of what the model takes'),
+        ({}, ('n', 3, 'h', 'w'), r'preprocess\.scale: is missing'),
+        ({'classes': ['a', 'b']}, (1, 3, 64, 64), '2 names, but the model says class number 2'),
+        ({'decode': 'yolox'}, (1, 3, 64, 64), r'gives \(1, 2, 6\), but for 3 classes'),
+        ({'decode': 'detr'}, (1, 3, 64, 64), 'needs 3 outputs, the model has o'),
+        ({'providers': ['CUDAExecutionProvidr']}, (1, 3, 64, 64), 'is not available'),
+    ],
+)
+def test_what_only_the_model_knows_is_told_at_the_first_picture(
+    make_onnx: Callable[..., str],
+    arguments: dict[str, Any],
+    shape: tuple[Any, ...],
+    message: str,
+) -> None:
+    made = teacher(make_onnx({'o': (ROWS, BRIGHT)}, shape), **arguments)
+    with pytest.raises(UserError, match=message):
+        made.predict([picture(64, 64, 255)])
+
+
+def test_a_broken_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / 'a.onnx').write_bytes(b'no model')
+    with pytest.raises(UserError, match='cannot be loaded'):
+        teacher(str(tmp_path / 'a.onnx')).predict([picture(8, 8, 1)])
