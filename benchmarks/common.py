@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -45,11 +46,38 @@ class Stages:
 
     Attributes:
         seconds: What each stage took when it was made, by name, even where it is reused.
+        groups: The names of the stages, those that ran side by side together.
     """
 
     total: int
     logs: Path
     seconds: dict[str, float] = field(default_factory=dict)
+    groups: list[list[str]] = field(default_factory=list)
+    side_by_side: int = 1
+
+    @property
+    def minutes(self) -> float:
+        """What all stages took; of those that ran side by side the longest counts."""
+        return sum(max(self.seconds[name] for name in group) for group in self.groups) / 60
+
+    def together(self, *jobs: Callable[[], Path]) -> list[Path]:
+        """Run stages side by side, the cores shared out among them.
+
+        Small models gain little from a second thread; two trainings gain all of a second core.
+
+        Args:
+            *jobs: Each runs one stage, and returns its result.
+
+        Returns:
+            The results, in order.
+        """
+        self.side_by_side = len(jobs)
+        self.groups.append([])
+        try:
+            with ThreadPoolExecutor(len(jobs)) as pool:
+                return [future.result() for future in [pool.submit(job) for job in jobs]]
+        finally:
+            self.side_by_side = 1
 
     def run(
         self,
@@ -74,7 +102,10 @@ class Stages:
         Raises:
             UserError: If the command fails or leaves no result, with the end of its log.
         """
-        number = len(self.seconds) + 1
+        if self.side_by_side == 1:
+            self.groups.append([])
+        self.groups[-1].append(name)
+        number = sum(map(len, self.groups))
         stamp = Stamp(done, fingerprint([[str(part) for part in command], made_by]))
         label = f'[{number}/{self.total}] {name}'
         if reuse and stamp.is_finished:
@@ -101,7 +132,7 @@ class Stages:
         begin = time.perf_counter()
         try:
             with open(log, 'w', encoding='utf-8') as file:
-                code = _call(label, command, file.fileno())
+                code = _call(label, command, file.fileno(), self.side_by_side)
         finally:
             seconds = before + time.perf_counter() - begin
             stamp.write(seconds, finished=False)
@@ -163,16 +194,24 @@ class Stamp:
         self.path.write_text(json.dumps(content), encoding='utf-8')
 
 
-def _call(label: str, command: Sequence[str | Path], output: int) -> int:
+def _call(label: str, command: Sequence[str | Path], output: int, side_by_side: int) -> int:
     """Run a command with a clock beside it, and return its exit code."""
     columns = (SpinnerColumn(), TextColumn('{task.description}', markup=False), TimeElapsedColumn())
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns,
+        console=console,
+        transient=True,
+        # A terminal has room for one clock.
+        disable=side_by_side > 1 or not console.is_terminal,
     ) as bar:
         bar.add_task(label, total=None)
         parts = [str(part) for part in command]
         return subprocess.run(
-            parts, stdout=output, stderr=subprocess.STDOUT, env=environment(), cwd=ROOT
+            parts,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment(max(1, cores() // side_by_side)),
+            cwd=ROOT,
         ).returncode
 
 
@@ -188,9 +227,9 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def environment() -> dict[str, str]:
-    """Return the environment of a stage: a thread for each core, this repository's mmcompose."""
-    threads = {f'{library}_NUM_THREADS': str(cores()) for library in ('OMP', 'MKL', 'OPENBLAS')}
+def environment(num_threads: int) -> dict[str, str]:
+    """Return the environment of a stage: its threads, and this repository's mmcompose."""
+    threads = {f'{library}_NUM_THREADS': str(num_threads) for library in ('OMP', 'MKL', 'OPENBLAS')}
     paths = [str(ROOT), os.environ.get('PYTHONPATH', '')]
     return {
         **os.environ,
@@ -244,6 +283,38 @@ def train(
     made_by = [config_text(config), [file_fingerprint(path) for path in inputs]]
     stages.run(name, command, done, made_by, resume=True)
     return done
+
+
+def composition_table(
+    stages: Stages,
+    config: str | Path,
+    teachers: Sequence[Path],
+    student: Path,
+    oracle: Path,
+    out: Path,
+) -> dict[str, Any]:
+    """Score a composition as one stage, and print its tables.
+
+    Args:
+        stages: The benchmark's stages.
+        config: Of the composition.
+        teachers: Their checkpoints.
+        student: The student's checkpoint.
+        oracle: The oracle's.
+        out: The JSON file for the tables.
+
+    Returns:
+        The tables as plain values.
+    """
+    name = 'scoring'
+    command = tool('evaluate', config, '--student', student, '--oracle', oracle, '--out', out)
+    made_by = [config_text(config), *(file_fingerprint(p) for p in (*teachers, student, oracle))]
+    stages.run(name, command, out, made_by)
+    log = (stages.logs / f'{name}.log').read_text(encoding='utf-8')
+    # The tool's own tables end its log; before them stands what others had to say.
+    console.print(log[log.rindex('Composition ') :], markup=False)
+    table: dict[str, Any] = json.loads(out.read_text(encoding='utf-8'))
+    return table
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ A second run reuses what is finished; delete the work folder to start anew.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from common import (
     ROOT,
     Bar,
     Stages,
+    composition_table,
     config_text,
     console,
     exit_on_mistake,
@@ -63,14 +64,21 @@ def main() -> int:
 
     stages = Stages(total=7, logs=work_dir / 'logs')
     checkpoints = run_trainings(stages, work_dir)
-    table, text = score(stages, work_dir, checkpoints)
-    console.print(text, markup=False)
+    teachers = [checkpoints[name] for name in TEACHERS]
+    table = composition_table(
+        stages,
+        STUDENT,
+        teachers,
+        checkpoints['student'],
+        checkpoints['oracle'],
+        work_dir / 'table.json',
+    )
     # What the student's training left stands alone: no teacher, no composition is opened.
     plain_config = work_dir / 'student' / Path(STUDENT).name
     picture = work_dir / 'student_on_test_scenes.png'
     draw_scenes(plain_config, checkpoints['student'], work_dir / 'scenes' / 'test', picture)
     console.print(f'picture: {picture}', markup=False)
-    found = bars(table, sum(stages.seconds.values()))
+    found = bars(table, stages.minutes)
     return write_results(out, table, found, stages.seconds)
 
 
@@ -81,52 +89,41 @@ def run_trainings(stages: Stages, work_dir: Path) -> dict[str, Path]:
     drawn = annotations / 'test.json'
     command = [sys.executable, SCENES, work_dir / 'scenes']
     stages.run('drawing scenes of digits', command, drawn, file_fingerprint(SCENES))
-    checkpoints = {
-        name: train(
-            stages,
-            f'training teacher {name}',
-            config,
-            work_dir / f'teacher_{name}',
-            [annotations / f'teacher_{name}.json'],
+    teachers = stages.together(
+        *(
+            partial(
+                train,
+                stages,
+                f'training teacher {name}',
+                config,
+                work_dir / f'teacher_{name}',
+                [annotations / f'teacher_{name}.json'],
+            )
+            for name, config in TEACHERS.items()
         )
-        for name, config in TEACHERS.items()
-    }
-    teachers = list(checkpoints.values())
+    )
     pool, labels = annotations / 'unlabeled.json', work_dir / 'pseudo_labels.json'
     made_by = [config_text(STUDENT), *(file_fingerprint(path) for path in (pool, *teachers))]
-    command = tool('label', STUDENT, '--workers', '1', '--export', labels)
+    command = tool('label', STUDENT, '--export', labels)
     stages.run('labelling the pool', command, labels, made_by)
-    checkpoints['student'] = train(
-        stages, 'training the student', STUDENT, work_dir / 'student', [labels, *teachers]
-    )
     truth = annotations / 'unlabeled_truth.json'
-    checkpoints['oracle'] = train(
-        stages, 'training the oracle', ORACLE, work_dir / 'oracle', [truth, *teachers]
+    student, oracle = stages.together(
+        partial(train, stages, 'training the student', STUDENT, work_dir / 'student', [labels]),
+        partial(train, stages, 'training the oracle', ORACLE, work_dir / 'oracle', [truth]),
     )
+    checkpoints = dict(zip(TEACHERS, teachers, strict=True))
+    checkpoints |= {'student': student, 'oracle': oracle}
     return checkpoints
 
 
-def score(
-    stages: Stages, work_dir: Path, checkpoints: dict[str, Path]
-) -> tuple[dict[str, Any], str]:
-    """Score everything on the test scenes; return the table, as plain values and as text."""
-    out = work_dir / 'table.json'
-    student, oracle = checkpoints['student'], checkpoints['oracle']
-    command = tool('evaluate', STUDENT, '--student', student, '--oracle', oracle, '--out', out)
-    made_by = [config_text(STUDENT), *(file_fingerprint(path) for path in checkpoints.values())]
-    stages.run('scoring on the test scenes', command, out, made_by)
-    log = (stages.logs / 'scoring_on_the_test_scenes.log').read_text(encoding='utf-8')
-    return json.loads(out.read_text(encoding='utf-8')), log[log.index('Composition\n') :]
-
-
-def bars(table: dict[str, Any], seconds: float) -> dict[str, Bar]:
+def bars(table: dict[str, Any], minutes: float) -> dict[str, Bar]:
     """Return what the composition has to reach."""
     mean = {name: row['mAP'] for name, row in table['rows'].items()}
     return {
         'student mAP / oracle mAP': Bar(mean['student'] / mean['oracle'], 0.95),
         'student mAP - teacher a mAP': Bar(mean['student'] - mean['a'], 0.25),
         'student mAP - teacher b mAP': Bar(mean['student'] - mean['b'], 0.25),
-        'minutes': Bar(seconds / 60, MINUTES, at_most=True),
+        'minutes': Bar(minutes, MINUTES, at_most=True),
     }
 
 

@@ -38,8 +38,8 @@ TEACHER_B = CLASSES[4:]
 
 # Which part of the 1,797 digits each set of scenes is drawn from.
 DIGIT_SHARES = {'teacher_a': 0.27, 'teacher_b': 0.27, 'unlabeled': 0.27, 'val': 0.05, 'test': 0.14}
-# How many scenes of each set: a pool without labels is the cheap part, so it is the larger one.
-SCENE_COUNTS = {'teacher_a': 800, 'teacher_b': 800, 'unlabeled': 1000, 'val': 100, 'test': 300}
+# How many scenes of each set.
+SCENE_COUNTS = {'teacher_a': 1600, 'teacher_b': 1600, 'unlabeled': 1000, 'val': 100, 'test': 300}
 # Which annotation files a set of scenes has, and the classes that each of them tells of.
 ANNOTATIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
     'teacher_a': {'teacher_a': TEACHER_A},

@@ -8,7 +8,6 @@ same schedule and initial weights), and prints the composition table on other ph
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -18,15 +17,13 @@ from common import (
     ROOT,
     Bar,
     Stages,
-    config_text,
-    console,
+    composition_table,
     exit_on_mistake,
-    tool,
     train,
     write_results,
 )
 
-from mmcompose.utils import UserError, file_fingerprint
+from mmcompose.utils import UserError
 
 TEACHER = 'configs/voc/yolox-nano_320_voc-{}.py'
 STUDENT = 'configs/compose/voc/yolox-nano_voc-a_yolox-nano_voc-b_yolox-nano_320_6e.py'
@@ -77,17 +74,11 @@ def main() -> int:
     )
     oracle = train(stages, 'training the oracle', ORACLE, work_dir / 'oracle', [weights, truth])
 
-    out = work_dir / 'table.json'
-    command = tool('evaluate', STUDENT, '--student', student, '--oracle', oracle, '--out', out)
-    made_by = [config_text(STUDENT), *(file_fingerprint(p) for p in (*teachers, student, oracle))]
-    stages.run('scoring', command, out, made_by)
-    log = work_dir / 'logs' / 'scoring.log'
-    console.print(_tables(log.read_text()), markup=False)
-    table = json.loads(out.read_text())
-    return write_results(args.out, table, bars(table, sum(stages.seconds.values())), stages.seconds)
+    table = composition_table(stages, STUDENT, teachers, student, oracle, work_dir / 'table.json')
+    return write_results(args.out, table, bars(table, stages.minutes), stages.seconds)
 
 
-def bars(table: dict[str, Any], seconds: float) -> dict[str, Bar]:
+def bars(table: dict[str, Any], minutes: float) -> dict[str, Bar]:
     """Return what the composition has to reach."""
     rows = table['rows']
     best_teacher = max(rows['voc_a']['shared'], rows['voc_b']['shared'])
@@ -97,12 +88,8 @@ def bars(table: dict[str, Any], seconds: float) -> dict[str, Bar]:
         'fused labels - best teacher, shared classes': Bar(
             rows['fused']['shared'] - best_teacher, 0.001
         ),
-        'minutes': Bar(seconds / 60, MINUTES, at_most=True),
+        'minutes': Bar(minutes, MINUTES, at_most=True),
     }
-
-
-def _tables(log: str) -> str:
-    return log[log.rindex('Composition ') :]
 
 
 if __name__ == '__main__':

@@ -21,12 +21,6 @@ classes = (
 num_classes = 12
 model = dict(bbox_head=dict(num_classes=num_classes))
 
-# What the initial detector knows of these classes is kept.
-custom_hooks = [
-    *_base_.custom_hooks,
-    dict(type='mmcompose.ClassRowsHook', classes=classes, aliases=['voc-coco']),
-]
-
 train_dataloader = dict(
     _delete_=True,
     batch_size=16,

@@ -19,7 +19,7 @@ from mmcompose.registry import TEACHERS, build
 from mmcompose.store import DetectionTable, ShardedResult
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
-from mmcompose.utils import Mistakes, UserError, check_keys, log, problem
+from mmcompose.utils import Mistakes, UserError, check_keys, log, problem, under
 from mmcompose.version import __version__
 
 RESERVED_NAMES = ('student', 'fused', 'oracle')
@@ -232,9 +232,14 @@ def _predict_share(
 ) -> None:
     # A composition of its own, so that the teachers' weights go when the share is done.
     composition = Composition.from_config(config)
-    produce = {name: teacher.predict for name, teacher in composition.teachers.items()}
+    produce = {name: partial(_ask, name, each) for name, each in composition.teachers.items()}
     results = composition._prediction_results(images)
     make_shards(results, produce, rank, world_size, 'teachers predict')
+
+
+def _ask(name: str, teacher: Teacher, images: Sequence[Image]) -> list[Detections]:
+    with under(f'composition.teachers.{name}'):
+        return teacher.predict(images)
 
 
 def _label_share(

@@ -52,10 +52,19 @@ def image_size(path: str) -> tuple[int, int]:
     try:
         with fsspec.open(path, 'rb') as file, PILImage.open(file) as picture:
             width, height = picture.size
-            turned = picture.getexif().get(_EXIF_ORIENTATION, 1) >= 5
+            turned = _exif(picture).get(_EXIF_ORIENTATION, 1) >= 5
     except (OSError, UnidentifiedImageError) as error:
         raise UserError(f'{path}: is not a picture that can be read ({error})') from error
     return (height, width) if turned else (width, height)
+
+
+def _exif(picture: PILImage.Image) -> PILImage.Exif:
+    if picture.format != 'PNG':
+        return picture.getexif()
+    # There Pillow would decode the picture, in search of what may stand behind its pixels.
+    exif = PILImage.Exif()
+    exif.load(picture.info.get('exif', b''))
+    return exif
 
 
 def images_of(dataset: BaseDataset) -> list[Image]:

@@ -66,13 +66,16 @@ def named_classes(classes: str | Sequence[str]) -> tuple[str, ...]:
         UserError: If MMDet knows no data set of that name, or a name is given twice.
     """
     if isinstance(classes, str):
+        from mmdet.datasets import CocoDataset
         from mmdet.evaluation import get_classes
         from mmdet.evaluation.functional.class_names import dataset_aliases
 
         known = [alias for aliases in dataset_aliases.values() for alias in aliases]
         if classes not in known:
             raise UserError(problem('classes', classes, 'is no data set that MMDet knows', known))
-        classes = get_classes(classes)
+        # get_classes says 'traffic_light', the data set and every checkpoint 'traffic light'.
+        is_coco = classes in dataset_aliases['coco']
+        classes = CocoDataset.METAINFO['classes'] if is_coco else get_classes(classes)
     if len(set(classes)) != len(classes):
         twice = sorted({name for name in classes if list(classes).count(name) > 1})
         raise UserError(f'classes: {", ".join(map(repr, twice))} listed twice')

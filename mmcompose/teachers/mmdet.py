@@ -37,7 +37,7 @@ class MMDetTeacher(Teacher):
 
     Args:
         config: A config file's path, or the name of one that an OpenMMLab package installed,
-            e.g. ``mmdet::yolox/yolox_s_8xb8-300e_coco.py``.
+            e.g. ``mmdet::yolox/yolox_s_8xb8-300e_coco.py``; or a config that was read already.
         checkpoint: Path or URL of its weights (``.pth`` or ``.safetensors``).
         classes: Class names, or a data set's name that MMDet knows. Defaults to those in the
             checkpoint.
@@ -59,7 +59,7 @@ class MMDetTeacher(Teacher):
 
     def __init__(
         self,
-        config: str | None = None,
+        config: str | Config | None = None,
         checkpoint: str | None = None,
         classes: str | Sequence[str] | None = None,
         cfg_options: Mapping[str, Any] | None = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from mmcompose.prerequisites import package_folder
 from mmcompose.utils import UserError, problem
 
 
-def read_config(config: str) -> Config:
+def read_config(config: str | Config) -> Config:
     """Read a config by path, or by ``package::name``.
 
     Raises:
         UserError: If there is none, it does not parse, or it imports a package that is missing.
     """
+    if isinstance(config, Config):
+        return copy.deepcopy(config)
     try:
         if '::' not in config:
             return Config.fromfile(config)

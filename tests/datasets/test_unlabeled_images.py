@@ -139,6 +139,15 @@ def test_a_listed_picture_that_is_missing_is_an_error(folder: Path) -> None:
     assert str(folder / 'none.png') in line
 
 
+def test_an_exif_rotated_png_is_listed_as_it_is_decoded(tmp_path: Path) -> None:
+    exif = PILImage.Exif()
+    exif[0x0112] = 6
+    PILImage.new('RGB', (30, 20)).save(tmp_path / 'a.png', exif=exif)
+    (image,) = images_of(UnlabeledImages(data_prefix={'img': str(tmp_path)}))
+    assert (image.width, image.height) == (20, 30)
+    assert image.pixels.shape == (30, 20, 3)
+
+
 def test_nothing_given_is_an_error() -> None:
     with pytest.raises(UserError, match='give data_prefix'):
         UnlabeledImages()

@@ -103,7 +103,7 @@ def test_perfect_predictions_score_one_and_shifted_labels_do_not(
 
 
 def test_instances_are_passed_on_where_the_pipeline_lists_no_meta_keys(config: Config) -> None:
-    config.val_dataloader.dataset.pipeline = [*TEST_PIPELINE[:2], {'type': 'PackDetInputs'}]
+    config.val_dataloader.dataset.pipeline = [*TEST_PIPELINE[:-1], {'type': 'PackDetInputs'}]
     pipeline = resolve(config).val_dataloader.dataset.dataset.pipeline
     assert {'instances', 'img_id', 'scale_factor', 'flip'} <= set(pipeline[-1].meta_keys)
 

@@ -11,13 +11,12 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS, DefaultScope
 from mmengine.runner import Runner
 
-from mmcompose.datasets import PseudoLabeledDataset
-from mmcompose.engine.hooks import pseudo_labeled
+from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
 from tests.engine.toys import TRAIN_PIPELINE, student_config
 
 ITERATIONS = {'type': 'IterBasedTrainLoop', 'max_iters': 2, 'val_interval': 1000}
 STUDENTS = {
-    'yolox': 'mmdet::yolox/yolox_tiny_8xb8-300e_coco.py',
+    'yolox': 'mmdet::yolox/yolox_s_8xb8-300e_coco.py',
     'rtmdet': 'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py',
 }
 
@@ -124,7 +123,7 @@ def _smaller(value: Any) -> Any:
             return (64, 64)
         if len(value) == 2 and all(isinstance(item, int) and item <= -100 for item in value):
             return (-32, -32)
-        return [_smaller(item) for item in value]
+        return type(value)(_smaller(item) for item in value)
     return -32 if isinstance(value, int) and value <= -100 else value
 
 

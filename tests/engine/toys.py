@@ -18,6 +18,7 @@ TRAIN_PIPELINE = [
 ]
 TEST_PIPELINE = [
     {'type': 'LoadImageFromFile', 'backend_args': None},
+    {'type': 'Resize', 'scale': (96, 64), 'keep_ratio': True},
     {'type': 'LoadAnnotations', 'with_bbox': True},
     {
         'type': 'PackDetInputs',

@@ -12,12 +12,11 @@ import torch
 from rich.console import Console
 
 from mmcompose.composition import Composition
-from mmcompose.engine import resolve
+from mmcompose.engine import resolve, score_config
 from mmcompose.evaluation import (
     CompositionTable,
     class_groups,
     composition_table,
-    evaluate,
     per_class_table,
 )
 from mmcompose.teachers.mmdet_model import build_model
@@ -38,7 +37,7 @@ def _student(folder: Path, pool: Path, truth: str, classes: tuple[str, ...]) -> 
 def table(pool: Path, truth: str, tmp_path_factory: pytest.TempPathFactory) -> CompositionTable:
     folder = tmp_path_factory.mktemp('evaluate')
     student = _student(folder, pool, truth, toys.STUDENT)
-    return evaluate(student_config(pool, truth, folder), student=student, oracle=student)
+    return score_config(student_config(pool, truth, folder), student=student, oracle=student)
 
 
 def test_there_is_a_row_for_each_detector(table: CompositionTable) -> None:
@@ -85,7 +84,7 @@ def test_both_tables_render_and_are_json(table: CompositionTable) -> None:
 
 def test_the_score_floor_is_the_same_for_every_row(pool: Path, truth: str, tmp_path: Path) -> None:
     # The toy teachers never say more than 0.99.
-    rows = evaluate(student_config(pool, truth, tmp_path), score_floor=0.995).rows
+    rows = score_config(student_config(pool, truth, tmp_path), score_floor=0.995).rows
     assert [row.scores.mAP for row in rows] == [0, 0, 0]
     assert not any(math.isnan(row.scores.mAP) for row in rows)
 
@@ -96,7 +95,7 @@ def test_a_checkpoint_of_other_classes_is_told_before_any_work(
 ) -> None:
     wrong = _student(tmp_path, pool, truth, tuple(reversed(toys.STUDENT)))
     with pytest.raises(UserError, match=rf'{name}\.checkpoint: .*other classes'):
-        evaluate(student_config(pool, truth, tmp_path), **{name: wrong})
+        score_config(student_config(pool, truth, tmp_path), **{name: wrong})
     assert not (tmp_path / 'store').exists()
 
 
@@ -104,5 +103,5 @@ def test_a_missing_checkpoint_is_told_before_any_work(
     pool: Path, truth: str, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=r'student\.checkpoint: .*is no file'):
-        evaluate(student_config(pool, truth, tmp_path), student=str(tmp_path / 'none.pth'))
+        score_config(student_config(pool, truth, tmp_path), student=str(tmp_path / 'none.pth'))
     assert not (tmp_path / 'store').exists()
