@@ -12,9 +12,7 @@ from typing import Any
 
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
-from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
-from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
 
 from mmcompose.utils import UserError, check_keys, problem, under
@@ -28,10 +26,6 @@ HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope=SCOPE, locations=['mmcompo
 DATASETS = Registry(
     'dataset', parent=MMENGINE_DATASETS, scope=SCOPE, locations=['mmcompose.datasets']
 )
-TRANSFORMS = Registry(
-    'transform', parent=MMENGINE_TRANSFORMS, scope=SCOPE, locations=['mmcompose.datasets']
-)
-MODELS = Registry('model', parent=MMENGINE_MODELS, scope=SCOPE, locations=['mmcompose.models'])
 
 # What MMEngine has no root for: a teacher kind, and a step of the label pipeline.
 TEACHERS = Registry('teacher', scope=SCOPE, locations=['mmcompose.teachers'])
