@@ -48,7 +48,7 @@ ORACLE = 'configs/compose/digits/atss-r18_digits-oracle.py'
 MINUTES = 12
 GRID = (2, 5)
 ZOOM = 3
-MIN_SCORE = 0.4
+MIN_SCORE = 0.3
 
 
 def main() -> int:

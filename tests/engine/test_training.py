@@ -12,7 +12,7 @@ from mmengine.registry import RUNNERS, DefaultScope
 from mmengine.runner import Runner
 
 from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
-from tests.engine.toys import TRAIN_PIPELINE, student_config
+from tests.engine.toys import student_config
 
 ITERATIONS = {'type': 'IterBasedTrainLoop', 'max_iters': 2, 'val_interval': 1000}
 STUDENTS = {
@@ -97,15 +97,19 @@ def _mosaic_config(name: str, pool: Path, truth: str, folder: Path) -> Config:
     outer = loader.dataset
     inner = outer.dataset if 'dataset' in outer else outer
     pipeline = _smaller(outer.pipeline)
-    loader.dataset = {
-        'type': 'MultiImageMixDataset',
-        'dataset': {
-            'type': 'mmcompose.PseudoLabeledDataset',
-            'dataset': {'type': 'mmcompose.UnlabeledImages', 'data_prefix': {'img': str(pool)}},
-            'pipeline': inner.pipeline if inner is not outer else TRAIN_PIPELINE[:2],
-        },
-        'pipeline': [s for s in pipeline if inner is not outer or 'Load' not in s['type']],
+    labelled = {
+        'type': 'mmcompose.PseudoLabeledDataset',
+        'dataset': {'type': 'mmcompose.UnlabeledImages', 'data_prefix': {'img': str(pool)}},
+        'pipeline': inner.pipeline if inner is not outer else pipeline,
     }
+    loader.dataset = labelled
+    if inner is not outer:
+        # Mosaic takes other pictures from the dataset; RTMDet's keeps some of its own.
+        loader.dataset = {
+            'type': 'MultiImageMixDataset',
+            'dataset': labelled,
+            'pipeline': pipeline,
+        }
     config.custom_hooks = []
     config.default_hooks = {'logger': {'type': 'LoggerHook', 'interval': 1}}
     config.param_scheduler = []
