@@ -77,7 +77,8 @@ class RelabeledDataset(BaseDetDataset):
         """Return the wrapped dataset's image with the instances of :meth:`relabel`."""
         self.full_init()
         # Not the number that the wrapped dataset gives: a ConcatDataset's parts each begin at 0.
-        index = idx % len(self.dataset)
+        # Past the end is an IndexError, by which a plain loop over the dataset ends.
+        index = range(len(self.dataset))[idx]
         info: dict[str, Any] = self.dataset.get_data_info(index)
         info['sample_idx'] = index
         info['instances'] = self.relabel(index, info)

@@ -156,7 +156,7 @@ def test_a_killed_run_goes_on_where_it_was_and_makes_the_same_bytes(
     store = tmp_path / 'store'
     script = tmp_path / 'killed.py'
     script.write_text(
-        _make(store, pool, 1, seconds=0.0).replace(
+        _make(store, pool, 1).replace(
             'if __name__',
             'predict = here.SlowTeacher.predict\n'
             'def slowly(self, images):\n'
@@ -175,7 +175,7 @@ def test_a_killed_run_goes_on_where_it_was_and_makes_the_same_bytes(
     finished = {path: path.read_bytes() for path in store.rglob('shard-*.parquet')}
     assert 0 < len(finished) < 12
     next(store.rglob('shard-*.parquet')).with_name('.shard-00003.parquet.0.tmp').write_bytes(b'')
-    teachers = {**toys.TEACHERS, **_slow(seconds=0.0)}
+    teachers = {**toys.TEACHERS, **_slow()}
     images = toys.images_in(pool)
     Composition.from_config(toys.composition(store, teachers=teachers)).labels(images)
     made = {

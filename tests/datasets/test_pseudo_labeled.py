@@ -67,6 +67,12 @@ def test_boxes_of_the_ignore_band_are_flagged(pool: Path, tmp_path: Path) -> Non
     assert [each['ignore_flag'] for each in instances] == [1, 1, 1]
 
 
+def test_a_loop_over_the_dataset_ends(pool: Path, tmp_path: Path) -> None:
+    dataset = _build(_config(pool, tmp_path))
+    with pytest.raises(IndexError):
+        dataset[len(dataset)]
+
+
 def test_an_image_without_labels_stays_as_a_negative(pool: Path, tmp_path: Path) -> None:
     dataset = _build(_config(pool, tmp_path))
     assert len(dataset) == 8

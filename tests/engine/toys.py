@@ -46,13 +46,8 @@ def student_config(pool: Path, truth: str, folder: Path, **changes: Any) -> Conf
         'pos_weight': -1,
         'debug': False,
     }
-    # A student that has hardly learned yet still finds something to score and to draw.
+    # A student that has hardly learned yet still finds something to score.
     config.model.test_cfg.score_thr = 0.0
-    config.visualizer = {
-        'type': 'DetLocalVisualizer',
-        'vis_backends': [{'type': 'LocalVisBackend'}],
-        'name': 'visualizer',
-    }
     labelled = {
         'type': 'CocoDataset',
         'ann_file': truth,

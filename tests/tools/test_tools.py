@@ -37,6 +37,12 @@ def _config(folder: Path, pool: Path, truth: str, **changes: Any) -> Path:
     config = student_config(pool, truth, folder, **changes)
     for teacher in config.composition.teachers.values():
         teacher.function = 'toy_teacher.see'
+    # As in MMDetection's default_runtime.py; browse_dataset asks for it.
+    config.visualizer = {
+        'type': 'DetLocalVisualizer',
+        'vis_backends': [{'type': 'LocalVisBackend'}],
+        'name': 'visualizer',
+    }
     path = folder / 'compose.py'
     # Not by dump: that lists keys by the alphabet, and order of teachers is order of classes.
     path.write_text('\n'.join(f'{key} = {value!r}' for key, value in config.to_dict().items()))
