@@ -1,5 +1,5 @@
 # Teacher B: an anchor-free detector that knows the digits 4 to 9.
-_base_ = ['_base_/scenes.py', '_base_/schedule.py']
+_base_ = ['_base_/teacher.py', '_base_/schedule.py']
 
 custom_imports = dict(imports=['mmcompose.engine'], allow_failed_imports=False)
 # In the order of the annotation file's categories: MMDetection takes labels in that order.
@@ -38,24 +38,16 @@ model = dict(
 
 train_dataloader = dict(
     dataset=dict(
-        type='CocoDataset',
         ann_file=_base_.data_root + 'annotations/teacher_b.json',
         data_prefix=dict(img=_base_.data_root + 'teacher_b/'),
         metainfo=dict(classes=classes),
-        filter_cfg=dict(filter_empty_gt=False),
-        pipeline=_base_.train_pipeline,
     )
 )
 val_dataloader = dict(
     dataset=dict(
-        type='CocoDataset',
-        ann_file=_base_.data_root + 'annotations/val_b.json',
-        data_prefix=dict(img=_base_.data_root + 'val/'),
-        metainfo=dict(classes=classes),
-        test_mode=True,
-        pipeline=_base_.test_pipeline,
+        ann_file=_base_.data_root + 'annotations/val_b.json', metainfo=dict(classes=classes)
     )
 )
-val_evaluator = dict(type='CocoMetric', ann_file=val_dataloader['dataset']['ann_file'])
-test_dataloader = dict(_base_.val_dataloader, **val_dataloader)
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file=val_dataloader['dataset']['ann_file'])
 test_evaluator = val_evaluator
