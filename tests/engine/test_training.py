@@ -30,7 +30,7 @@ def _train(config: Config) -> Runner:
         config[name] = None
     config.default_hooks.checkpoint = None
     config.experiment_name = Path(config.work_dir).parent.name
-    config.visualizer.name = config.experiment_name
+    config.pop('visualizer', None)
     runner: Runner = RUNNERS.build(config)
     runner.train()
     return runner
