@@ -1,0 +1,1 @@
+"""Models that MMDetection lacks, as ordinary modules of it."""
