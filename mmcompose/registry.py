@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
@@ -16,11 +17,28 @@ from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
 from mmengine.registry import TASK_UTILS as MMENGINE_TASK_UTILS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
-from mmengine.registry import Registry
+from mmengine.registry import Registry as MMEngineRegistry
 
 from mmcompose.utils import UserError, check_keys, problem, under
 
 SCOPE = 'mmcompose'
+
+
+class Registry(MMEngineRegistry):  # type: ignore[misc]
+    """MMEngine's registry, which imports its rooms without a word.
+
+    MMEngine's logs that it did; a logger asks for its rank, and that imports torch.
+    """
+
+    _imported: bool
+
+    def import_from_location(self) -> None:
+        """Import the modules whose classes register themselves here."""
+        if not self._imported:
+            for location in self._locations:
+                import_module(location)
+            self._imported = True
+
 
 RUNNERS = Registry(
     'runner', parent=MMENGINE_RUNNERS, scope=SCOPE, locations=['mmcompose.engine.runner']

@@ -29,11 +29,6 @@ from mmcompose.labeling.score_filter import ScoreFilter
 from mmcompose.labeling.soft_nms import SoftNMS
 from mmcompose.labeling.top_k import TopK
 from mmcompose.labeling.weighted_boxes_fusion import WeightedBoxesFusion
-from mmcompose.registry import LABEL_TRANSFORMS
-
-# All are registered by now. Left to find that out by itself, MMEngine would import this room once
-# more and log that it did, and its logger imports torch.
-LABEL_TRANSFORMS._imported = True
 
 __all__ = [
     'FUSED',
