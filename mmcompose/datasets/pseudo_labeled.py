@@ -90,10 +90,14 @@ class PseudoLabeledDataset(RelabeledDataset):
         rows = zip(
             found.boxes.tolist(), found.labels.tolist(), found.scores.tolist(), ignore, strict=True
         )
-        return [
+        instances = [
             {'bbox': box, 'bbox_label': label, 'ignore_flag': int(ignored), 'score': score}
             for box, label, score, ignored in rows
         ]
+        if found.weights is not None:
+            for instance, weight in zip(instances, found.weights.tolist(), strict=True):
+                instance['weight'] = weight
+        return instances
 
     def count_boxes(self) -> NDArray[np.int64]:
         """Return ``(C, 2)``: how many boxes of each class are kept, and how many ignored."""

@@ -12,6 +12,7 @@ from mmcompose.labeling.base import (
     Truth,
 )
 from mmcompose.labeling.box_size_filter import BoxSizeFilter
+from mmcompose.labeling.box_weights import BoxWeights
 from mmcompose.labeling.class_prior import box_counts
 from mmcompose.labeling.co_occurrence import CoOccurrence, co_occurrences
 from mmcompose.labeling.concatenate import Concatenate
@@ -37,6 +38,7 @@ __all__ = [
     'AdaptiveScoreFilter',
     'AgreementFilter',
     'BoxSizeFilter',
+    'BoxWeights',
     'ByTeacher',
     'CoOccurrence',
     'Concatenate',

@@ -53,6 +53,8 @@ class LabelTransform(ABC):
     # Whether it decides which boxes the student learns from, rather than where they are and what
     # they score: detectors are compared without.
     selects: bool = False
+    # Whether it says how much each box counts in the student's loss.
+    weighs: bool = False
 
     @property
     def ignores(self) -> bool:

@@ -22,6 +22,7 @@ _VALUE_TYPES: dict[str, pa.DataType] = {
     'cluster_size': pa.int64(),
     'spread': pa.float32(),
     'ignore': pa.bool_(),
+    'weights': pa.float32(),
 }
 _FIELDS = tuple(field.name for field in fields(Detections))
 SCHEMA = pa.schema(

@@ -32,6 +32,8 @@ class Detections:
             one: 0 where all agree; None before.
         ignore: ``(N,)`` bool, True where the box neither teaches nor counts as background;
             None before score bands are set.
+        weights: ``(N,)`` float32 of at least 0, how much the box counts in the student's loss;
+            None where all count alike.
     """
 
     boxes: NDArray[np.float32] = field(default_factory=lambda: _float32((0, 4)))
@@ -42,6 +44,7 @@ class Detections:
     cluster_size: NDArray[np.int64] | None = None
     spread: NDArray[np.float32] | None = None
     ignore: NDArray[np.bool_] | None = None
+    weights: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, boxes: ArrayLike, scores: ArrayLike, labels: ArrayLike) -> Detections:

@@ -39,6 +39,7 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
         {'type': 'mmcompose.CrossClassSuppression', 'min_count': 1, 'min_rate': 0.1},
     ],
     'ScoreCalibration': [{'type': 'mmcompose.ScoreCalibration'}, WBF],
+    'BoxWeights': [WBF, {'type': 'mmcompose.BoxWeights', 'by': ['score', 'votes', 'spread']}],
     'ResolveHierarchy': [{'type': 'mmcompose.ResolveHierarchy'}, WBF],
 }
 POOL = [

@@ -20,6 +20,7 @@ MORE = {
     'cluster_size': np.array([1, 2, 7]),
     'spread': np.array([0, 0.5, 0.125], np.float32),
     'ignore': np.array([True, False, True]),
+    'weights': np.array([0.25, 1.0, 0.0], np.float32),
 }
 
 

@@ -1,0 +1,91 @@
+"""Decide how much each pseudo-label counts in the student's loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform
+from mmcompose.registry import LABEL_TRANSFORMS
+from mmcompose.structures import Detections
+from mmcompose.utils import UserError, problem
+
+
+@LABEL_TRANSFORMS.register_module()
+class BoxWeights(LabelTransform):
+    """Weigh each box by how far it is to be trusted.
+
+    - ``'score'``: its score. After :class:`ScoreCalibration` that is a learned reliability: the
+      share of boxes like it that are right.
+    - ``'votes'``: the share of the class's owners that found it.
+    - ``'spread'``: the mean IoU of the cluster's boxes with the fused one, which says how well
+      it is placed (after Soft Teacher, Xu et al. 2021: boxes that move little are well placed).
+
+    The weight is ``lowest + (1 - lowest) * reliability ** power``.
+
+    Args:
+        by: One of these, or several, whose product is taken. Defaults to ``'score'``.
+        power: Above 1 tells sure and doubtful boxes further apart. Defaults to 1.
+        lowest: The weight of a box that nothing speaks for. Defaults to 0.
+
+    Raises:
+        UserError: If an argument is wrong; when applied, if 'votes' or 'spread' are asked for
+            and no fusion went before.
+    """
+
+    weighs = True
+
+    def __init__(
+        self, by: str | Sequence[str] = 'score', power: float = 1.0, lowest: float = 0.0
+    ) -> None:
+        self.by = (by,) if isinstance(by, str) else tuple(by)
+        for name in self.by or (by,):
+            if name not in _RELIABILITY:
+                expected = f'is not one of {", ".join(_RELIABILITY)}'
+                raise UserError(problem('by', name, expected, _RELIABILITY))
+        if not 0 < power < np.inf:
+            raise UserError(problem('power', power, 'is no number above 0'))
+        if not 0 <= lowest <= 1:
+            raise UserError(problem('lowest', lowest, 'is not in [0, 1]'))
+        self.power = power
+        self.lowest = lowest
+
+    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
+        """See :meth:`LabelTransform.apply`."""
+        return {name: self._weighed(found, context) for name, found in detections.items()}
+
+    def _weighed(self, found: Detections, context: LabelContext) -> Detections:
+        reliability = np.ones(len(found))
+        for name in self.by:
+            reliability *= _RELIABILITY[name](found, context)
+        weights = self.lowest + (1 - self.lowest) * reliability**self.power
+        return replace(found, weights=weights.astype(np.float32))
+
+
+def _score(found: Detections, context: LabelContext) -> NDArray[np.float64]:
+    return found.scores.astype(np.float64)
+
+
+def _votes(found: Detections, context: LabelContext) -> NDArray[np.float64]:
+    if found.votes is None:
+        raise UserError("by: 'votes' are counted by a fusion; put BoxWeights after it")
+    owners = context.class_space.owners.sum(axis=1)[found.labels]
+    # Under a hierarchy a box may have the vote of a teacher that knows only the coarser class.
+    share: NDArray[np.float64] = np.minimum(found.votes.sum(axis=1) / np.maximum(owners, 1), 1.0)
+    return share
+
+
+def _spread(found: Detections, context: LabelContext) -> NDArray[np.float64]:
+    if found.spread is None:
+        raise UserError("by: 'spread' is measured by a fusion; put BoxWeights after it")
+    return np.clip(1.0 - found.spread.astype(np.float64), 0.0, 1.0)
+
+
+_RELIABILITY: Mapping[str, Callable[[Detections, LabelContext], NDArray[np.float64]]] = {
+    'score': _score,
+    'votes': _votes,
+    'spread': _spread,
+}
