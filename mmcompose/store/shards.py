@@ -17,7 +17,7 @@ from mmcompose.store.tables import SCHEMA, DetectionTable, to_table
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError, fingerprint, lines_fingerprint, plain
 
-FORMAT = 1
+FORMAT = 2
 SHARD_SIZE = 128
 _POLL_SECONDS = 0.2
 

@@ -30,6 +30,8 @@ SCHEMA = pa.schema(
         pa.field('key', pa.string(), nullable=False),
         pa.field('width', pa.int32(), nullable=False),
         pa.field('height', pa.int32(), nullable=False),
+        # The second dimension of votes, which an image without boxes has too; null before a fusion.
+        pa.field('num_teachers', pa.int32()),
         *(pa.field(name, pa.large_list(_VALUE_TYPES[name])) for name in _FIELDS),
     ]
 )
@@ -41,6 +43,7 @@ def to_table(images: Sequence[Image], detections: Sequence[Detections]) -> pa.Ta
         'key': [image.key for image in images],
         'width': [image.width for image in images],
         'height': [image.height for image in images],
+        'num_teachers': [None if d.votes is None else d.votes.shape[1] for d in detections],
     }
     for name in _FIELDS:
         arrays = [getattr(found, name) for found in detections]
@@ -84,9 +87,8 @@ class DetectionTable:
         """Return the detections of the image at ``row``."""
         values = {name: _row(self._column(name), row) for name in _FIELDS}
         count = len(values['scores'])
-        for name in ('boxes', 'votes'):
+        for name, width in (('boxes', 4), ('votes', self._column('num_teachers')[row].as_py())):
             if values[name] is not None:
-                width = 4 if name == 'boxes' else len(values[name]) // max(count, 1)
                 values[name] = values[name].reshape(count, width)
         return Detections(**values)
 
