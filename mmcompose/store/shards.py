@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmcompose.store.tables import SCHEMA, DetectionTable, to_table
+from mmcompose.store.tables import SCHEMA, SCHEMA_WITH_MASKS, DetectionTable, to_table
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError, fingerprint, lines_fingerprint, plain
 
@@ -100,10 +100,13 @@ class ShardedResult:
         """Map the whole result; makes the one file that is mapped where it is not there."""
         mapped = self.folder / 'all.arrow'
         if not mapped.exists():
+            paths = [self.shard_path(shard) for shard in range(self.num_shards)]
+            with_masks = any(SCHEMA_WITH_MASKS.equals(pq.read_schema(path)) for path in paths)
+            schema = SCHEMA_WITH_MASKS if with_masks else SCHEMA
             with _atomically(mapped) as temporary, pa.OSFile(str(temporary), 'wb') as sink:
-                with pa.ipc.new_file(sink, SCHEMA) as writer:
-                    for shard in range(self.num_shards):
-                        writer.write_table(pq.read_table(self.shard_path(shard), schema=SCHEMA))
+                with pa.ipc.new_file(sink, schema) as writer:
+                    for path in paths:
+                        writer.write_table(pq.read_table(path, schema=schema))
         return DetectionTable(mapped)
 
     def write_json(self, name: str, content: Any) -> None:

@@ -24,7 +24,8 @@ _VALUE_TYPES: dict[str, pa.DataType] = {
     'ignore': pa.bool_(),
     'weights': pa.float32(),
 }
-_FIELDS = tuple(field.name for field in fields(Detections))
+_MASKS = 'masks'
+_FIELDS = tuple(field.name for field in fields(Detections) if field.name != _MASKS)
 SCHEMA = pa.schema(
     [
         pa.field('key', pa.string(), nullable=False),
@@ -35,10 +36,15 @@ SCHEMA = pa.schema(
         *(pa.field(name, pa.large_list(_VALUE_TYPES[name])) for name in _FIELDS),
     ]
 )
+# Only where there are masks: files of boxes alone stay as they are.
+SCHEMA_WITH_MASKS = SCHEMA.append(pa.field(_MASKS, pa.large_list(pa.large_binary())))
 
 
 def to_table(images: Sequence[Image], detections: Sequence[Detections]) -> pa.Table:
-    """Put the detections of images into a table, in the images' order."""
+    """Put the detections of images into a table, in the images' order.
+
+    It has :data:`SCHEMA`, or :data:`SCHEMA_WITH_MASKS` if any of them carry masks.
+    """
     columns: dict[str, list[Any]] = {
         'key': [image.key for image in images],
         'width': [image.width for image in images],
@@ -48,7 +54,11 @@ def to_table(images: Sequence[Image], detections: Sequence[Detections]) -> pa.Ta
     for name in _FIELDS:
         arrays = [getattr(found, name) for found in detections]
         columns[name] = [None if array is None else array.reshape(-1) for array in arrays]
-    return pa.table(columns, schema=SCHEMA)
+    masks = [found.masks for found in detections]
+    if all(each is None for each in masks):
+        return pa.table(columns, schema=SCHEMA)
+    columns[_MASKS] = [None if each is None else each.tolist() for each in masks]
+    return pa.table(columns, schema=SCHEMA_WITH_MASKS)
 
 
 class DetectionTable:
@@ -58,7 +68,8 @@ class DetectionTable:
     workers.
 
     Args:
-        path: An Arrow IPC file with the columns of :data:`SCHEMA`.
+        path: An Arrow IPC file with the columns of :data:`SCHEMA`, or of
+            :data:`SCHEMA_WITH_MASKS`.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -69,10 +80,11 @@ class DetectionTable:
         return {'path': self.path, '_columns': None}
 
     def _column(self, name: str) -> Any:
+        # Only masks may have no column.
         if self._columns is None:
             table = pa.ipc.open_file(pa.memory_map(str(self.path))).read_all()
             self._columns = {name: table.column(name) for name in table.column_names}
-        return self._columns[name]
+        return self._columns.get(name)
 
     def __len__(self) -> int:
         return len(self._column('key'))
@@ -83,6 +95,18 @@ class DetectionTable:
         keys: list[str] = self._column('key').to_pylist()
         return keys
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether any box has a mask."""
+        column = self._column(_MASKS)
+        if column is None:
+            return False
+        return any(chunk.flatten().null_count < len(chunk.flatten()) for chunk in column.chunks)
+
+    def size(self, row: int) -> tuple[int, int]:
+        """Return the width and height of the image at ``row``, in pixels."""
+        return self._column('width')[row].as_py(), self._column('height')[row].as_py()
+
     def __getitem__(self, row: int) -> Detections:
         """Return the detections of the image at ``row``."""
         values = {name: _row(self._column(name), row) for name in _FIELDS}
@@ -90,6 +114,8 @@ class DetectionTable:
         for name, width in (('boxes', 4), ('votes', self._column('num_teachers')[row].as_py())):
             if values[name] is not None:
                 values[name] = values[name].reshape(count, width)
+        if (masks := self._column(_MASKS)) is not None:
+            values[_MASKS] = _row(masks, row)
         return Detections(**values)
 
 

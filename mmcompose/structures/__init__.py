@@ -3,5 +3,19 @@
 from mmcompose.structures.boxes import areas, intersections, iou
 from mmcompose.structures.detections import Detections
 from mmcompose.structures.image import Image, read_bytes
+from mmcompose.structures.masks import Masks, as_masks, decode_masks, encode_masks, no_masks, to_rle
 
-__all__ = ['Detections', 'Image', 'areas', 'intersections', 'iou', 'read_bytes']
+__all__ = [
+    'Detections',
+    'Image',
+    'Masks',
+    'areas',
+    'as_masks',
+    'decode_masks',
+    'encode_masks',
+    'intersections',
+    'iou',
+    'no_masks',
+    'read_bytes',
+    'to_rle',
+]

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mmcompose.structures.masks import Masks, no_masks
+
 
 def _float32(shape: tuple[int, ...]) -> NDArray[np.float32]:
     return np.zeros(shape, np.float32)
@@ -34,6 +36,8 @@ class Detections:
             None before score bands are set.
         weights: ``(N,)`` float32 of at least 0, how much the box counts in the student's loss;
             None where all count alike.
+        masks: ``(N,)`` of bytes, an instance mask over the image for each box, or None where it
+            has none; see :mod:`mmcompose.structures.masks`. None where boxes are all there is.
     """
 
     boxes: NDArray[np.float32] = field(default_factory=lambda: _float32((0, 4)))
@@ -45,14 +49,22 @@ class Detections:
     spread: NDArray[np.float32] | None = None
     ignore: NDArray[np.bool_] | None = None
     weights: NDArray[np.float32] | None = None
+    masks: Masks | None = None
 
     @classmethod
-    def of(cls, boxes: ArrayLike, scores: ArrayLike, labels: ArrayLike) -> Detections:
+    def of(
+        cls,
+        boxes: ArrayLike,
+        scores: ArrayLike,
+        labels: ArrayLike,
+        masks: Masks | None = None,
+    ) -> Detections:
         """Make detections of anything array-like, converted to the dtypes above."""
         return cls(
             np.asarray(boxes, np.float32).reshape(-1, 4),
             np.asarray(scores, np.float32).reshape(-1),
             np.asarray(labels, np.int64).reshape(-1),
+            masks=masks,
         )
 
     def __post_init__(self) -> None:
@@ -73,13 +85,22 @@ class Detections:
 
     @classmethod
     def concatenate(cls, parts: Iterable[Detections]) -> Detections:
-        """Join detections that carry the same fields; no parts give no boxes."""
+        """Join detections that carry the same fields; no parts give no boxes.
+
+        Only masks may be missing from some: their boxes then have none.
+        """
         parts = list(parts)
         if not parts:
             return cls()
+        if any(part.masks is not None for part in parts):
+            parts = [part.with_masks() for part in parts]
         names = [part._arrays().keys() for part in parts]
         assert all(keys == names[0] for keys in names), f'fields differ: {names}'
         return cls(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names[0]})
+
+    def with_masks(self) -> Detections:
+        """Return the same with ``masks`` set: None for each box, where there were none."""
+        return self if self.masks is not None else replace(self, masks=no_masks(len(self)))
 
     def sorted(self) -> Detections:
         """Order boxes by falling score, ties by label and then by the box itself."""
