@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space.alias_tables import PLACEHOLDERS, AliasTable
 from mmcompose.class_space.aliases import AliasGroups
-from mmcompose.class_space.hierarchy import Hierarchy
+from mmcompose.class_space.hierarchy import Hierarchy, coarse_names
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError, nearest, problem
 
@@ -34,7 +34,8 @@ class ClassSpace:
         on_unmapped: What becomes of a teacher's class that is no student class: 'error', or
             'drop'. Placeholders of 91-id COCO detectors ('N/A') are dropped without a word.
         hierarchy: By coarse class the finer ones below it; see :class:`Hierarchy`. A label
-            pipeline with ``mmcompose.ResolveHierarchy`` makes use of it.
+            pipeline with ``mmcompose.ResolveHierarchy`` makes use of it. The student need not
+            have the coarse class: a teacher's boxes of it then support finer ones, and no more.
 
     Raises:
         UserError: With a line for each name that does not fit.
@@ -68,16 +69,31 @@ class ClassSpace:
         }
         seen = [name for names in wanted.values() for name in names if name is not None]
         self.classes = self._union(seen) if classes is None else self._explicit(classes)
-        self._index = {
-            alias: index
-            for index, name in enumerate(self.classes)
-            for alias in self._aliases.group(name)
-        }
-        _check_targets(mapping, self._index)
+        # How many of `classes` are the student's: all, but in :attr:`with_coarse`.
+        self.num_classes = len(self.classes)
+        self._index = self._indexed(self.classes)
+        # Coarse classes of the hierarchy that the student lacks.
+        self.coarse = coarse_names(hierarchy or {}, self._index, self._indexed(seen))
+        accepted = self._indexed((*self.classes, *self.coarse))
+        _check_targets(mapping, accepted)
         self._indices = {teacher: self.index(names) for teacher, names in wanted.items()}
-        if on_unmapped == 'error':
-            self._check_unmapped(teacher_classes, mapping)
-        self.hierarchy = Hierarchy(hierarchy or {}, self.classes, self._index)
+        # By teacher its classes that fit nowhere, though nobody asked to drop them.
+        self.unmapped = {
+            teacher: unmapped
+            for teacher, names in wanted.items()
+            if (unmapped := [n for n in names if n is not None and n not in accepted])
+        }
+        if on_unmapped == 'error' and self.unmapped:
+            raise UserError(
+                *(_unmapped_problem(t, names, self.classes) for t, names in self.unmapped.items())
+            )
+        self.hierarchy = Hierarchy(hierarchy or {}, (*self.classes, *self.coarse), accepted)
+        self._arguments = (aliases, mapping, hierarchy)
+
+    def _indexed(self, names: Sequence[str]) -> dict[str, int]:
+        return {
+            alias: index for index, name in enumerate(names) for alias in self._aliases.group(name)
+        }
 
     def _union(self, names: Sequence[str]) -> tuple[str, ...]:
         classes: dict[str, str] = {}
@@ -102,22 +118,6 @@ class ClassSpace:
             raise UserError(*problems)
         return tuple(classes)
 
-    def _check_unmapped(
-        self, teacher_classes: Mapping[str, Sequence[str]], mapping: Mapping[str, TeacherMapping]
-    ) -> None:
-        problems = []
-        for teacher, names in teacher_classes.items():
-            dropped = mapping.get(teacher, {})
-            unmapped = [
-                name
-                for name, index in zip(names, self._indices[teacher], strict=True)
-                if index == DROPPED and name not in dropped and name not in PLACEHOLDERS
-            ]
-            if unmapped:
-                problems.append(_unmapped_problem(teacher, unmapped, self.classes))
-        if problems:
-            raise UserError(*problems)
-
     @property
     def teachers(self) -> tuple[str, ...]:
         """The teachers' names, in the order in which votes and owners list them."""
@@ -131,6 +131,27 @@ class ClassSpace:
             owners[indices[indices != DROPPED], column] = True
         owners.flags.writeable = False
         return owners
+
+    @cached_property
+    def with_coarse(self) -> ClassSpace:
+        """The classes in which teachers speak: the student's, then the coarse ones it lacks.
+
+        Label transforms work in it; labels from ``num_classes`` on never reach the student.
+        """
+        return self._with(self.coarse) if self.coarse else self
+
+    @cached_property
+    def with_unmapped(self) -> ClassSpace:
+        """The same with a class for each name that fits nowhere, after the student's."""
+        names = [name for unmapped in self.unmapped.values() for name in unmapped]
+        return self._with((*self.coarse, *self._union(names)))
+
+    def _with(self, more: Sequence[str]) -> ClassSpace:
+        aliases, mapping, hierarchy = self._arguments
+        classes = (*self.classes, *more)
+        space = ClassSpace(self.teacher_classes, classes, aliases, mapping, 'drop', hierarchy)
+        space.num_classes = self.num_classes
+        return space
 
     def index(self, names: Sequence[str | None]) -> NDArray[np.int64]:
         """Return the student's index of each name or alias, -1 where it has no such class."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,11 @@ class Hierarchy:
     Args:
         tree: By coarse class the classes just below it, e.g. ``dict(animal=['cat', 'dog'])``;
             a class may stand below several.
-        classes: The student's classes.
-        index: The student's index of each name and alias.
+        classes: The student's classes, and the coarse ones that it lacks.
+        index: The index of each name and alias among them.
 
     Raises:
-        UserError: If a name is not a class of the student, or a class is below itself.
+        UserError: If a name is none of these classes, or a class is below itself.
     """
 
     def __init__(
@@ -31,15 +31,10 @@ class Hierarchy:
         classes: Sequence[str],
         index: Mapping[str, int],
     ) -> None:
-        if not isinstance(tree, Mapping):
-            raise UserError(problem(KEY, tree, 'is no dict of lists by coarse class'))
         self._below = np.zeros((len(classes), len(classes)), np.bool_)
         problems = []
         for coarse, finer in tree.items():
             key = f'{KEY}.{coarse}'
-            if isinstance(finer, str):
-                problems.append(problem(key, finer, 'is not a list of names'))
-                continue
             unknown = [name for name in (coarse, *finer) if name not in index]
             problems += [
                 problem(key, name, 'is not a class of the student', index) for name in unknown
@@ -56,6 +51,9 @@ class Hierarchy:
             raise UserError(f'{KEY}: {", ".join(names)}: a class cannot stand below itself')
         self._below.flags.writeable = False
 
+    def __bool__(self) -> bool:
+        return bool(self._below.any())
+
     @property
     def below(self) -> NDArray[np.bool_]:
         """``(C, C)`` bool: whether the class of the column is a finer one of the row's."""
@@ -66,3 +64,40 @@ class Hierarchy:
         """``(C,)`` int64: how many classes stand above each."""
         depth: NDArray[np.int64] = self._below.sum(axis=0)
         return depth
+
+
+def coarse_names(
+    tree: Mapping[str, Sequence[str]], student: Collection[str], teachers: Collection[str]
+) -> tuple[str, ...]:
+    """Return the coarse classes of a tree that the student lacks, in the tree's order.
+
+    Args:
+        tree: See :class:`Hierarchy`.
+        student: The student's names and aliases.
+        teachers: The same of all teachers.
+
+    Raises:
+        UserError: If ``tree`` is no dict of lists; if a coarse class is one of nobody, and stands
+            below no other.
+    """
+    if not isinstance(tree, Mapping):
+        raise UserError(problem(KEY, tree, 'is no dict of lists by coarse class'))
+    problems = [
+        problem(f'{KEY}.{coarse}', finer, 'is not a list of names')
+        for coarse, finer in tree.items()
+        if isinstance(finer, str)
+    ]
+    if problems:
+        raise UserError(*problems)
+    lower = {name for finer in tree.values() for name in finer}
+    coarse = [name for name in tree if name not in student]
+    problems = [
+        problem(
+            f'{KEY}.{name}', name, 'is no class of the student or a teacher', (*student, *teachers)
+        )
+        for name in coarse
+        if name not in teachers and name not in lower
+    ]
+    if problems:
+        raise UserError(*problems)
+    return tuple(coarse)

@@ -91,7 +91,7 @@ class Composition:
                     **{key: class_space[key] for key in _CLASS_SPACE_KEYS if key in class_space},
                 )
                 if not mistakes:
-                    self.pipeline.check(self.class_space)
+                    self.pipeline.check(self.class_space.with_coarse)
         mistakes.complain()
         self._weights = np.array(weights)
 
@@ -191,14 +191,14 @@ class Composition:
     def said(
         self, predictions: Mapping[str, DetectionTable], images: Sequence[Image], row: int
     ) -> tuple[ByTeacher, LabelContext]:
-        """Return what every teacher said of one image, in the student's classes."""
-        image = images[row]
-        context = LabelContext(
-            self.class_space, self._weights, image.key, image.width, image.height
-        )
-        converted = {
-            name: self.class_space.convert(name, table[row]) for name, table in predictions.items()
-        }
+        """Return what every teacher said of one image, in the student's classes.
+
+        Coarse classes that the student lacks stand after them; see
+        :attr:`mmcompose.class_space.ClassSpace.with_coarse`.
+        """
+        image, space = images[row], self.class_space.with_coarse
+        context = LabelContext(space, self._weights, image.key, image.width, image.height)
+        converted = {name: space.convert(name, table[row]) for name, table in predictions.items()}
         return converted, context
 
     def _fit(
@@ -220,7 +220,7 @@ class Composition:
             'teachers': [[name, known['identity']] for name, known in self._known.items()],
             'weights': self._weights,
             'classes': self.class_space.classes,
-            'indices': [self.class_space.teacher_index(name) for name in self._known],
+            'indices': [self.class_space.with_coarse.teacher_index(name) for name in self._known],
             'hierarchy': self.class_space.hierarchy.below,
             'label_pipeline': content_of(self._plain['label_pipeline']),
         }

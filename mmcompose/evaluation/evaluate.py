@@ -84,9 +84,11 @@ def evaluate(
     infos = [truth.get_data_info(index) for index in range(len(truth))]
     images = images_of(truth)
     timed = images[:_TIMED_IMAGES]
+    # A teacher may have said coarser classes than any of the student's.
+    num_classes = len(composition.class_space.classes)
 
     def row(name: str, found: Sequence[Detections], size: int | None, seconds: float) -> Row:
-        kept = [each[each.scores >= score_floor] for each in found]
+        kept = [each[(each.scores >= score_floor) & (each.labels < num_classes)] for each in found]
         scores = score(infos, kept, composition.class_space.classes)
         return Row(name, scores, size, seconds * 1000)
 

@@ -27,7 +27,8 @@ class LabelContext:
     """What a label transform may know beside the boxes.
 
     Args:
-        class_space: The student's classes and each class's owners.
+        class_space: The student's classes and each class's owners; after them the coarse classes
+            that only the hierarchy names (``ClassSpace.with_coarse``).
         weights: ``(T,)`` float64, how much each teacher's vote counts, in the order of
             ``class_space.teachers``.
         key: The image's key in its pool.

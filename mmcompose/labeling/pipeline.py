@@ -7,6 +7,7 @@ from typing import Any
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Truth
+from mmcompose.labeling.resolve_hierarchy import ResolveHierarchy
 from mmcompose.registry import LABEL_TRANSFORMS, build
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError, under
@@ -36,9 +37,15 @@ class LabelPipeline:
         """Look up every class and teacher that the steps name, before any work starts.
 
         Raises:
-            UserError: With a line for each step that names one that there is not.
+            UserError: With a line for each step that names one that there is not; if the class
+                space has a hierarchy, and no step makes use of it.
         """
         problems: list[str] = []
+        if class_space.hierarchy and not any(isinstance(s, ResolveHierarchy) for s in self.steps):
+            problems.append(
+                "composition.class_space.hierarchy: is used by dict(type='mmcompose."
+                f"ResolveHierarchy'), which {KEY} lacks; put it before the fusion"
+            )
         for number, step in enumerate(self.steps):
             try:
                 with under(f'{KEY}[{number}]'):
@@ -116,7 +123,11 @@ class LabelPipeline:
                 f'{KEY}: has no fusion, and {len(said)} teachers speak; '
                 f"add dict(type='mmcompose.WeightedBoxesFusion')"
             )
-        return next(iter(said.values())).clipped(context.width, context.height)
+        found = next(iter(said.values()))
+        space = context.class_space
+        if space.num_classes < len(space.classes):
+            found = found[found.labels < space.num_classes]
+        return found.clipped(context.width, context.height)
 
 
 class _Stream:

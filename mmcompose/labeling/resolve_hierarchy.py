@@ -22,7 +22,8 @@ class ResolveHierarchy(LabelTransform):
     of another teacher that it overlaps: the finest such class, of its boxes the best. It takes
     that box's score too where its own is lower: support never lowers a score. The fusion counts
     it as a vote where it is cast; where the coarse teacher is silent it is not asked, for it does
-    not own the finer class. What lies on no finer box keeps its class.
+    not own the finer class. What lies on no finer box keeps its class, and is dropped where the
+    student has no such class.
 
     Args:
         iou_thr: Boxes that overlap more than this are one object. Defaults to 0.55.
@@ -41,7 +42,7 @@ class ResolveHierarchy(LabelTransform):
         is_coarse = np.asarray(hierarchy.below.any(axis=1))
         coarse = is_coarse[ballots.labels]
         if not coarse.any():
-            return detections
+            return _of_the_student(detections, context)
         labels, scores = ballots.labels.copy(), ballots.scores.copy()
         order = self._finest_first(ballots, hierarchy.depth)
         rows = np.flatnonzero(coarse)
@@ -60,8 +61,16 @@ class ResolveHierarchy(LabelTransform):
                 resolved[teacher] = replace(
                     detections[teacher], labels=labels[own], scores=own_scores
                 )
-        return resolved
+        return _of_the_student(resolved, context)
 
     def _finest_first(self, ballots: Ballots, depth: NDArray[np.int64]) -> NDArray[np.int64]:
         keys = (*ballots.boxes.T[::-1], ballots.labels, -ballots.scores, -depth[ballots.labels])
         return np.lexsort(keys)
+
+
+def _of_the_student(detections: ByTeacher, context: LabelContext) -> ByTeacher:
+    """Drop what stayed of a coarse class that the student lacks."""
+    space = context.class_space
+    if space.num_classes == len(space.classes):
+        return detections
+    return {name: found[found.labels < space.num_classes] for name, found in detections.items()}

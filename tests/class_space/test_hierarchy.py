@@ -36,11 +36,51 @@ def test_depth_counts_the_classes_above() -> None:
     assert (depth['cat'], depth['animal'], depth['living'], depth['car']) == (2, 1, 0, 0)
 
 
+FINE, COARSE = ['cat', 'dog', 'car'], ['animal', 'car']
+
+
+@pytest.mark.parametrize(
+    ('tree', 'more', 'coarse'),
+    [
+        ({'animal': ['cat', 'dog']}, {}, ('animal',)),
+        # A step in between that nobody knows.
+        ({'animal': ['mammal'], 'mammal': ['cat', 'dog']}, {}, ('animal', 'mammal')),
+        ({'beast': ['cat', 'dog']}, {'aliases': [{'animal': ['beast']}]}, ('beast',)),
+        ({'beast': ['cat']}, {'mapping': {'coarse': {'animal': 'beast'}}}, ('beast',)),
+    ],
+)
+def test_the_student_need_not_have_the_coarse_class(
+    tree: dict[str, list[str]], more: dict[str, Any], coarse: tuple[str, ...]
+) -> None:
+    space = ClassSpace(
+        {'fine': FINE, 'coarse': COARSE}, classes=['cat', 'dog', 'car'], hierarchy=tree, **more
+    )
+    assert space.classes == ('cat', 'dog', 'car')
+    assert space.coarse == coarse
+    assert space.teacher_index('coarse').tolist() == [-1, 2]
+    wide = space.with_coarse
+    assert wide.classes == ('cat', 'dog', 'car', *coarse)
+    assert wide.num_classes == 3
+    assert wide.teacher_index('coarse').tolist() == [3, 2]
+    assert wide.teacher_index('fine').tolist() == [0, 1, 2]
+    assert wide.hierarchy.below[3].tolist()[:3] == [True, 'dog' in str(tree), False]
+
+
+def test_a_class_that_no_hierarchy_names_is_still_unmapped() -> None:
+    teachers = {'fine': FINE, 'coarse': [*COARSE, 'rug']}
+    with pytest.raises(UserError, match=r"1 classes of teacher coarse .*: 'rug'"):
+        ClassSpace(teachers, classes=FINE, hierarchy={'animal': ['cat', 'dog']})
+
+
 @pytest.mark.parametrize(
     ('tree', 'told'),
     [
         ({'animal': ['cta']}, "hierarchy.animal: 'cta' is not a class .*did you mean 'cat'"),
-        ({'animals': ['cat']}, "hierarchy.animals: 'animals' is not a class of the student"),
+        (
+            {'animals': ['cat']},
+            "hierarchy.animals: 'animals' is no class of the student or a teacher; "
+            "did you mean 'animal'",
+        ),
         ({'animal': 'cat'}, "hierarchy.animal: 'cat' is not a list"),
         (['animal'], 'hierarchy: .* is no dict'),
         ({'animal': ['cat'], 'cat': ['animal']}, 'hierarchy: animal, cat: .* below itself'),

@@ -181,7 +181,6 @@ CHANGES: dict[str, dict[str, Any]] = {
     'order of teachers': {'teachers': dict(reversed(toys.TEACHERS.items()))},
     'class order': {'class_space': {'classes': ['red', 'green', 'blue']}},
     'mapping': {'class_space': {'mapping': {'first': {'red': None}}}},
-    'hierarchy': {'class_space': {'hierarchy': {'red': ['blue']}}},
 }
 
 
@@ -197,6 +196,40 @@ def test_labels_are_made_anew_but_predictions_are_shared(
         n: t.path for n, t in other.predictions(images).items()
     }
     assert len(list((tmp_path / 'predictions').iterdir())) == 2
+
+
+def test_a_hierarchy_is_part_of_what_makes_the_labels(pool: Path, tmp_path: Path) -> None:
+    images = toys.images_in(pool)
+    steps = [{'type': 'mmcompose.ResolveHierarchy'}, *toys.LABEL_PIPELINE]
+    spaces = ({}, {'hierarchy': {'red': ['blue']}}, {'hierarchy': {'red': ['green']}})
+    made = [
+        Composition.from_config(
+            toys.composition(tmp_path, label_pipeline=steps, class_space=class_space)
+        ).labels(images)
+        for class_space in spaces
+    ]
+    assert len({labels.path for labels in made}) == 3
+
+
+def test_a_coarse_teacher_supports_what_the_student_has_and_adds_nothing(
+    pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """The second teacher calls red things warm; the student knows no such class."""
+    space = {
+        'classes': ['green', 'red', 'blue'],
+        'mapping': {'second': {'red': 'warm'}},
+        'hierarchy': {'warm': ['red']},
+    }
+    steps = [{'type': 'mmcompose.ResolveHierarchy'}, *toys.LABEL_PIPELINE]
+    config = toys.composition(tmp_path, label_pipeline=steps, class_space=space)
+    composition = Composition.from_config(config)
+    again = Composition.from_config(composition.resolved)
+    for made in (composition, again):
+        labels = made.labels(toys.images_in(pool))
+        for row, picture in enumerate(drawn):
+            votes = dict(zip(labels[row].labels.tolist(), labels[row].votes.tolist(), strict=True))
+            here = {0: [True, False], 1: [True, True], 2: [False, True]}
+            assert votes == (here if picture['boxes'] else {})
 
 
 def test_votes_stand_in_the_teachers_order(pool: Path, tmp_path: Path) -> None:

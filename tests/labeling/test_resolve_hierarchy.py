@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from mmcompose.labeling import ByTeacher, LabelPipeline, ResolveHierarchy
@@ -17,9 +20,8 @@ TEACHERS = {
 CAT, DOG, ANIMAL, LIVING = range(4)
 OF = context(TEACHERS, hierarchy={'animal': ['cat', 'dog'], 'living': ['animal']})
 HERE, SAME, FAR = [0, 0, 50, 50], [2, 0, 50, 50], [100, 0, 150, 50]
-PIPELINE = LabelPipeline(
-    [{'type': 'mmcompose.ResolveHierarchy'}, {'type': 'mmcompose.WeightedBoxesFusion'}]
-)
+STEPS = [{'type': 'mmcompose.ResolveHierarchy'}, {'type': 'mmcompose.WeightedBoxesFusion'}]
+PIPELINE = LabelPipeline(STEPS)
 
 
 def said(
@@ -68,6 +70,51 @@ def test_a_teachers_own_finer_box_is_no_support() -> None:
     space = context({'both': ['animal', 'dog']}, hierarchy={'animal': ['dog']})
     image = {'both': found((HERE, 0.5, 0), (HERE, 0.6, 1))}
     assert ResolveHierarchy().apply(image, space)['both'].labels.tolist() == [0, 1]
+
+
+LACKING = context(
+    TEACHERS,
+    classes=['cat', 'dog'],
+    hierarchy={'animal': ['cat', 'dog'], 'living': ['animal']},
+)
+
+
+@pytest.mark.parametrize(
+    ('fine', 'coarse', 'coarser', 'expected'),
+    [
+        # Support counts as a vote, and may raise a score.
+        ([(HERE, 0.6, DOG)], [(SAME, 0.9, ANIMAL)], [], [(DOG, 0.75, [True, True, False])]),
+        ([(HERE, 0.6, DOG)], [(SAME, 0.3, ANIMAL)], [], [(DOG, 0.6, [True, True, False])]),
+        # From two steps above, too.
+        ([(HERE, 0.6, CAT)], [], [(SAME, 0.9, LIVING)], [(CAT, 0.75, [True, False, True])]),
+        # Silence, and a box elsewhere, contradict nothing; what nobody claims is dropped.
+        ([(HERE, 0.6, DOG)], [], [], [(DOG, 0.6, [True, False, False])]),
+        ([(HERE, 0.6, DOG)], [(FAR, 0.9, ANIMAL)], [], [(DOG, 0.6, [True, False, False])]),
+        ([], [(HERE, 0.9, ANIMAL)], [(HERE, 0.9, LIVING)], []),
+    ],
+)
+def test_a_coarse_class_that_the_student_lacks_only_supports(
+    fine: list[Any], coarse: list[Any], coarser: list[Any], expected: list[Any]
+) -> None:
+    of = replace(LACKING, class_space=LACKING.class_space.with_coarse)
+    # A step in between that looks thresholds up by class.
+    between = {'type': 'mmcompose.ScoreFilter', 'min_score': 0.1}
+    pipeline = LabelPipeline([between, *STEPS])
+    result = pipeline.apply(said(found(*fine), found(*coarse), found(*coarser)), of)
+    rows = zip(result.labels.tolist(), result.scores.tolist(), result.votes.tolist(), strict=True)
+    assert list(rows) == [(label, pytest.approx(score), votes) for label, score, votes in expected]
+
+
+def test_no_coarse_box_reaches_the_student_without_the_step() -> None:
+    of = replace(LACKING, class_space=LACKING.class_space.with_coarse)
+    image = said(found((HERE, 0.6, DOG)), found((FAR, 0.9, ANIMAL)))
+    assert LabelPipeline(STEPS[1:]).apply(image, of).labels.tolist() == [DOG]
+
+
+def test_a_hierarchy_that_no_step_uses_is_a_mistake() -> None:
+    PIPELINE.check(OF.class_space)
+    with pytest.raises(UserError, match=r'^composition.class_space.hierarchy: .*ResolveHierarchy'):
+        LabelPipeline(STEPS[1:]).check(OF.class_space)
 
 
 def test_wrong_arguments() -> None:
