@@ -293,6 +293,11 @@ class Setup:
         names = ('build', 'mminstall', 'runtime', 'tests')
         files = [argument for name in names for argument in ('-r', f'requirements/{name}.txt')]
         step.run(self._pip('install', '-c', 'constraints.txt', *files))
+        # Out of everybody's sight: the file itself says why.
+        folder = self.venv / 'reference'
+        shutil.rmtree(folder, ignore_errors=True)
+        options = ['--no-deps', '--target', str(folder), '-c', 'constraints.txt']
+        step.run(self._pip('install', *options, '-r', 'requirements/reference.txt'))
 
     def _install_mmcompose(self) -> None:
         step = Step(5, 'mmcompose itself, editable', self.log)

@@ -160,6 +160,13 @@ def test_all_that_the_environment_needs_is_pinned() -> None:
                 waiting.append(canonicalize_name(requirement.name))
 
 
+def test_what_tests_compare_with_is_pinned_and_installed_as_pinned() -> None:
+    pins = _pins()
+    folder = [str(Path(sys.prefix) / 'reference')]
+    installed = {canonicalize_name(item.name): item.version for item in distributions(path=folder)}
+    assert installed == {name: pins[name] for name in _requirements('reference')}
+
+
 def test_every_import_is_a_declared_requirement() -> None:
     distributions_of = packages_distributions()
     declared = set(_requirements('runtime', 'mminstall', 'optional'))

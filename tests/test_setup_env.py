@@ -152,6 +152,26 @@ def test_missing_headers_are_told(
         setup_env.check_compiler({'PATH': str(tmp_path)})
 
 
+def test_what_tests_compare_with_is_kept_out_of_sight(
+    setup_env: ModuleType, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _venv(tree)
+    setup = setup_env.Setup(tree, {})
+    old = tree / '.venv' / 'reference' / 'of_last_week'
+    old.mkdir(parents=True)
+    commands: list[tuple[str, ...]] = []
+    monkeypatch.setattr(setup, '_pip', lambda *arguments: commands.append(arguments) or ['true'])
+    setup._install_rest()
+    assert not old.exists()
+    ordinary, reference = commands
+    assert 'requirements/tests.txt' in ordinary
+    assert 'requirements/reference.txt' not in ordinary
+    assert reference[-2:] == ('-r', 'requirements/reference.txt')
+    # With their dependencies, another torch could come along.
+    assert '--no-deps' in reference
+    assert reference[reference.index('--target') + 1] == str(old.parent)
+
+
 def _choose(scripts: Path, path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     bash = shutil.which('bash')
     assert bash is not None
