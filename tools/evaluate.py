@@ -1,15 +1,14 @@
 """Print the composition table: teachers, fused labels, student and oracle on one labelled set."""
 
 import argparse
-import json
 import sys
-from pathlib import Path
 
 from mmengine.config import DictAction
 from rich.console import Console
 
 from mmcompose.engine import read_compose_config, run_tool, score_config
 from mmcompose.evaluation import composition_table, per_class_table
+from mmcompose.utils import check_writable, write_json
 
 
 def main() -> None:
@@ -24,14 +23,15 @@ def main() -> None:
     args = parser.parse_args()
 
     config = read_compose_config(args.config, args.cfg_options)
+    if args.out:
+        check_writable('--out', args.out)
     table = score_config(config, args.student, args.oracle, args.score_floor)
     # In a file there is no terminal to tell the width.
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(composition_table(table))
     console.print(per_class_table(table))
     if args.out:
-        Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-        Path(args.out).write_text(json.dumps(table.to_dict(), indent=2) + '\n')
+        write_json('--out', args.out, table.to_dict())
 
 
 if __name__ == '__main__':

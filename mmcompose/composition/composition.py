@@ -19,7 +19,15 @@ from mmcompose.registry import TEACHERS, build
 from mmcompose.store import DetectionTable, ShardedResult
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
-from mmcompose.utils import Mistakes, UserError, check_keys, log, problem, under
+from mmcompose.utils import (
+    Mistakes,
+    UserError,
+    check_keys,
+    check_writable,
+    log,
+    problem,
+    under,
+)
 from mmcompose.version import __version__
 
 RESERVED_NAMES = ('student', 'fused', 'oracle')
@@ -157,6 +165,7 @@ class Composition:
         results = self._prediction_results(images)
         missing = {shard for result in results.values() for shard in result.missing()}
         if missing:
+            check_writable('composition.store', self._store)
             self._check_identities()
             log(f'{", ".join(results)} predict on {len(images)} images, into {self._store}')
             share = partial(_predict_share, self.resolved, images)
@@ -172,6 +181,7 @@ class Composition:
         """
         result = self._label_result(images)
         if missing := result.missing():
+            check_writable('composition.store', self._store)
             predictions = self.predictions(images)
             if get_rank() == 0 and not result.has_json(LEARNED):
                 with untouched_process():

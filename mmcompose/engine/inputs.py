@@ -13,11 +13,11 @@ from mmengine.registry import DefaultScope
 
 from mmcompose.datasets import ClassSpaceDataset, UnlabeledImages, annotation_path
 from mmcompose.engine.resolve import LOADERS, dataset_class
-from mmcompose.utils import Mistakes, UserError, no_file, under
+from mmcompose.utils import Mistakes, UserError, check_writable, no_file, under
 
 
 def check_inputs(config: Config) -> None:
-    """Check that the pool has pictures, and that truths and first weights are there.
+    """Check that the pool has pictures, truths and first weights are there, there is room to work.
 
     A Runner would find out one by one, the last of them after all labels are made.
 
@@ -35,6 +35,8 @@ def check_inputs(config: Config) -> None:
                     _check_dataset(dataset)
     with mistakes:
         _check_weights(config.get('load_from'))
+    with mistakes:
+        check_writable('work_dir', config.work_dir)
     mistakes.complain()
 
 

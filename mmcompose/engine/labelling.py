@@ -9,7 +9,6 @@ import torch
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dist import init_dist, is_main_process
-from mmengine.fileio import dump
 from mmengine.registry import DefaultScope
 
 from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
@@ -17,7 +16,7 @@ from mmcompose.engine.hooks.label_summary import summary
 from mmcompose.engine.resolve import resolve
 from mmcompose.store import to_coco
 from mmcompose.teachers import read_config
-from mmcompose.utils import UserError, log
+from mmcompose.utils import UserError, check_writable, log, write_json
 
 
 def read_compose_config(path: str, options: dict[str, Any] | None = None) -> Config:
@@ -45,6 +44,8 @@ def label(config: Config, export: str | None = None, launcher: str = 'none') -> 
     Raises:
         UserError: If the training set holds no pseudo-labelled dataset.
     """
+    if export is not None:
+        check_writable('--export', export)
     _join(launcher, config.get('env_cfg', {}).get('dist_cfg') or {'backend': 'nccl'})
     resolved = resolve(config)
     with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmdet')):
@@ -71,5 +72,6 @@ def _join(launcher: str, dist_cfg: Mapping[str, Any]) -> None:
 
 
 def _export(dataset: PseudoLabeledDataset, path: str) -> None:
-    dump(to_coco(dataset.images, dataset.labels, dataset.metainfo['classes']), path)
+    exported = to_coco(dataset.images, dataset.labels, dataset.metainfo['classes'])
+    write_json('--export', path, exported, indent=None)
     log(f'exported to {path}')

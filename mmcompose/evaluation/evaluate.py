@@ -15,7 +15,7 @@ from mmcompose.datasets import images_of
 from mmcompose.evaluation.scoring import Scores, score
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
-from mmcompose.utils import progress
+from mmcompose.utils import progress, without_nan
 
 _TIMED_IMAGES = 16
 
@@ -50,7 +50,7 @@ class CompositionTable:
     groups: dict[str, list[str]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, for a JSON file."""
+        """Return plain values, for a JSON file; None where there is no figure."""
         rows = {}
         for row in self.rows:
             rows[row.name] = {
@@ -61,7 +61,7 @@ class CompositionTable:
                 'ms': row.milliseconds,
             }
         per_class = {row.name: row.scores.by_class for row in self.rows}
-        return {'rows': rows, 'per_class': per_class, 'groups': self.groups}
+        return without_nan({'rows': rows, 'per_class': per_class, 'groups': self.groups})
 
 
 def evaluate(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, problem, write_json
 
 
 def write_learned(path: str | Path, transform: str, learned: Mapping[str, Any]) -> None:
@@ -18,10 +18,7 @@ def write_learned(path: str | Path, transform: str, learned: Mapping[str, Any]) 
         transform: The name of the class that learned it.
         learned: Its ``learned``.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = {'transform': transform, 'learned': dict(learned)}
-    path.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
+    write_json('learned_file', path, {'transform': transform, 'learned': dict(learned)})
 
 
 def read_learned(path: str | Path, transform: str) -> dict[str, Any]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,20 @@ import pyarrow.parquet as pq
 
 from mmcompose.store.tables import SCHEMA, SCHEMA_WITH_MASKS, DetectionTable, to_table
 from mmcompose.structures import Detections, Image
-from mmcompose.utils import UserError, fingerprint, lines_fingerprint, plain
+from mmcompose.utils import (
+    UserError,
+    fingerprint,
+    lines_fingerprint,
+    plain,
+    problem,
+    write_json,
+    written_whole,
+)
 
 FORMAT = 2
 SHARD_SIZE = 128
 _POLL_SECONDS = 0.2
+_KEY = 'composition.store'
 
 
 class ShardedResult:
@@ -85,7 +93,7 @@ class ShardedResult:
         if not (self.folder / 'manifest.json').exists():
             self.write_json('manifest.json', self._manifest)
         table = to_table(self.images_of(shard), detections)
-        with _atomically(self.shard_path(shard)) as temporary:
+        with written_whole(_KEY, self.shard_path(shard)) as temporary:
             pq.write_table(table, temporary, compression='zstd')
 
     def wait(self) -> None:
@@ -101,18 +109,19 @@ class ShardedResult:
         mapped = self.folder / 'all.arrow'
         if not mapped.exists():
             paths = [self.shard_path(shard) for shard in range(self.num_shards)]
-            with_masks = any(SCHEMA_WITH_MASKS.equals(pq.read_schema(path)) for path in paths)
+            with_masks = any(SCHEMA_WITH_MASKS.equals(_schema_of(path)) for path in paths)
             schema = SCHEMA_WITH_MASKS if with_masks else SCHEMA
-            with _atomically(mapped) as temporary, pa.OSFile(str(temporary), 'wb') as sink:
+            with written_whole(_KEY, mapped) as temporary, pa.OSFile(str(temporary), 'wb') as sink:
                 with pa.ipc.new_file(sink, schema) as writer:
                     for path in paths:
-                        writer.write_table(pq.read_table(path, schema=schema))
+                        with _reading(path):
+                            table = pq.read_table(path, schema=schema)
+                        writer.write_table(table)
         return DetectionTable(mapped)
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a small file beside the shards, whole or not at all."""
-        with _atomically(self.folder / name) as temporary:
-            temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + '\n')
+        write_json(_KEY, self.folder / name, content, sort_keys=True)
 
     def has_json(self, name: str) -> bool:
         """Return whether :meth:`write_json` wrote a file of that name."""
@@ -126,26 +135,18 @@ class ShardedResult:
         return json.loads(path.read_text())
 
 
-class _atomically:
-    """Write a file beside its place and move it there when it is whole."""
+def _schema_of(path: Path) -> pa.Schema:
+    with _reading(path):
+        return pq.read_schema(path)
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        # Processes of several machines may share the folder, and a number.
-        self._temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')
 
-    def __enter__(self) -> Path:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f'composition.store: cannot be written to: {error}') from error
-        return self._temporary
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            os.replace(self._temporary, self._path)
-        else:
-            self._temporary.unlink(missing_ok=True)
+@contextmanager
+def _reading(shard: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowInvalid) as error:
+        expected = f'cannot be read ({error}); delete it, and it is made anew'
+        raise UserError(problem(_KEY, str(shard), expected)) from error
 
 
 def image_list_fingerprint(images: Sequence[Image]) -> str:

@@ -1,4 +1,4 @@
-"""Errors, hashing and logging; stands above every other room."""
+"""Errors, files, hashing and logging; stands above every other room."""
 
 from mmcompose.utils.errors import (
     Mistakes,
@@ -9,6 +9,7 @@ from mmcompose.utils.errors import (
     problem,
     under,
 )
+from mmcompose.utils.files import check_writable, without_nan, write_json, written_whole
 from mmcompose.utils.hashing import file_fingerprint, fingerprint, lines_fingerprint, plain
 from mmcompose.utils.logging import log, progress, warn
 
@@ -16,6 +17,7 @@ __all__ = [
     'Mistakes',
     'UserError',
     'check_keys',
+    'check_writable',
     'file_fingerprint',
     'fingerprint',
     'lines_fingerprint',
@@ -27,4 +29,7 @@ __all__ = [
     'progress',
     'under',
     'warn',
+    'without_nan',
+    'write_json',
+    'written_whole',
 ]

@@ -125,6 +125,17 @@ def test_a_step_that_names_an_unknown_class_is_told_before_any_work(tmp_path: Pa
     assert not (tmp_path / 'store').exists()
 
 
+def test_a_store_that_cannot_be_written_is_told_before_a_teacher_is_asked(
+    pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'file').touch()
+    made = Composition.from_config(toys.composition(tmp_path / 'file' / 'store'))
+    monkeypatch.delattr('tests.toys.see')
+    for ask in (made.predictions, made.labels):
+        with pytest.raises(UserError, match=r'^composition\.store: .* cannot be written'):
+            ask(toys.images_in(pool))
+
+
 def test_classes_are_the_union_in_order_of_first_sight(tmp_path: Path) -> None:
     made = Composition.from_config(toys.composition(tmp_path))
     assert made.class_space.classes == toys.STUDENT

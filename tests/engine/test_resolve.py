@@ -137,10 +137,13 @@ def test_every_missing_input_is_told_before_a_run_starts(
     config.val_dataloader.dataset.ann_file = f'{truth}x'
     config.test_dataloader = None
     config.load_from = str(tmp_path / 'none.pth')
+    (tmp_path / 'file').touch()
+    config.work_dir = str(tmp_path / 'file' / 'work')
     with pytest.raises(UserError) as caught:
         check_inputs(resolve(config))
     assert [line.split(': ')[0] for line in caught.value.problems] == [
         'train_dataloader.UnlabeledImages.data_prefix.img',
         'val_dataloader.CocoDataset.ann_file',
         'load_from',
+        'work_dir',
     ]

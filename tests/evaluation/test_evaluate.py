@@ -15,6 +15,8 @@ from mmcompose.composition import Composition
 from mmcompose.engine import resolve, score_config
 from mmcompose.evaluation import (
     CompositionTable,
+    Row,
+    Scores,
     class_groups,
     composition_table,
     per_class_table,
@@ -80,6 +82,14 @@ def test_both_tables_render_and_are_json(table: CompositionTable) -> None:
     console.print(composition_table(table), per_class_table(table))
     text = console.export_text()
     assert 'only first (1)' in text and 'blue' in text
+
+
+def test_a_figure_that_there_is_not_is_null_in_json() -> None:
+    scores = Scores(mAP=0.5, AP50=0.5, by_class={'red': 0.5, 'blue': math.nan})
+    table = CompositionTable([Row('first', scores, None, 1.0)], {'shared': ['blue']})
+    plain = json.loads(json.dumps(table.to_dict(), allow_nan=False))
+    assert plain['per_class']['first'] == {'red': 0.5, 'blue': None}
+    assert plain['rows']['first']['shared'] is None
 
 
 def test_the_score_floor_is_the_same_for_every_row(pool: Path, truth: str, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
 
     result = _result(tmp_path)
     monkeypatch.setattr('mmcompose.store.shards.pq.write_table', fail)
-    with pytest.raises(OSError, match='disk full'):
+    with pytest.raises(UserError, match=r'composition\.store: .*cannot be written: disk full'):
         _write(result, 0)
     assert [path.name for path in result.folder.iterdir()] == ['manifest.json']
 
@@ -119,5 +119,19 @@ def test_the_manifest_says_what_made_the_result(tmp_path: Path) -> None:
 
 def test_a_store_that_cannot_be_written_to_is_a_users_mistake(tmp_path: Path) -> None:
     (tmp_path / 'file').write_text('')
-    with pytest.raises(UserError, match=r'composition\.store: cannot be written to'):
+    with pytest.raises(UserError, match=r'composition\.store: .* cannot be written: '):
         _result(tmp_path / 'file').write(0, [Detections()] * 3)
+
+
+@pytest.mark.parametrize('size', [0, 100], ids=['empty', 'cut short'])
+def test_a_shard_that_was_damaged_is_named(tmp_path: Path, size: int) -> None:
+    result = _result(tmp_path)
+    for shard in range(3):
+        _write(result, shard)
+    damaged = result.shard_path(1)
+    damaged.write_bytes(damaged.read_bytes()[:size])
+    with pytest.raises(UserError) as caught:
+        result.read()
+    (line,) = caught.value.problems
+    assert line.startswith(f"composition.store: '{damaged}' cannot be read (")
+    assert not (result.folder / 'all.arrow').exists()

@@ -1,0 +1,78 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+from mmcompose.utils.errors import UserError, problem
+
+
+@contextmanager
+def written_whole(key: str, path: str | Path) -> Iterator[Path]:
+    """Give a path to write a file at, which is moved to its place when it is whole.
+
+    Args:
+        key: The config key or argument that names the place, for messages.
+        path: The place. Its folder is made.
+
+    Raises:
+        UserError: If it cannot be written: no right to, no room left.
+    """
+    path = Path(path)
+    # Beside its place, for a rename within one file system; processes of several machines may
+    # write the same file.
+    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(problem(key, str(path), f'cannot be written: {error}')) from error
+    finally:
+        # Not there where all went well, nor where its folder could not be made.
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def write_json(
+    key: str, path: str | Path, content: Any, indent: int | None = 2, sort_keys: bool = False
+) -> None:
+    """Write a JSON file; see :func:`written_whole`.
+
+    Raises:
+        ValueError: If a number is NaN or infinite, which JSON does not know.
+    """
+    text = json.dumps(content, indent=indent, sort_keys=sort_keys, allow_nan=False)
+    with written_whole(key, path) as temporary:
+        temporary.write_text(f'{text}\n', encoding='utf-8')
+
+
+def without_nan(value: Any) -> Any:
+    """Return plain values with None, JSON's null, for each number that is NaN."""
+    if isinstance(value, Mapping):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and isnan(value) else value
+
+
+def check_writable(key: str, path: str | Path) -> None:
+    """Check, before hours of work, that a file or folder can be written where there is none yet.
+
+    Raises:
+        UserError: If not.
+    """
+    place = Path(path).absolute()
+    while not place.exists():
+        place = place.parent
+    if place != Path(path).absolute() and not place.is_dir():
+        raise UserError(problem(key, str(path), f'cannot be written: {place} is no folder'))
+    if not os.access(place, os.W_OK):
+        raise UserError(problem(key, str(path), f'cannot be written: no right to write to {place}'))
