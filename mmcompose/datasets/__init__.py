@@ -2,18 +2,26 @@
 
 from mmcompose.datasets.class_space_dataset import ClassSpaceDataset, annotation_path
 from mmcompose.datasets.image_lists import find_images, image_size, images_of
+from mmcompose.datasets.mixed import MixedDataset, MixedSampler, resolve_mixed_loader
 from mmcompose.datasets.pseudo_labeled import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.datasets.relabeled import RelabeledDataset
+from mmcompose.datasets.splits import SplitFile, nested_splits, split_coco
 from mmcompose.datasets.unlabeled_images import UnlabeledImages
 
 __all__ = [
     'ClassSpaceDataset',
+    'MixedDataset',
+    'MixedSampler',
     'PseudoLabeledDataset',
     'RelabeledDataset',
+    'SplitFile',
     'UnlabeledImages',
     'annotation_path',
     'find_images',
     'image_size',
     'images_of',
+    'nested_splits',
     'pseudo_labeled',
+    'resolve_mixed_loader',
+    'split_coco',
 ]

@@ -25,7 +25,9 @@ class ClassSpaceDataset(RelabeledDataset):
 
     MMDet takes the labels of a COCO json in the file's own order of categories, and passes over
     names that it does not find. Here the names are read from the file itself and each label is
-    turned into the student's class of that name or alias.
+    turned into the student's class of that name or alias. Where its classes are not all of the
+    student's, each image says so (``covered_classes``, the student's indices): in such an image
+    the absence of another class is no evidence (Zhao et al. 2020).
 
     Args:
         dataset: Any labelled dataset of MMDet.
@@ -34,6 +36,8 @@ class ClassSpaceDataset(RelabeledDataset):
         mapping: The data set's class to the student's, or to None to drop it.
         on_unmapped: What becomes of a class that the student does not have: 'drop' (default)
             its boxes, or 'error'.
+        covered_classes: The student's classes that are labelled in every image, where the
+            data set lists more than it labels. Defaults to all that it lists.
         **kwargs: Of :class:`RelabeledDataset`.
     """
 
@@ -44,6 +48,7 @@ class ClassSpaceDataset(RelabeledDataset):
         aliases: Sequence[Any] = (),
         mapping: Mapping[str, str | None] | None = None,
         on_unmapped: str = 'drop',
+        covered_classes: Sequence[str] | None = None,
         metainfo: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -54,6 +59,7 @@ class ClassSpaceDataset(RelabeledDataset):
             {TRUTH: names}, classes, aliases, {TRUTH: mapping or {}}, on_unmapped
         )
         self._index = class_space.teacher_index(TRUTH)
+        self._covered = _covered(self._index.tolist(), classes, covered_classes)
         dropped = [name for name, index in zip(names, self._index, strict=True) if index < 0]
         if dropped:
             names = ', '.join(_with_near(name, classes) for name in dropped)
@@ -83,12 +89,37 @@ class ClassSpaceDataset(RelabeledDataset):
 
     def relabel(self, index: int, info: dict[str, Any]) -> list[dict[str, Any]]:
         """See :meth:`RelabeledDataset.relabel`."""
+        if len(self._covered) < len(self.metainfo['classes']):
+            info['covered_classes'] = self._covered
         instances = []
         for instance in info['instances']:
             label = int(self._index[instance['bbox_label']])
             if label >= 0:
                 instances.append({**instance, 'bbox_label': label})
         return instances
+
+
+def _covered(
+    index: Sequence[int], classes: Sequence[str], stated: Sequence[str] | None
+) -> tuple[int, ...]:
+    """Return the student's indices of the classes that a data set labels."""
+    listed = {label for label in index if label >= 0}
+    if stated is None:
+        return tuple(sorted(listed))
+    names = [classes[label] for label in sorted(listed)]
+    problems = [
+        problem(
+            'ClassSpaceDataset.covered_classes',
+            name,
+            "is not among the student's classes that the data set lists",
+            names,
+        )
+        for name in stated
+        if name not in names
+    ]
+    if problems:
+        raise UserError(*problems)
+    return tuple(sorted(classes.index(name) for name in set(stated)))
 
 
 def _with_near(name: str, classes: Sequence[str]) -> str:

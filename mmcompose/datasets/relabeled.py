@@ -52,6 +52,8 @@ class RelabeledDataset(BaseDetDataset):
             max_refetch=max_refetch,
             lazy_init=True,
         )
+        # How much each instance counts; MixedDataset sets it.
+        self.weight = 1.0
         self.data_root = getattr(self.dataset, 'data_root', '')
         self.data_prefix = getattr(self.dataset, 'data_prefix', {})
 
@@ -81,8 +83,13 @@ class RelabeledDataset(BaseDetDataset):
         index = range(len(self.dataset))[idx]
         info: dict[str, Any] = self.dataset.get_data_info(index)
         info['sample_idx'] = index
-        info['instances'] = self.relabel(index, info)
+        info['instances'] = self._weighted(self.relabel(index, info))
         return info
+
+    def _weighted(self, instances: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if self.weight == 1:
+            return instances
+        return [{**each, 'weight': self.weight * each.get('weight', 1.0)} for each in instances]
 
     def __len__(self) -> int:
         self.full_init()

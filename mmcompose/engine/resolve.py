@@ -12,9 +12,16 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 
 from mmcompose.composition import Composition
-from mmcompose.datasets import ClassSpaceDataset, PseudoLabeledDataset, UnlabeledImages
+from mmcompose.datasets import (
+    ClassSpaceDataset,
+    MixedDataset,
+    PseudoLabeledDataset,
+    UnlabeledImages,
+    resolve_mixed_loader,
+)
 from mmcompose.engine.class_counts import class_of, set_num_classes, type_name
 from mmcompose.engine.ignore_support import check_ignore_support
+from mmcompose.engine.read_composition import read_composition
 from mmcompose.registry import DATASETS as OWN_DATASETS
 from mmcompose.utils import UserError, problem, under
 
@@ -52,14 +59,16 @@ def resolve(config: Config) -> Config:
     # Without, MMEngine's Runner looks names up among its own classes alone.
     config.default_scope = config.get('default_scope') or 'mmdet'
     with DefaultScope.overwrite_default_scope(config.default_scope):
-        composition = Composition.from_config(config.pop('composition').to_dict())
+        composition = read_composition(config)
+        config.pop('composition')
         set_num_classes(config.model, len(composition.class_space.classes), MODELS)
         check_ignore_support(config.model, composition.pipeline)
         for name in LOADERS:
             if config.get(name) is not None:
                 with under(name):
                     dataset = _resolve_dataset(config[name].dataset, composition)
-                config[name].dataset = dataset
+                    config[name].dataset = dataset
+                    _resolve_sources(config, name)
         for name in ('val', 'test'):
             _resolve_evaluator(config, name)
         _add_hooks(config, composition)
@@ -88,6 +97,33 @@ def _resolve_dataset(dataset: Any, composition: Composition) -> Any:
     else:
         dataset = ConfigDict(type='mmcompose.ClassSpaceDataset', dataset=dataset, **class_space)
     return dataset
+
+
+def _resolve_sources(config: Config, name: str) -> None:
+    """Let a MixedDataset's ratio reach the sampler, and refuse what would undo it."""
+    loader = config[name]
+    if _holds_mixed(loader.dataset):
+        raise UserError(
+            f'dataset.type: {loader.dataset.type!r} stands around a MixedDataset, and would mix '
+            'its sources; put it around each of them'
+        )
+    if not issubclass(dataset_class(loader.dataset), MixedDataset):
+        return
+    loader.update(resolve_mixed_loader(loader))
+    hooks = [type_name(hook) for hook in config.get('custom_hooks') or ()]
+    if 'PipelineSwitchHook' in hooks:
+        raise UserError(
+            'dataset: each source of a MixedDataset has a pipeline of its own, and '
+            'PipelineSwitchHook switches one for all; leave it out of custom_hooks'
+        )
+
+
+def _holds_mixed(dataset: Mapping[str, Any]) -> bool:
+    return any(
+        isinstance(part, Mapping)
+        and (issubclass(dataset_class(part), MixedDataset) or _holds_mixed(part))
+        for part in (dataset.get('dataset'), *dataset.get('datasets', ()))
+    )
 
 
 def dataset_class(dataset: Mapping[str, Any]) -> Any:

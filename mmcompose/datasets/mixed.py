@@ -1,0 +1,250 @@
+"""MixedDataset: several sources in each batch, in a stated ratio."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from mmdet.datasets import ConcatDataset
+from mmdet.datasets.samplers import MultiSourceSampler
+
+from mmcompose.datasets.relabeled import RelabeledDataset
+from mmcompose.registry import DATA_SAMPLERS, DATASETS
+from mmcompose.utils import Mistakes, UserError, problem
+
+
+@DATASETS.register_module()
+class MixedDataset(ConcatDataset):
+    """Several sources, e.g. a labelled part and the pseudo-labelled rest, in one training set.
+
+    Each source is a dataset with a pipeline of its own: weak for one, strong for another.
+    Mosaic and mixup stay within a source: ``MultiImageMixDataset`` stands around one of
+    ``datasets``, never around this.
+
+    Args:
+        datasets: The sources, or their configs. All have the student's classes.
+        source_ratio: How many of a batch's images come from each source, as a proportion;
+            ``resolve`` writes the :class:`MixedSampler` that keeps to it. Defaults to none: the
+            sources are one after the other, and the data loader's own sampler draws from all.
+        weights: How much a box of each source counts; multiplied into each instance's
+            ``weight``, which is 1 where it is absent. Defaults to 1 for all.
+        lazy_init: Whether to leave loading to ``full_init``. Defaults to True.
+
+    Raises:
+        UserError: If a source has other classes than the first, or there are not as many
+            numbers as sources.
+    """
+
+    def __init__(
+        self,
+        datasets: Sequence[Any],
+        source_ratio: Sequence[float] | None = None,
+        weights: Sequence[float] | None = None,
+        lazy_init: bool = True,
+    ) -> None:
+        check_sources(len(datasets), source_ratio, weights)
+        # Classes are compared below, whether lists or tuples: MMDet makes a list of metainfo.
+        super().__init__(datasets, lazy_init=True, ignore_keys=['classes'])
+        self._metainfo = self._common_metainfo()
+        self.source_ratio = source_ratio
+        for number, weight in enumerate(weights or ()):
+            _weigh(self.datasets[number], weight, number)
+        if not lazy_init:
+            self.full_init()
+
+    def _common_metainfo(self) -> dict[str, Any]:
+        first, *others = (dataset.metainfo for dataset in self.datasets)
+        classes = tuple(first.get('classes', ()))
+        problems = [
+            f'MixedDataset.datasets[{number}]: has other classes '
+            f'({_told(each.get("classes", ()))}) than datasets[0] ({_told(classes)})'
+            for number, each in enumerate(others, start=1)
+            if tuple(each.get('classes', ())) != classes
+        ]
+        if problems:
+            raise UserError(*problems)
+        return {**first, 'classes': classes}
+
+    def update_skip_type_keys(self, skip_type_keys: Sequence[str]) -> None:
+        """Let YOLOX's hook stop mosaic and mixup in every source that has them."""
+        for dataset in self.datasets:
+            if hasattr(dataset, 'update_skip_type_keys'):
+                dataset.update_skip_type_keys(skip_type_keys)
+
+
+def check_sources(
+    num_sources: int,
+    source_ratio: Sequence[float] | None = None,
+    weights: Sequence[float] | None = None,
+) -> None:
+    """Check that there is one number above 0 for each source.
+
+    Raises:
+        UserError: If there is not, with a line for each mistake.
+    """
+    mistakes = Mistakes()
+    if num_sources < 1:
+        mistakes.add('MixedDataset.datasets: names no source')
+    for name, values in (('source_ratio', source_ratio), ('weights', weights)):
+        if values is None:
+            continue
+        if not isinstance(values, Sequence) or len(values) != num_sources:
+            expected = f'is not one number for each of {num_sources} sources'
+            mistakes.add(problem(f'MixedDataset.{name}', values, expected))
+            continue
+        mistakes.add(
+            *(
+                problem(f'MixedDataset.{name}[{number}]', value, 'is not a number above 0')
+                for number, value in enumerate(values)
+                if not isinstance(value, (int, float)) or not 0 < value < math.inf
+            )
+        )
+    mistakes.complain()
+
+
+def _told(classes: Sequence[str]) -> str:
+    return f'{len(classes)}, from {classes[0]!r} on' if classes else 'none'
+
+
+def _weigh(dataset: Any, weight: float, number: int) -> None:
+    """Multiply the weight of all that a source wraps."""
+    if isinstance(dataset, RelabeledDataset):
+        dataset.weight *= weight
+        return
+    inner = [getattr(dataset, 'dataset', None), *getattr(dataset, 'datasets', ())]
+    parts = [part for part in inner if part is not None]
+    if not parts and weight != 1:
+        raise UserError(
+            f'MixedDataset.weights[{number}]: {type(dataset).__name__} has no weights; the '
+            "config needs runner_type='mmcompose.CompositionRunner', which wraps it"
+        )
+    for part in parts:
+        _weigh(part, weight, number)
+
+
+@DATA_SAMPLERS.register_module()
+class MixedSampler(MultiSourceSampler):
+    """Draw each batch from several sources in a fixed ratio, for a stated number of batches.
+
+    MMDet's own never ends, which an epoch-based loop needs, and goes round for ever where a
+    source's share of a batch is no whole image. Here the order follows from seed and epoch, so
+    that a resumed run goes on as it would have; no image of a source comes twice before all of
+    it came once, on all ranks together.
+
+    Args:
+        dataset: A :class:`MixedDataset`, or any ``ConcatDataset``.
+        batch_size: The data loader's; ``resolve`` writes it here.
+        source_ratio: The dataset's; likewise.
+        num_batches: How many batches an epoch has. Defaults to as many as the source needs
+            that needs most to show each image once; smaller sources come round again.
+        shuffle: Whether to shuffle each source. Defaults to True.
+        seed: Of the shuffling. Defaults to one that all ranks agree on.
+
+    Raises:
+        UserError: If the ratio leaves a source without an image in a batch.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int,
+        source_ratio: Sequence[float],
+        num_batches: int | None = None,
+        shuffle: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        shares = images_per_source(batch_size, source_ratio)
+        super().__init__(dataset, batch_size, list(source_ratio), shuffle, seed)
+        self.num_per_source = shares
+        self.epoch = 0
+        sizes = [len(part) for part in dataset.datasets]
+        if not all(sizes):
+            raise UserError(f'MixedDataset.datasets[{sizes.index(0)}]: has no image')
+        if num_batches is not None and num_batches < 1:
+            raise UserError(problem('MixedSampler.num_batches', num_batches, 'is not above 0'))
+        self.num_batches = num_batches or max(
+            math.ceil(size / (share * self.world_size))
+            for size, share in zip(sizes, shares, strict=True)
+        )
+
+    def _stream(self, source: int) -> Iterator[int]:
+        """Yield this rank's part of an endless order of one source."""
+        size = len(self.dataset.datasets[source])
+
+        def endless() -> Iterator[int]:
+            # A seed of its own, or two sources of one size would be paired for ever.
+            random = np.random.default_rng((self.seed, self.epoch, source))
+            while True:
+                yield from random.permutation(size).tolist() if self.shuffle else range(size)
+
+        return islice(endless(), self.rank, None, self.world_size)
+
+    def __iter__(self) -> Iterator[int]:
+        streams = [self._stream(source) for source in range(len(self.num_per_source))]
+        for _ in range(self.num_batches):
+            for source, share in enumerate(self.num_per_source):
+                first = self.cumulative_sizes[source]
+                yield from (first + index for index in islice(streams[source], share))
+
+    def __len__(self) -> int:
+        return self.num_batches * self.batch_size
+
+    def set_epoch(self, epoch: int) -> None:
+        """Change the order; MMEngine's loops call this before each epoch."""
+        self.epoch = epoch
+
+
+def images_per_source(batch_size: int, source_ratio: Sequence[float]) -> list[int]:
+    """Share a batch among sources, by largest remainder.
+
+    Raises:
+        UserError: If a source gets none.
+    """
+    exact = [batch_size * each / math.fsum(source_ratio) for each in source_ratio]
+    # Of 10 images, 0.7 : 0.3 are 7 and 3, and not 7 and 2.9999999999999996.
+    shares = [math.floor(each + 1e-9) for each in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda source: shares[source] - exact[source])
+    for source in by_remainder[: batch_size - sum(shares)]:
+        shares[source] += 1
+    if 0 in shares:
+        raise UserError(
+            problem(
+                'MixedDataset.source_ratio',
+                list(source_ratio),
+                f'leaves source {shares.index(0)} without an image in a batch of {batch_size}',
+            )
+        )
+    return shares
+
+
+def resolve_mixed_loader(loader: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a data loader of a :class:`MixedDataset` needs in its config.
+
+    Args:
+        loader: The data loader's config.
+
+    Returns:
+        Its sampler, with the dataset's ratio and the loader's batch size, and no batch sampler:
+        one that groups by shape would undo the ratio. Nothing where no ratio is stated.
+
+    Raises:
+        UserError: If the ratio does not fit the batch.
+    """
+    dataset = loader['dataset']
+    ratio = dataset.get('source_ratio')
+    check_sources(len(dataset['datasets']), ratio, dataset.get('weights'))
+    if ratio is None:
+        return {}
+    images_per_source(loader['batch_size'], ratio)
+    own = loader.get('sampler') or {}
+    kept = own if str(own.get('type')).endswith('MixedSampler') else {}
+    sampler = {
+        **kept,
+        'type': 'mmcompose.MixedSampler',
+        'batch_size': loader['batch_size'],
+        'source_ratio': list(ratio),
+    }
+    return {'sampler': sampler, 'batch_sampler': None}

@@ -1,0 +1,258 @@
+"""Splits of a labelled data set: seeded, stratified, nested, without replacement."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.utils import Mistakes, UserError, no_file, problem
+
+Presence = NDArray[np.bool_]
+# Among so many drawn images the best is chosen: fewer differ more from the pool, more make
+# all folds alike.
+_CANDIDATES = 256
+
+
+def nested_splits(
+    presence: Presence, sizes: Sequence[int], seed: int = 0, fold: int = 0
+) -> list[NDArray[np.int64]]:
+    """Choose nested subsets of images in which every class keeps its share.
+
+    First the smallest subset takes images until each class has one, the rarest class first.
+    From there on each image is, of some drawn at random, the one that brings the subset's count
+    of each class nearest to its share of the pool: herding (Welling, ICML 2009), which for one
+    subset keeps shares closer than iterative stratification (Sechidis et al., ECML PKDD 2011)
+    does, whose aim is folds that fill the whole pool.
+
+    Args:
+        presence: ``(N, C)``, which classes stand in which image.
+        sizes: How many images each subset has, each in [1, N].
+        seed: Of the random draws.
+        fold: Another one gives other subsets of the same seed.
+
+    Returns:
+        For each of ``sizes``, in its order, ascending image indices. Each smaller subset is in
+        each larger one. Where the smallest has as many images as there are classes, every
+        class that any image has is in it; else as many classes as a greedy choice finds.
+    """
+    random = np.random.default_rng((seed, fold))
+    order = _cover(presence, min(sizes), random)
+    # Images without a class are to keep their share, too.
+    strata = np.column_stack([presence, ~presence.any(axis=1)])
+    order = _herd(strata.astype(np.float64), order, max(sizes), random)
+    return [np.sort(np.array(order[:size], np.int64)) for size in sizes]
+
+
+def _herd(
+    strata: NDArray[np.float64], order: Sequence[int], size: int, random: np.random.Generator
+) -> list[int]:
+    """Go on with an order of images until it has ``size``, every prefix of it balanced."""
+    order = list(order)
+    share = strata.mean(axis=0)
+    # By variance: one image too many of a rare class is more amiss than of a common one.
+    scale = np.divide(1, share, out=np.zeros_like(share), where=share > 0)
+    excess = strata[order].sum(axis=0) - len(order) * share
+    free = np.ones(len(strata), np.bool_)
+    free[order] = False
+    while len(order) < size:
+        drawn = random.integers(0, len(strata), 2 * _CANDIDATES)
+        candidates = drawn[free[drawn]][:_CANDIDATES]
+        if not len(candidates):
+            candidates = np.flatnonzero(free)
+        # The square of excess + strata - share, without what is the same for all; presence is
+        # its own square.
+        costs = strata[candidates] @ ((2 * (excess - share) + 1) * scale)
+        image = int(candidates[costs.argmin()])
+        order.append(image)
+        free[image] = False
+        excess += strata[image] - share
+    return order
+
+
+def _cover(presence: Presence, size: int, random: np.random.Generator) -> list[int]:
+    """Choose at most ``size`` images in which as many classes stand as a greedy choice finds."""
+    chosen: list[int] = []
+    missing = presence.any(axis=0)
+    counts = presence.sum(axis=0)
+    while missing.any() and len(chosen) < size:
+        gains = presence[:, missing].sum(axis=1)
+        # With room for an image a class, rare classes go first, and none can be left out.
+        if missing.sum() <= size - len(chosen):
+            rarest = int(np.where(missing, counts, len(presence) + 1).argmin())
+            gains = gains * presence[:, rarest]
+        image = int(random.choice(np.flatnonzero(gains == gains.max())))
+        chosen.append(image)
+        missing = missing & ~presence[image]
+    return chosen
+
+
+@dataclass(frozen=True)
+class SplitFile:
+    """One split on disk.
+
+    Args:
+        fold: From 1.
+        name: What the split was asked for as: ``'1'`` (percent) or ``'50images'``.
+        labelled: Path of the labelled part.
+        unlabelled: Path of the rest, without annotations.
+        num_images: Of the labelled part.
+        lost: Classes that some image has, and none of the labelled part.
+    """
+
+    fold: int
+    name: str
+    labelled: Path
+    unlabelled: Path
+    num_images: int
+    lost: tuple[str, ...]
+
+
+def split_coco(
+    path: str | Path,
+    percents: Sequence[float] = (),
+    counts: Sequence[int] = (),
+    folds: int = 1,
+    seed: int = 0,
+    out: str | Path = '.',
+) -> list[SplitFile]:
+    """Split a COCO json into labelled parts and the rest, named as MMDet names them.
+
+    ``{stem}.{fold}@{percent}.json`` holds the labelled part with its annotations,
+    ``{stem}.{fold}@{percent}-unlabeled.json`` the other images, without any. A part asked for by
+    count is named ``{stem}.{fold}@{count}images.json``.
+
+    Args:
+        path: The COCO json. Boxes with ``iscrowd`` do not make a class present.
+        percents: Sizes in percent of the images, rounded to whole images.
+        counts: Sizes in images.
+        folds: How many times to split anew.
+        seed: With the fold it decides the split.
+        out: The folder to write to.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UserError: With a line for each mistake; then nothing is written.
+    """
+    content = _read_coco(Path(path))
+    sizes = split_sizes(len(content['images']), percents, counts)
+    if folds < 1:
+        raise UserError(problem('--folds', folds, 'is not above 0'))
+    presence = _presence(content)
+    names = [category['name'] for category in content['categories']]
+    files: dict[Path, Any] = {}
+    written = []
+    for fold in range(1, folds + 1):
+        chosen = nested_splits(presence, list(sizes.values()), seed, fold)
+        for name, rows in zip(sizes, chosen, strict=True):
+            stem = f'{Path(path).stem}.{fold}@{name}'
+            labelled, rest = Path(out) / f'{stem}.json', Path(out) / f'{stem}-unlabeled.json'
+            files[labelled], files[rest] = _parts(content, set(rows.tolist()))
+            lost = presence.any(axis=0) & ~presence[rows].any(axis=0)
+            lost_names = tuple(each for each, gone in zip(names, lost, strict=True) if gone)
+            written.append(SplitFile(fold, name, labelled, rest, len(rows), lost_names))
+    _write(files)
+    return written
+
+
+def split_sizes(
+    num_images: int, percents: Sequence[float] = (), counts: Sequence[int] = ()
+) -> dict[str, int]:
+    """Return sizes in images by the name of each split.
+
+    Raises:
+        UserError: If a size is out of range, or two are the same.
+    """
+    mistakes = Mistakes()
+    sizes = {f'{each:g}': round(num_images * each / 100) for each in percents}
+    sizes |= {f'{each}images': each for each in counts}
+    if not sizes:
+        mistakes.add('--percent: is missing; give it, or --counts')
+    for name, size in sizes.items():
+        flag, value = ('--counts', name[:-6]) if name.endswith('images') else ('--percent', name)
+        if not 0 < size < num_images:
+            expected = f'of {num_images} images are {size}: neither part may be empty'
+            mistakes.add(f'{flag}: {value} {expected}')
+    twice = [size for size, times in Counter(sizes.values()).items() if times > 1]
+    mistakes.add(
+        *(
+            f'--percent: {" and ".join(n for n in sizes if sizes[n] == size)} are both {size} '
+            'images; leave out one'
+            for size in twice
+        )
+    )
+    mistakes.complain()
+    return sizes
+
+
+def _read_coco(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise UserError(no_file('annotations', path))
+    try:
+        content = json.loads(path.read_text())
+        parts = [content[name] for name in ('images', 'annotations', 'categories')]
+        ids = [[each['id'] for each in part] for part in parts]
+        used = [
+            {each[name] for each in content['annotations']} for name in ('image_id', 'category_id')
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        expected = f'is no COCO json with annotations ({error!r})'
+        raise UserError(problem('annotations', str(path), expected)) from error
+    mistakes = Mistakes()
+    for name, known, named in (('image', ids[0], used[0]), ('category', ids[2], used[1])):
+        if len(set(known)) < len(known):
+            mistakes.add(f'annotations: {str(path)!r} has two with one {name} id')
+        if unknown := sorted(named - set(known)):
+            mistakes.add(
+                f'annotations: {str(path)!r} has annotations of {name} {unknown[0]!r}, '
+                'which is not there'
+            )
+    mistakes.complain()
+    return dict(content)
+
+
+def _presence(content: Mapping[str, Any]) -> Presence:
+    rows = {image['id']: row for row, image in enumerate(content['images'])}
+    columns = {category['id']: column for column, category in enumerate(content['categories'])}
+    presence = np.zeros((len(rows), len(columns)), np.bool_)
+    for each in content['annotations']:
+        if not each.get('iscrowd', 0):
+            presence[rows[each['image_id']], columns[each['category_id']]] = True
+    return presence
+
+
+def _parts(content: Mapping[str, Any], chosen: set[int]) -> tuple[dict[str, Any], dict[str, Any]]:
+    images = list(enumerate(content['images']))
+    labelled = [image for row, image in images if row in chosen]
+    rest = [image for row, image in images if row not in chosen]
+    ids = {image['id'] for image in labelled}
+    annotations = [each for each in content['annotations'] if each['image_id'] in ids]
+    return (
+        {**content, 'images': labelled, 'annotations': annotations},
+        {**content, 'images': rest, 'annotations': []},
+    )
+
+
+def _write(files: Mapping[Path, Any]) -> None:
+    """Write all files beside their places first, so that none stands there half-written."""
+    temporaries = {path: path.with_name(f'.{path.name}.{os.getpid()}.tmp') for path in files}
+    try:
+        for path, content in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporaries[path].write_text(json.dumps(content))
+        for path, temporary in temporaries.items():
+            os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f'--out: cannot be written to: {error}') from error
+    finally:
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
