@@ -21,6 +21,7 @@ from mmcompose.datasets import (
 )
 from mmcompose.engine.class_counts import class_of, set_num_classes, type_name
 from mmcompose.engine.ignore_support import check_ignore_support
+from mmcompose.engine.label_weights import carry_weights
 from mmcompose.engine.read_composition import read_composition
 from mmcompose.registry import DATASETS as OWN_DATASETS
 from mmcompose.utils import UserError, problem, under
@@ -69,6 +70,8 @@ def resolve(config: Config) -> Config:
                     dataset = _resolve_dataset(config[name].dataset, composition)
                     config[name].dataset = dataset
                     _resolve_sources(config, name)
+        with under('train_dataloader'):
+            carry_weights(config)
         for name in ('val', 'test'):
             _resolve_evaluator(config, name)
         _add_hooks(config, composition)

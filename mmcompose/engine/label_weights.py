@@ -1,0 +1,88 @@
+"""Let what is known of each label reach the model: wire the training pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmengine.config import Config
+
+from mmcompose.engine.class_counts import type_name
+from mmcompose.utils import UserError
+
+LOAD = 'mmcompose.LoadWeights'
+PACK = 'mmcompose.PackDetInputs'
+
+
+def carry_weights(config: Config) -> None:
+    """Load weights after each ``LoadAnnotations``, and pack them with each ``PackDetInputs``.
+
+    In every pipeline of the training set, of what it wraps, and in those that
+    ``PipelineSwitchHook`` puts in their place.
+
+    Args:
+        config: Changed in place.
+
+    Raises:
+        UserError: If annotations are loaded but packed by another transform than
+            ``PackDetInputs``, which could not take labels and weights apart again.
+    """
+    loader = config.get('train_dataloader')
+    if loader is None:
+        return
+    owners = list(_with_pipeline(loader.dataset, 'pipeline'))
+    for owner in owners:
+        owner.pipeline = _wired(owner.pipeline)
+    _check([step for owner in owners for step in _steps(owner.pipeline)], 'dataset')
+    for number, hook in enumerate(config.get('custom_hooks') or ()):
+        if hook.get('switch_pipeline'):
+            hook.switch_pipeline = _wired(hook.switch_pipeline)
+            _check(list(_steps(hook.switch_pipeline)), f'custom_hooks[{number}].switch_pipeline')
+
+
+def _with_pipeline(dataset: Any, key: str) -> Iterator[Any]:
+    if not isinstance(dataset, Mapping):
+        return
+    if dataset.get(key):
+        yield dataset
+    for part in (dataset.get('dataset'), *dataset.get('datasets', ())):
+        yield from _with_pipeline(part, key)
+
+
+def _wired(value: Any) -> Any:
+    """Return transforms, or whatever holds some, with weights loaded and packed."""
+    if isinstance(value, (list, tuple)):
+        wired: list[Any] = []
+        for number, each in enumerate(value):
+            wired.append(_wired(each))
+            loaded = any(_is(after, 'LoadWeights') for after in value[number + 1 : number + 2])
+            if _is(each, 'LoadAnnotations') and not loaded:
+                wired.append({'type': LOAD})
+        return tuple(wired) if isinstance(value, tuple) else wired
+    if isinstance(value, Mapping):
+        step = {key: _wired(each) for key, each in value.items()}
+        return {**step, 'type': PACK} if _is(value, 'PackDetInputs') else step
+    return value
+
+
+def _is(step: Any, name: str) -> bool:
+    return isinstance(step, Mapping) and 'type' in step and type_name(step) == name
+
+
+def _steps(value: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, Mapping):
+        if 'type' in value:
+            yield value
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _steps(each)
+
+
+def _check(steps: list[Mapping[str, Any]], key: str) -> None:
+    names = [type_name(step) for step in steps]
+    if 'LoadWeights' in names and 'PackDetInputs' not in names:
+        raise UserError(
+            f'{key}.pipeline: loads annotations and has no PackDetInputs, which hands a label '
+            f'and its weight over to the model; it ends with {names[-1]!r}'
+        )
