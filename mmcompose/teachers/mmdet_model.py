@@ -70,7 +70,8 @@ def without_pretrained(model: Any) -> Any:
     A checkpoint holds every weight; what training began with is not needed, and is often a URL.
     """
     if isinstance(model, (list, tuple)):
-        return [without_pretrained(item) for item in model]
+        # Some modules compare what they are given with a tuple.
+        return type(model)(without_pretrained(item) for item in model)
     if not isinstance(model, Mapping):
         return model
     plain = {key: without_pretrained(value) for key, value in model.items()}

@@ -222,11 +222,13 @@ def test_no_pretrained_weights_are_fetched_wherever_they_are_named() -> None:
         'init_cfg': named,
         'backbone': {'init_cfg': named, 'pretrained': True},
         'heads': [{'init_cfg': {'type': 'Normal'}}, {'init_cfg': dict(named, type='Pretrained')}],
+        'order': ('conv', 'norm'),
     }
     assert without_pretrained(model) == {
         'init_cfg': None,
         'backbone': {'init_cfg': None, 'pretrained': False},
         'heads': [{'init_cfg': {'type': 'Normal'}}, {'init_cfg': None}],
+        'order': ('conv', 'norm'),
     }
 
 
