@@ -112,7 +112,9 @@ def _resolve_sources(config: Config, name: str) -> None:
         )
     if not issubclass(dataset_class(loader.dataset), MixedDataset):
         return
-    loader.update(resolve_mixed_loader(loader))
+    # Not by update, which would leave another sampler's arguments in.
+    for key, value in resolve_mixed_loader(loader).items():
+        loader[key] = value
     hooks = [type_name(hook) for hook in config.get('custom_hooks') or ()]
     if 'PipelineSwitchHook' in hooks:
         raise UserError(
