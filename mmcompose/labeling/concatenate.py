@@ -20,7 +20,7 @@ class Concatenate(LabelTransform):
         space = context.class_space
         # By name, or the order of teachers would decide where two say the same.
         ballots = Ballots.of(detections, context).of_teachers(np.argsort(space.teachers))
-        joined = Detections.of(ballots.boxes, ballots.scores, ballots.labels)
+        joined = Detections.of(ballots.boxes, ballots.scores, ballots.labels, ballots.masks)
         votes = ballots.teachers[:, None] == np.arange(len(context.class_space.teachers))
         ones, zeros = np.ones(len(joined)), np.zeros(len(joined))
         joined = with_origin(joined, votes, joined.scores, ones, zeros)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, LabelContext
 from mmcompose.labeling.per_class import class_index
-from mmcompose.structures import Detections
+from mmcompose.structures import Detections, Masks
 from mmcompose.utils import UserError, problem
 
 # A teacher's weight, or its weight for some of its classes.
@@ -140,12 +140,14 @@ class Ballots(NamedTuple):
         scores: ``(N,)`` float64.
         labels: ``(N,)`` int64.
         teachers: ``(N,)`` int64, rows of the electorate.
+        masks: ``(N,)``, None where no teacher gives any.
     """
 
     boxes: NDArray[np.float64]
     scores: NDArray[np.float64]
     labels: NDArray[np.int64]
     teachers: NDArray[np.int64]
+    masks: Masks | None = None
 
     @classmethod
     def of(cls, detections: ByTeacher, context: LabelContext) -> Ballots:
@@ -166,17 +168,24 @@ class Ballots(NamedTuple):
         # Compiled code does not look whether an index is inside.
         count = len(context.class_space.classes)
         assert not len(labels) or 0 <= labels.min() <= labels.max() < count, labels
+        masks = None
+        if any(found.masks is not None for found in said):
+            masks = np.concatenate([found.with_masks().masks for found in said])
         return cls(
             np.concatenate([found.boxes for found in said], dtype=np.float64),
             np.concatenate([found.scores for found in said], dtype=np.float64),
             labels,
             np.repeat(np.arange(len(said)), [len(found) for found in said]),
+            masks,
         )
 
     def of_teachers(self, order: NDArray[np.int64]) -> Ballots:
         """Return the boxes with the teachers in another order."""
         rows = np.concatenate([np.flatnonzero(self.teachers == teacher) for teacher in order])
-        return Ballots(*(array[rows] for array in self))
+        masks = None if self.masks is None else self.masks[rows]
+        return Ballots(
+            self.boxes[rows], self.scores[rows], self.labels[rows], self.teachers[rows], masks
+        )
 
 
 _NOTHING = Detections()

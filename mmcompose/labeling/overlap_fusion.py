@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import FUSED, ByTeacher, LabelContext, LabelTransform
 from mmcompose.labeling.electorate import Ballots, Electorates, VoteWeights
 from mmcompose.labeling.per_class import check_fraction
-from mmcompose.structures import Detections, iou
+from mmcompose.structures import Detections, Masks, iou
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +24,8 @@ class OverlapFusion(LabelTransform):
     input: so boxes are made fit before, and what comes back is checked. A box's score is
     multiplied by its teacher's weight over the largest weight among the class's owners: with
     equal weights it stays as it is, whoever else knows the class. A teacher votes for a box that
-    one of its own of that class overlaps by more than ``iou_thr``.
+    one of its own of that class overlaps by more than ``iou_thr``. A box has the mask of the one
+    that lies on it best among those that voted for it and have one.
 
     Args:
         iou_thr: Boxes that overlap more than this are one object. Defaults to 0.55.
@@ -97,7 +99,10 @@ class OverlapFusion(LabelTransform):
         best = np.where(voters, ballots.scores[rows], 0).max(axis=1)
         sizes = voters.sum(axis=1)
         spread = 1 - np.where(voters, overlaps, 0).sum(axis=1) / sizes
-        return with_origin(part, votes, best, sizes, spread.clip(0, 1))
+        part = with_origin(part, votes, best, sizes, spread.clip(0, 1))
+        if ballots.masks is None:
+            return part
+        return replace(part, masks=_best_masks(ballots.masks[rows], overlaps, voters))
 
 
 def with_origin(
@@ -108,15 +113,24 @@ def with_origin(
     spread: NDArray[np.generic],
 ) -> Detections:
     """Return the boxes with where each came from; see :class:`Detections`."""
-    return Detections(
-        part.boxes,
-        part.scores,
-        part.labels,
-        votes,
-        best.astype(np.float32),
-        sizes.astype(np.int64),
-        spread.astype(np.float32),
+    return replace(
+        part,
+        votes=votes,
+        best_score=best.astype(np.float32),
+        cluster_size=sizes.astype(np.int64),
+        spread=spread.astype(np.float32),
     )
+
+
+def _best_masks(masks: Masks, overlaps: NDArray[np.floating], voters: NDArray[np.bool_]) -> Masks:
+    """Return for each of K boxes one of the masks of its voters among N, sorted by score."""
+    there = np.array([mask is not None for mask in masks])
+    overlaps = np.where(voters & there, overlaps, -1)
+    # Of two that lie on it alike, the better scored.
+    best = overlaps.argmax(axis=1)
+    chosen: Masks = masks[best]
+    chosen[overlaps[np.arange(len(best)), best] < 0] = None
+    return chosen
 
 
 def _check(boxes: Floats, scores: Floats, given: int) -> None:

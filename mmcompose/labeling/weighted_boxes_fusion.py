@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import FUSED, ByTeacher, LabelContext, LabelTransform
 from mmcompose.labeling.electorate import Ballots, Electorates, VoteWeights
+from mmcompose.labeling.mask_vote import vote_masks
 from mmcompose.labeling.per_class import check_fraction
 from mmcompose.labeling.weighted_boxes_kernel import CONF_TYPES, Fused, fuse_boxes
 from mmcompose.registry import LABEL_TRANSFORMS
@@ -23,6 +26,9 @@ class WeightedBoxesFusion(LabelTransform):
     one of three teachers knows keeps its scores. Boxes of a class with a single owner are left as
     they are. A teacher that votes for a class which it does not own (see
     :class:`ResolveHierarchy`) is counted where it votes, and nowhere else.
+
+    Where teachers give masks, those of the boxes that become one vote on each pixel, with the
+    weight that their boxes have; see :func:`mmcompose.labeling.mask_vote.vote_masks`.
 
     Args:
         iou_thr: Boxes that overlap more than this are one object. Defaults to 0.55.
@@ -88,7 +94,7 @@ class WeightedBoxesFusion(LabelTransform):
     def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
         ballots = Ballots.of(detections, context)
-        boxes, scores, labels, votes, best, sizes, spread = self.fuse(ballots, context)
+        boxes, scores, labels, votes, best, sizes, spread, members = self.fuse(ballots, context)
         fused = Detections(
             boxes.astype(np.float32),
             # Unequal weights can carry an average over 1.
@@ -99,4 +105,10 @@ class WeightedBoxesFusion(LabelTransform):
             sizes,
             spread.astype(np.float32),
         )
+        if ballots.masks is not None:
+            weights = self._electorates.of(context).weights[ballots.teachers, ballots.labels]
+            cast = ballots.scores * weights
+            size = (context.width, context.height)
+            masks = vote_masks(ballots.masks, cast, members, len(fused), *size)
+            fused = replace(fused, masks=masks)
         return {FUSED: fused}

@@ -18,7 +18,14 @@ CONF_TYPES = ('avg', 'max', 'box_and_model_avg', 'absent_model_aware_avg')
 _AVG, _MAX, _BOX_AND_MODEL_AVG, _ABSENT_MODEL_AWARE_AVG = range(4)
 
 Fused: TypeAlias = tuple[
-    Floats, Floats, NDArray[np.int64], NDArray[np.bool_], Floats, NDArray[np.int64], Floats
+    Floats,
+    Floats,
+    NDArray[np.int64],
+    NDArray[np.bool_],
+    Floats,
+    NDArray[np.int64],
+    Floats,
+    NDArray[np.int64],
 ]
 
 
@@ -223,7 +230,8 @@ def fuse_boxes(
 
     Returns:
         Boxes ``(K, 4)`` in pixels, scores ``(K,)``, labels ``(K,)``, votes ``(K, T)`` bool, best
-        single scores ``(K,)``, cluster sizes ``(K,)`` and spreads ``(K,)``, by falling score.
+        single scores ``(K,)``, cluster sizes ``(K,)`` and spreads ``(K,)``, by falling score;
+        then for each given box ``(N,)`` the row it was fused into, -1 where it took no part.
     """
     unit, keys, rows = _eligible(
         boxes, scores, labels, teachers, weights, ranks, skip_box_thr, width, height
@@ -286,6 +294,10 @@ def fuse_boxes(
             result_keys[cluster, 2 + side] = fused[cluster, side]
     order = order_rows(result_keys)
     fused_labels = result_keys[order, 1].astype(np.int64)
+    row_of = np.empty(clusters, np.int64)
+    row_of[order] = np.arange(clusters)
+    members = np.full(len(boxes), -1, np.int64)
+    members[rows] = row_of[cluster_of]
     return (
         fused[:clusters][order],
         fused_scores[:clusters][order],
@@ -294,4 +306,5 @@ def fuse_boxes(
         best_scores[order],
         sizes[:clusters][order],
         overlaps[order],
+        members,
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mmcompose.store import ShardedResult
-from mmcompose.structures import Detections, Image
+from mmcompose.structures import Detections, Image, encode_masks
 from mmcompose.utils import UserError
 from tests.toys import files_below, random_detections
 
@@ -135,3 +135,19 @@ def test_a_shard_that_was_damaged_is_named(tmp_path: Path, size: int) -> None:
     (line,) = caught.value.problems
     assert line.startswith(f"composition.store: '{damaged}' cannot be read (")
     assert not (result.folder / 'all.arrow').exists()
+
+
+def test_shards_with_and_without_masks_read_as_one(tmp_path: Path) -> None:
+    result = _result(tmp_path)
+    masks = encode_masks(np.ones((1, 64, 96), bool))
+    for shard in range(3):
+        _write(result, shard)
+    bare = result.shard_path(0).read_bytes()
+    result.write(1, [random_detections(n, 1, masks=masks) for n in range(3)])
+    table = result.read()
+    assert table[0].masks is None
+    assert table[4].masks.tolist() == masks.tolist()
+    # What holds boxes alone is as it was before there were masks at all.
+    _write(result, 0)
+    assert result.shard_path(0).read_bytes() == bare
+    assert b'masks' not in bare

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from mmcompose.store import DetectionTable, to_table
-from mmcompose.structures import Detections, Image
+from mmcompose.structures import Detections, Image, encode_masks
 from tests.toys import random_detections
 
 COUNT = 3
@@ -72,3 +72,24 @@ def test_only_the_path_travels_to_another_process(tmp_path: Path) -> None:
     travelling = pickle.dumps(table)
     assert len(travelling) < 500
     np.testing.assert_array_equal(pickle.loads(travelling)[7].boxes, table[7].boxes)
+
+
+def test_masks_come_back_and_boxes_alone_have_no_column_of_them(tmp_path: Path) -> None:
+    bitmaps = np.zeros((3, 64, 96), bool)
+    bitmaps[0, 3:9, 4:40] = bitmaps[2, :, 95:] = True
+    masks = encode_masks(bitmaps)
+    sent = [
+        random_detections(0, 3, masks=masks),
+        random_detections(1, 2),
+        Detections(masks=masks[:0]),
+    ]
+    table = _round_trip(tmp_path, sent)
+    assert table.has_masks
+    assert table[0].masks.tolist() == masks.tolist() and masks[1] is None
+    assert table[1].masks is None
+    assert table[2].masks is not None and len(table[2].masks) == 0
+    assert table.size(0) == (96, 64)
+    bare = _round_trip(tmp_path, [random_detections(0, 3)])
+    assert not bare.has_masks and bare[0].masks is None
+    assert 'masks' not in pa.ipc.open_file(str(bare.path)).schema.names
+    assert not _round_trip(tmp_path, [random_detections(0, 1, masks=masks[1:2])]).has_masks
