@@ -251,8 +251,11 @@ def config_text(config: str | Path) -> str:
 
 
 def final_checkpoint(config: str | Path, work_dir: Path) -> Path:
-    """Return where an epoch-based training leaves its last checkpoint."""
-    return work_dir / f'epoch_{Config.fromfile(config).train_cfg.max_epochs}.pth'
+    """Return where a training leaves its last checkpoint."""
+    loop = Config.fromfile(config).train_cfg
+    by_epoch = 'max_epochs' in loop
+    name = f'epoch_{loop.max_epochs}' if by_epoch else f'iter_{loop.max_iters}'
+    return work_dir / f'{name}.pth'
 
 
 def train(
@@ -268,7 +271,7 @@ def train(
     Args:
         stages: The benchmark's stages.
         name: The stage's name.
-        config: Path of an epoch-based config.
+        config: Path of its config.
         work_dir: The training's own folder; it is emptied when the config has changed.
         inputs: Files that it learns from: annotations, teachers' checkpoints.
         options: What ``--cfg-options`` changes.
