@@ -1,10 +1,4 @@
 # Arm 1: the composition, from unlabelled images alone.
-_base_ = [
-    '../../_base_/models/atss_efficientnet-lite0_320.py',
-    '_base_/schedule.py',
-    '_base_/voc.py',
-]
+_base_ = ['_base_/student.py', '_base_/labels.py']
 
-train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
-test_dataloader = val_dataloader
+composition = dict(label_pipeline=_base_.label_pipeline)

@@ -1,5 +1,7 @@
 # Arms 6 to 8: the composed student, on a share of the true labels and the pseudo-labelled rest.
-_base_ = ['supervised.py']
+_base_ = ['supervised.py', '_base_/labels.py']
+
+composition = dict(label_pipeline=_base_.label_pipeline)
 
 load_from = '{{$COMPOSED:work_dirs/protocol/composed/iter_1500.pth}}'
 optim_wrapper = dict(optimizer=dict(lr=2e-4))

@@ -1,5 +1,5 @@
 # Arm 2: the same student on the same images for the same time, with their true labels.
-_base_ = ['composed.py']
+_base_ = ['_base_/student.py']
 
 train_dataloader = dict(
     dataset=dict(
