@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, get_type_hints
 
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
@@ -20,7 +20,7 @@ from mmengine.registry import TASK_UTILS as MMENGINE_TASK_UTILS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry as MMEngineRegistry
 
-from mmcompose.utils import UserError, check_keys, problem, under
+from mmcompose.utils import UserError, check_keys, check_types, problem, under
 
 SCOPE = 'mmcompose'
 
@@ -79,22 +79,52 @@ def build(registry: Registry, config: Mapping[str, Any], key: str) -> Any:
         key: Where the dict stands in the user's config, for messages.
 
     Raises:
-        UserError: If the type is unknown, an argument is unknown or one is missing.
+        UserError: If the type is unknown, an argument is unknown, is missing, or is of another
+            type than the class is annotated with.
     """
     if not isinstance(config, Mapping):
         raise UserError(problem(key, config, f'is no dict of a {registry.name}'))
     arguments = dict(config)
     name = arguments.pop('type', None)
     cls = find(registry, name, f'{key}.type')
-    parameters = inspect.signature(cls).parameters.values()
-    # A bare `**kwargs` takes anything; then the class itself has to look.
-    if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
+    parameters = _parameters(cls)
+    if parameters is not None:
         required = [p.name for p in parameters if p.default is p.empty]
         problems = check_keys(key, arguments, [p.name for p in parameters], required)
+        problems += check_types(key, arguments, _annotations(cls))
         if problems:
             raise UserError(*problems)
     with under(key):
         return cls(**arguments)
+
+
+def _annotations(cls: Any) -> dict[str, Any]:
+    """Return the types of a class's arguments, or none where they name what is not imported."""
+    try:
+        return get_type_hints(cls.__init__ if isinstance(cls, type) else cls)
+    except NameError:
+        return {}
+
+
+def _parameters(cls: type) -> list[inspect.Parameter] | None:
+    """Return what a class takes by name; None if anything, and it has to look itself.
+
+    A constructor's ``**kwargs`` go on to that of the next class above it.
+    """
+    taken: dict[str, inspect.Parameter] = {}
+    passed_on = False
+    for above in inspect.getmro(cls):
+        if '__init__' not in vars(above):
+            continue
+        if above is object:
+            return None if passed_on else []
+        parameters = inspect.signature(above).parameters.values()
+        named = [each for each in parameters if each.kind is not each.VAR_KEYWORD]
+        taken = {**{each.name: each for each in named}, **taken}
+        passed_on = len(named) < len(parameters)
+        if not passed_on:
+            break
+    return list(taken.values())
 
 
 def plugin_modules() -> list[str]:

@@ -12,11 +12,13 @@ from mmcompose.utils.errors import (
 from mmcompose.utils.files import check_writable, without_nan, write_json, written_whole
 from mmcompose.utils.hashing import file_fingerprint, fingerprint, lines_fingerprint, plain
 from mmcompose.utils.logging import log, progress, warn
+from mmcompose.utils.types import check_types
 
 __all__ = [
     'Mistakes',
     'UserError',
     'check_keys',
+    'check_types',
     'check_writable',
     'file_fingerprint',
     'fingerprint',
