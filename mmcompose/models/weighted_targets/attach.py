@@ -1,0 +1,72 @@
+"""Attach weighted targets to a built model: its class, config and checkpoint stay as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmdet.models.roi_heads import BaseRoIHead
+from torch import nn
+
+from mmcompose.models.weighted_targets.dense import DenseTargets
+from mmcompose.models.weighted_targets.patches import Patches
+from mmcompose.models.weighted_targets.reach import not_reached
+from mmcompose.models.weighted_targets.roi import RoITargets
+from mmcompose.models.weighted_targets.soft_targets import takes_soft_targets
+from mmcompose.models.weighted_targets.targets import Settings
+
+
+class Attachment:
+    """What was attached to a model.
+
+    Args:
+        model: Any detector.
+        settings: How uncertain labels are learned from.
+    """
+
+    def __init__(self, model: nn.Module, settings: Settings) -> None:
+        self._patches = Patches()
+        self.unreached: list[str] = []
+        self.not_soft: list[str] = []
+        stages = [name for name, each in model.named_modules() if isinstance(each, BaseRoIHead)]
+        for name, module in model.named_modules():
+            inside = any(name.startswith(f'{stage}.') for stage in stages)
+            if inside or not (name in stages or hasattr(module, 'loss_by_feat')):
+                continue
+            reason = not_reached(type(module))
+            if reason is not None:
+                self.unreached.append(f'model.{name}: {reason}')
+            elif name in stages:
+                RoITargets(module, settings).attach(self._patches)
+                self._note(name, module.bbox_head, settings)
+            else:
+                class_agnostic = name.rpartition('.')[2] == 'rpn_head'
+                DenseTargets(module, class_agnostic, settings).attach(self._patches)
+                if not class_agnostic:
+                    self._note(name, module, settings)
+
+    def _note(self, name: str, head: Any, settings: Settings) -> None:
+        heads = head if isinstance(head, nn.ModuleList) else [head]
+        if settings.soft_targets and not all(takes_soft_targets(each) for each in heads):
+            kind = type(heads[0]).__name__
+            self.not_soft.append(f'model.{name}: {kind} takes no soft class targets')
+
+    def remove(self) -> None:
+        """Leave the model as it was."""
+        self._patches.undo()
+
+
+def attach(model: nn.Module, settings: Settings | None = None) -> Attachment:
+    """Let weights, ignore boxes and class masks of labels reach a detector's losses.
+
+    What the boxes of a training sample carry is read from ``gt_instances.weights`` and
+    ``.scores``, ``ignored_instances.bboxes`` and the metainfo's ``covered_classes``; a batch
+    where nothing differs from plain ground truth goes through untouched.
+
+    Args:
+        model: Any detector, built.
+        settings: How uncertain labels are learned from.
+
+    Returns:
+        What was attached, and the heads that were not reached.
+    """
+    return Attachment(model, settings or Settings())

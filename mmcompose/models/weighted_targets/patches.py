@@ -1,0 +1,40 @@
+"""Replace methods of single objects, and put them back."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+
+class Patches:
+    """Methods that were replaced on objects of their own, their classes left as they are.
+
+    A replacement is a ``partial`` of bound methods, so that a deep copy of a patched model is
+    patched with copies, and does not call the original's.
+    """
+
+    def __init__(self) -> None:
+        self._undo: list[Callable[[], Any]] = []
+
+    def replace(self, owner: Any, name: str, method: Callable[..., Any]) -> None:
+        """Let ``owner.name(...)`` call ``method(original, ...)``."""
+        setattr(owner, name, partial(method, getattr(owner, name)))
+        self._undo.append(partial(delattr, owner, name))
+
+    def add(self, undo: Callable[[], Any]) -> None:
+        """Call ``undo`` at the end, too."""
+        self._undo.append(undo)
+
+    def undo(self) -> None:
+        """Put everything back."""
+        while self._undo:
+            self._undo.pop()()
+
+
+def arguments(
+    method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a call's arguments by name."""
+    return inspect.signature(method).bind(*args, **kwargs).arguments

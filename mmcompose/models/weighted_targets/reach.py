@@ -1,0 +1,82 @@
+"""Which heads weights, ignore boxes and class masks reach, by the methods they have."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmdet.models.dense_heads import FreeAnchorRetinaHead, PISARetinaHead, PISASSDHead
+from mmdet.models.roi_heads import (
+    BaseRoIHead,
+    CascadeRoIHead,
+    DoubleHeadRoIHead,
+    DynamicRoIHead,
+    StandardRoIHead,
+)
+from mmengine.registry import Registry
+
+# Outputs of a head that are (B, A * K, H, W): A priors at each place of a level.
+OUTPUTS = ('cls_scores', 'bbox_preds', 'objectnesses', 'centernesses')
+# Of the same form, but their loss does not go by what the assigner says, or mixes priors.
+_OTHER_LOSSES = (FreeAnchorRetinaHead, PISARetinaHead, PISASSDHead)
+# Others have losses beside those of boxes and masks.
+_ROI_HEADS = (StandardRoIHead, CascadeRoIHead, DoubleHeadRoIHead, DynamicRoIHead)
+_HEADS = ('bbox_head', 'rpn_head', 'roi_head', 'mask_head', 'query_head')
+
+
+def not_reached(cls: Any) -> str | None:
+    """Say why weights of labels do not reach a head's loss, or return None where they do.
+
+    Args:
+        cls: Class of a one-stage head, of a region proposal head or of a RoI head.
+    """
+    if inspect.isclass(cls) and issubclass(cls, _OTHER_LOSSES):
+        return f'{cls.__name__} has a loss of its own that does not go by assigned priors'
+    if inspect.isclass(cls) and issubclass(cls, BaseRoIHead):
+        known = ', '.join(each.__name__ for each in _ROI_HEADS)
+        return None if cls in _ROI_HEADS else f'{cls.__name__} is none of {known}'
+    outputs = _parameters(cls, 'loss_by_feat')
+    given = [name for name in outputs if not name.startswith('batch_')]
+    targets = _parameters(cls, '_get_targets_single')
+    if not given or 'cls_scores' not in given or not set(given) <= set(OUTPUTS):
+        return f'{_name(cls)} has outputs that are not those of priors on feature maps'
+    has_priors = {'flat_anchors', 'priors'} & set(targets)
+    if not has_priors or not {'gt_instances', 'img_meta'} <= set(targets):
+        return f'{_name(cls)} has no target assignment of its own for each image'
+    return None
+
+
+def unreached_heads(model: Mapping[str, Any], registry: Registry) -> list[str]:
+    """Return a line ``key: why`` for each head of a model's config that is not reached.
+
+    Args:
+        model: The ``model`` of an MMDet config.
+        registry: Where types are looked up.
+    """
+    lines = []
+    found = list(_heads(model, 'model'))
+    for key, head in found:
+        kind = head['type']
+        reason = not_reached(registry.get(kind) if isinstance(kind, str) else kind)
+        if reason is not None:
+            lines.append(f'{key}.type: {reason}')
+    return lines if found else [f'model.type: {model["type"]} has no head of its own']
+
+
+def _heads(model: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name in _HEADS:
+        if isinstance(model.get(name), Mapping) and 'type' in model[name]:
+            yield f'{key}.{name}', model[name]
+    # A semi-supervised detector holds another.
+    if isinstance(model.get('detector'), Mapping):
+        yield from _heads(model['detector'], f'{key}.detector')
+
+
+def _parameters(cls: Any, method: str) -> list[str]:
+    found = getattr(cls, method, None)
+    return [] if found is None else [name for name in inspect.signature(found).parameters][1:]
+
+
+def _name(cls: Any) -> str:
+    return getattr(cls, '__name__', str(cls))

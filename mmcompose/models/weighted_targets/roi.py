@@ -1,0 +1,149 @@
+"""The adapter of second stages: proposals that are assigned, sampled, and classified by a RoI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmcompose.models.weighted_targets.patches import Patches, arguments
+from mmcompose.models.weighted_targets.soft_targets import MixesBackground, mixes
+from mmcompose.models.weighted_targets.targets import (
+    Settings,
+    box_values,
+    is_uncertain,
+    lie_in,
+    scale_gradient,
+)
+
+
+class RoITargets:
+    """Weighs the losses of a second stage, or of each stage of a cascade.
+
+    Proposals in ignore boxes are never sampled; the gradients of the box head's outputs, and of
+    the mask head's, are scaled by RoI.
+
+    Args:
+        roi_head: Any that :func:`not_reached` has nothing against.
+        settings: How uncertain labels are learned from.
+    """
+
+    def __init__(self, roi_head: nn.Module, settings: Settings) -> None:
+        self.roi_head = roi_head
+        self.settings = settings
+        # What each image's labels cover, by the identity of its boxes; None outside a loss.
+        self.covered: dict[int, Sequence[int] | None] | None = None
+
+    def attach(self, patches: Patches) -> None:
+        """Listen."""
+        patches.replace(self.roi_head, 'loss', self._loss)
+        for assigner in _each(self.roi_head.bbox_assigner):
+            patches.replace(assigner, 'assign', self._assign)
+        for sampler in _each(self.roi_head.bbox_sampler):
+            patches.replace(sampler, 'sample', self._sample)
+        for head in _each(self.roi_head.bbox_head):
+            BoxHeadTargets(head, self).attach(patches)
+        if getattr(self.roi_head, 'with_mask', False):
+            for head in _each(self.roi_head.mask_head):
+                patches.replace(head, 'loss_and_target', self._mask_loss)
+
+    def _loss(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        samples = arguments(original, args, kwargs)['batch_data_samples']
+        covered = [sample.metainfo.get('covered_classes') for sample in samples]
+        if not any(
+            is_uncertain(sample.gt_instances, sample.get('ignored_instances'), each, self.settings)
+            for sample, each in zip(samples, covered, strict=True)
+        ):
+            return original(*args, **kwargs)
+        boxes = [id(sample.gt_instances) for sample in samples]
+        self.covered = dict(zip(boxes, covered, strict=True))
+        try:
+            return original(*args, **kwargs)
+        finally:
+            self.covered = None
+
+    def _assign(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        given = arguments(original, args, kwargs)
+        ignored = given.get('gt_instances_ignore')
+        if self.covered is not None and ignored is not None and 'bboxes' in ignored:
+            inside = lie_in(given['pred_instances'].priors, ignored.bboxes)
+            result.gt_inds[(result.gt_inds == 0) & inside] = -1
+        return result
+
+    def _sample(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        if self.covered is not None:
+            boxes = arguments(original, args, kwargs)['gt_instances']
+            owner = result.pos_assigned_gt_inds
+            result.pos_weights = box_values(boxes, 'weights')[owner]
+            result.pos_scores = box_values(boxes, 'scores')[owner]
+            partly = self.covered.get(id(boxes)) is not None
+            result.neg_weight = self.settings.uncovered_objectness if partly else 1.0
+        return result
+
+    def _mask_loss(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if self.covered is not None:
+            given = arguments(original, args, kwargs)
+            factors = torch.cat([result.pos_weights for result in given['sampling_results']])
+            predictions = given['mask_preds']
+            if len(predictions) == len(factors):
+                scale_gradient(predictions, factors.view(-1, *[1] * (predictions.dim() - 1)))
+        return original(*args, **kwargs)
+
+
+class BoxHeadTargets(MixesBackground):
+    """Weighs the loss of one box head.
+
+    Args:
+        head: It.
+        stage: Knows whether a loss with uncertain labels is under way.
+    """
+
+    def __init__(self, head: nn.Module, stage: RoITargets) -> None:
+        self.head = head
+        self.stage = stage
+        self.scores: Tensor | None = None
+
+    def attach(self, patches: Patches) -> None:
+        """Listen."""
+        patches.replace(self.head, 'loss_and_target', self._loss_and_target)
+        if self.stage.settings.soft_targets and mixes(self.head):
+            handle = self.head.loss_cls.register_forward_hook(self._soften, with_kwargs=True)
+            patches.add(handle.remove)
+
+    def _loss_and_target(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if self.stage.covered is None:
+            return original(*args, **kwargs)
+        given = arguments(original, args, kwargs)
+        results = given['sampling_results']
+        factors = torch.cat(
+            [part for each in results for part in _with_negatives(each, 'pos_weights')]
+        )
+        for name in ('cls_score', 'bbox_pred'):
+            if given.get(name) is not None:
+                scale_gradient(given[name], factors[:, None])
+        self.scores = torch.cat(
+            [part for each in results for part in _with_negatives(each, 'pos_scores')]
+        )
+        try:
+            return original(*args, **kwargs)
+        finally:
+            self.scores = None
+
+    def soft_scores(self) -> Tensor | None:
+        """See :class:`MixesBackground`."""
+        return self.scores
+
+
+def _with_negatives(result: Any, name: str) -> tuple[Tensor, Tensor]:
+    """Return the values of an image's RoIs: those with a box first, as MMDet orders them."""
+    positive = getattr(result, name)
+    value = result.neg_weight if name == 'pos_weights' else 1.0
+    return positive, positive.new_full((len(result.neg_inds),), value)
+
+
+def _each(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, (list, tuple, nn.ModuleList)) else [value]

@@ -1,0 +1,153 @@
+"""What each prior of an image was assigned, and how much its gradient counts: the mechanism.
+
+A detection loss is a sum over priors (anchors, points, RoIs) of terms that depend on that prior's
+outputs alone, divided by a normaliser that takes no gradient. To weigh a term is therefore to
+multiply the gradient at that prior's outputs, whatever the loss is; and a factor of 1 changes
+nothing, to the bit. The normaliser stays MMDet's: it counts a box of weight 0 as it counts one
+of weight 1, so that a doubtful box does not make the others count more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from mmdet.structures.bbox import get_box_tensor
+from torch import Tensor
+
+# A prior at least so much of which lies in an ignore box is left out, as with MMDet's assigners.
+IGNORE_IOF = 0.5
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How uncertain labels are learned from.
+
+    Args:
+        soft_targets: Whether a box's class target is its score instead of 1.
+        uncovered_objectness: In an image whose labels do not cover all classes, how much priors
+            without a box count where all classes share one output: as no object (YOLOX, region
+            proposals), and as background of a softmax.
+    """
+
+    soft_targets: bool = False
+    uncovered_objectness: float = 0.0
+
+
+@dataclass
+class ImageTargets:
+    """What the priors of one image were assigned; P priors, G boxes.
+
+    Args:
+        assigned: ``(P,)`` int64: the number of the box, from 1; 0 for none; -1 for left out.
+        ignored: ``(P,)`` bool, which lie in an ignore box.
+        weights: ``(G,)`` float32 of the boxes.
+        scores: ``(G,)`` float32 of the boxes, in [0, 1].
+        covered: Classes whose labels are complete in this image; None for all.
+    """
+
+    assigned: Tensor
+    ignored: Tensor
+    weights: Tensor
+    scores: Tensor
+    covered: Sequence[int] | None
+
+    @property
+    def without_box(self) -> Tensor:
+        """``(P,)`` bool: no box's."""
+        return self.assigned <= 0
+
+    def prior_factors(self) -> Tensor:
+        """``(P,)``: the weight of the prior's box; 0 in ignore boxes; else 1."""
+        factors = of_boxes(self.assigned, self.weights)
+        factors[self.ignored & self.without_box] = 0
+        return factors
+
+    def class_factors(self, num_classes: int) -> Tensor:
+        """``(P, num_classes)``: and 0 for classes not covered, where the prior has no box."""
+        factors = self.prior_factors()[:, None].repeat(1, num_classes)
+        if self.covered is not None:
+            uncovered = torch.ones(num_classes, dtype=torch.bool, device=factors.device)
+            uncovered[list(self.covered)] = False
+            factors[self.without_box[:, None] & uncovered] = 0
+        return factors
+
+    def shared_factors(self, settings: Settings) -> Tensor:
+        """``(P,)``, of an output that all classes share; see ``uncovered_objectness``."""
+        factors = self.prior_factors()
+        if self.covered is not None:
+            factors[self.without_box] *= settings.uncovered_objectness
+        return factors
+
+
+def of_boxes(assigned: Tensor, values: Tensor) -> Tensor:
+    """Return ``(P,)`` float32: the value of each prior's box, 1 where it has none."""
+    found = torch.ones(len(assigned), dtype=torch.float32, device=assigned.device)
+    has_box = assigned > 0
+    found[has_box] = values.to(found)[assigned[has_box] - 1]
+    return found
+
+
+def box_values(instances: Any, name: str) -> Tensor:
+    """Return ``(G,)`` float32 ``weights`` or ``scores`` of boxes, 1 where they carry none."""
+    values = instances.get(name)
+    if values is None:
+        values = torch.ones(len(instances.bboxes), device=instances.bboxes.device)
+    return values
+
+
+def is_uncertain(instances: Any, ignored: Any, covered: object, settings: Settings) -> bool:
+    """Return whether anything of an image's labels differs from plain ground truth."""
+    if covered is not None or (ignored is not None and len(ignored.get('bboxes', ())) > 0):
+        return True
+    names = ('weights', 'scores') if settings.soft_targets else ('weights',)
+    return any(name in instances and bool((instances[name] != 1).any()) for name in names)
+
+
+def lie_in(priors: Any, boxes: Any, point_offset: float | None = None) -> Tensor:
+    """Return which priors lie in a box: the centre does, or half of the area.
+
+    Args:
+        priors: ``(P, 4)`` xyxy; or points ``(x, y, stride, stride)``.
+        boxes: ``(G, 4)`` xyxy, or None.
+        point_offset: Of points, where in its cell of one stride a point stands; None for boxes.
+
+    Returns:
+        ``(P,)`` bool.
+    """
+    priors = get_box_tensor(priors)
+    if boxes is None or len(boxes) == 0:
+        return torch.zeros(len(priors), dtype=torch.bool, device=priors.device)
+    low, high = get_box_tensor(boxes)[None, :, :2], get_box_tensor(boxes)[None, :, 2:]
+    if point_offset is not None:
+        centres = priors[:, None, :2] + (0.5 - point_offset) * priors[:, None, 2:]
+        return _between(low, centres, high).any(dim=1)
+    first, last = priors[:, None, :2], priors[:, None, 2:]
+    inside = _between(low, (first + last) / 2, high)
+    common = (torch.minimum(last, high) - torch.maximum(first, low)).clamp(min=0).prod(dim=-1)
+    area = (last - first).clamp(min=0).prod(dim=-1)
+    return (inside | ((common >= IGNORE_IOF * area) & (area > 0))).any(dim=1)
+
+
+def _between(low: Tensor, points: Tensor, high: Tensor) -> Tensor:
+    return ((points >= low) & (points <= high)).all(dim=-1)
+
+
+def scale_gradient(output: Tensor, factors: Tensor) -> None:
+    """Multiply the gradient that reaches an output; where the factor is 0 it is exactly 0.
+
+    Args:
+        output: Of a head, of any shape.
+        factors: Of a shape that broadcasts to it.
+    """
+    if not output.requires_grad or bool((factors == 1).all()):
+        return
+
+    def scaled(gradient: Tensor) -> Tensor:
+        times = factors.to(gradient)
+        # Not a product alone: 0 times a gradient that is no number is no number.
+        return torch.where(times == 0, torch.zeros_like(gradient), gradient * times)
+
+    output.register_hook(scaled)

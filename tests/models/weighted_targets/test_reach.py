@@ -1,0 +1,69 @@
+"""Tests of which heads are said to be reached, and of masks and cascades beyond the five."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from mmdet.models import dense_heads, roi_heads
+from mmdet.registry import MODELS
+from mmengine.registry import DefaultScope
+
+from mmcompose.models.weighted_targets import not_reached, unreached_heads
+from mmcompose.models.weighted_targets.targets import lie_in
+from tests.models.weighted_targets.students import CONFIGS, RETINANET
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['RetinaHead', 'RetinaSepBNHead', 'ATSSHead', 'GFLHead', 'TOODHead', 'RTMDetHead',
+     'RTMDetSepBNHead', 'YOLOXHead', 'RPNHead', 'SSDHead'],
+)  # fmt: skip
+def test_heads_that_assign_boxes_to_priors_are_reached(name: str) -> None:
+    assert not_reached(getattr(dense_heads, name)) is None
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['FCOSHead', 'DETRHead', 'DINOHead', 'FreeAnchorRetinaHead', 'PAAHead', 'CenterNetHead',
+     'CornerHead', 'YOLOV3Head', 'FoveaHead', 'PISARetinaHead', 'RTMDetInsHead', 'DDODHead'],
+)  # fmt: skip
+def test_other_heads_are_told_with_a_reason(name: str) -> None:
+    assert name in (not_reached(getattr(dense_heads, name)) or '')
+
+
+def test_second_stages() -> None:
+    assert not_reached(roi_heads.StandardRoIHead) is None
+    assert not_reached(roi_heads.CascadeRoIHead) is None
+    assert not_reached(roi_heads.SparseRoIHead) is not None
+
+
+def test_each_head_of_a_config_is_named_by_its_key() -> None:
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        for config in CONFIGS.values():
+            assert unreached_heads(config, MODELS) == []
+        other = copy.deepcopy(RETINANET)
+        other['bbox_head'] = {'type': 'FCOSHead'}
+        (line,) = unreached_heads(other, MODELS)
+        assert line.startswith('model.bbox_head.type: FCOSHead')
+        (line,) = unreached_heads({'type': 'SoftTeacher', 'detector': other}, MODELS)
+        assert line.startswith('model.detector.bbox_head.type: FCOSHead')
+
+
+def test_priors_in_a_box() -> None:
+    boxes = torch.tensor([[10.0, 10.0, 30.0, 30.0]])
+    priors = torch.tensor(
+        [
+            [12.0, 12.0, 20.0, 20.0],  # within
+            [0.0, 0.0, 60.0, 60.0],  # large; its centre is on the border
+            [0.0, 10.0, 20.0, 20.0],  # half of it within, centre on the border
+            [0.0, 12.0, 17.0, 28.0],  # less than half, centre outside
+            [40.0, 40.0, 50.0, 50.0],  # outside
+        ]
+    )
+    assert lie_in(priors, boxes).tolist() == [True, True, True, False, False]
+    points = torch.tensor([[8.0, 8.0, 8.0, 8.0], [0.0, 8.0, 8.0, 8.0], [28.0, 8.0, 8.0, 8.0]])
+    assert lie_in(points, boxes, 0.0).tolist() == [True, False, False]
+    assert lie_in(points, boxes, 0.5).tolist() == [False, False, False]
+    assert lie_in(priors, boxes[:0]).tolist() == [False] * 5
