@@ -3,7 +3,16 @@
 from mmcompose.structures.boxes import areas, intersections, iou
 from mmcompose.structures.detections import Detections
 from mmcompose.structures.image import Image, read_bytes
-from mmcompose.structures.masks import Masks, as_masks, decode_masks, encode_masks, no_masks, to_rle
+from mmcompose.structures.masks import (
+    Masks,
+    as_masks,
+    decode_masks,
+    encode_masks,
+    mask_area,
+    mask_box,
+    no_masks,
+    to_rle,
+)
 
 __all__ = [
     'Detections',
@@ -15,6 +24,8 @@ __all__ = [
     'encode_masks',
     'intersections',
     'iou',
+    'mask_area',
+    'mask_box',
     'no_masks',
     'read_bytes',
     'to_rle',

@@ -72,6 +72,14 @@ def mask_area(mask: bytes) -> int:
     return int(np.diff(run_ends(mask), prepend=0)[1::2].sum())
 
 
+def mask_box(mask: bytes | None, width: int, height: int) -> tuple[float, float, float, float]:
+    """Return the xyxy box around the pixels inside; one without area for None."""
+    if mask is None:
+        return (0.0, 0.0, 0.0, 0.0)
+    x, y, w, h = coco.toBbox(to_rle(mask, width, height)).tolist()
+    return (x, y, x + w, y + h)
+
+
 def run_ends(mask: bytes) -> NDArray[np.int64]:
     """Return ``(R,)``: where each run ends, in pixels down the columns.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError, file_fingerprint, problem
@@ -42,8 +44,13 @@ class Teacher(ABC):
 
         Returns:
             For each image its detections: boxes in pixels of the original image, labels as
-            indices into ``classes``.
+            indices into ``classes``, masks over the original image where it gives any.
         """
+
+    @property
+    def may_give_masks(self) -> bool:
+        """False where boxes are all that it can give; what trains a mask student asks."""
+        return False
 
     @property
     def identity(self) -> Any:
@@ -63,7 +70,8 @@ def named_classes(classes: str | Sequence[str]) -> tuple[str, ...]:
     """Return class names as they are, or those of a data set that MMDet knows, e.g. 'coco'.
 
     Raises:
-        UserError: If MMDet knows no data set of that name, or a name is given twice.
+        UserError: If MMDet knows no data set of that name, or there are no names, or one is given
+            twice.
     """
     if isinstance(classes, str):
         from mmdet.datasets import CocoDataset
@@ -76,10 +84,57 @@ def named_classes(classes: str | Sequence[str]) -> tuple[str, ...]:
         # get_classes says 'traffic_light', the data set and every checkpoint 'traffic light'.
         is_coco = classes in dataset_aliases['coco']
         classes = CocoDataset.METAINFO['classes'] if is_coco else get_classes(classes)
-    if len(set(classes)) != len(classes):
-        twice = sorted({name for name in classes if list(classes).count(name) > 1})
-        raise UserError(f'classes: {", ".join(map(repr, twice))} listed twice')
-    return tuple(classes)
+    return _distinct('classes', classes)
+
+
+def named_texts(texts: Sequence[str], classes: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return what an open-vocabulary model shall look for: its classes.
+
+    Raises:
+        UserError: If classes are given too, or there are no texts, or one is given twice.
+    """
+    if classes is not None:
+        raise UserError('classes: are the texts where texts are given; leave them out')
+    return _distinct('texts', texts)
+
+
+def _distinct(key: str, names: Sequence[str]) -> tuple[str, ...]:
+    if not names:
+        raise UserError(f'{key}: is empty')
+    if twice := sorted(name for name, times in Counter(names).items() if times > 1):
+        raise UserError(f'{key}: {", ".join(map(repr, twice))} listed twice')
+    return tuple(names)
+
+
+def check_batch_size(batch_size: int) -> int:
+    """Return how many images share a batch.
+
+    Raises:
+        UserError: If that is not 1 or more.
+    """
+    if batch_size < 1:
+        raise UserError(problem('batch_size', batch_size, 'is not 1 or more'))
+    return batch_size
+
+
+def torch_device(device: str | None) -> str:
+    """Return the device to compute on: the one named, else the current GPU, else the CPU.
+
+    Raises:
+        UserError: If torch knows no such device, or it is a GPU that is not there.
+    """
+    found = torch.cuda.is_available()
+    if device is None:
+        return 'cuda' if found else 'cpu'
+    try:
+        named = torch.device(device)
+    except RuntimeError as error:
+        raise UserError(
+            problem('device', device, 'is no device of torch', ['cpu', 'cuda', 'cuda:0'])
+        ) from error
+    if named.type == 'cuda' and (named.index or 0) >= (torch.cuda.device_count() if found else 0):
+        raise UserError(problem('device', device, 'is not there; torch sees no such GPU'))
+    return device
 
 
 def checked(found: Detections, image: Image, classes: Sequence[str]) -> Detections:

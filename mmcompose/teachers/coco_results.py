@@ -12,7 +12,7 @@ import numpy as np
 from mmengine.fileio import load
 
 from mmcompose.registry import TEACHERS
-from mmcompose.structures import Detections, Image
+from mmcompose.structures import Detections, Image, as_masks, mask_box
 from mmcompose.teachers.base import Teacher, checked, named_classes
 from mmcompose.utils import UserError, nearest, problem, warn
 
@@ -25,7 +25,8 @@ class COCOResultsTeacher(Teacher):
     path decides, so ``train/1.jpg`` and ``val/1.jpg`` are told apart where both are listed.
 
     Args:
-        results: A results json, ``[{image_id, category_id, bbox: [x, y, w, h], score}]``; or a
+        results: A results json, ``[{image_id, category_id, bbox: [x, y, w, h], score}]``, where
+            ``segmentation`` (RLE or polygons) may stand beside ``bbox``, or in its place; or a
             folder of text files named as the pictures, each line ``class cx cy w h score``
             relative to the picture's size. A picture without a text file has no boxes.
         images: A json with the ``images`` and ``categories`` that a results json speaks of.
@@ -70,6 +71,11 @@ class COCOResultsTeacher(Teacher):
                 )
             )
 
+    @property
+    def may_give_masks(self) -> bool:
+        """See :attr:`Teacher.may_give_masks`: a results json is read when it is asked."""
+        return not self._path.is_dir()
+
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         """See :meth:`Teacher.predict`.
 
@@ -85,14 +91,27 @@ class COCOResultsTeacher(Teacher):
             near = nearest(PurePosixPath(image.key).name, self._index)
             hint = f'; did you mean {near!r}?' if near else ''
             raise UserError(f'images: none is named {image.key!r}{hint}')
-        return self._by_name.get(name, Detections())
+        rows = self._by_name.get(name)
+        if rows is None:
+            return Detections()
+        boxes, scores, labels, segmentations = zip(*rows, strict=True)
+        if all(each is None for each in segmentations):
+            return Detections.of(boxes, scores, labels)
+        try:
+            masks = as_masks(segmentations, image.width, image.height)
+        except ValueError as error:
+            raise UserError(f'results: of {name!r}, a segmentation is no mask: {error}') from error
+        size = (image.width, image.height)
+        pairs = zip(boxes, masks, strict=True)
+        boxes = tuple(mask_box(mask, *size) if box is None else box for box, mask in pairs)
+        return Detections.of(boxes, scores, labels, masks)
 
     @cached_property
     def _index(self) -> dict[str, list[str]]:
         return index([entry['file_name'] for entry in self._images['images']])
 
     @cached_property
-    def _by_name(self) -> dict[str, Detections]:
+    def _by_name(self) -> dict[str, list[tuple[Any, ...]]]:
         names = {entry['id']: entry['file_name'] for entry in self._images['images']}
         # Category ids are neither label indices nor in their order.
         labels = {
@@ -102,15 +121,19 @@ class COCOResultsTeacher(Teacher):
         rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         for number, row in enumerate(_read_results(self._path)):
             try:
-                x, y, width, height = row['bbox']
+                segmentation = row.get('segmentation') or None
+                box = None
+                if segmentation is None or 'bbox' in row:
+                    x, y, width, height = row['bbox']
+                    box = (x, y, x + width, y + height)
                 name, label = names[row['image_id']], labels[row['category_id']]
-                rows[name].append(((x, y, x + width, y + height), row['score'], label))
-            except (KeyError, TypeError, ValueError) as error:
+                rows[name].append((box, row['score'], label, segmentation))
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise UserError(
                     f'results: entry {number} of {str(self._path)!r} is none of these images, '
                     f'categories and keys ({error!r})'
                 ) from error
-        return {name: Detections.of(*zip(*found, strict=True)) for name, found in rows.items()}
+        return rows
 
     @cached_property
     def _texts(self) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ import numpy as np
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling import LabelContext
 from mmcompose.registry import LABEL_TRANSFORMS, TEACHERS, build
-from mmcompose.structures import Detections, Image
+from mmcompose.structures import Detections, Image, decode_masks, encode_masks
 from mmcompose.teachers.base import Teacher
 from mmcompose.utils import UserError
 
@@ -70,6 +70,11 @@ class EnsembleTeacher(Teacher):
         return [member.identity for member in self._members]
 
     @property
+    def may_give_masks(self) -> bool:
+        """See :attr:`Teacher.may_give_masks`."""
+        return any(member.may_give_masks for member in self._members)
+
+    @property
     def num_parameters(self) -> int | None:
         """See :attr:`Teacher.num_parameters`: of all members together."""
         counts = [member.num_parameters for member in self._members]
@@ -90,7 +95,7 @@ class EnsembleTeacher(Teacher):
         else:
             found = self._member(name).predict([_mirror_image(image) for image in images])
             pairs = zip(found, images, strict=True)
-            found = [_mirrored(one, image.width) for one, image in pairs]
+            found = [_mirrored(one, image) for one, image in pairs]
         return [self._space.convert(name, one) for one in found]
 
     def _fuse(self, said: Mapping[str, Detections], image: Image) -> Detections:
@@ -101,7 +106,7 @@ class EnsembleTeacher(Teacher):
             raise UserError('fusion: leaves more than one entry; name a fusion')
         # What a teacher says carries no votes: those of its members count as one.
         (found,) = fused.values()
-        return Detections(found.boxes, found.scores, found.labels)
+        return Detections(found.boxes, found.scores, found.labels, masks=found.masks)
 
 
 def _mirror_image(image: Image) -> Image:
@@ -110,7 +115,10 @@ def _mirror_image(image: Image) -> Image:
     return mirrored
 
 
-def _mirrored(found: Detections, width: int) -> Detections:
+def _mirrored(found: Detections, image: Image) -> Detections:
     left, top, right, bottom = found.boxes.T
-    boxes = np.stack([width - right, top, width - left, bottom], axis=1)
-    return Detections(boxes, found.scores, found.labels)
+    boxes = np.stack([image.width - right, top, image.width - left, bottom], axis=1)
+    masks = found.masks
+    if masks is not None:
+        masks = encode_masks(decode_masks(masks, image.width, image.height)[:, :, ::-1])
+    return Detections(boxes, found.scores, found.labels, masks=masks)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmcompose.registry import TEACHERS
-from mmcompose.structures import Detections, Image
+from mmcompose.structures import Detections, Image, as_masks
 from mmcompose.teachers.base import (
     Teacher,
     checked,
@@ -19,10 +19,11 @@ from mmcompose.utils import UserError, problem
 
 @TEACHERS.register_module()
 class FunctionTeacher(Teacher):
-    """A function that takes one picture and returns boxes, scores and labels.
+    """A function that takes one picture and returns boxes, scores, labels and perhaps masks.
 
     The function gets ``(height, width, 3)`` uint8 BGR pixels, and returns ``(N, 4)`` xyxy boxes
-    in pixels, ``(N,)`` scores in [0, 1], and ``(N,)`` indices into ``classes``.
+    in pixels, ``(N,)`` scores in [0, 1], and ``(N,)`` indices into ``classes``. As a fourth it may
+    return instance masks: ``(N, height, width)`` bool, or for each box COCO's segmentation or None.
 
     Args:
         function: Its dotted path, e.g. ``my_package.my_detector``.
@@ -46,6 +47,11 @@ class FunctionTeacher(Teacher):
         """See :attr:`Teacher.identity`: the content of the file the function is written in."""
         return {'source': source_fingerprint(self._function)}
 
+    @property
+    def may_give_masks(self) -> bool:
+        """See :attr:`Teacher.may_give_masks`: nobody knows before it is called."""
+        return True
+
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         """See :meth:`Teacher.predict`."""
         return [checked(self._said(image), image, self.classes) for image in images]
@@ -54,8 +60,9 @@ class FunctionTeacher(Teacher):
         # A copy: other teachers look at the same pixels.
         said = self._function(image.pixels.copy(), **self._arguments)
         try:
-            boxes, scores, labels = said
-            return Detections.of(boxes, scores, labels)
+            boxes, scores, labels, *masks = said
+            encoded = as_masks(*masks, image.width, image.height) if masks else None
+            return Detections.of(boxes, scores, labels, encoded)
         except (TypeError, ValueError, AssertionError) as error:
-            expected = f'does not return boxes (N, 4), scores (N,) and labels (N,): {error}'
+            expected = f'does not return boxes (N, 4), scores (N,), labels (N,), masks: {error}'
             raise UserError(problem('function', self._name, expected)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -16,8 +17,16 @@ from mmengine.dataset import pseudo_collate
 
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers.base import Teacher, checked, named_classes
+from mmcompose.teachers.base import (
+    Teacher,
+    check_batch_size,
+    checked,
+    named_classes,
+    named_texts,
+    torch_device,
+)
 from mmcompose.teachers.checkpoint import checkpoint_classes, local_checkpoint, read_checkpoint
+from mmcompose.teachers.mmdet_masks import has_mask_head, masks_of, may_give_masks
 from mmcompose.teachers.mmdet_model import (
     build_model,
     check_class_count,
@@ -27,13 +36,14 @@ from mmcompose.teachers.mmdet_model import (
 )
 from mmcompose.teachers.mmdet_pipeline import batches, make_pipeline
 from mmcompose.teachers.mmdet_speed import compile_features, halve_features
+from mmcompose.teachers.mmdet_tracking import detector_of, is_tracker, without_tracker
 from mmcompose.teachers.mmdet_zoo import zoo_model
 from mmcompose.utils import UserError, file_fingerprint
 
 
 @TEACHERS.register_module()
 class MMDetTeacher(Teacher):
-    """A detector of MMDetection (or of a package built on it).
+    """A detector of MMDetection (or of a package built on it), or the one inside a tracker.
 
     Args:
         config: A config file's path, or the name of one that an OpenMMLab package installed,
@@ -55,6 +65,8 @@ class MMDetTeacher(Teacher):
             bfloat16 on the CPU), the heads in 32. Defaults to False.
         torch_compile: Compile backbone and neck: True, or arguments of ``torch.compile``.
             Defaults to False.
+        masks: Whether to take the model's masks where it makes any: False spares encoding and
+            storing what a box student does not read. Defaults to True.
     """
 
     def __init__(
@@ -71,6 +83,7 @@ class MMDetTeacher(Teacher):
         tta: bool = False,
         half_precision: bool = False,
         torch_compile: bool | Mapping[str, Any] = False,
+        masks: bool = True,
     ) -> None:
         config, checkpoint = _config_and_checkpoint(config, checkpoint, model)
         self._config = read_config(config)
@@ -78,19 +91,29 @@ class MMDetTeacher(Teacher):
             self._config.merge_from_dict(dict(cfg_options))
         if 'model' not in self._config:
             raise UserError(f'config: {config!r} has no model')
+        self._is_tracker = is_tracker(self._config)
+        self._config = detector_of(self._config)
         if tta and not {'tta_model', 'tta_pipeline'} <= set(self._config):
             raise UserError(f'tta: {config!r} has no tta_model and tta_pipeline')
-        if texts is not None and classes is not None:
-            raise UserError('classes: are the texts where texts are given; leave them out')
+        if tta and has_mask_head(self._config.model):
+            raise UserError(
+                "tta: MMDetection does not merge the masks of a picture's views; use "
+                'mmcompose.EnsembleTeacher, whose flip does'
+            )
+        if texts is not None and not self._is_open_vocabulary:
+            raise UserError(f'texts: {config!r} is no model that reads text')
         self._checkpoint = local_checkpoint(checkpoint)
         self._trust = trust_checkpoint
-        self._texts = texts
-        self.classes = self._read_classes(classes) if texts is None else named_classes(list(texts))
-        self._batch_size = batch_size
-        self._device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        self._batch_size = check_batch_size(batch_size)
+        self._device = torch_device(device)
+        if texts is None:
+            self.classes = self._read_classes(classes)
+        else:
+            self.classes = named_texts(texts, classes)
         self._tta = tta
         self._half_precision = half_precision
         self._torch_compile = torch_compile
+        self._masks = masks
 
     def _read_classes(self, classes: str | Sequence[str] | None) -> tuple[str, ...]:
         stored = checkpoint_classes(read_checkpoint(self._checkpoint, self._trust))
@@ -114,10 +137,16 @@ class MMDetTeacher(Teacher):
         """See :attr:`Teacher.identity`: the config with all that it inherits, the weights."""
         names = ['model', 'test_dataloader']
         names += ['tta_model', 'tta_pipeline'] if self._tta else []
-        return {
+        identity = {
             'settings': Config({name: self._config.get(name) for name in names}).pretty_text,
             'checkpoint': file_fingerprint(self._checkpoint),
         }
+        return {**identity, 'masks': True} if self.may_give_masks else identity
+
+    @property
+    def may_give_masks(self) -> bool:
+        """See :attr:`Teacher.may_give_masks`."""
+        return self._masks and may_give_masks(self._config.model)
 
     @property
     def num_parameters(self) -> int:
@@ -132,6 +161,8 @@ class MMDetTeacher(Teacher):
     def _model(self) -> Any:
         model = build_model(self._config)
         weights = read_checkpoint(self._checkpoint, self._trust)['state_dict']
+        if self._is_tracker:
+            weights = without_tracker(weights)
         load_weights(model, weights, self._checkpoint)
         if not self._is_open_vocabulary:
             check_class_count(model, self.classes)
@@ -169,6 +200,9 @@ class MMDetTeacher(Teacher):
                 results = self._model.test_step(pseudo_collate([prepared[i] for i in batch]))
                 for index, result in zip(batch, results, strict=True):
                     found = _detections(result)
+                    if self._masks and 'masks' in result.pred_instances:
+                        masks = masks_of(result.pred_instances, images[index])
+                        found = replace(found, masks=masks)
                     detections[index] = checked(found, images[index], self.classes)
         return detections
 
