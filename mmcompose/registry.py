@@ -98,33 +98,38 @@ def build(registry: Registry, config: Mapping[str, Any], key: str) -> Any:
         return cls(**arguments)
 
 
-def _annotations(cls: Any) -> dict[str, Any]:
+def _constructed_by(cls: type) -> list[type]:
+    """Return the classes whose constructors see the arguments: ``**kwargs`` go on to the next."""
+    seen = []
+    for above in inspect.getmro(cls):
+        if '__init__' in vars(above):
+            seen.append(above)
+            parameters = inspect.signature(above).parameters.values()
+            if all(each.kind is not each.VAR_KEYWORD for each in parameters):
+                break
+    return seen
+
+
+def _annotations(cls: type) -> dict[str, Any]:
     """Return the types of a class's arguments, or none where they name what is not imported."""
+    types: dict[str, Any] = {}
     try:
-        return get_type_hints(cls.__init__ if isinstance(cls, type) else cls)
+        for above in reversed(_constructed_by(cls)):
+            types |= get_type_hints(vars(above)['__init__'])
     except NameError:
         return {}
+    return types
 
 
 def _parameters(cls: type) -> list[inspect.Parameter] | None:
-    """Return what a class takes by name; None if anything, and it has to look itself.
-
-    A constructor's ``**kwargs`` go on to that of the next class above it.
-    """
+    """Return what a class takes by name; None if anything, and it has to look itself."""
+    constructed_by = _constructed_by(cls)
+    if constructed_by[-1] is object:
+        return None if len(constructed_by) > 1 else []
     taken: dict[str, inspect.Parameter] = {}
-    passed_on = False
-    for above in inspect.getmro(cls):
-        if '__init__' not in vars(above):
-            continue
-        if above is object:
-            return None if passed_on else []
-        parameters = inspect.signature(above).parameters.values()
-        named = [each for each in parameters if each.kind is not each.VAR_KEYWORD]
-        taken = {**{each.name: each for each in named}, **taken}
-        passed_on = len(named) < len(parameters)
-        if not passed_on:
-            break
-    return list(taken.values())
+    for above in reversed(constructed_by):
+        taken |= inspect.signature(above).parameters
+    return [each for each in taken.values() if each.kind is not each.VAR_KEYWORD]
 
 
 def plugin_modules() -> list[str]:

@@ -70,3 +70,24 @@ def _check_one_class(synonym: str, names: Sequence[str], pairs: Sequence[tuple[s
     for name in rest:
         if name not in others.get(first, (first,)):
             raise UserError(f'{KEY}: {synonym!r} points at two classes, {first!r} and {name!r}')
+
+
+def shipped_ties(names: Sequence[str], others: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return the pairs of names that a shipped table takes for one class.
+
+    Args:
+        names: Class names.
+        others: More of them.
+
+    Returns:
+        ``(name, other, table)`` for each pair, the first table that ties it.
+    """
+    ties: dict[tuple[str, str], str] = {}
+    wanted = dict.fromkeys(others)
+    for table in ALIAS_TABLES:
+        groups = AliasGroups([table])
+        for name in names:
+            for other in groups.group(name):
+                if other != name and other in wanted and (other, name) not in ties:
+                    ties.setdefault((name, other), table)
+    return [(name, other, table) for (name, other), table in ties.items()]

@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space.alias_tables import PLACEHOLDERS, AliasTable
-from mmcompose.class_space.aliases import AliasGroups
+from mmcompose.class_space.aliases import AliasGroups, shipped_ties
 from mmcompose.class_space.hierarchy import Hierarchy, coarse_names
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError, nearest, problem
 
 KEY = 'composition.class_space'
 DROPPED = -1
+# How many names a message lists.
+SHOWN = 8
 
 TeacherMapping = Mapping[str, str | None]
 
@@ -212,13 +214,18 @@ def _check_targets(mapping: Mapping[str, TeacherMapping], index: Mapping[str, in
 
 
 def _unmapped_problem(teacher: str, unmapped: Sequence[str], classes: Sequence[str]) -> str:
+    ties = {name: (other, table) for name, other, table in shipped_ties(unmapped, classes)}
     shown = []
-    for name in unmapped[:8]:
+    # What can be helped with first: the list may be long.
+    for name in sorted(unmapped, key=lambda name: (name not in ties, not nearest(name, classes))):
         near = nearest(name, classes)
-        shown.append(f'{name!r} (did you mean {near!r}?)' if near else repr(name))
-    more = f' and {len(unmapped) - 8} more' if len(unmapped) > 8 else ''
+        if name in ties:
+            shown.append(f'{name!r} ({ties[name][0]!r} in the alias table {ties[name][1]!r})')
+        else:
+            shown.append(f'{name!r} (did you mean {near!r}?)' if near else repr(name))
+    more = f' and {len(unmapped) - SHOWN} more' if len(unmapped) > SHOWN else ''
     return (
         f'{KEY}: {len(unmapped)} classes of teacher {teacher} are no class of the student: '
-        f'{", ".join(shown)}{more}; name each in {KEY}.mapping.{teacher} (None drops it), '
+        f'{", ".join(shown[:SHOWN])}{more}; name each in {KEY}.mapping.{teacher} (None drops it), '
         f"or set on_unmapped='drop'"
     )

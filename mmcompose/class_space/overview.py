@@ -7,6 +7,8 @@ import itertools
 import re
 from dataclasses import dataclass
 
+from mmcompose.class_space.alias_tables import PLACEHOLDERS
+from mmcompose.class_space.aliases import shipped_ties
 from mmcompose.class_space.class_space import DROPPED, ClassSpace
 
 ALIKE = 0.8
@@ -17,32 +19,46 @@ class Overview:
     """A class space as tables of names.
 
     Args:
+        teachers: Their names, in their order.
         rows: For each student class its name, and by teacher the names that the teacher has
             for it.
+        coarse: The same for the coarse classes that only the hierarchy names: boxes of them
+            support finer ones.
         dropped: By teacher its classes that are dropped.
         without_owner: Student classes that no teacher knows.
         alike: Pairs of names that look alike but are two classes, or of which one is dropped.
+        tied: Pairs that a shipped alias table takes for one class, but that are two here, or of
+            which one is dropped; with the table's name.
     """
 
+    teachers: tuple[str, ...]
     rows: list[tuple[str, dict[str, list[str]]]]
+    coarse: list[tuple[str, dict[str, list[str]]]]
     dropped: dict[str, list[str]]
     without_owner: list[str]
     alike: list[tuple[str, str]]
+    tied: list[tuple[str, str, str]]
 
 
 def overview(space: ClassSpace) -> Overview:
     """Describe a class space."""
-    rows: list[tuple[str, dict[str, list[str]]]] = [(name, {}) for name in space.classes]
+    wide = space.with_coarse
+    rows: list[tuple[str, dict[str, list[str]]]] = [(name, {}) for name in wide.classes]
     dropped: dict[str, list[str]] = {}
-    for teacher, names in space.teacher_classes.items():
-        for name, index in zip(names, space.teacher_index(teacher).tolist(), strict=True):
+    for teacher, names in wide.teacher_classes.items():
+        for name, index in zip(names, wide.teacher_index(teacher).tolist(), strict=True):
             if index == DROPPED:
                 dropped.setdefault(teacher, []).append(name)
             else:
                 rows[index][1].setdefault(teacher, []).append(name)
+    rows, coarse = rows[: len(space.classes)], rows[len(space.classes) :]
     without_owner = [name for name, owners in rows if not owners]
-    loose = [name for names in dropped.values() for name in names]
-    return Overview(rows, dropped, without_owner, look_alikes([*space.classes, *loose]))
+    loose = [name for names in dropped.values() for name in names if name not in PLACEHOLDERS]
+    every = list(dict.fromkeys([*wide.classes, *loose]))
+    tied = shipped_ties(every, every)
+    known = {(first, second) for first, second, _ in tied}
+    alike = [pair for pair in look_alikes(every) if pair not in known and pair[::-1] not in known]
+    return Overview(space.teachers, rows, coarse, dropped, without_owner, alike, tied)
 
 
 def look_alikes(names: list[str]) -> list[tuple[str, str]]:

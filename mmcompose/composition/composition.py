@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,8 @@ from mmcompose.utils import (
 )
 from mmcompose.version import __version__
 
-RESERVED_NAMES = ('student', 'fused', 'oracle')
+STUDENT = 'student'
+RESERVED_NAMES = (STUDENT, 'fused', 'oracle')
 LEARNED = 'learned.json'
 _CLASS_SPACE_KEYS = ('classes', 'aliases', 'mapping', 'on_unmapped', 'hierarchy')
 
@@ -63,7 +64,7 @@ class Composition:
         workers: int | None = None,
         known: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
-        _check_teachers(teachers)
+        _check_teachers(teachers, is_resolved=known is not None)
         self._is_resolved = known is not None
         if known is not None:
             # A dumped config lists keys by the alphabet; votes and weights keep the first order.
@@ -128,29 +129,56 @@ class Composition:
     @cached_property
     def teachers(self) -> dict[str, Teacher]:
         """The teachers, by name; no weights are loaded before one predicts."""
-        return {
-            name: build(TEACHERS, config, f'composition.teachers.{name}')
-            for name, config in self._configs.items()
-        }
+        return {name: self._build_teacher(name) for name in self._configs}
 
-    def _read_teachers(self) -> dict[str, Mapping[str, Any]]:
+    def _build_teacher(self, name: str) -> Teacher:
+        teacher: Teacher = build(TEACHERS, self._configs[name], f'composition.teachers.{name}')
+        return teacher
+
+    def with_teacher(
+        self, name: str, config: Mapping[str, Any], known: Mapping[str, Any] | None = None
+    ) -> Composition:
+        """Return this composition with one more teacher; what the others said stays stored.
+
+        Args:
+            name: Its name; may be 'student'.
+            config: Its config dict, with ``weight``.
+            known: What was read from it earlier, as in ``known`` of :class:`Composition`.
+                Defaults to none: it is opened to read it.
+
+        Raises:
+            UserError: If it cannot be read, or its classes or name do not fit the class space
+                or the label pipeline.
+        """
+        if known is None:
+            known = _read_teacher(name, config)
+        made = self.resolved
+        return Composition.from_config(
+            {
+                **made,
+                'teachers': {**made['teachers'], name: dict(config)},
+                'known': [*made['known'], known],
+            }
+        )
+
+    @property
+    def known(self) -> dict[str, Mapping[str, Any]]:
+        """What was read from each teacher: its name, classes and identity."""
+        return dict(self._known)
+
+    def _read_teachers(self, names: Iterable[str] | None = None) -> dict[str, Mapping[str, Any]]:
         mistakes = Mistakes()
         known: dict[str, Mapping[str, Any]] = {}
-        for name, config in self._configs.items():
+        for name in self._configs if names is None else names:
             with mistakes:
-                teacher = build(TEACHERS, config, f'composition.teachers.{name}')
-                known[name] = {
-                    'name': name,
-                    'classes': list(teacher.classes),
-                    'identity': teacher_identity(config, teacher),
-                }
+                known[name] = _read_teacher(name, self._configs[name])
         mistakes.complain()
         return known
 
-    def _check_identities(self) -> None:
-        """Check that the teachers are still those that a resolved config was made of."""
+    def _check_identities(self, names: Iterable[str]) -> None:
+        """Check that teachers are still those that a resolved config was made of."""
         if self._is_resolved:
-            for name, now in self._read_teachers().items():
+            for name, now in self._read_teachers(names).items():
                 if now['identity'] != self._known[name]['identity']:
                     raise UserError(
                         f'composition.teachers.{name}: has changed since this config was '
@@ -166,13 +194,20 @@ class Composition:
         missing = {shard for result in results.values() for shard in result.missing()}
         if missing:
             check_writable('composition.store', self._store)
-            self._check_identities()
-            log(f'{", ".join(results)} predict on {len(images)} images, into {self._store}')
+            # Only those who still have something to say need be there.
+            absent = [name for name, result in results.items() if result.missing()]
+            self._check_identities(absent)
+            log(f'{", ".join(absent)} predict on {len(images)} images, into {self._store}')
             share = partial(_predict_share, self.resolved, images)
             run_shares(share, self._workers, len(missing))
         for result in results.values():
             result.wait()
         return {name: result.read() for name, result in results.items()}
+
+    def cached_predictions(self, images: Sequence[Image]) -> dict[str, DetectionTable]:
+        """Return those of :meth:`predictions` that the store holds whole; makes none."""
+        results = self._prediction_results(images)
+        return {name: result.read() for name, result in results.items() if not result.missing()}
 
     def labels(self, images: Sequence[Image]) -> DetectionTable:
         """Return the pseudo-labels of each image, in the student's classes.
@@ -190,23 +225,35 @@ class Composition:
             run_shares(share, self._workers, len(missing))
         result.wait()
         log(f'pseudo-labels of {len(images)} images: {result.folder}')
+        if result.has_json(LEARNED):
+            self.pipeline.load_learned(result.read_json(LEARNED))
+            for line in self.pipeline.describe_learned():
+                log(line)
         return result.read()
 
     def fitted_pipeline(self, images: Sequence[Image]) -> LabelPipeline:
         """Return the label pipeline with what its steps learned from a pool of images."""
         self.labels(images)
-        self.pipeline.load_learned(self._label_result(images).read_json(LEARNED))
         return self.pipeline
 
     def said(
-        self, predictions: Mapping[str, DetectionTable], images: Sequence[Image], row: int
+        self,
+        predictions: Mapping[str, DetectionTable],
+        images: Sequence[Image],
+        row: int,
+        class_space: ClassSpace | None = None,
     ) -> tuple[ByTeacher, LabelContext]:
         """Return what every teacher said of one image, in the student's classes.
 
-        Coarse classes that the student lacks stand after them; see
-        :attr:`mmcompose.class_space.ClassSpace.with_coarse`.
+        Args:
+            predictions: Of each teacher, a row an image.
+            images: The images.
+            row: Which of them.
+            class_space: Another class space of the same teachers. Defaults to the student's
+                classes, and after them the coarse ones that the student lacks; see
+                :attr:`mmcompose.class_space.ClassSpace.with_coarse`.
         """
-        image, space = images[row], self.class_space.with_coarse
+        image, space = images[row], class_space or self.class_space.with_coarse
         context = LabelContext(space, self._weights, image.key, image.width, image.height)
         converted = {name: space.convert(name, table[row]) for name, table in predictions.items()}
         return converted, context
@@ -242,8 +289,9 @@ def _predict_share(
 ) -> None:
     # A composition of its own, so that the teachers' weights go when the share is done.
     composition = Composition.from_config(config)
-    produce = {name: partial(_ask, name, each) for name, each in composition.teachers.items()}
-    results = composition._prediction_results(images)
+    every = composition._prediction_results(images)
+    results = {name: result for name, result in every.items() if result.missing()}
+    produce = {name: partial(_ask, name, composition._build_teacher(name)) for name in results}
     make_shards(results, produce, rank, world_size, 'teachers predict')
 
 
@@ -270,14 +318,23 @@ def _label_share(
     make_shards({'labels': result}, {'labels': produce}, rank, world_size, 'labels')
 
 
-def _check_teachers(teachers: Mapping[str, Any]) -> None:
+def _read_teacher(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    own = {key: value for key, value in config.items() if key != 'weight'}
+    with untouched_process():
+        teacher = build(TEACHERS, own, f'composition.teachers.{name}')
+        identity = teacher_identity(own, teacher)
+    return {'name': name, 'classes': list(teacher.classes), 'identity': identity}
+
+
+def _check_teachers(teachers: Mapping[str, Any], is_resolved: bool = False) -> None:
     key = 'composition.teachers'
     if not isinstance(teachers, Mapping) or not teachers:
         raise UserError(f'{key}: names no teacher; give dict(name=dict(type=...), ...)')
     problems = [
         f'{key}: {name!r} is taken: the composition table has a row of that name; choose another'
         for name in teachers
-        if name in RESERVED_NAMES
+        # The student joins a resolved one; see Composition.with_teacher.
+        if name in RESERVED_NAMES and not (is_resolved and name == STUDENT)
     ]
     problems += [
         problem(f'{key}.{name}', config, 'is no dict of a teacher')

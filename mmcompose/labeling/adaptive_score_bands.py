@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mmcompose.labeling.adaptive_score_filter import AdaptiveScoreFilter
 from mmcompose.labeling.base import ByTeacher, LabelContext
@@ -21,44 +21,14 @@ class AdaptiveScoreBands(AdaptiveScoreFilter):
     Args:
         ignore_ratio: A box is ignored from this share of its class's threshold on, in [0, 1].
             Defaults to 0.6.
-        method: This and the rest as in :class:`AdaptiveScoreFilter`.
-        posterior: Likewise.
-        boxes_per_image: Likewise.
-        precision: Likewise.
-        beta: Likewise.
-        min_boxes: Likewise.
-        lowest: Likewise.
-        highest: Likewise.
-        learned_file: Likewise.
+        **thresholds: How the threshold is learned; see :class:`AdaptiveScoreFilter`.
 
     Raises:
         UserError: If an argument is out of range.
     """
 
-    def __init__(
-        self,
-        ignore_ratio: float = 0.6,
-        method: str = 'mixture',
-        posterior: float = 0.5,
-        boxes_per_image: Mapping[str, float] | Sequence[str] | None = None,
-        precision: float = 0.8,
-        beta: float = 1.0,
-        min_boxes: int = 50,
-        lowest: float = 0.05,
-        highest: float = 0.95,
-        learned_file: str | None = None,
-    ) -> None:
-        super().__init__(
-            method,
-            posterior,
-            boxes_per_image,
-            precision,
-            beta,
-            min_boxes,
-            lowest,
-            highest,
-            learned_file,
-        )
+    def __init__(self, ignore_ratio: float = 0.6, **thresholds: Any) -> None:
+        super().__init__(**thresholds)
         self.ignore_ratio = check_fraction('ignore_ratio', ignore_ratio)
 
     @property

@@ -116,6 +116,14 @@ class AdaptiveScoreFilter(LabelTransform):
         """See :meth:`LabelTransform.load_learned`."""
         self.thresholds = learned.get('thresholds', {})
 
+    def describe_learned(self) -> list[str]:
+        """See :meth:`LabelTransform.describe_learned`."""
+        return [
+            f'{teacher} boxes are kept from '
+            + ', '.join(f'{name} {threshold:.3f}' for name, threshold in by_name.items())
+            for teacher, by_name in self.thresholds.items()
+        ]
+
     def fit(self, pool: Pool) -> None:
         """Learn thresholds from the scores of the pool alone; see :meth:`LabelTransform.fit`."""
         self._learn(pool, None)

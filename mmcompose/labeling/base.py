@@ -94,6 +94,10 @@ class LabelTransform(ABC):
         """Take over what an earlier fit learned."""
         assert not learned, f'{type(self).__name__} learns nothing but was given {learned}'
 
+    def describe_learned(self) -> list[str]:
+        """Say what was learned in lines for a person; nothing where nothing was."""
+        return []
+
     @abstractmethod
     def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
         """Transform what was said of one image.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import Pool
 from mmcompose.structures import iou
 
@@ -20,12 +21,14 @@ class CoOccurrence:
         second: Another, as another teacher says it.
         count: How many pairs of boxes.
         share: Of the rarer one's boxes, in [0, 1].
+        told_apart_by: Teachers that know both: to them at least they are two classes.
     """
 
     first: str
     second: str
     count: int
     share: float
+    told_apart_by: tuple[str, ...] = ()
 
 
 def co_occurrences(
@@ -40,13 +43,13 @@ def co_occurrences(
         min_count: Pairs that are seen less often are not listed. Defaults to 5.
 
     Returns:
-        The pairs, most frequent first.
+        The pairs, most frequent first; a coarse class and a finer one below it are none.
     """
     together: Counter[tuple[int, int]] = Counter()
     seen: Counter[int] = Counter()
-    classes: tuple[str, ...] = ()
+    space: ClassSpace | None = None
     for detections, context in pool:
-        classes = context.class_space.classes
+        space = context.class_space
         said = [found[found.scores >= min_score] for found in detections.values()]
         for number, found in enumerate(said):
             seen.update(found.labels.tolist())
@@ -55,9 +58,15 @@ def co_occurrences(
                 pairs = np.stack([found.labels[rows], other.labels[columns]], axis=1)
                 pairs = np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1)
                 together.update((int(first), int(second)) for first, second in pairs)
-    found_pairs = [
-        CoOccurrence(classes[a], classes[b], count, min(count / min(seen[a], seen[b]), 1.0))
-        for (a, b), count in together.items()
-        if count >= min_count
-    ]
+    if space is None:
+        return []
+    found_pairs = []
+    for (a, b), count in together.items():
+        related = space.hierarchy.below[a, b] or space.hierarchy.below[b, a]
+        if count >= min_count and not related:
+            share = min(count / min(seen[a], seen[b]), 1.0)
+            owners = space.owners[a] & space.owners[b]
+            both = tuple(np.array(space.teachers)[owners].tolist())
+            first, second = sorted((space.classes[a], space.classes[b]))
+            found_pairs.append(CoOccurrence(first, second, count, share, both))
     return sorted(found_pairs, key=lambda pair: (-pair.count, pair.first, pair.second))

@@ -14,7 +14,7 @@ from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Poo
 from mmcompose.labeling.per_class import check_fraction, class_index
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections, iou
-from mmcompose.utils import UserError, log, problem
+from mmcompose.utils import UserError, problem
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -93,12 +93,14 @@ class CrossClassSuppression(LabelTransform):
                 self._learned.append({'classes': names, 'count': count, 'rate': round(rate, 4)})
         self._learned.sort(key=lambda pair: (-pair['count'], pair['classes']))
         self._conflicts = None
-        for pair in self._learned:
-            first, second = pair['classes']
-            log(
-                f'{first} and {second} name one object: together {pair["count"]} times, '
-                f'{pair["rate"]:.0%} of the rarer one; the better supported is kept'
-            )
+
+    def describe_learned(self) -> list[str]:
+        """See :meth:`LabelTransform.describe_learned`."""
+        return [
+            f'{" and ".join(pair["classes"])} name one object: together {pair["count"]} times, '
+            f'{pair["rate"]:.0%} of the rarer one; the better supported is kept'
+            for pair in self._learned
+        ]
 
     def _matrix(self, space: ClassSpace) -> NDArray[np.bool_]:
         """Return ``(C, C)`` bool: which classes conflict."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Truth
+from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Pool, Truth
 from mmcompose.labeling.resolve_hierarchy import ResolveHierarchy
 from mmcompose.registry import LABEL_TRANSFORMS, build
 from mmcompose.structures import Detections
@@ -78,16 +78,25 @@ class LabelPipeline:
             UserError: If a step needs labelled images, and has none to learn from.
         """
         for number, step in enumerate(self.steps):
-            before = self.steps[:number]
             if step.wants_truth and labelled is not None:
-                step.fit_labelled(_Stream(labelled, before), truth or {})
+                step.fit_labelled(self.before(number, labelled), truth or {})
             elif step.wants_truth and not step.learned:
                 raise UserError(
                     f'{KEY}[{number}].learned_file: is missing, and this step learns from '
-                    'labelled images; see mmcompose.labeling.write_learned'
+                    'labelled images; tools/calibrate.py writes one for ScoreCalibration, '
+                    'mmcompose.labeling.write_learned for any step'
                 )
             elif not step.wants_truth and type(step).fit is not LabelTransform.fit:
-                step.fit(_Stream(pool, before))
+                step.fit(self.before(number, pool))
+
+    def before(self, number: int, pool: Callable[[], Iterable[Said]]) -> Pool:
+        """Return what the steps before one make of a pool; each iteration is a fresh pass.
+
+        Args:
+            number: Of the step.
+            pool: Called for a fresh pass over the pool.
+        """
+        return _Stream(pool, self.steps[:number])
 
     @property
     def learns(self) -> bool:
@@ -98,6 +107,14 @@ class LabelPipeline:
     def learned(self) -> list[dict[str, Any]]:
         """What each step learned, as plain values."""
         return [dict(step.learned) for step in self.steps]
+
+    def describe_learned(self) -> list[str]:
+        """Say what each step learned, in lines for a person."""
+        return [
+            f'{type(step).__name__}: {line}'
+            for step in self.steps
+            for line in step.describe_learned()
+        ]
 
     def load_learned(self, learned: Sequence[Mapping[str, Any]]) -> None:
         """Take over what an earlier :meth:`fit` learned."""

@@ -25,7 +25,7 @@ from mmcompose.labeling.learned_file import read_learned
 from mmcompose.labeling.matching import RIGHT, UNJUDGED, judge
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
-from mmcompose.utils import UserError, log, problem
+from mmcompose.utils import UserError, problem
 
 # Of one teacher: its common curve, and one by class name where there was enough to see.
 TeacherCurves = Mapping[str, Any]
@@ -47,7 +47,7 @@ class ScoreCalibration(LabelTransform):
         min_boxes: Classes with fewer boxes than this take their teacher's curve. Defaults to 50.
         shrinkage: See above. Defaults to 200.
         iou_thr: A right box overlaps a true one at least this much. Defaults to 0.5.
-        learned_file: What an earlier run learned; see :func:`mmcompose.labeling.write_learned`.
+        learned_file: What was learned of labelled images: `tools/calibrate.py` writes it.
 
     Raises:
         UserError: If an argument is out of range.
@@ -88,6 +88,17 @@ class ScoreCalibration(LabelTransform):
         """See :meth:`LabelTransform.load_learned`."""
         self.curves = learned.get('curves', {})
 
+    def describe_learned(self) -> list[str]:
+        """See :meth:`LabelTransform.describe_learned`."""
+        shown = np.array([0.1, 0.3, 0.5, 0.7, 0.9], np.float32)
+        lines = []
+        for teacher, curves in self.curves.items():
+            pairs = zip(shown.tolist(), calibrated(curves['common'], shown).tolist(), strict=True)
+            told = ', '.join(f'{before:.1f} as {after:.3f}' for before, after in pairs)
+            own = f'; {len(curves["classes"])} classes by curves of their own'
+            lines.append(f'scores of {teacher} count {told}{own if curves["classes"] else ""}')
+        return lines
+
     def fit(self, pool: Pool) -> None:
         """Learn curves from the scores of shared classes; see :meth:`LabelTransform.fit`."""
         scores: dict[tuple[str, int], list[NDArray[np.float32]]] = defaultdict(list)
@@ -122,8 +133,6 @@ class ScoreCalibration(LabelTransform):
             if (right != UNJUDGED).any():
                 curves = self._fitted(found[right != UNJUDGED], right[right != UNJUDGED], space)
                 self.curves = {**self.curves, teacher: curves}
-                before, after = curves['calibration_error']
-                log(f'calibration error of teacher {teacher}: {before:.3f}, now {after:.3f}')
 
     def _fitted(
         self, found: Detections, verdicts: NDArray[np.int8], space: ClassSpace

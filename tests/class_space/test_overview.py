@@ -24,12 +24,29 @@ def test_who_knows_what() -> None:
     ]
     assert seen.dropped == {'coco': ['toilet']}
     assert seen.without_owner == ['unicorn']
-    assert seen.alike == []
+    assert seen.alike == seen.tied == seen.coarse == []
 
 
 def test_a_dropped_name_that_looks_like_a_class() -> None:
     space = ClassSpace({'a': ['tv'], 'b': ['TV', 'rug']}, classes=['tv'], on_unmapped='drop')
     assert overview(space).alike == [('tv', 'TV')]
+
+
+def test_two_classes_that_a_shipped_table_takes_for_one() -> None:
+    space = ClassSpace({'voc': ['sofa', 'tvmonitor'], 'coco': ['couch', 'tv', 'TV', 'N/A']})
+    seen = overview(space)
+    assert ('sofa', 'couch', 'voc-coco') in seen.tied
+    assert ('tvmonitor', 'tv', 'voc-coco') in seen.tied
+    assert len(seen.tied) == 2
+    assert seen.alike == [('tv', 'TV')]
+
+
+def test_a_coarse_class_that_the_student_lacks() -> None:
+    teachers = {'fine': ['cat'], 'coarse': ['animal']}
+    seen = overview(ClassSpace(teachers, classes=['cat'], hierarchy={'animal': ['cat']}))
+    assert seen.rows == [('cat', {'fine': ['cat']})]
+    assert seen.coarse == [('animal', {'coarse': ['animal']})]
+    assert seen.dropped == {}
 
 
 @pytest.mark.parametrize(

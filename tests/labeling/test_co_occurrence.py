@@ -18,6 +18,15 @@ def test_two_names_of_one_object_are_counted() -> None:
     }
     apart = {'a': found((HERE, 0.9, SOFA)), 'b': found((FAR, 0.8, CAT)), 'c': found()}
     pool = [(image, context())] * 6 + [(apart, context())] * 2
-    assert co_occurrences(pool) == [CoOccurrence('cat', 'sofa', 6, 0.75)]
+    assert co_occurrences(pool) == [CoOccurrence('cat', 'sofa', 6, 0.75, ('a',))]
     assert co_occurrences(pool, min_count=7) == []
     assert co_occurrences([]) == []
+
+
+def test_a_class_and_a_finer_one_are_no_pair() -> None:
+    teachers = {'fine': ['dog', 'sofa'], 'coarse': ['animal']}
+    of = context(teachers, hierarchy={'animal': ['dog']})
+    image = {'fine': found((HERE, 0.9, 0), (FAR, 0.9, 1)), 'coarse': found((SAME, 0.9, 2))}
+    assert co_occurrences([(image, of)] * 6) == []
+    other = {'fine': found((FAR, 0.9, 1)), 'coarse': found((FAR, 0.9, 2))}
+    assert co_occurrences([(other, of)] * 6) == [CoOccurrence('animal', 'sofa', 6, 1.0)]

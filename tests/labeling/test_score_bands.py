@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from mmcompose.labeling import FUSED, ScoreBands
+from mmcompose.labeling import FUSED, LabelPipeline, ScoreBands
 from mmcompose.structures import Detections, areas, intersections
 from mmcompose.utils import UserError
 from tests.labeling.toys import QUICK, context, detections, found
@@ -116,3 +116,19 @@ def test_a_class_that_the_student_does_not_have() -> None:
     bands = ScoreBands(keep=0.5, per_class={'catt': {'keep': 0.3}})
     with pytest.raises(UserError, match=r"^per_class: 'catt' .*did you mean 'cat'"):
         bands.check(context().class_space)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'told'),
+    [
+        ({'methd': 'prior'}, r"^composition.label_pipeline\[0\]: 'methd' .*did you mean 'method'"),
+        ({'method': 'mixtur'}, r"^composition.label_pipeline\[0\].method: 'mixtur'"),
+        ({'min_boxes': '50'}, r"^composition.label_pipeline\[0\].min_boxes: '50'"),
+        ({'ignore_ratio': 2}, r'^composition.label_pipeline\[0\].ignore_ratio: 2'),
+    ],
+)
+def test_learned_bands_take_what_a_learned_filter_takes(
+    arguments: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(UserError, match=told):
+        LabelPipeline([{'type': 'mmcompose.AdaptiveScoreBands', **arguments}])

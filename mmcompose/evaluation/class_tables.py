@@ -1,0 +1,36 @@
+"""A class space as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from mmcompose.class_space import Overview
+from mmcompose.labeling import CoOccurrence
+
+
+def class_space_table(seen: Overview) -> Table:
+    """Return a row for each student class: how many owners, and what each of them calls it."""
+    table = Table(title='Class space', title_justify='left')
+    for column in ('student class', 'owners', *seen.teachers):
+        table.add_column(column, justify='right' if column == 'owners' else 'left')
+    for name, names in seen.rows:
+        told = [', '.join(names.get(teacher, [])) for teacher in seen.teachers]
+        table.add_row(name, str(len(names)), *told)
+    for name, names in seen.coarse:
+        told = [', '.join(names.get(teacher, [])) for teacher in seen.teachers]
+        table.add_row(f'({name}: only supports finer classes)', str(len(names)), *told)
+    return table
+
+
+def co_occurrence_table(pairs: Sequence[CoOccurrence]) -> Table:
+    """Return a row for each pair of classes whose boxes lie on one another."""
+    table = Table(title='Two names on the same objects (IoU > 0.7)', title_justify='left')
+    for column in ('one teacher says', 'another', 'times', 'of the rarer', 'told apart by'):
+        table.add_column(column, justify='right' if column in ('times', 'of the rarer') else 'left')
+    # First those that no teacher tells apart: an alias or a mapping is missing there.
+    for pair in sorted(pairs, key=lambda pair: bool(pair.told_apart_by)):
+        apart = ', '.join(pair.told_apart_by) or 'nobody: one class?'
+        table.add_row(pair.first, pair.second, str(pair.count), f'{pair.share:.0%}', apart)
+    return table

@@ -1,0 +1,129 @@
+"""Fitting the calibration of a config on a few labelled images."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmengine.config import Config
+
+from mmcompose.composition import Composition
+from mmcompose.engine import calibrate
+from mmcompose.utils import UserError
+from tests import toys
+from tests.engine.toys import student_config
+
+CATEGORIES = {7: 'blue', 2: 'red', 5: 'green'}
+CALIBRATION = {
+    'type': 'mmcompose.ScoreCalibration',
+    'method': 'isotonic',
+    'min_boxes': 3,
+    'shrinkage': 0,
+}
+
+
+def config_of(pool: Path, truth: str, folder: Path, **arguments: Any) -> Config:
+    config = student_config(pool, truth, folder)
+    steps = copy.deepcopy(toys.LABEL_PIPELINE)
+    config.composition.label_pipeline = [steps[0], {**CALIBRATION, **arguments}, *steps[1:]]
+    return config
+
+
+@pytest.fixture(scope='module')
+def labelled(drawn: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file in which the red things of every other picture are not there."""
+    pictures = copy.deepcopy(drawn)
+    for picture in pictures[::2]:
+        picture['boxes'].pop('red', None)
+    path = tmp_path_factory.mktemp('labelled') / 'labelled.json'
+    return toys.write_coco(path, pictures, CATEGORIES)
+
+
+def test_it_writes_what_the_config_names(
+    pool: Path, truth: str, labelled: str, tmp_path: Path
+) -> None:
+    curves = str(tmp_path / 'curves' / 'calibration.json')
+    config = config_of(pool, truth, tmp_path, learned_file=curves)
+    made = calibrate(config, labelled, folds=4)
+    assert (made.path, made.key) == (curves, 'composition.label_pipeline[1].learned_file')
+    # Of seven pictures with things in them, the red ones of four are no truth.
+    assert [(row.teacher, row.boxes) for row in made.rows] == [('first', 14), ('second', 14)]
+    for row in made.rows:
+        assert row.right == pytest.approx(10 / 14)
+        assert row.after < 0.01 < row.before
+        assert row.after <= row.held_out
+    composition = Composition.from_config(config.composition.to_dict())
+    learned = composition.pipeline.learned[1]['curves']
+    assert set(learned['first']['classes']) == {'green', 'red'}
+    found = composition.labels(toys.images_in(pool))[0]
+    scores = dict(zip(found.labels.tolist(), found.scores.tolist(), strict=True))
+    assert scores[0] == pytest.approx(1)
+    # What is wrong as often as right is no sure label any more.
+    assert scores[1] < 0.8
+
+
+def test_classes_that_the_file_does_not_label_are_not_judged(
+    pool: Path, truth: str, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    path = toys.write_coco(tmp_path / 'some.json', drawn, {1: 'blue', 2: 'green'})
+    config = config_of(pool, truth, tmp_path)
+    made = calibrate(config, path, out=str(tmp_path / 'curves.json'))
+    assert [(row.boxes, row.right) for row in made.rows] == [(7, 1.0), (7, 1.0)]
+
+
+def test_a_name_that_the_student_lacks_can_be_left_out(
+    pool: Path, truth: str, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    renamed = copy.deepcopy(drawn)
+    for picture in renamed:
+        if picture['boxes']:
+            picture['boxes']['gren'] = picture['boxes'].pop('green')
+    path = toys.write_coco(tmp_path / 'renamed.json', renamed, {1: 'blue', 2: 'red', 3: 'gren'})
+    config = config_of(pool, truth, tmp_path)
+    out = tmp_path / 'curves.json'
+    with pytest.raises(UserError, match=r"^ann_file: .* labels 'gren' \(did you mean 'green'\?\):"):
+        calibrate(config, path, out=str(out))
+    assert not out.exists()
+    made = calibrate(config, path, out=str(out), drop_unmapped=True)
+    assert [row.boxes for row in made.rows] == [7, 14]
+    config.composition.class_space = {'aliases': [{'green': ['gren']}]}
+    assert [row.boxes for row in calibrate(config, path, out=str(out)).rows] == [14, 14]
+
+
+@pytest.mark.parametrize(
+    ('steps', 'arguments', 'told'),
+    [
+        (None, {'ann_file': 'nowhere.json'}, r"^ann_file: 'nowhere.json' is no file"),
+        (None, {'out': None}, r'^composition.label_pipeline\[1\].learned_file: is missing'),
+        (None, {'folds': 1}, r'^folds: 1 is no number of folds between 2 and 8'),
+        (None, {'folds': 9}, r'^folds: 9 is no number of folds between 2 and 8'),
+        (None, {'img_prefix': 'elsewhere'}, r"^img_prefix: 'elsewhere/000.png' is no file"),
+        ([], {}, r'^composition.label_pipeline: has no .*ScoreCalibration'),
+        ([{'method': 'quantile'}], {}, r"^composition.label_pipeline\[0\].method: 'quantile'"),
+        ([{'method': 'quantile'}, {}], {}, r"^composition.label_pipeline\[0\].method: 'quantile'"),
+        (
+            [{'type': 'mmcompose.AdaptiveScoreFilter'}, {}],
+            {},
+            r'^composition.label_pipeline\[0\]: learns from the pool',
+        ),
+    ],
+)
+def test_mistakes_are_told_and_nothing_is_written(
+    steps: Sequence[dict[str, Any]] | None,
+    arguments: dict[str, Any],
+    told: str,
+    pool: Path,
+    truth: str,
+    tmp_path: Path,
+) -> None:
+    config = config_of(pool, truth, tmp_path)
+    if steps is not None:
+        made = [step if 'type' in step else {**CALIBRATION, **step} for step in steps]
+        config.composition.label_pipeline = [*made, toys.LABEL_PIPELINE[1]]
+    given = {'ann_file': truth, 'out': str(tmp_path / 'curves.json'), **arguments}
+    with pytest.raises(UserError, match=told):
+        calibrate(config, **given)
+    assert not (tmp_path / 'curves.json').exists()
