@@ -20,7 +20,7 @@ from mmcompose.datasets import (
     resolve_mixed_loader,
 )
 from mmcompose.engine.class_counts import class_of, set_num_classes, type_name
-from mmcompose.engine.ignore_support import check_ignore_support
+from mmcompose.engine.label_support import check_label_support
 from mmcompose.engine.label_weights import carry_weights
 from mmcompose.engine.read_composition import read_composition
 from mmcompose.registry import DATASETS as OWN_DATASETS
@@ -29,6 +29,7 @@ from mmcompose.utils import UserError, problem, under
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 ROWS_HOOK = 'mmcompose.ClassRowsHook'
 SUMMARY_HOOK = 'mmcompose.LabelSummaryHook'
+UNCERTAIN_HOOK = 'mmcompose.UncertainLabelsHook'
 # What PackDetInputs passes on by itself, and what a metric without a file of truths needs.
 _META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip',
               'flip_direction')  # fmt: skip
@@ -63,7 +64,7 @@ def resolve(config: Config) -> Config:
         composition = read_composition(config)
         config.pop('composition')
         set_num_classes(config.model, len(composition.class_space.classes), MODELS)
-        check_ignore_support(config.model, composition.pipeline)
+        check_label_support(config.model, composition.pipeline)
         for name in LOADERS:
             if config.get(name) is not None:
                 with under(name):
@@ -176,6 +177,7 @@ def _add_hooks(config: Config, composition: Composition) -> None:
         hooks.append(rows)
     rows.classes = list(composition.class_space.classes)
     rows.aliases = composition.resolved['class_space'].get('aliases', [])
-    if all(hook['type'] != SUMMARY_HOOK for hook in hooks):
-        hooks.append(ConfigDict(type=SUMMARY_HOOK))
+    for name in (SUMMARY_HOOK, UNCERTAIN_HOOK):
+        if all(hook['type'] != name for hook in hooks):
+            hooks.append(ConfigDict(type=name))
     config.custom_hooks = hooks

@@ -2,5 +2,6 @@
 
 from mmcompose.engine.hooks.class_rows import ClassRowsHook
 from mmcompose.engine.hooks.label_summary import LabelSummaryHook, summary
+from mmcompose.engine.hooks.uncertain_labels import UncertainLabelsHook
 
 __all__ = ['ClassRowsHook', 'LabelSummaryHook', 'summary']

@@ -172,7 +172,7 @@ def _built(name: str) -> nn.Module:
 
 
 def student(name: str) -> nn.Module:
-    """Return a copy of a freshly initialised student, the same each time."""
+    """Return a copy of a freshly initialised student of CONFIGS, or one of two others."""
     return copy.deepcopy(_built(name))
 
 
@@ -301,6 +301,19 @@ def _listening(model: nn.Module, seen: Seen, raw: dict[str, Any]) -> Iterator[No
         owner.assign = assign
         undo.append(lambda: setattr(owner, 'assign', original))
 
+    def spy_sampler(owner: Any) -> None:
+        original = owner.sample
+
+        def sample(*args: Any, **kwargs: Any) -> Any:
+            result = original(*args, **kwargs)
+            empty = torch.zeros(len(result.neg_inds), dtype=torch.long)
+            owners = torch.cat([result.pos_assigned_gt_inds + 1, empty])
+            seen.assigned.setdefault('rois', []).append(owners)
+            return result
+
+        owner.sample = sample
+        undo.append(lambda: setattr(owner, 'sample', original))
+
     def targets(head: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, output: Any) -> None:
             seen.targets.setdefault(head, []).append(args)
@@ -315,28 +328,14 @@ def _listening(model: nn.Module, seen: Seen, raw: dict[str, Any]) -> Iterator[No
             spy(name, head.assigner)
     if hasattr(model, 'roi_head'):
         head = model.roi_head.bbox_head
-        cascade = isinstance(head, nn.ModuleList)
-        samplers = model.roi_head.bbox_sampler if cascade else [model.roi_head.bbox_sampler]
-        for sampler in samplers:
-            spy_sampler(sampler)
-        if cascade:
-            yield
-            return
-        undo.append(head.register_forward_hook(keep('roi_head', ('cls', 'box'))).remove)
-        undo.append(head.loss_cls.register_forward_hook(targets('roi_head')).remove)
-        spy('roi_head', model.roi_head.bbox_assigner)
-        sampler = model.roi_head.bbox_sampler
-        original = sampler.sample
-
-        def sample(*args: Any, **kwargs: Any) -> Any:
-            result = original(*args, **kwargs)
-            empty = torch.zeros(len(result.neg_inds), dtype=torch.long)
-            owners = torch.cat([result.pos_assigned_gt_inds + 1, empty])
-            seen.assigned.setdefault('rois', []).append(owners)
-            return result
-
-        sampler.sample = sample
-        undo.append(lambda: setattr(sampler, 'sample', original))
+        if isinstance(head, nn.ModuleList):
+            for sampler in model.roi_head.bbox_sampler:
+                spy_sampler(sampler)
+        else:
+            undo.append(head.register_forward_hook(keep('roi_head', ('cls', 'box'))).remove)
+            undo.append(head.loss_cls.register_forward_hook(targets('roi_head')).remove)
+            spy('roi_head', model.roi_head.bbox_assigner)
+            spy_sampler(model.roi_head.bbox_sampler)
     try:
         yield
     finally:

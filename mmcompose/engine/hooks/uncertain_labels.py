@@ -1,0 +1,81 @@
+"""UncertainLabelsHook: a label's weight, an ignore box and a class mask reach the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mmcompose.models.weighted_targets import Attachment, Settings, attach, is_uncertain
+from mmcompose.registry import HOOKS
+from mmcompose.utils import UserError, problem, warn
+
+
+@HOOKS.register_module()
+class UncertainLabelsHook(Hook):
+    """Let the student learn from labels only as far as they are to be trusted.
+
+    ``resolve`` adds it. It listens to the built model's own heads while it trains: the model's
+    class, config and checkpoint stay MMDet's. See ``docs/uncertain_labels.md``.
+
+    Args:
+        soft_targets: Learn a box of score s as its class with s and as background with 1 - s.
+            Defaults to False.
+        uncovered_objectness: In an image whose labels cover only some classes, how much priors
+            without a box count where all classes share one output: objectness, the background
+            of a softmax. Defaults to 0: not at all.
+
+    Raises:
+        UserError: If ``uncovered_objectness`` is not in [0, 1].
+    """
+
+    def __init__(self, soft_targets: bool = False, uncovered_objectness: float = 0.0) -> None:
+        if not 0 <= uncovered_objectness <= 1:
+            key = 'UncertainLabelsHook.uncovered_objectness'
+            raise UserError(problem(key, uncovered_objectness, 'is not in [0, 1]'))
+        self.settings = Settings(soft_targets, uncovered_objectness)
+        self._attached: Attachment | None = None
+        self._to_tell: list[str] = []
+
+    def before_train(self, runner: Runner) -> None:
+        """Attach to the model."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        self._attached = attach(model, self.settings)
+        self._to_tell = list(self._attached.unreached)
+        for line in self._attached.not_soft:
+            warn(f'{line}: its targets stay hard in spite of UncertainLabelsHook.soft_targets')
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict[str, Any] | None = None
+    ) -> None:
+        """Say, at the first batch where it matters, what does not reach the loss."""
+        if self._to_tell and any(_uncertain(each, self.settings) for each in _samples(data_batch)):
+            for line in self._to_tell:
+                warn(f"{line}: labels' weights, ignore boxes and class masks have no effect")
+            self._to_tell = []
+
+    def after_train(self, runner: Runner) -> None:
+        """Leave the model as it was."""
+        if self._attached is not None:
+            self._attached.remove()
+            self._attached = None
+
+
+def _samples(value: Any) -> Iterator[Any]:
+    """Yield the data samples of a batch, whatever form it has."""
+    if isinstance(value, dict):
+        value = value.get('data_samples')
+    if isinstance(value, dict):
+        value = [each for branch in value.values() for each in branch]
+    for sample in value or ():
+        if sample is not None and 'gt_instances' in sample:
+            yield sample
+
+
+def _uncertain(sample: Any, settings: Settings) -> bool:
+    ignored = sample.get('ignored_instances')
+    covered = sample.metainfo.get('covered_classes')
+    return is_uncertain(sample.gt_instances, ignored, covered, settings)
