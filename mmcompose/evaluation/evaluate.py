@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,6 +50,11 @@ class CompositionTable:
     rows: list[Row]
     groups: dict[str, list[str]]
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether anybody's masks were scored."""
+        return any(not math.isnan(row.scores.mask_mAP) for row in self.rows)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for a JSON file; None where there is no figure."""
         rows = {}
@@ -56,12 +62,17 @@ class CompositionTable:
             rows[row.name] = {
                 'mAP': row.scores.mAP,
                 'AP50': row.scores.AP50,
+                **(_mask_figures(row.scores) if self.has_masks else {}),
                 **{g: row.scores.mean_over(names) for g, names in self.groups.items()},
                 'parameters': row.num_parameters,
                 'ms': row.milliseconds,
             }
         per_class = {row.name: row.scores.by_class for row in self.rows}
         return without_nan({'rows': rows, 'per_class': per_class, 'groups': self.groups})
+
+
+def _mask_figures(scores: Scores) -> dict[str, float]:
+    return {'mask mAP': scores.mask_mAP, 'mask AP50': scores.mask_AP50}
 
 
 def evaluate(

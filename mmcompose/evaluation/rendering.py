@@ -13,10 +13,13 @@ def composition_table(table: CompositionTable) -> Table:
     """Return a row for each detector: AP over all classes and over each group of them."""
     rendered = Table(title='Composition', title_justify='left')
     groups = {name: f'{name} ({len(names)})' for name, names in table.groups.items()}
-    for column in ('', 'mAP', 'AP50', *groups.values(), 'parameters', 'ms/image'):
+    masks = ('mask mAP', 'mask AP50') if table.has_masks else ()
+    for column in ('', 'mAP', 'AP50', *masks, *groups.values(), 'parameters', 'ms/image'):
         rendered.add_column(column, justify='right' if column else 'left')
     for row in table.rows:
         means = [_figure(row.scores.mean_over(table.groups[group])) for group in groups]
+        if table.has_masks:
+            means = [_figure(row.scores.mask_mAP), _figure(row.scores.mask_AP50), *means]
         rendered.add_row(
             row.name,
             _figure(row.scores.mAP),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from mmdet.evaluation import CocoMetric
 
-from mmcompose.structures import Detections
+from mmcompose.structures import Detections, to_rle
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,15 @@ class Scores:
         mAP: Mean over IoU 0.5:0.95 and the classes that have a true box.
         AP50: The same at IoU 0.5.
         by_class: AP over IoU 0.5:0.95 of each class, NaN where there is no true box.
+        mask_mAP: As ``mAP``, by the IoU of masks; NaN where truth or detector have none.
+        mask_AP50: As ``AP50``, likewise.
     """
 
     mAP: float
     AP50: float
     by_class: dict[str, float]
+    mask_mAP: float = float('nan')
+    mask_AP50: float = float('nan')
 
     def mean_over(self, classes: Iterable[str]) -> float:
         """Return the mean AP over some classes, NaN where none of them has a true box."""
@@ -41,6 +45,8 @@ def score(
 ) -> Scores:
     """Score detections against the truth of a dataset.
 
+    Masks are scored too where each true object has one, of the boxes that have one.
+
     Args:
         infos: Data infos of a labelled MMDet dataset, with ``instances`` in ``classes``.
         detections: Of the same images, in the same order, labels as indices into ``classes``.
@@ -49,21 +55,7 @@ def score(
     Returns:
         The figures of :class:`mmdet.evaluation.CocoMetric`.
     """
-    metric = CocoMetric(metric='bbox', classwise=True)
-    metric.dataset_meta = {'classes': tuple(classes)}
-    for number, (info, found) in enumerate(zip(infos, detections, strict=True), start=1):
-        sample = {
-            'img_id': number,
-            'ori_shape': (info['height'], info['width']),
-            'instances': info['instances'],
-            'pred_instances': {
-                'bboxes': torch.from_numpy(found.boxes),
-                'scores': torch.from_numpy(found.scores),
-                'labels': torch.from_numpy(found.labels),
-            },
-        }
-        metric.process({}, [sample])
-    figures = metric.evaluate(len(infos))
+    figures = _coco_figures('bbox', infos, detections, classes)
     # CocoMetric says -1 where there is no truth, and nothing at all where nobody found anything.
     true_labels = {
         each['bbox_label']
@@ -74,8 +66,53 @@ def score(
     nothing = {name: 0.0 if n in true_labels else np.nan for n, name in enumerate(classes)}
     if not true_labels:
         return Scores(np.nan, np.nan, nothing)
-    return Scores(
+    scores = Scores(
         figures.get('coco/bbox_mAP', 0.0),
         figures.get('coco/bbox_mAP_50', 0.0),
         {name: float(figures.get(f'coco/{name}_precision', nothing[name])) for name in classes},
     )
+    instances = [each for info in infos for each in info['instances']]
+    if not all(each.get('mask') for each in instances) or all(d.masks is None for d in detections):
+        return scores
+    figures = _coco_figures('segm', infos, [_with_a_mask(each) for each in detections], classes)
+    return replace(
+        scores,
+        mask_mAP=figures.get('coco/segm_mAP', 0.0),
+        mask_AP50=figures.get('coco/segm_mAP_50', 0.0),
+    )
+
+
+def _with_a_mask(found: Detections) -> Detections:
+    found = found.with_masks()
+    assert found.masks is not None
+    return found[np.array([mask is not None for mask in found.masks], bool)]
+
+
+def _coco_figures(
+    kind: str,
+    infos: Sequence[Mapping[str, Any]],
+    detections: Sequence[Detections],
+    classes: Sequence[str],
+) -> dict[str, float]:
+    metric = CocoMetric(metric=kind, classwise=kind == 'bbox')
+    metric.dataset_meta = {'classes': tuple(classes)}
+    for number, (info, found) in enumerate(zip(infos, detections, strict=True), start=1):
+        height, width = info['height'], info['width']
+        predicted = {
+            'bboxes': torch.from_numpy(found.boxes),
+            'scores': torch.from_numpy(found.scores),
+            'labels': torch.from_numpy(found.labels),
+        }
+        if kind == 'segm':
+            masks = found.with_masks().masks
+            assert masks is not None
+            predicted['masks'] = [to_rle(mask, width, height) for mask in masks]
+        sample = {
+            'img_id': number,
+            'ori_shape': (height, width),
+            'instances': info['instances'],
+            'pred_instances': predicted,
+        }
+        metric.process({}, [sample])
+    figures: dict[str, float] = metric.evaluate(len(infos))
+    return figures

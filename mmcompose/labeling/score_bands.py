@@ -99,10 +99,10 @@ def banded_by(
     """
     found = found[found.scores >= ignore[found.labels]]
     found = replace(found, ignore=found.scores < keep[found.labels])
-    return found[~_covers_a_kept_box(found)]
+    return found[~covers_a_kept_box(found)]
 
 
-def _covers_a_kept_box(found: Detections) -> NDArray[np.bool_]:
+def covers_a_kept_box(found: Detections) -> NDArray[np.bool_]:
     """Return ``(N,)``: ignore boxes that cover at least half of a kept box's area."""
     assert found.ignore is not None
     kept = found.boxes[~found.ignore]

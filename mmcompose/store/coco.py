@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmcompose.store.tables import DetectionTable
-from mmcompose.structures import Image
+from mmcompose.structures import Image, mask_area, to_rle
 
 
 def to_coco(
@@ -16,14 +16,21 @@ def to_coco(
 
     Categories stand in the student's order with ids from 1, since MMDet takes them in the
     file's order. Annotation ids start at 1: pycocotools drops a match with annotation 0.
-    Ignore boxes are ``iscrowd``.
+    Ignore boxes are ``iscrowd``. A box with a mask has it as ``segmentation`` (compressed RLE),
+    and its ``area`` is the mask's.
     """
     annotations: list[dict[str, Any]] = []
-    for image_id, _ in enumerate(images, start=1):
+    for image_id, image in enumerate(images, start=1):
         found = labels[image_id - 1]
+        masks = [None] * len(found) if found.masks is None else found.masks.tolist()
         ignore = [False] * len(found) if found.ignore is None else found.ignore.tolist()
-        for box, score, label, ignored in zip(
-            found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), ignore, strict=True
+        for box, score, label, ignored, mask in zip(
+            found.boxes.tolist(),
+            found.scores.tolist(),
+            found.labels.tolist(),
+            ignore,
+            masks,
+            strict=True,
         ):
             x1, y1, x2, y2 = box
             annotations.append(
@@ -37,6 +44,9 @@ def to_coco(
                     'score': score,
                 }
             )
+            if mask is not None:
+                rle = to_rle(mask, image.width, image.height)
+                annotations[-1] |= {'segmentation': rle, 'area': mask_area(mask)}
     return {
         'images': [
             {'id': number, 'file_name': image.key, 'width': image.width, 'height': image.height}

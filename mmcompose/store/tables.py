@@ -96,6 +96,11 @@ class DetectionTable:
         return keys
 
     @property
+    def num_boxes(self) -> int:
+        """How many boxes all images have together."""
+        return sum(len(chunk.flatten()) for chunk in self._column('scores').chunks)
+
+    @property
     def has_masks(self) -> bool:
         """Whether any box has a mask."""
         column = self._column(_MASKS)

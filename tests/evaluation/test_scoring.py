@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
-from mmcompose.evaluation import score
-from mmcompose.structures import Detections
+from mmcompose.evaluation import CompositionTable, Row, composition_table, score
+from mmcompose.structures import Detections, encode_masks, no_masks, to_rle
 
 CLASSES = ('cat', 'dog', 'cow')
 BOXES = [[0, 0, 40, 40], [50, 10, 90, 60]]
@@ -65,3 +67,58 @@ def test_a_mean_over_classes_leaves_out_those_without_truth() -> None:
     scores = score(INFOS, [_found(0, 1), Detections(), Detections()], CLASSES)
     assert scores.mean_over(['dog', 'cow']) == 1
     assert math.isnan(scores.mean_over(['cow']))
+
+
+def _masked(shift: int, *labels: int) -> Detections:
+    bitmaps = np.zeros((len(labels), 64, 96), bool)
+    for bitmap, (x1, y1, x2, y2) in zip(bitmaps, BOXES, strict=False):
+        bitmap[y1 + shift : y2, x1:x2] = True
+    return dataclasses.replace(_found(*labels), masks=encode_masks(bitmaps))
+
+
+def _info_with_masks(*labels: int) -> dict[str, Any]:
+    info = _info(*labels)
+    for instance, mask in zip(info['instances'], _masked(0, *labels).masks, strict=True):
+        instance['mask'] = to_rle(mask, 96, 64)
+    return info
+
+
+def test_masks_are_scored_by_masks() -> None:
+    infos = [_info_with_masks(0, 1), _info_with_masks(0)]
+    right = score(infos, [_masked(0, 0, 1), _masked(0, 0)], CLASSES)
+    assert right.mAP == right.mask_mAP == right.mask_AP50 == 1
+    # The boxes are right; the masks are but three quarters of what they should be.
+    low = score(infos, [_masked(10, 0, 1), _masked(10, 0)], CLASSES)
+    assert low.mAP == low.mask_AP50 == 1
+    assert 0.5 < low.mask_mAP < 0.8
+
+
+def test_a_box_without_a_mask_is_no_wrong_mask() -> None:
+    both = _masked(0, 0, 1)
+    boxes = Detections.of([[60, 5, 90, 30]], [0.99], [0], no_masks(1))
+    found = Detections.concatenate([both, boxes])
+    scores = score([_info_with_masks(0, 1)], [found], CLASSES)
+    assert scores.mask_mAP == 1 and scores.by_class['cat'] < 1
+
+
+@pytest.mark.parametrize(
+    ('info', 'found'), [(_info(0, 1), _masked(0, 0, 1)), (_info_with_masks(0, 1), _found(0, 1))]
+)
+def test_without_masks_on_both_sides_there_is_no_figure(
+    info: dict[str, Any], found: Detections
+) -> None:
+    scores = score([info], [found], CLASSES)
+    assert scores.mAP == 1 and math.isnan(scores.mask_mAP)
+    table = CompositionTable([Row('a', scores, None, 1.0)], {'shared': ['cat']})
+    assert 'mask mAP' not in table.to_dict()['rows']['a']
+
+
+def test_the_table_has_a_column_where_masks_were_scored() -> None:
+    with_masks = score([_info_with_masks(0, 1)], [_masked(0, 0, 1)], CLASSES)
+    without = score([_info_with_masks(0, 1)], [_found(0, 1)], CLASSES)
+    rows = [Row('a', with_masks, None, 1.0), Row('b', without, None, 1.0)]
+    table = CompositionTable(rows, {'shared': ['cat']})
+    assert table.to_dict()['rows']['a']['mask AP50'] == 1
+    columns = composition_table(table).columns
+    assert [column.header for column in columns][1:5] == ['mAP', 'AP50', 'mask mAP', 'mask AP50']
+    assert list(columns[3].cells) == ['1.000', '-']

@@ -12,7 +12,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from mmcompose.store import DetectionTable, to_coco, to_table
-from mmcompose.structures import Detections, Image
+from mmcompose.structures import Detections, Image, encode_masks
 
 CLASSES = ('zebra', 'ant', 'mole')
 
@@ -67,3 +67,24 @@ def test_ignored_boxes_are_crowds(tmp_path: Path) -> None:
             writer.write_table(table)
     exported = to_coco([image], DetectionTable(tmp_path / 'all.arrow'), CLASSES)
     assert exported['annotations'][0]['iscrowd'] == 1
+
+
+def test_masks_are_exported_and_match_themselves(tmp_path: Path) -> None:
+    image = Image('a.png', '', 96, 64)
+    bitmaps = np.zeros((2, 64, 96), bool)
+    bitmaps[0, 5:20, 10:30] = bitmaps[0, 20:30, 15:20] = True
+    found = Detections.of(
+        [[10, 5, 30, 30], [40, 40, 60, 60]], [0.9, 0.8], [0, 1], encode_masks(bitmaps)
+    )
+    table = to_table([image], [found])
+    with pa.OSFile(str(tmp_path / 'all.arrow'), 'wb') as sink:
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+    exported = to_coco([image], DetectionTable(tmp_path / 'all.arrow'), CLASSES)
+    path = tmp_path / 'export.json'
+    path.write_text(json.dumps(exported))
+    truth = COCO(str(path))
+    np.testing.assert_array_equal(truth.annToMask(truth.anns[1]), bitmaps[0])
+    assert truth.anns[1]['area'] == bitmaps[0].sum()
+    # A box without a mask is a box.
+    assert 'segmentation' not in truth.anns[2] and truth.anns[2]['area'] == 400

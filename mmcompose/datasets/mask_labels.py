@@ -1,0 +1,42 @@
+"""Pseudo-labels for a student that learns instance masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mmcompose.labeling.score_bands import covers_a_kept_box
+from mmcompose.structures import Detections, to_rle
+
+
+def reads_masks(transforms: Iterable[Any]) -> bool:
+    """Return whether one of the transforms loads masks, as ``LoadAnnotations(with_mask=True)``."""
+    return any(getattr(step, 'with_mask', False) for step in transforms)
+
+
+def for_mask_student(found: Detections) -> Detections:
+    """Return labels of which each that teaches has a mask.
+
+    A box without one can be no target of a mask head, a full box as its mask would teach
+    rectangles, and to drop it would make its object background: it is ignored instead, unless
+    it covers a kept box; see :class:`mmcompose.labeling.ScoreBands`.
+    """
+    found = found.with_masks()
+    assert found.masks is not None
+    ignore = np.array([mask is None for mask in found.masks], bool)
+    if not ignore.any():
+        return found
+    if found.ignore is not None:
+        ignore |= found.ignore
+    found = replace(found, ignore=ignore)
+    return found[~covers_a_kept_box(found)]
+
+
+def segmentation(mask: bytes | None, width: int, height: int) -> dict[str, Any]:
+    """Return what MMDet's ``LoadAnnotations`` reads as a mask; without a pixel for None."""
+    if mask is None:
+        return {'size': [height, width], 'counts': [height * width]}
+    return to_rle(mask, width, height)
