@@ -99,7 +99,10 @@ def draw(folder: Path, count: int, empty: Sequence[int] = ()) -> list[dict[str, 
 
 
 def write_coco(
-    path: Path, drawn: Sequence[Mapping[str, Any]], categories: Mapping[int, str]
+    path: Path,
+    drawn: Sequence[Mapping[str, Any]],
+    categories: Mapping[int, str],
+    masks: bool = False,
 ) -> str:
     """Write what was drawn as a COCO json.
 
@@ -107,6 +110,7 @@ def write_coco(
         path: Where to.
         drawn: What :func:`draw` returned.
         categories: Name by id, in the file's order; boxes of other names are left out.
+        masks: Whether each box has its rectangle as a mask. Defaults to False.
     """
     ids = {name: number for number, name in categories.items()}
     images, annotations = [], []
@@ -124,6 +128,8 @@ def write_coco(
                         'iscrowd': 0,
                     }
                 )
+                if masks:
+                    annotations[-1]['segmentation'] = [[x1, y1, x2, y1, x2, y2, x1, y2]]
     content = {
         'images': images,
         'annotations': annotations,

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from mmcompose.composition import Composition
 from mmcompose.datasets.image_lists import images_of
+from mmcompose.datasets.mask_labels import for_mask_student, reads_masks, segmentation
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.registry import DATASETS
 from mmcompose.store import DetectionTable
-from mmcompose.structures import Image
+from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError
 
 
@@ -68,6 +69,11 @@ class PseudoLabeledDataset(RelabeledDataset):
         labels = Composition.from_config(self._composition).labels(images)
         barrier()
         assert labels.keys == [image.key for image in images]
+        if self._reads_masks and labels.num_boxes and not labels.has_masks:
+            raise UserError(
+                'PseudoLabeledDataset.pipeline: loads masks (with_mask=True), but no pseudo-label '
+                'has one; name a teacher that gives masks, or train a student of boxes alone'
+            )
         self._labels = labels
 
     @property
@@ -83,9 +89,18 @@ class PseudoLabeledDataset(RelabeledDataset):
         assert self._labels is not None
         return self._labels
 
+    def labels_of(self, index: int) -> Detections:
+        """Return the pseudo-labels of one of the dataset's images."""
+        found = self.labels[index]
+        return for_mask_student(found) if self._reads_masks else found
+
+    @property
+    def _reads_masks(self) -> bool:
+        return reads_masks(self.pipeline.transforms)
+
     def relabel(self, index: int, info: dict[str, Any]) -> list[dict[str, Any]]:
         """See :meth:`RelabeledDataset.relabel`."""
-        found = self.labels[index]
+        found = self.labels_of(index)
         ignore = np.zeros(len(found), bool) if found.ignore is None else found.ignore
         rows = zip(
             found.boxes.tolist(), found.labels.tolist(), found.scores.tolist(), ignore, strict=True
@@ -97,13 +112,17 @@ class PseudoLabeledDataset(RelabeledDataset):
         if found.weights is not None:
             for instance, weight in zip(instances, found.weights.tolist(), strict=True):
                 instance['weight'] = weight
+        if self._reads_masks:
+            size = self.labels.size(index)
+            for instance, mask in zip(instances, found.masks, strict=True):
+                instance['mask'] = segmentation(mask, *size)
         return instances
 
     def count_boxes(self) -> NDArray[np.int64]:
         """Return ``(C, 2)``: how many boxes of each class are kept, and how many ignored."""
         counts = np.zeros((len(self.metainfo['classes']), 2), np.int64)
         for row in range(len(self)):
-            found = self.labels[row]
+            found = self.labels_of(row)
             ignore = np.zeros(len(found), bool) if found.ignore is None else found.ignore
             np.add.at(counts, (found.labels, ignore.astype(int)), 1)
         return counts

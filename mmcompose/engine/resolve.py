@@ -22,6 +22,7 @@ from mmcompose.datasets import (
 from mmcompose.engine.class_counts import class_of, set_num_classes, type_name
 from mmcompose.engine.label_support import check_label_support
 from mmcompose.engine.label_weights import carry_weights
+from mmcompose.engine.mask_support import check_mask_support
 from mmcompose.engine.read_composition import read_composition
 from mmcompose.registry import DATASETS as OWN_DATASETS
 from mmcompose.utils import UserError, problem, under
@@ -73,6 +74,7 @@ def resolve(config: Config) -> Config:
                     _resolve_sources(config, name)
         with under('train_dataloader'):
             carry_weights(config)
+        check_mask_support(config, composition)
         for name in ('val', 'test'):
             _resolve_evaluator(config, name)
         _add_hooks(config, composition)
