@@ -59,7 +59,9 @@ class ClassSpaceDataset(RelabeledDataset):
             {TRUTH: names}, classes, aliases, {TRUTH: mapping or {}}, on_unmapped
         )
         self._index = class_space.teacher_index(TRUTH)
-        self._covered = _covered(self._index.tolist(), classes, covered_classes)
+        covered = _covered(self._index.tolist(), classes, covered_classes)
+        # Which of the student's classes are labelled in every image; None for all.
+        self.covered_classes = covered if len(covered) < len(classes) else None
         dropped = [name for name, index in zip(names, self._index, strict=True) if index < 0]
         if dropped:
             names = ', '.join(_with_near(name, classes) for name in dropped)
@@ -89,8 +91,8 @@ class ClassSpaceDataset(RelabeledDataset):
 
     def relabel(self, index: int, info: dict[str, Any]) -> list[dict[str, Any]]:
         """See :meth:`RelabeledDataset.relabel`."""
-        if len(self._covered) < len(self.metainfo['classes']):
-            info['covered_classes'] = self._covered
+        if self.covered_classes is not None:
+            info['covered_classes'] = self.covered_classes
         instances = []
         for instance in info['instances']:
             label = int(self._index[instance['bbox_label']])

@@ -42,9 +42,11 @@ class BoxWeights(LabelTransform):
         self, by: str | Sequence[str] = 'score', power: float = 1.0, lowest: float = 0.0
     ) -> None:
         self.by = (by,) if isinstance(by, str) else tuple(by)
-        for name in self.by or (by,):
+        expected = f'is not one of {", ".join(_RELIABILITY)}, or several'
+        if not self.by:
+            raise UserError(problem('by', by, expected))
+        for name in self.by:
             if name not in _RELIABILITY:
-                expected = f'is not one of {", ".join(_RELIABILITY)}'
                 raise UserError(problem('by', name, expected, _RELIABILITY))
         if not 0 < power < np.inf:
             raise UserError(problem('power', power, 'is no number above 0'))

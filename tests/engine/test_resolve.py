@@ -110,10 +110,11 @@ def test_instances_are_passed_on_where_the_pipeline_lists_no_meta_keys(config: C
 
 def test_hooks_are_added_once(config: Config) -> None:
     config.custom_hooks = [{'type': 'mmcompose.ClassRowsHook', 'keep': False}]
-    rows, summary = resolve(config).custom_hooks
+    rows, summary, uncertain = resolve(config).custom_hooks
     assert (rows.type, rows.keep) == ('mmcompose.ClassRowsHook', False)
     assert rows.classes == list(toys.STUDENT)
     assert summary.type == 'mmcompose.LabelSummaryHook'
+    assert uncertain.type == 'mmcompose.UncertainLabelsHook'
 
 
 def test_a_config_without_composition_is_an_error() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from mmdet.datasets import MultiImageMixDataset
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmcompose.datasets import RelabeledDataset
 from mmcompose.models.weighted_targets import Attachment, Settings, attach, is_uncertain
 from mmcompose.registry import HOOKS
 from mmcompose.utils import UserError, problem, warn
@@ -41,7 +43,12 @@ class UncertainLabelsHook(Hook):
         self._to_tell: list[str] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Attach to the model."""
+        """Attach to the model.
+
+        Raises:
+            UserError: If images whose labels cover different classes are mixed into one.
+        """
+        _check_mixes(runner.train_dataloader.dataset)
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self._attached = attach(model, self.settings)
         self._to_tell = list(self._attached.unreached)
@@ -62,6 +69,31 @@ class UncertainLabelsHook(Hook):
         if self._attached is not None:
             self._attached.remove()
             self._attached = None
+
+
+def _check_mixes(dataset: Any) -> None:
+    parts = _parts(dataset)
+    if isinstance(dataset, MultiImageMixDataset) and len(set(_coverages(dataset))) > 1:
+        raise UserError(
+            'train_dataloader.dataset: a MultiImageMixDataset mixes images whose labels cover '
+            'different classes into one; put one around each source, within a MixedDataset'
+        )
+    for part in parts:
+        _check_mixes(part)
+
+
+def _coverages(dataset: Any) -> Iterator[tuple[int, ...] | None]:
+    """Yield which classes are labelled in each source below a dataset; None for all."""
+    parts = [] if isinstance(dataset, RelabeledDataset) else _parts(dataset)
+    if not parts:
+        yield getattr(dataset, 'covered_classes', None)
+    for part in parts:
+        yield from _coverages(part)
+
+
+def _parts(dataset: Any) -> list[Any]:
+    inner = (getattr(dataset, 'dataset', None), *getattr(dataset, 'datasets', ()))
+    return [part for part in inner if part is not None]
 
 
 def _samples(value: Any) -> Iterator[Any]:

@@ -85,6 +85,18 @@ YOLOX = _one_stage(
     {'type': 'YOLOXHead', 'strides': STRIDES},
     {'assigner': {'type': 'SimOTAAssigner', 'center_radius': 2.5}},
 )
+# Two that weights, or soft targets, do not reach.
+FCOS = _one_stage('FCOS', {'type': 'FCOSHead', 'strides': STRIDES, 'norm_cfg': None}, {})
+GFL = _one_stage(
+    'GFL',
+    {
+        'type': 'GFLHead', 'norm_cfg': None, 'reg_max': 4,
+        'anchor_generator': ATSS['bbox_head']['anchor_generator'],
+        'loss_cls': {'type': 'QualityFocalLoss', 'use_sigmoid': True},
+        'loss_dfl': {'type': 'DistributionFocalLoss'}, 'loss_bbox': {'type': 'GIoULoss'},
+    },
+    {**MAX_IOU, 'assigner': {'type': 'ATSSAssigner', 'topk': 4}},
+)  # fmt: skip
 FASTER_RCNN = {
     'type': 'FasterRCNN', 'data_preprocessor': PREPROCESSOR, 'backbone': BACKBONE, 'neck': NECK,
     'rpn_head': {
@@ -156,12 +168,18 @@ CONFIGS = {
 ONE_STAGE = [name for name in CONFIGS if name != 'Faster R-CNN']
 
 
+def build(config: dict[str, Any]) -> nn.Module:
+    """Build a detector."""
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        model: nn.Module = MODELS.build(ConfigDict(copy.deepcopy(config)))
+    return model
+
+
 @cache
 def _built(name: str) -> nn.Module:
     torch.manual_seed(0)
     config = {**CONFIGS, 'Mask R-CNN': MASK_RCNN, 'Cascade R-CNN': CASCADE_RCNN}[name]
-    with DefaultScope.overwrite_default_scope('mmdet'):
-        model = MODELS.build(ConfigDict(copy.deepcopy(config)))
+    model = build(config)
     model.init_weights()
     # Scores that differ from place to place: a fresh head's are all alike.
     for parameter in model.parameters():

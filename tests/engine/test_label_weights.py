@@ -1,0 +1,231 @@
+"""Weights of labels from the label pipeline to the student's loss, by a config alone."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from mmdet.registry import DATASETS
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+
+from mmcompose.engine import resolve
+from mmcompose.engine.hooks import UncertainLabelsHook
+from mmcompose.engine.hooks.uncertain_labels import _check_mixes
+from mmcompose.engine.label_weights import carry_weights
+from mmcompose.engine.runner import CompositionRunner
+from mmcompose.registry import HOOKS
+from mmcompose.utils import UserError
+from tests import toys
+from tests.engine.toys import TRAIN_PIPELINE, student_config
+from tests.models.weighted_targets.students import FCOS, GFL, build, samples
+
+WEIGHED = [*toys.LABEL_PIPELINE, {'type': 'mmcompose.BoxWeights', 'by': 'score'}]
+
+
+@pytest.fixture
+def config(pool: Path, truth: str, tmp_path: Path) -> Config:
+    composition = toys.composition(tmp_path / 'store', label_pipeline=WEIGHED)
+    return student_config(pool, truth, tmp_path, composition=composition)
+
+
+def _types(pipeline: Any) -> list[str]:
+    return [step['type'] for step in pipeline]
+
+
+def test_the_training_pipeline_carries_weights_and_no_other_does(config: Config) -> None:
+    resolved = resolve(config)
+    assert _types(resolved.train_dataloader.dataset.pipeline) == [
+        'LoadImageFromFile', 'LoadAnnotations', 'mmcompose.LoadWeights', 'RandomFlip',
+        'mmcompose.PackDetInputs',
+    ]  # fmt: skip
+    assert 'mmcompose.' not in str(resolved.val_dataloader.dataset.dataset.pipeline)
+    hooks = _types(resolved.custom_hooks)
+    assert hooks.count('mmcompose.UncertainLabelsHook') == 1
+
+
+def test_a_hook_of_the_users_own_stays(config: Config) -> None:
+    own = {'type': 'mmcompose.UncertainLabelsHook', 'soft_targets': True}
+    config.custom_hooks = [own]
+    hooks = resolve(config).custom_hooks
+    assert [hook for hook in hooks if hook['type'] == own['type']] == [own]
+
+
+def test_pipelines_around_within_and_in_place_of_others_are_wired() -> None:
+    load, flip, pack = TRAIN_PIPELINE[1:4]
+    branches = {'type': 'MultiBranch', 'branch_field': ['sup'], 'sup': copy.deepcopy(pack)}
+    resize = {'type': 'Resize', 'scale': (64, 64)}
+    config = Config(
+        {
+            'train_dataloader': {
+                'dataset': {
+                    'type': 'ConcatDataset',
+                    'datasets': [
+                        {
+                            'type': 'MultiImageMixDataset',
+                            'dataset': {'type': 'CocoDataset', 'pipeline': [load]},
+                            'pipeline': [{'type': 'Mosaic'}, pack],
+                        },
+                        {
+                            'type': 'CocoDataset',
+                            'pipeline': [
+                                {'type': 'RandomChoice', 'transforms': [[load, flip], [load]]},
+                                resize, branches,
+                            ],
+                        },
+                    ],
+                }
+            },
+            'custom_hooks': [{'type': 'PipelineSwitchHook', 'switch_pipeline': [load, pack]}],
+        }
+    )  # fmt: skip
+    carry_weights(config)
+    mixed, branched = config.train_dataloader.dataset.datasets
+    weights = 'mmcompose.LoadWeights'
+    assert _types(mixed.dataset.pipeline) == ['LoadAnnotations', weights]
+    assert _types(mixed.pipeline) == ['Mosaic', 'mmcompose.PackDetInputs']
+    choice, scaled, last = branched.pipeline
+    assert [_types(each) for each in choice.transforms] == [
+        ['LoadAnnotations', weights, 'RandomFlip'], ['LoadAnnotations', weights],
+    ]  # fmt: skip
+    assert scaled.scale == (64, 64)
+    assert last.sup.type == 'mmcompose.PackDetInputs'
+    after = _types(config.custom_hooks[0].switch_pipeline)
+    assert after == ['LoadAnnotations', weights, 'mmcompose.PackDetInputs']
+    once = config.to_dict()
+    carry_weights(config)
+    assert config.to_dict() == once
+
+
+def test_another_packer_is_refused(config: Config) -> None:
+    config.train_dataloader.dataset.pipeline[-1] = {'type': 'PackTrackInputs'}
+    with pytest.raises(UserError, match=r"train_dataloader.dataset.pipeline: .*'PackTrackInputs'"):
+        resolve(config)
+
+
+def test_a_pseudo_labels_score_is_its_weight_in_the_sample(
+    config: Config, drawn: list[dict[str, Any]]
+) -> None:
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        dataset = DATASETS.build(resolve(config).train_dataloader.dataset)
+    boxes = 0
+    for index in range(len(drawn)):
+        instances = dataset[index]['data_samples'].gt_instances
+        scores = [each['score'] for each in dataset.get_data_info(index)['instances']]
+        assert instances.weights.tolist() == pytest.approx(scores)
+        assert instances.scores.tolist() == pytest.approx(scores, abs=1e-4)
+        boxes += len(scores)
+    assert boxes > 0
+
+
+@HOOKS.register_module()
+class _Watch(Hook):
+    """Keep what a training looked like."""
+
+    priority = 'VERY_LOW'
+    seen: dict[str, Any] = {}  # noqa: RUF012
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict[str, Any] | None = None
+    ) -> None:
+        assert data_batch is not None
+        head = runner.model.bbox_head
+        _Watch.seen['attached'] = 'loss_by_feat' in vars(head)
+        weights = [sample.gt_instances.weights for sample in data_batch['data_samples']]
+        _Watch.seen.setdefault('weights', []).extend(weights)
+
+    def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        layer = runner.model.bbox_head.retina_cls.weight
+        _Watch.seen.setdefault('layers', []).append(layer.detach().clone())
+
+
+def _train(config: Config, folder: Path) -> dict[str, Any]:
+    _Watch.seen = {}
+    config = copy.deepcopy(config)
+    config.work_dir = str(folder)
+    config.custom_hooks = [{'type': 'mmcompose._Watch'}]
+    config.default_hooks.checkpoint = None
+    config.val_dataloader = config.val_cfg = config.val_evaluator = None
+    runner = CompositionRunner.from_cfg(config)
+    runner.train()
+    assert 'loss_by_feat' not in vars(runner.model.bbox_head)
+    return _Watch.seen
+
+
+def test_a_training_is_weighed_from_a_config(config: Config, tmp_path: Path) -> None:
+    weighed = _train(config, tmp_path / 'weighed')
+    assert weighed['attached']
+    assert all(((each > 0) & (each < 1)).all() for each in weighed['weights'])
+    config.composition.label_pipeline = toys.LABEL_PIPELINE
+    plain = _train(config, tmp_path / 'plain')
+    assert all((each == 1).all() for each in plain['weights'])
+    # The first step starts from the same student and images.
+    assert not torch.equal(weighed['layers'][0], plain['layers'][0])
+    again = _train(config, tmp_path / 'again')
+    assert all(map(torch.equal, plain['layers'], again['layers']))
+
+
+def test_a_number_out_of_range_is_told() -> None:
+    with pytest.raises(UserError, match=r'UncertainLabelsHook.uncovered_objectness: 2'):
+        UncertainLabelsHook(uncovered_objectness=2)
+
+
+def test_images_that_cover_different_classes_are_not_mixed_into_one(
+    config: Config, pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    load, pack = TRAIN_PIPELINE[:2], TRAIN_PIPELINE[-1]
+    partly = toys.write_coco(tmp_path / 'partly.json', drawn, {1: 'red'})
+    labelled = {
+        'type': 'CocoDataset', 'ann_file': partly, 'data_prefix': {'img': str(pool)},
+        'pipeline': load,
+    }  # fmt: skip
+    pseudo = {**config.train_dataloader.dataset, 'pipeline': load}
+    mosaic = {'type': 'Mosaic', 'img_scale': (64, 64)}
+
+    def start(*parts: Any) -> None:
+        changed = copy.deepcopy(config)
+        changed.train_dataloader.dataset = {
+            'type': 'MultiImageMixDataset',
+            'dataset': {'type': 'ConcatDataset', 'datasets': list(parts)},
+            'pipeline': [mosaic, pack],
+        }
+        with DefaultScope.overwrite_default_scope('mmdet'):
+            dataset = DATASETS.build(resolve(changed).train_dataloader.dataset)
+        _check_mixes(dataset)
+
+    with pytest.raises(UserError, match='cover different classes'):
+        start(labelled, pseudo)
+    start(labelled, labelled)
+    start(pseudo, pseudo)
+
+
+@pytest.mark.parametrize('soft', [False, True])
+def test_what_does_not_reach_a_head_is_said_when_it_matters(
+    soft: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr('mmcompose.engine.hooks.uncertain_labels.warn', said.append)
+    loader = SimpleNamespace(dataset=None)
+    heads = {'FCOSHead': FCOS, 'GFLHead': GFL}
+    for name, head in heads.items():
+        said.clear()
+        hook = UncertainLabelsHook(soft_targets=soft)
+        runner = SimpleNamespace(model=build(head), train_dataloader=loader)
+        hook.before_train(runner)
+        # GFL takes weights, and has a target of its own where a score would go.
+        told = 'model.bbox_head: GFLHead takes no soft class targets'
+        assert [line.startswith(told) for line in said] == [True] * (name == 'GFLHead' and soft)
+        said.clear()
+        hook.before_train_iter(runner, 0, {'data_samples': samples()})
+        assert said == []
+        for _ in range(2):
+            hook.before_train_iter(runner, 1, {'data_samples': samples([[1.0, 0.5]] * 2)})
+        told = 'model.bbox_head: FCOSHead has no target assignment'
+        assert [line.startswith(told) for line in said] == [True] * (name == 'FCOSHead')
+        hook.after_train(runner)
