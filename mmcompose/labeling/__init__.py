@@ -3,6 +3,7 @@
 from mmcompose.labeling.adaptive_score_bands import AdaptiveScoreBands
 from mmcompose.labeling.adaptive_score_filter import AdaptiveScoreFilter
 from mmcompose.labeling.agreement_filter import AgreementFilter
+from mmcompose.labeling.agreement_weighted_fusion import AgreementWeightedFusion
 from mmcompose.labeling.base import (
     FUSED,
     ByTeacher,
@@ -37,6 +38,7 @@ __all__ = [
     'AdaptiveScoreBands',
     'AdaptiveScoreFilter',
     'AgreementFilter',
+    'AgreementWeightedFusion',
     'BoxSizeFilter',
     'BoxWeights',
     'ByTeacher',

@@ -17,6 +17,7 @@ from mmcompose.labeling.matching import RIGHT, UNJUDGED, judge
 from mmcompose.labeling.per_class import by_class, check_fraction
 from mmcompose.labeling.thresholds import (
     count_threshold,
+    expected_fbeta_threshold,
     fbeta_threshold,
     mixture_threshold,
     precision_threshold,
@@ -24,7 +25,7 @@ from mmcompose.labeling.thresholds import (
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.utils import UserError, problem
 
-METHODS = ('mixture', 'prior', 'precision', 'fbeta')
+METHODS = ('mixture', 'prior', 'expected_fbeta', 'precision', 'fbeta')
 
 # For each teacher ('fused' after a fusion) and class the threshold.
 Thresholds = Mapping[str, Mapping[str, float]]
@@ -38,18 +39,20 @@ class AdaptiveScoreFilter(LabelTransform):
     Without labels: 'mixture' takes a class's scores for a mixture of wrong and right boxes
     (Consistent-Teacher, Wang et al. 2023); 'prior' keeps as many boxes of a class as there
     should be in the pool (Data Distillation, Radosavovic et al. 2018; LabelMatch, Chen et al.
-    2022). With a few labelled images: 'precision' takes the lowest threshold that reaches a
-    precision, 'fbeta' the best F-beta. A class with few boxes takes the threshold that all
-    classes together would get.
+    2022); 'expected_fbeta' takes scores for the chance to be right, and the threshold with the
+    best F-beta by that. With a few labelled images: 'precision' takes the lowest threshold that
+    reaches a precision, 'fbeta' the best F-beta. A class with few boxes takes the threshold that
+    all classes together would get.
 
     Args:
-        method: One of these four. Defaults to 'mixture'.
+        method: One of these five. Defaults to 'mixture'.
         posterior: For 'mixture': how likely a box has to be right. Defaults to 0.5.
         boxes_per_image: For 'prior': by class name, the mean number of boxes an image; or COCO
             jsons to count it in, e.g. those that the teachers were trained on. A class that
             neither names keeps no box.
         precision: For 'precision': the share of right boxes. Defaults to 0.8.
-        beta: For 'fbeta': how many times recall counts as much as precision. Defaults to 1.
+        beta: For 'fbeta' and 'expected_fbeta': how many times recall counts as much as
+            precision. Defaults to 1.
         min_boxes: Classes with fewer boxes than this have too few. Defaults to 50.
         lowest: No threshold is below. Defaults to 0.05.
         highest: No threshold is above. Defaults to 0.95.
@@ -185,6 +188,8 @@ class AdaptiveScoreFilter(LabelTransform):
             return self.lowest
         if self.method == 'mixture':
             return mixture_threshold(scores, self.posterior)
+        if self.method == 'expected_fbeta':
+            return expected_fbeta_threshold(scores, self.beta)
         if self.method == 'precision':
             return precision_threshold(scores, right, self.precision)
         return fbeta_threshold(scores, right, positives, self.beta)

@@ -23,6 +23,7 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
     'WeightedBoxesFusion weighted': [
         {**WBF, 'weights': {'a': 2.0, 'b': {'cat': 0.5}}, 'conf_type': 'max'}
     ],
+    'AgreementWeightedFusion': [{'type': 'mmcompose.AgreementWeightedFusion'}],
     'NMS': [{'type': 'mmcompose.NMS'}],
     'SoftNMS': [{'type': 'mmcompose.SoftNMS'}],
     'NonMaximumWeighted': [{'type': 'mmcompose.NonMaximumWeighted'}],

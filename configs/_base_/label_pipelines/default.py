@@ -1,11 +1,10 @@
-# Nothing to tune: what others fix is learned from the pool, without a label. Scores are made
-# comparable, boxes fused among the owners of each class, names that mean one object told apart,
-# and each class gets a threshold of its own.
+# Nothing to tune: what others fix is learned from the pool, without a label. Teachers are weighted
+# by how they agree on the classes that they share, boxes fused among the owners of each class,
+# names that mean one object told apart, and each class gets a threshold of its own.
 # Use: composition = dict(label_pipeline=_base_.label_pipeline)
 label_pipeline = [
     dict(type='mmcompose.ScoreFilter', min_score=0.01),
-    dict(type='mmcompose.ScoreCalibration', method='quantile'),
-    dict(type='mmcompose.WeightedBoxesFusion', iou_thr=0.55),
+    dict(type='mmcompose.AgreementWeightedFusion', iou_thr=0.65),
     dict(type='mmcompose.CrossClassSuppression'),
-    dict(type='mmcompose.AdaptiveScoreBands', method='mixture', ignore_ratio=0.6),
+    dict(type='mmcompose.AdaptiveScoreBands', method='expected_fbeta', ignore_ratio=0.6),
 ]
