@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from mmcompose.class_space import ClassSpace
@@ -79,7 +80,8 @@ class LabelPipeline:
         """
         for number, step in enumerate(self.steps):
             if step.wants_truth and labelled is not None:
-                step.fit_labelled(self.before(number, labelled), truth or {})
+                with _told_by(number):
+                    step.fit_labelled(self.before(number, labelled), truth or {})
             elif step.wants_truth and not step.learned:
                 raise UserError(
                     f'{KEY}[{number}].learned_file: is missing, and this step learns from '
@@ -87,7 +89,8 @@ class LabelPipeline:
                     'mmcompose.labeling.write_learned for any step'
                 )
             elif not step.wants_truth and type(step).fit is not LabelTransform.fit:
-                step.fit(self.before(number, pool))
+                with _told_by(number):
+                    step.fit(self.before(number, pool))
 
     def before(self, number: int, pool: Callable[[], Iterable[Said]]) -> Pool:
         """Return what the steps before one make of a pool; each iteration is a fresh pass.
@@ -157,6 +160,20 @@ class _Stream:
     def __iter__(self) -> Iterator[Said]:
         for said, context in self._pool():
             yield _through(self._steps, said, context), context
+
+
+@contextmanager
+def _told_by(number: int) -> Iterator[None]:
+    """Put a step before its own problems; those of teachers and earlier steps name theirs."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(
+            *(
+                line if line.startswith('composition.') else f'{KEY}[{number}].{line}'
+                for line in error.problems
+            )
+        ) from error
 
 
 def _through(steps: Iterable[LabelTransform], said: ByTeacher, context: LabelContext) -> ByTeacher:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Pool, Truth
+from mmcompose.labeling.base import FUSED, ByTeacher, LabelContext, LabelTransform, Pool, Truth
 from mmcompose.labeling.curves import (
     METHODS,
     Curve,
@@ -100,11 +100,17 @@ class ScoreCalibration(LabelTransform):
         return lines
 
     def fit(self, pool: Pool) -> None:
-        """Learn curves from the scores of shared classes; see :meth:`LabelTransform.fit`."""
+        """Learn curves from the scores of shared classes; see :meth:`LabelTransform.fit`.
+
+        Raises:
+            UserError: If a fusion went before.
+        """
         scores: dict[tuple[str, int], list[NDArray[np.float32]]] = defaultdict(list)
         space: ClassSpace | None = None
         for detections, context in pool:
             space = context.class_space
+            if FUSED in detections:
+                raise UserError('type: ScoreCalibration compares teachers; put it before a fusion')
             for teacher, found in detections.items():
                 for label in np.unique(found.labels).tolist():
                     scores[teacher, label].append(found.scores[found.labels == label])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from benchmarks.fusion import compare, distinct
+from benchmarks.fusion import compare, distinct, measure
 from mmcompose.labeling import ByTeacher, LabelContext
 from mmcompose.labeling.weighted_boxes_kernel import CONF_TYPES
 from mmcompose.structures import Detections
@@ -74,3 +74,11 @@ def test_tied_scores_are_left_out_and_nothing_else() -> None:
         [np.float32(0.3)],
         [],
     ]
+
+
+def test_the_fusion_is_compiled() -> None:
+    """The package is a Python loop; the bars are in the benchmark, this is far below them."""
+    figures = measure(4, 100, 20, rounds=1)
+    assert figures['kernel_speedup'] > 20
+    assert figures['transform_speedup'] > 10
+    assert figures['largest_difference'] < 1e-6

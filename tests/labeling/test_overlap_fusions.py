@@ -9,6 +9,7 @@ import pytest
 
 from mmcompose.labeling import FUSED, NMS, Concatenate, NonMaximumWeighted, SoftNMS
 from mmcompose.labeling.base import LabelTransform
+from mmcompose.labeling.overlap_fusion import Floats, OverlapFusion
 from mmcompose.structures import Detections, iou
 from mmcompose.utils import UserError
 from tests.labeling.toys import context, found
@@ -48,6 +49,45 @@ def test_a_heavier_teacher_wins_among_owners_alone() -> None:
     # a's box of 0.6 beats b's of 0.8, which counts half; sofas have one owner.
     np.testing.assert_array_equal(result.boxes[0], TWO[0])
     assert result.scores.tolist() == pytest.approx([0.6, 0.5, 0.2])
+
+
+@pytest.mark.parametrize('fusion', [NMS, SoftNMS, NonMaximumWeighted])
+def test_the_weight_of_who_does_not_know_a_class_takes_nothing_from_it(
+    fusion: type[OverlapFusion],
+) -> None:
+    result = fused(fusion(iou_thr=0.5, weights={'b': 3.0}))
+    # Teacher b, which knows no sofa, weighs three times as much as a, which does.
+    assert result.scores[result.labels == 2] == pytest.approx([0.5])
+
+
+class Broken(OverlapFusion):
+    """A function of the package that keeps no promise."""
+
+    def __init__(self, boxes: float = 0.5, scores: float = 0.5, count: int = 1) -> None:
+        super().__init__()
+        self.made = np.tile([0, 0, boxes, 1], (count, 1)), np.full(count, scores)
+
+    def _choose(self, boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
+        return self.made
+
+
+@pytest.mark.parametrize(
+    'broken',
+    [{'boxes': np.nan}, {'boxes': 1.1}, {'scores': 1.1}, {'scores': np.nan}, {'count': 4}],
+    ids=str,
+)
+def test_what_the_package_gives_back_is_checked(broken: dict[str, Any]) -> None:
+    assert len(fused(Broken())) == 2
+    with pytest.raises(AssertionError):
+        fused(Broken(**broken))
+
+
+@pytest.mark.parametrize('step', [NMS(), SoftNMS(), NonMaximumWeighted(), Concatenate()])
+def test_types_are_those_of_detections(step: LabelTransform) -> None:
+    result = fused(step)
+    assert (result.boxes.dtype, result.scores.dtype) == (np.float32, np.float32)
+    assert result.labels.dtype == np.int64
+    assert result.votes is not None and result.votes.dtype == np.bool_
 
 
 @pytest.mark.parametrize('method', ['linear', 'gaussian'])

@@ -112,3 +112,17 @@ def test_without_bands() -> None:
     scored = pipeline.without_bands()
     assert len(scored.steps) == 1
     assert len(scored.apply(IMAGE, context())) == 1
+
+
+@pytest.mark.parametrize(
+    ('steps', 'told'),
+    [
+        ([WBF, {'type': 'mmcompose.ScoreCalibration'}], r'\[1\].type: .* put it before a fusion'),
+        ([{'type': 'mmcompose.CrossClassSuppression'}, WBF], r'\[0\].type: .* after a fusion'),
+    ],
+)
+def test_a_step_that_stands_in_the_wrong_place_cannot_learn(
+    steps: list[dict[str, Any]], told: str
+) -> None:
+    with pytest.raises(UserError, match=rf'^composition.label_pipeline{told}$'):
+        LabelPipeline(steps).fit(lambda: POOL)
