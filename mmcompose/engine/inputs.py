@@ -44,7 +44,7 @@ def _parts(dataset: Any) -> Iterator[Mapping[str, Any]]:
     """Yield the datasets in a dataset's config that have files of their own."""
     if not isinstance(dataset, Mapping):
         return
-    inner = [dataset.get('dataset'), *dataset.get('datasets', ())]
+    inner = [dataset.get('dataset'), dataset.get('pool'), *dataset.get('datasets', ())]
     if not any(inner) or issubclass(dataset_class(dataset), ClassSpaceDataset):
         yield dataset
         return

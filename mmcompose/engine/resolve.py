@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmdet.evaluation import CocoMetric
@@ -20,15 +20,18 @@ from mmcompose.datasets import (
     resolve_mixed_loader,
 )
 from mmcompose.engine.class_counts import class_of, set_num_classes, type_name
+from mmcompose.engine.hooks.student_snapshot import check_student
 from mmcompose.engine.label_support import check_label_support
 from mmcompose.engine.label_weights import carry_weights
 from mmcompose.engine.mask_support import check_mask_support
 from mmcompose.engine.read_composition import read_composition
 from mmcompose.registry import DATASETS as OWN_DATASETS
+from mmcompose.registry import HOOKS, build
 from mmcompose.utils import UserError, problem, under
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 ROWS_HOOK = 'mmcompose.ClassRowsHook'
+REFRESH_HOOK = 'mmcompose.PseudoLabelRefreshHook'
 SUMMARY_HOOK = 'mmcompose.LabelSummaryHook'
 UNCERTAIN_HOOK = 'mmcompose.UncertainLabelsHook'
 # What PackDetInputs passes on by itself, and what a metric without a file of truths needs.
@@ -78,6 +81,7 @@ def resolve(config: Config) -> Config:
         for name in ('val', 'test'):
             _resolve_evaluator(config, name)
         _add_hooks(config, composition)
+        _check_refresh(config, composition)
     return config
 
 
@@ -169,6 +173,29 @@ def _pass_instances_on(dataset: Any) -> None:
     for part in (dataset.get('dataset'), *dataset.get('datasets', ())):
         if isinstance(part, Mapping):
             _pass_instances_on(part)
+
+
+def _check_refresh(config: Config, composition: Composition) -> None:
+    """Check that labels can be made anew with the student, where a hook is to do so."""
+    for hook in config.custom_hooks:
+        if hook['type'] != REFRESH_HOOK:
+            continue
+        arguments = {key: value for key, value in hook.items() if key != 'priority'}
+        built = build(HOOKS, arguments, f'custom_hooks.{type_name(hook)}')
+        if not any(_pseudo_labelled(config.train_dataloader.dataset)):
+            raise UserError(
+                f'custom_hooks: {REFRESH_HOOK} makes labels anew, but train_dataloader.dataset '
+                'holds no mmcompose.PseudoLabeledDataset'
+            )
+        check_student(config, composition, built.weight)
+
+
+def _pseudo_labelled(dataset: Any) -> Iterator[Any]:
+    if isinstance(dataset, Mapping):
+        if issubclass(dataset_class(dataset), PseudoLabeledDataset):
+            yield dataset
+        for part in (dataset.get('dataset'), *dataset.get('datasets', ())):
+            yield from _pseudo_labelled(part)
 
 
 def _add_hooks(config: Config, composition: Composition) -> None:

@@ -19,6 +19,7 @@ from mmcompose.labeling.co_occurrence import CoOccurrence, co_occurrences
 from mmcompose.labeling.concatenate import Concatenate
 from mmcompose.labeling.cross_class_suppression import CrossClassSuppression
 from mmcompose.labeling.curves import calibration_error
+from mmcompose.labeling.label_change import LabelChange, label_change
 from mmcompose.labeling.learned_file import read_learned, write_learned
 from mmcompose.labeling.matching import judge
 from mmcompose.labeling.nms import NMS
@@ -45,6 +46,7 @@ __all__ = [
     'CoOccurrence',
     'Concatenate',
     'CrossClassSuppression',
+    'LabelChange',
     'LabelContext',
     'LabelPipeline',
     'LabelTransform',
@@ -62,6 +64,7 @@ __all__ = [
     'calibration_error',
     'co_occurrences',
     'judge',
+    'label_change',
     'read_learned',
     'write_learned',
 ]

@@ -129,6 +129,42 @@ def test_the_wrapped_pipeline_moves_to_the_wrapper(pool: Path, tmp_path: Path) -
     assert len(item['instances']) == 3
 
 
+def test_a_part_of_a_pool_has_the_labels_that_were_made_of_the_whole(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    whole = _build(_config(pool, tmp_path / 'store'))
+    whole.full_init()
+    made = set((tmp_path / 'store').rglob('*.parquet'))
+    (tmp_path / 'part.txt').write_text('006.png\n003.png\n001.png\n')
+    prefix = {'img': str(pool)}
+    part = {
+        'type': 'mmcompose.UnlabeledImages',
+        'ann_file': str(tmp_path / 'part.txt'),
+        'data_prefix': prefix,
+    }
+    images = {'type': 'mmcompose.UnlabeledImages', 'data_prefix': prefix}
+    dataset = _build(_config(pool, tmp_path / 'store', dataset=part, pool=images))
+    assert len(dataset) == 3
+    for index, row in enumerate((6, 3, 1)):
+        expected = whole.get_data_info(row)['instances']
+        assert dataset.get_data_info(index)['instances'] == expected
+        assert len(expected) == (0 if row == 3 else 3)
+    assert dataset.count_boxes().tolist() == [[2, 0]] * 3
+    assert set((tmp_path / 'store').rglob('*.parquet')) == made
+
+
+def test_an_image_that_is_not_in_the_pool_is_told(pool: Path, tmp_path: Path) -> None:
+    (tmp_path / 'pool.txt').write_text('000.png\n')
+    images = {
+        'type': 'mmcompose.UnlabeledImages',
+        'ann_file': str(tmp_path / 'pool.txt'),
+        'data_prefix': {'img': str(pool)},
+    }
+    dataset = _build(_config(pool, tmp_path / 'store', pool=images))
+    with pytest.raises(UserError, match=r"PseudoLabeledDataset.pool: '001.png' is not in it"):
+        dataset.full_init()
+
+
 def test_labels_do_not_travel_to_data_loader_workers(pool: Path, tmp_path: Path) -> None:
     dataset = _build(_config(pool, tmp_path))
     dataset.full_init()

@@ -1,7 +1,8 @@
 """What MMEngine's Runner calls on the way."""
 
 from mmcompose.engine.hooks.class_rows import ClassRowsHook
+from mmcompose.engine.hooks.label_refresh import PseudoLabelRefreshHook
 from mmcompose.engine.hooks.label_summary import LabelSummaryHook, summary
 from mmcompose.engine.hooks.uncertain_labels import UncertainLabelsHook
 
-__all__ = ['ClassRowsHook', 'LabelSummaryHook', 'summary']
+__all__ = ['ClassRowsHook', 'LabelSummaryHook', 'PseudoLabelRefreshHook', 'summary']

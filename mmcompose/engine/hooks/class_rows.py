@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from mmdet.models.detectors import SemiBaseDetector
 from mmdet.registry import MODELS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -17,6 +18,8 @@ from mmcompose.engine.class_counts import set_num_classes
 from mmcompose.registry import HOOKS
 from mmcompose.teachers import checkpoint_classes, named_classes
 from mmcompose.utils import UserError, log
+
+T = TypeVar('T')
 
 CHECKPOINT = 'checkpoint'
 _YOLO_BOX = 5
@@ -62,6 +65,8 @@ class ClassRowsHook(Hook):
             return
         own = _unwrapped(runner.model).state_dict()
         layers = class_layers(runner.cfg.model, own, len(self.classes))
+        if _is_loaded_twice(runner.model, weights):
+            own, layers = _of_student(own), _of_student(layers)
         present = [name for name in layers if name in weights]
         if not present and any(f'module.{name}' in weights for name in layers):
             raise UserError(
@@ -135,6 +140,19 @@ def class_layers(
             extra = (weight.shape[axis] - rows * num_classes) // rows
             layers[name] = ClassLayer(axis, rows, extra, rows > 1 and _is_linear(name, own))
     return layers
+
+
+def _is_loaded_twice(model: torch.nn.Module, weights: Mapping[str, Any]) -> bool:
+    """Return whether a detector's weights become both teacher and student of MMDet's."""
+    semi = isinstance(_unwrapped(model), SemiBaseDetector)
+    return semi and not any('student' in name or 'teacher' in name for name in weights)
+
+
+def _of_student(named: Mapping[str, T]) -> dict[str, T]:
+    prefix = 'student.'
+    return {
+        name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)
+    }
 
 
 def _is_linear(name: str, own: Mapping[str, torch.Tensor]) -> bool:

@@ -1,0 +1,108 @@
+"""A student in training, saved so that it can be asked like any teacher."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmdet.utils import get_test_pipeline_cfg
+from mmengine.config import Config
+from mmengine.hooks import EMAHook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mmcompose.composition import STUDENT, Composition
+from mmcompose.utils import UserError, written_whole
+
+CONFIG = 'student.py'
+_KEY = 'work_dir'
+
+
+def student_teacher(folder: Path, number: int, weight: float) -> dict[str, Any]:
+    """Return the config dict of the student of a round as a teacher.
+
+    Args:
+        folder: Where :func:`save_student` saved it.
+        number: Of the round.
+        weight: How much its vote counts.
+    """
+    return {
+        'type': 'mmcompose.MMDetTeacher',
+        'config': str(folder / CONFIG),
+        'checkpoint': str(folder / f'round_{number}.pth'),
+        'weight': weight,
+    }
+
+
+def check_student(config: Config, composition: Composition, weight: float) -> None:
+    """Check that the student can join a composition, before anything is made or written.
+
+    Args:
+        config: The run's, resolved.
+        composition: Its composition.
+        weight: How much the student's vote will count.
+
+    Raises:
+        UserError: If the run's config has no test pipeline, or a step of the label pipeline
+            does not know what to do with one more teacher.
+    """
+    student_config(config)
+    classes = list(composition.class_space.classes)
+    known = {'name': STUDENT, 'classes': classes, 'identity': ''}
+    composition.with_teacher(STUDENT, student_teacher(Path(), 0, weight), known)
+
+
+def student_config(config: Config) -> Config:
+    """Return the part of a run's config that decides what its model says of an image."""
+    loader = config.get('test_dataloader') or config.get('val_dataloader')
+    try:
+        steps = get_test_pipeline_cfg(Config({'test_dataloader': loader}))
+    except (AttributeError, RuntimeError) as error:
+        raise UserError(
+            'test_dataloader: has no test pipeline, by which PseudoLabelRefreshHook would ask '
+            'the student'
+        ) from error
+    parts = {
+        'default_scope': config.get('default_scope'),
+        'model': config.model,
+        'test_dataloader': {'dataset': {'pipeline': steps}},
+    }
+    if 'custom_imports' in config:
+        parts['custom_imports'] = config.custom_imports
+    return Config(parts)
+
+
+def save_student(runner: Runner, folder: Path, number: int) -> None:
+    """Save a run's student as it is now: the same weights make the same bytes.
+
+    Args:
+        runner: The run.
+        folder: Where to.
+        number: Of the round.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
+    classes = tuple(runner.train_dataloader.dataset.metainfo['classes'])
+    content = {
+        'state_dict': {name: tensor.cpu() for name, tensor in current_weights(runner).items()},
+        'meta': {'dataset_meta': {'classes': classes}},
+    }
+    # Into memory first: torch puts a file's own name into what it writes there.
+    buffer = BytesIO()
+    torch.save(content, buffer)
+    with written_whole(_KEY, folder / f'round_{number}.pth') as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+    with written_whole(_KEY, folder / CONFIG) as temporary:
+        temporary.write_text(student_config(runner.cfg).pretty_text)
+
+
+def current_weights(runner: Runner) -> dict[str, torch.Tensor]:
+    """Return the average of the student's weights where an EMAHook keeps one, else its weights."""
+    for hook in runner.hooks:
+        if isinstance(hook, EMAHook):
+            return dict(hook.ema_model.module.state_dict())
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return dict(model.state_dict())
