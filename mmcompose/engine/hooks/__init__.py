@@ -5,4 +5,10 @@ from mmcompose.engine.hooks.label_refresh import PseudoLabelRefreshHook
 from mmcompose.engine.hooks.label_summary import LabelSummaryHook, summary
 from mmcompose.engine.hooks.uncertain_labels import UncertainLabelsHook
 
-__all__ = ['ClassRowsHook', 'LabelSummaryHook', 'PseudoLabelRefreshHook', 'summary']
+__all__ = [
+    'ClassRowsHook',
+    'LabelSummaryHook',
+    'PseudoLabelRefreshHook',
+    'UncertainLabelsHook',
+    'summary',
+]
