@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmcompose.labeling import ByTeacher, LabelPipeline, LabelTransform
+from mmcompose.labeling import ByTeacher, LabelContext, LabelPipeline, LabelTransform
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError
@@ -42,7 +42,27 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
     'ScoreCalibration': [{'type': 'mmcompose.ScoreCalibration'}, WBF],
     'BoxWeights': [WBF, {'type': 'mmcompose.BoxWeights', 'by': ['score', 'votes', 'spread']}],
     'ResolveHierarchy': [{'type': 'mmcompose.ResolveHierarchy'}, WBF],
+    **{
+        f'ScoreCalibration {method}': [
+            {'type': 'mmcompose.ScoreCalibration', 'method': method, 'min_boxes': 2},
+            WBF,
+        ]
+        for method in ('isotonic', 'platt', 'beta')
+    },
+    **{
+        f'AdaptiveScoreFilter {method}': [
+            WBF,
+            {'type': 'mmcompose.AdaptiveScoreFilter', 'method': method, 'min_boxes': 2, **more},
+        ]
+        for method, more in (
+            ('prior', {'boxes_per_image': {'person': 1.0, 'cat': 0.5}}),
+            ('precision', {}),
+            ('fbeta', {}),
+        )
+    },
 }
+# Without one, ResolveHierarchy has nothing to do.
+HIERARCHY = {'sofa': ['cat', 'dog']}
 POOL = [
     {
         'a': found(([10, 10, 60, 60], 0.9, 0), ([10, 10, 62, 60], 0.8, 1), ([0, 0, 9, 9], 0.2, 2)),
@@ -53,6 +73,13 @@ POOL = [
 ]
 
 
+TRUTH = {str(number): found(([10, 10, 60, 60], 1, 0)) for number in range(2)}
+
+
+def context_of(name: str, teachers: dict[str, list[str]] = TEACHERS, **more: Any) -> LabelContext:
+    return context(teachers, hierarchy=HIERARCHY if name == 'ResolveHierarchy' else None, **more)
+
+
 def fitted(name: str, teachers: dict[str, list[str]] = TEACHERS) -> LabelPipeline:
     if any(
         step['type'].removeprefix('mmcompose.') not in LABEL_TRANSFORMS.module_dict
@@ -60,7 +87,11 @@ def fitted(name: str, teachers: dict[str, list[str]] = TEACHERS) -> LabelPipelin
     ):
         pytest.skip('not registered')
     pipeline = LabelPipeline(PIPELINES[name])
-    pipeline.fit(lambda: [(image, context(teachers)) for image in POOL])
+
+    def pool() -> list[tuple[ByTeacher, LabelContext]]:
+        return [(image, context_of(name, teachers, key=str(n))) for n, image in enumerate(POOL)]
+
+    pipeline.fit(pool, pool, TRUTH)
     return pipeline
 
 
@@ -82,9 +113,9 @@ def pipeline(name: str) -> LabelPipeline:
 @QUICK
 @given(image=said())
 def test_boxes_stay_in_the_image_with_scores_and_votes(
-    pipeline: LabelPipeline, image: ByTeacher
+    pipeline: LabelPipeline, name: str, image: ByTeacher
 ) -> None:
-    result = pipeline.apply(image, context())
+    result = pipeline.apply(image, context_of(name))
     assert result.invalid_reason() is None
     assert (result.boxes >= 0).all()
     assert (result.boxes <= [WIDTH, HEIGHT, WIDTH, HEIGHT]).all()
@@ -101,22 +132,22 @@ def test_boxes_stay_in_the_image_with_scores_and_votes(
 def test_the_order_of_teachers_and_boxes_does_not_matter(
     pipeline: LabelPipeline, name: str, image: ByTeacher, seed: int
 ) -> None:
-    expected = pipeline.apply(image, context())
+    expected = pipeline.apply(image, context_of(name))
     shuffled = {teacher: permuted(image[teacher], seed) for teacher in reversed(image)}
-    result = pipeline.apply(shuffled, context())
+    result = pipeline.apply(shuffled, context_of(name))
     np.testing.assert_array_equal(rows(result), rows(expected))
     # The class space lists teachers in another order too; its classes stay in theirs.
     classes = list(context().class_space.classes)
     other = {teacher: TEACHERS[teacher] for teacher in ('c', 'a', 'b')}
-    reordered = pipeline.apply(shuffled, context(other, classes=classes))
+    reordered = pipeline.apply(shuffled, context_of(name, other, classes=classes))
     np.testing.assert_array_equal(rows(reordered), rows(expected))
     assert reordered.votes is not None and expected.votes is not None
     np.testing.assert_array_equal(reordered.sorted().votes[:, [2, 1, 0]], expected.sorted().votes)
 
 
-def test_nothing_comes_of_nothing(pipeline: LabelPipeline) -> None:
+def test_nothing_comes_of_nothing(pipeline: LabelPipeline, name: str) -> None:
     for image in ({}, {teacher: Detections() for teacher in TEACHERS}):
-        result = pipeline.apply(image, context())
+        result = pipeline.apply(image, context_of(name))
         assert len(result) == 0
         assert result.boxes.shape == (0, 4)
         assert result.votes is not None and result.votes.shape == (0, 3)
@@ -142,7 +173,8 @@ def test_nonsense_names_teacher_and_image(
     of_the_image = rf"^composition.teachers.b: of image 'x.jpg', .*{told}"
     if any(type(step).fit is not LabelTransform.fit for step in pipeline.steps):
         with pytest.raises(UserError, match=of_the_image):
-            pipeline.fit(lambda: [(image, context(key='x.jpg'))])
+            pool = [(image, context(key='x.jpg'))]
+            pipeline.fit(lambda: pool, lambda: pool, {'x.jpg': found()})
 
 
 def test_what_was_learned_can_be_loaded(name: str, pipeline: LabelPipeline) -> None:
@@ -150,7 +182,8 @@ def test_what_was_learned_can_be_loaded(name: str, pipeline: LabelPipeline) -> N
     fresh.load_learned(pipeline.learned)
     assert fresh.learned == pipeline.learned
     for image in POOL:
-        assert rows(fresh.apply(image, context())) == rows(pipeline.apply(image, context()))
+        expected = rows(pipeline.apply(image, context_of(name)))
+        assert rows(fresh.apply(image, context_of(name))) == expected
 
 
 def test_no_torch_is_needed() -> None:

@@ -232,6 +232,14 @@ def test_scores_stay_in_range_with_unequal_weights(
     assert result.invalid_reason() is None
 
 
+def test_an_average_of_a_heavy_teachers_two_boxes_stops_at_1() -> None:
+    """Two boxes of weight 5 among 6.1: ensemble-boxes gives 1.48."""
+    twice = found(([10, 10, 60, 60], 0.9, 0), ([10, 10, 61, 60], 0.9, 0))
+    image = {'b': found(), 'a': twice, 'c': found()}
+    result = WeightedBoxesFusion().apply(image, context(weights=[0.1, 5.0, 1.0]))[FUSED]
+    assert result.scores.tolist() == [1.0]
+
+
 @pytest.mark.parametrize(
     ('arguments', 'told'),
     [
