@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 SIZE = 64
 CLASSES = 3
+# Channels of GFL's box: a distribution over five distances for each side.
+GFL_BOX = 20
 PREPROCESSOR = {'type': 'DetDataPreprocessor', 'mean': [127.0] * 3, 'std': [60.0] * 3}
 BACKBONE = {'type': 'ResNet', 'depth': 18, 'base_channels': 8, 'out_indices': (1, 2, 3)}
 NECK = {'type': 'FPN', 'in_channels': [16, 32, 64], 'out_channels': 8, 'num_outs': 3}
@@ -85,7 +87,7 @@ YOLOX = _one_stage(
     {'type': 'YOLOXHead', 'strides': STRIDES},
     {'assigner': {'type': 'SimOTAAssigner', 'center_radius': 2.5}},
 )
-# Two that weights, or soft targets, do not reach.
+# What weights do not reach, and what soft targets do not.
 FCOS = _one_stage('FCOS', {'type': 'FCOSHead', 'strides': STRIDES, 'norm_cfg': None}, {})
 GFL = _one_stage(
     'GFL',
@@ -96,6 +98,21 @@ GFL = _one_stage(
         'loss_dfl': {'type': 'DistributionFocalLoss'}, 'loss_bbox': {'type': 'GIoULoss'},
     },
     {**MAX_IOU, 'assigner': {'type': 'ATSSAssigner', 'topk': 4}},
+)  # fmt: skip
+TOOD = _one_stage(
+    'TOOD',
+    {
+        'type': 'TOODHead', 'norm_cfg': {'type': 'BN'}, 'bbox_coder': CODER, 'stacked_convs': 2,
+        'anchor_generator': ATSS['bbox_head']['anchor_generator'],
+        'initial_loss_cls': {'type': 'FocalLoss', 'activated': True},
+        'loss_cls': {'type': 'QualityFocalLoss', 'activated': True},
+        'loss_bbox': {'type': 'GIoULoss'},
+    },
+    {
+        'initial_epoch': 4, 'initial_assigner': {'type': 'ATSSAssigner', 'topk': 4}, 'alpha': 1,
+        'assigner': {'type': 'TaskAlignedAssigner', 'topk': 4}, 'beta': 6,
+        'allowed_border': -1, 'pos_weight': -1, 'debug': False,
+    },
 )  # fmt: skip
 FASTER_RCNN = {
     'type': 'FasterRCNN', 'data_preprocessor': PREPROCESSOR, 'backbone': BACKBONE, 'neck': NECK,
@@ -165,6 +182,9 @@ CONFIGS = {
     'RetinaNet': RETINANET, 'ATSS': ATSS, 'RTMDet': RTMDET, 'YOLOX': YOLOX,
     'Faster R-CNN': FASTER_RCNN,
 }  # fmt: skip
+OTHERS = {
+    'Mask R-CNN': MASK_RCNN, 'Cascade R-CNN': CASCADE_RCNN, 'GFL': GFL, 'TOOD': TOOD,
+}  # fmt: skip
 ONE_STAGE = [name for name in CONFIGS if name != 'Faster R-CNN']
 
 
@@ -178,7 +198,7 @@ def build(config: dict[str, Any]) -> nn.Module:
 @cache
 def _built(name: str) -> nn.Module:
     torch.manual_seed(0)
-    config = {**CONFIGS, 'Mask R-CNN': MASK_RCNN, 'Cascade R-CNN': CASCADE_RCNN}[name]
+    config = {**CONFIGS, **OTHERS}[name]
     model = build(config)
     model.init_weights()
     # Scores that differ from place to place: a fresh head's are all alike.
@@ -190,7 +210,7 @@ def _built(name: str) -> nn.Module:
 
 
 def student(name: str) -> nn.Module:
-    """Return a copy of a freshly initialised student of CONFIGS, or one of two others."""
+    """Return a copy of a freshly initialised student, the same one each time."""
     return copy.deepcopy(_built(name))
 
 
@@ -254,6 +274,7 @@ class Seen:
 _NAMES = {
     'RetinaHead': ('cls', 'box'), 'ATSSHead': ('cls', 'box', 'centerness'),
     'RTMDetHead': ('cls', 'box'), 'YOLOXHead': ('cls', 'box', 'obj'), 'RPNHead': ('obj', 'box'),
+    'GFLHead': ('cls', 'box'), 'TOODHead': ('cls', 'box'),
 }  # fmt: skip
 
 
@@ -290,6 +311,8 @@ def _by_prior(output: Tensor, values: Tensor, name: str) -> Tensor:
     if output.dim() != 4:
         return values
     size = {'cls': CLASSES, 'box': 4}.get(name, 1)
+    if output.shape[1] == GFL_BOX:
+        size = GFL_BOX
     return values.permute(0, 2, 3, 1).reshape(len(values), -1, size)
 
 

@@ -297,6 +297,28 @@ def test_weights_and_soft_targets_go_together(name: str) -> None:
         assert torch.equal(gradient[~halved], before[~halved])
 
 
+@pytest.mark.parametrize(('name', 'epoch'), [('GFL', 0), ('TOOD', 0), ('TOOD', 9)])
+def test_other_heads_with_priors_are_weighed_too(name: str, epoch: int) -> None:
+    seen = []
+    for weight in (1.0, 0.0):
+        model = student(name)
+        # TOOD changes its assignment after some epochs.
+        model.bbox_head.epoch = epoch
+        attach(model)
+        labels = samples(weights=[[1.0, weight]] * 2, ignored=BAND)
+        seen.append(look(model, labels))
+    inside = _in_band(student(name))
+    for (_, output, _, before, as_before), (*_, gradient, box) in zip(
+        *map(_heads, seen), strict=True
+    ):
+        assert torch.equal(box, as_before)
+        second = box == 2
+        assert (gradient[second] == 0).all() and (before[second] != 0).any()
+        assert torch.equal(gradient[~second], before[~second])
+        left_out = inside & (box <= 0)
+        assert left_out.any() and (gradient[left_out] == 0).all()
+
+
 def _raw_gradients(name: str, heads: str, weight: float) -> tuple[list[Tensor], list[Tensor]]:
     """Return each call's gradient of a RoI head's first output, and ``(R,)`` the RoIs' boxes."""
     model = student(name)

@@ -67,3 +67,6 @@ def test_priors_in_a_box() -> None:
     assert lie_in(points, boxes, 0.0).tolist() == [True, False, False]
     assert lie_in(points, boxes, 0.5).tolist() == [False, False, False]
     assert lie_in(priors, boxes[:0]).tolist() == [False] * 5
+    many = boxes.repeat(70, 1) + 100
+    assert not lie_in(priors, many).any()
+    assert lie_in(priors, torch.cat([many, boxes])).tolist() == lie_in(priors, boxes).tolist()
