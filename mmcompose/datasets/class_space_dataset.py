@@ -12,6 +12,7 @@ from mmengine.fileio import load
 from mmengine.utils import is_abs
 
 from mmcompose.class_space import ClassSpace
+from mmcompose.datasets.coco_truth import CocoTruth
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.registry import DATASETS
 from mmcompose.utils import UserError, log, nearest, no_file, problem
@@ -68,7 +69,7 @@ class ClassSpaceDataset(RelabeledDataset):
             log(f'ground truth of classes that the student lacks is left out: {names}')
 
     def prepare_config(self, config: dict[str, Any]) -> dict[str, Any]:
-        """Name the classes of a COCO json in the file's own order."""
+        """Name the classes of a COCO json in the file's own order, and list what it ignores."""
         if issubclass(MMDET_DATASETS.get(config['type']), CocoDataset):
             metainfo = dict(config.get('metainfo') or {})
             in_file = _coco_categories(config)
@@ -87,6 +88,8 @@ class ClassSpaceDataset(RelabeledDataset):
                 raise UserError(*problems)
             metainfo['classes'] = tuple(name for name in in_file if name in wanted)
             config['metainfo'] = metainfo
+        if config.get('test_mode') and MMDET_DATASETS.get(config['type']) is CocoDataset:
+            config['type'] = CocoTruth
         return config
 
     def relabel(self, index: int, info: dict[str, Any]) -> list[dict[str, Any]]:

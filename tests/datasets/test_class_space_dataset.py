@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,24 @@ def test_a_subset_of_the_files_classes_in_another_order_means_the_same(
         {name: box for name, box in picture['boxes'].items() if name != 'red'} for picture in drawn
     ]
     assert _boxes(dataset) == expected
+
+
+@pytest.mark.parametrize('key', ['ignore', 'iscrowd'])
+def test_what_the_file_ignores_is_flagged_where_it_is_evaluated_on(
+    truth: str, key: str, tmp_path: Path
+) -> None:
+    content = json.loads(Path(truth).read_text())
+    content['annotations'][0][key] = 1
+    path = tmp_path / 'ignored.json'
+    path.write_text(json.dumps(content))
+    inner = {'type': 'CocoDataset', 'ann_file': str(path), 'data_prefix': {'img': ''}}
+    dataset = ClassSpaceDataset({**inner, 'test_mode': True}, toys.STUDENT)
+    flags = [
+        each['ignore_flag']
+        for index in range(len(dataset))
+        for each in dataset.get_data_info(index)['instances']
+    ]
+    assert (len(flags), sum(flags)) == (len(content['annotations']), 1)
 
 
 def test_a_name_that_is_missing_in_the_file_is_told_with_the_nearest(truth: str) -> None:
