@@ -23,7 +23,6 @@ import onnxruntime
 import torch
 from mmcv.transforms import Compose
 from mmdet.apis import inference_detector, init_detector
-from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from scipy.optimize import linear_sum_assignment
@@ -34,6 +33,7 @@ from benchmarks.common import ROOT, Bar, console, exit_on_mistake, write_results
 from mmcompose.composition import Composition
 from mmcompose.datasets import images_of
 from mmcompose.evaluation import composition_table, evaluate
+from mmcompose.registry import DATASETS
 from mmcompose.structures import Detections, Image, iou
 from mmcompose.teachers import ONNXTeacher, Teacher, allow_mmengine_checkpoints, read_config
 from mmcompose.utils import UserError
@@ -89,11 +89,14 @@ def read_truth(data: Path) -> Any:
     categories = json.loads(file.read_text(encoding='utf-8'))['categories']
     return DATASETS.build(
         {
-            'type': 'mmdet.CocoDataset',
-            'ann_file': str(file),
-            'data_prefix': {'img': f'{data}/images/'},
-            'metainfo': {'classes': tuple(category['name'] for category in categories)},
-            'test_mode': True,
+            'type': 'mmcompose.ClassSpaceDataset',
+            'classes': [category['name'] for category in categories],
+            'dataset': {
+                'type': 'CocoDataset',
+                'ann_file': str(file),
+                'data_prefix': {'img': f'{data}/images/'},
+                'test_mode': True,
+            },
         }
     )
 

@@ -12,8 +12,20 @@ import torch
 
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers.base import Teacher, checked, missing_package, named_classes
+from mmcompose.teachers.base import (
+    Teacher,
+    check_batch_size,
+    checked,
+    missing_package,
+    named_classes,
+    named_texts,
+    torch_device,
+)
 from mmcompose.utils import UserError, problem
+
+# How a zero-shot model takes its texts: each as a query of its own, or all in one sentence.
+_QUERIES = ('owlvit', 'owlv2')
+_SENTENCE = ('grounding-dino', 'mm-grounding-dino')
 
 
 @TEACHERS.register_module()
@@ -24,10 +36,9 @@ class HuggingFaceTeacher(Teacher):
         model: A folder as ``save_pretrained`` writes it (weights as safetensors, with the image
             processor), or a model's name on the hub.
         classes: Class names in the model's order. Defaults to the ``id2label`` of its config.
-        texts: What a zero-shot model (OWL-ViT, Grounding DINO) shall look for; these are then
-            its classes.
+        texts: What a zero-shot model (OWL-ViT, OWLv2, Grounding DINO) shall look for; these are
+            then its classes.
         score_thr: Boxes with a lower score are not told. Defaults to 0.01.
-        text_threshold: Grounding DINO's threshold on words. Defaults to the library's.
         batch_size: How many images share a batch. Defaults to 1: most processors pad a batch,
             and padding changes detections.
         device: Defaults to the current GPU where there is one, else the CPU.
@@ -39,19 +50,24 @@ class HuggingFaceTeacher(Teacher):
         classes: str | Sequence[str] | None = None,
         texts: Sequence[str] | None = None,
         score_thr: float = 0.01,
-        text_threshold: float | None = None,
         batch_size: int = 1,
         device: str | None = None,
     ) -> None:
-        if texts is not None and classes is not None:
-            raise UserError('classes: are the texts where texts are given; leave them out')
         self._name = model
-        self._texts = None if texts is None else list(texts)
+        self._reads_texts = texts is not None
         self._score_thr = score_thr
-        self._text_threshold = text_threshold
-        self._batch_size = batch_size
-        self._device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
-        self.classes = named_classes(self._texts or classes or self._labels())
+        self._batch_size = check_batch_size(batch_size)
+        self._device = torch_device(device)
+        config = self._load('AutoConfig')
+        if texts is None:
+            names = config.id2label
+            self.classes = named_classes(classes or [names[number] for number in sorted(names)])
+            return
+        self.classes = named_texts(texts, classes)
+        if config.model_type not in (*_QUERIES, *_SENTENCE):
+            known = ', '.join((*_QUERIES, *_SENTENCE))
+            expected = f'is a {config.model_type}; texts are for {known}'
+            raise UserError(problem('model', model, expected))
 
     @staticmethod
     def _library() -> Any:
@@ -70,17 +86,13 @@ class HuggingFaceTeacher(Teacher):
             reason = str(error).strip().splitlines()[0]
             raise UserError(problem('model', self._name, f'cannot be loaded ({reason})')) from error
 
-    def _labels(self) -> list[str]:
-        names = self._load('AutoConfig').id2label
-        return [names[number] for number in sorted(names)]
-
     @cached_property
     def _processor(self) -> Any:
-        return self._load('AutoProcessor' if self._texts else 'AutoImageProcessor')
+        return self._load('AutoProcessor' if self._reads_texts else 'AutoImageProcessor')
 
     @cached_property
     def _model(self) -> Any:
-        kind = 'ZeroShotObjectDetection' if self._texts else 'ObjectDetection'
+        kind = 'ZeroShotObjectDetection' if self._reads_texts else 'ObjectDetection'
         # Never a pickle: only safetensors are weights and nothing else.
         model = self._load(f'AutoModelFor{kind}', use_safetensors=True)
         return model.to(self._device).eval()
@@ -101,43 +113,62 @@ class HuggingFaceTeacher(Teacher):
     def _predict_batch(self, images: Sequence[Image]) -> list[Detections]:
         pictures = [np.ascontiguousarray(image.pixels[..., ::-1]) for image in images]
         sizes = torch.tensor([[image.height, image.width] for image in images])
-        if self._texts is None:
-            inputs = self._processor(images=pictures, return_tensors='pt').to(self._device)
-            results = self._processor.post_process_object_detection(
-                self._model(**inputs), threshold=self._score_thr, target_sizes=sizes
-            )
-            return [self._detections(result) for result in results]
-        return self._predict_texts(pictures, sizes)
-
-    def _predict_texts(self, pictures: list[Any], sizes: torch.Tensor) -> list[Detections]:
-        assert self._texts is not None
-        options: dict[str, Any] = {'threshold': self._score_thr, 'target_sizes': sizes}
-        if 'grounding' in self._model.config.model_type:
-            prompts: Any = [' '.join(f'{text}.' for text in self._texts)] * len(pictures)
-        else:
-            prompts = [self._texts] * len(pictures)
-        inputs = self._processor(
-            images=pictures, text=prompts, return_tensors='pt', padding=True
-        ).to(self._device)
+        texts: dict[str, Any] = {}
+        if self._reads_texts:
+            texts = {'text': [self._prompt] * len(images), 'padding': True}
+        # Before the model runs: it would cut a sentence short without a word.
+        tokens = self._tokens if isinstance(self._prompt, str) else None
+        inputs = self._processor(images=pictures, return_tensors='pt', **texts).to(self._device)
         outputs = self._model(**inputs)
-        if isinstance(prompts[0], list):
-            results = self._processor.post_process_object_detection(outputs, **options)
-            return [self._detections(result) for result in results]
-        if self._text_threshold is not None:
-            options['text_threshold'] = self._text_threshold
-        results = self._processor.post_process_grounded_object_detection(
-            outputs, inputs['input_ids'], **options
+        if tokens is not None:
+            return self._grounded(outputs, tokens, sizes)
+        results = self._processor.post_process_object_detection(
+            outputs, threshold=self._score_thr, target_sizes=sizes
         )
-        return [self._grounded(result) for result in results]
+        return [_detections(each['boxes'], each['scores'], each['labels']) for each in results]
 
-    @staticmethod
-    def _detections(result: Any) -> Detections:
-        arrays = (result['boxes'], result['scores'], result['labels'])
-        return Detections.of(*(array.detach().float().cpu().numpy() for array in arrays))
+    @cached_property
+    def _prompt(self) -> list[str] | str:
+        """What the model is told to look for: queries, or one sentence."""
+        if self._reads_texts and self._model.config.model_type in _SENTENCE:
+            return ' '.join(f'{text}.' for text in self.classes)
+        return list(self.classes)
 
-    def _grounded(self, result: Any) -> Detections:
-        # Words that are no whole text of ours are dropped.
-        names = result.get('text_labels') or result['labels']
-        labels = [self.classes.index(name) if name in self.classes else -1 for name in names]
-        found = Detections.of(result['boxes'].cpu(), result['scores'].cpu(), labels)
-        return found[found.labels >= 0]
+    @cached_property
+    def _tokens(self) -> list[list[int]]:
+        """Where in the sentence's tokens each text stands."""
+        sentence = self._processor.tokenizer(self._prompt)
+        most = self._model.config.max_text_len
+        if len(sentence['input_ids']) > most:
+            count = len(sentence['input_ids'])
+            raise UserError(f'texts: are {count} tokens in all, the model reads {most}')
+        found, start = [], 0
+        for text in self.classes:
+            places = [sentence.char_to_token(start + at) for at in range(len(text))]
+            found.append(sorted({place for place in places if place is not None}))
+            start += len(text) + len('. ')
+        return found
+
+    def _grounded(
+        self, outputs: Any, tokens: Sequence[Sequence[int]], sizes: torch.Tensor
+    ) -> list[Detections]:
+        """Decode Grounding DINO as its authors evaluate it on COCO (Liu et al. 2023).
+
+        A text's score is the mean over its tokens; the library's own decoding gives words, which
+        are not always those that were asked for.
+        """
+        by_token = outputs.logits.float().sigmoid()
+        by_text = torch.stack([by_token[..., places].mean(-1) for places in tokens], -1)
+        scores, labels = by_text.max(-1)
+        center, half = outputs.pred_boxes.float().split(2, -1)
+        corners = torch.cat([center - half / 2, center + half / 2], -1)
+        boxes = corners * sizes.flip(1).repeat(1, 2)[:, None].to(corners)
+        keep = scores >= self._score_thr
+        return [
+            _detections(*(array[kept] for array in arrays))
+            for *arrays, kept in zip(boxes, scores, labels, keep, strict=True)
+        ]
+
+
+def _detections(*arrays: torch.Tensor) -> Detections:
+    return Detections.of(*(array.detach().float().cpu().numpy() for array in arrays))

@@ -26,15 +26,14 @@ def read_config(config: str | Config) -> Config:
     """
     if isinstance(config, Config):
         return copy.deepcopy(config)
+    # MMEngine would call pip for any name that stands there.
+    package, names_package, _ = str(config).partition('::')
+    if names_package and package_folder(package) is None:
+        raise UserError(problem('config', config, f'names {package}, which is not installed'))
     try:
-        if '::' not in config:
-            return Config.fromfile(config)
-        package = config.split('::')[0]
-        # MMEngine would call pip for any name that stands there.
-        if package_folder(package) is None:
-            raise UserError(problem('config', config, f'names {package}, which is not installed'))
-        return get_config(config)
-    except (ImportError, OSError, KeyError, ValueError, AssertionError, SyntaxError) as error:
+        return get_config(config) if names_package else Config.fromfile(config)
+    # A config file is a program: what it does wrong may be anything.
+    except Exception as error:
         raise UserError(
             problem('config', config, f'cannot be read as a config ({_first_line(error)})')
         ) from error
@@ -77,14 +76,16 @@ def without_pretrained(model: Any) -> Any:
     plain = {key: without_pretrained(value) for key, value in model.items()}
     if _type_of(plain.get('init_cfg')) == 'Pretrained':
         plain['init_cfg'] = None
-    if plain.get('pretrained') is True:
-        plain['pretrained'] = False
+    # A file's name of MMDet's own backbones; of timm's, whether to fetch one.
+    if plain.get('pretrained'):
+        plain['pretrained'] = False if plain['pretrained'] is True else None
     # Saves memory in training alone, but asks for fairscale.
     if 'num_cp' in plain:
         plain['num_cp'] = 0
     # Distillation detectors build the teacher they learned from, though they never ask it again.
     if isinstance(plain.get('teacher_config'), str):
         plain['teacher_config'] = _installed_config(plain['teacher_config'])
+    if 'teacher_ckpt' in plain:
         plain['teacher_ckpt'] = None
     return plain
 

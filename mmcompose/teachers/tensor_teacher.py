@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers.base import Teacher, checked, named_classes, source_fingerprint
+from mmcompose.teachers.base import (
+    Teacher,
+    check_batch_size,
+    checked,
+    named_classes,
+    source_fingerprint,
+)
 from mmcompose.teachers.decoders import Outputs, make_decoder
 from mmcompose.teachers.preprocess import Geometry, Preprocess
 from mmcompose.utils import UserError
@@ -36,7 +42,7 @@ class TensorTeacher(Teacher):
         self.classes = named_classes(classes)
         self._decode = make_decoder(decode)
         self._given_preprocess = Preprocess.of(preprocess)
-        self._batch_size = batch_size
+        self._batch_size = check_batch_size(batch_size)
 
     @property
     def identity(self) -> Any:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
 import pickle
+import threading
 import zipfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -171,27 +174,65 @@ def test_safetensors_are_read_with_their_class_names(
         read_checkpoint(path)
 
 
-def test_a_checkpoint_named_by_url_is_fetched_but_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trace = tmp_path / 'trace'
-    content = io.BytesIO()
-    torch.save({'state_dict': {}, 'meta': {'x': _Malicious(trace)}}, content)
+class _Files(SimpleHTTPRequestHandler):
+    """Serves a folder, and takes down what was asked for."""
+
+    asked: ClassVar[list[str]] = []
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        super().do_GET()
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Path]]:
+    """A web server on this machine, as URL and folder; downloads go to a cache of its own."""
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
-    fetched: list[str] = []
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+    folder = tmp_path / 'zoo'
+    folder.mkdir()
+    _Files.asked.clear()
+    with ThreadingHTTPServer(('127.0.0.1', 0), partial(_Files, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield f'http://127.0.0.1:{server.server_port}', folder
+        server.shutdown()
+        thread.join(5)
 
-    def download(url: str, target: str, progress: bool) -> None:
-        fetched.append(url)
-        Path(target).write_bytes(content.getvalue())
 
-    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
-    for _ in range(2):
-        path = local_checkpoint('https://example.org/zoo/a_1234.pth?x=1')
-    assert Path(path).name == 'a_1234.pth'
-    assert len(fetched) == 1
-    with pytest.raises(UserError, match='holds more than weights'):
-        read_checkpoint(path)
+def test_a_checkpoint_named_by_url_teaches_and_is_fetched_once(
+    zoo: tuple[str, Path], teacher_config: dict[str, Any]
+) -> None:
+    url, folder = zoo
+    (folder / 'a_1234.pth').write_bytes(Path(teacher_config['checkpoint']).read_bytes())
+    config = {**teacher_config, 'checkpoint': f'{url}/a_1234.pth?x=1'}
+    teachers = [build(TEACHERS, config, 'teacher') for _ in range(2)]
+    assert [teacher.classes for teacher in teachers] == [('cat', 'dog', 'tree')] * 2
+    assert teachers[0].num_parameters == build(TEACHERS, teacher_config, 'teacher').num_parameters
+    assert _Files.asked == ['/a_1234.pth?x=1']
+
+
+def test_a_program_behind_a_url_is_refused_by_name_and_does_not_run(
+    zoo: tuple[str, Path], teacher_config: dict[str, Any], tmp_path: Path
+) -> None:
+    url, folder = zoo
+    trace = tmp_path / 'trace'
+    torch.save({'state_dict': {}, 'meta': {'x': _Malicious(trace)}}, folder / 'a.pth')
+    config = {**teacher_config, 'checkpoint': f'{url}/a.pth'}
+    with pytest.raises(UserError, match=r'teacher\.checkpoint: .* it wants pathlib\.\w+'):
+        build(TEACHERS, config, 'teacher')
+    assert _Files.asked == ['/a.pth']
     assert not trace.exists()
+
+
+def test_a_url_of_nothing_is_told(zoo: tuple[str, Path]) -> None:
+    url, _ = zoo
+    with pytest.raises(UserError, match=r'b\.pth. cannot be downloaded \(HTTP Error 404') as caught:
+        local_checkpoint(f'{url}/b.pth')
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_no_network_is_told_with_where_to_put_the_file(

@@ -86,6 +86,47 @@ def owl_vit(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
+@pytest.fixture(scope='module')
+def grounding_dino(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A random Grounding DINO that reads with a random BERT of letters."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp('grounding_dino')
+    small: dict[str, Any] = {'num_attention_heads': 2, 'num_hidden_layers': 1}
+    text = small | {'hidden_size': 16, 'intermediate_size': 16, 'vocab_size': 64}
+    config = transformers.GroundingDinoConfig(
+        backbone_config=transformers.ResNetConfig(
+            embedding_size=8,
+            hidden_sizes=[8, 8, 16, 16],
+            depths=[1, 1, 1, 1],
+            layer_type='basic',
+            out_features=['stage2', 'stage3', 'stage4'],
+        ),
+        use_pretrained_backbone=False,
+        text_config={'model_type': 'bert', **text},
+        d_model=32,
+        encoder_layers=1,
+        encoder_ffn_dim=16,
+        encoder_attention_heads=2,
+        decoder_layers=1,
+        decoder_ffn_dim=16,
+        decoder_attention_heads=2,
+        num_queries=12,
+    )
+    model = transformers.GroundingDinoForObjectDetection(config)
+    for parameter in model.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    model.save_pretrained(folder)
+    letters = [chr(number) for number in range(ord('a'), ord('z') + 1)]
+    words = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', '.', 'cat', *letters]
+    words += [f'##{letter}' for letter in letters]
+    (folder / 'vocab.txt').write_text('\n'.join(words))
+    tokenizer = transformers.BertTokenizerFast(str(folder / 'vocab.txt'))
+    size = {'shortest_edge': 64, 'longest_edge': 96}
+    images = transformers.GroundingDinoImageProcessor(size=size)
+    transformers.GroundingDinoProcessor(images, tokenizer).save_pretrained(folder)
+    return str(folder)
+
+
 def _teacher(model: str, **arguments: Any) -> Teacher:
     config = {'type': 'mmcompose.HuggingFaceTeacher', 'model': model, 'device': 'cpu'}
     return build(TEACHERS, {**config, **arguments}, 'composition.teachers.hub')
@@ -140,6 +181,47 @@ def test_a_zero_shot_model_looks_for_texts(
         assert found.boxes.max() <= max(image.width, image.height)
 
 
+def test_grounding_dino_scores_each_text_by_its_own_tokens(
+    grounding_dino: str, make_images: Callable[..., list[Image]]
+) -> None:
+    images = make_images((80, 60), (60, 80))
+    teacher = _teacher(grounding_dino, texts=['fox', 'cat', 'red bus'], score_thr=0.0)
+    found = teacher.predict(images)
+    processor = transformers.AutoProcessor.from_pretrained(grounding_dino)
+    model = transformers.AutoModelForZeroShotObjectDetection.from_pretrained(grounding_dino).eval()
+    # [CLS] f o x . cat . r e d b u s . [SEP]
+    tokens = [[1, 2, 3], [5], [7, 8, 9, 10, 11, 12]]
+    for image, one in zip(images, found, strict=True):
+        inputs = processor(
+            images=image.pixels[..., ::-1].copy(), text='fox. cat. red bus.', return_tensors='pt'
+        )
+        assert len(inputs['input_ids'][0]) == 15
+        with torch.no_grad():
+            outputs = model(**inputs)
+        scores = outputs.logits[0].sigmoid()
+        expected = torch.stack([scores[:, places].mean(1) for places in tokens], 1).max(1)
+        assert len(one) == model.config.num_queries
+        np.testing.assert_allclose(one.scores, expected.values, atol=1e-5)
+        assert one.labels.tolist() == expected.indices.tolist()
+        x, y, width, height = outputs.pred_boxes[0].numpy().T
+        left = ((x - width / 2) * image.width).clip(0)
+        lower = ((y + height / 2) * image.height).clip(max=image.height)
+        np.testing.assert_allclose(one.boxes[:, 0], left, atol=1e-3)
+        np.testing.assert_allclose(one.boxes[:, 3], lower, atol=1e-3)
+    above = _teacher(grounding_dino, texts=['fox', 'cat', 'red bus'], score_thr=0.5)
+    assert [len(one) for one in above.predict(images)] == [
+        int((o.scores >= 0.5).sum()) for o in found
+    ]
+
+
+def test_more_texts_than_the_model_reads_are_told(grounding_dino: str) -> None:
+    texts = [f'{first}{second}' * 4 for first in 'abcdef' for second in 'ghijkl']
+    image = Image('a', 'a.png', 64, 64)
+    vars(image)['pixels'] = np.zeros((64, 64, 3), np.uint8)
+    with pytest.raises(UserError, match=r'texts: are 326 tokens in all, the model reads 256'):
+        _teacher(grounding_dino, texts=texts).predict([image])
+
+
 def test_pickled_weights_are_not_read(rt_detr: str, tmp_path: Path) -> None:
     for file in Path(rt_detr).iterdir():
         if file.suffix == '.json':
@@ -156,6 +238,8 @@ def test_mistakes_are_told_with_their_key(tmp_path: Path, rt_detr: str) -> None:
         _teacher(str(tmp_path))
     with pytest.raises(UserError, match='are the texts where texts are given'):
         _teacher(rt_detr, texts=['a'], classes=['a'])
+    with pytest.raises(UserError, match=r'is a rt_detr; texts are for owlvit, owlv2, grounding'):
+        _teacher(rt_detr, texts=['a'])
     with pytest.raises(UserError, match='model says class number'):
         image = Image('a', 'a.png', 64, 64)
         vars(image)['pixels'] = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)

@@ -221,14 +221,18 @@ def test_no_pretrained_weights_are_fetched_wherever_they_are_named() -> None:
     model = {
         'init_cfg': named,
         'backbone': {'init_cfg': named, 'pretrained': True},
+        'neck': {'pretrained': 'torchvision://resnet50'},
         'heads': [{'init_cfg': {'type': 'Normal'}}, {'init_cfg': dict(named, type='Pretrained')}],
         'order': ('conv', 'norm'),
+        'teacher_ckpt': 'https://',
     }
     assert without_pretrained(model) == {
         'init_cfg': None,
         'backbone': {'init_cfg': None, 'pretrained': False},
+        'neck': {'pretrained': None},
         'heads': [{'init_cfg': {'type': 'Normal'}}, {'init_cfg': None}],
         'order': ('conv', 'norm'),
+        'teacher_ckpt': None,
     }
 
 

@@ -17,7 +17,16 @@ from mmcompose.utils import UserError
 
 transformers = pytest.importorskip('transformers')
 
-CONFIG = """
+PIPELINE = """
+test_dataloader = dict(dataset=dict(pipeline=[
+    dict(type='LoadImageFromFile', imdecode_backend='pillow', backend_args=None),
+    dict(type='FixScaleResize', scale=(96, 64), keep_ratio=True, backend='pillow'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='PackDetInputs', meta_keys=(
+        'img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'text',
+        'custom_entities', 'tokens_positive'))]))
+"""
+GROUNDING_DINO = """
 _base_ = 'mmdet::grounding_dino/grounding_dino_r50_scratch_8xb2_1x_coco.py'
 model = dict(
     num_queries=20,
@@ -32,21 +41,30 @@ model = dict(
         layer_cfg=dict(ffn_cfg=dict(feedforward_channels=32)),
         fusion_layer_cfg=dict(embed_dim=32)),
     decoder=dict(num_layers=1, layer_cfg=dict(ffn_cfg=dict(feedforward_channels=32))))
-test_dataloader = dict(dataset=dict(pipeline=[
-    dict(type='LoadImageFromFile', imdecode_backend='pillow', backend_args=None),
-    dict(type='FixScaleResize', scale=(96, 64), keep_ratio=True, backend='pillow'),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='PackDetInputs', meta_keys=(
-        'img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'text',
-        'custom_entities', 'tokens_positive'))]))
 """
 
 
-@pytest.fixture(scope='module')
-def teacher_config(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """A random Grounding DINO that reads with a random BERT of letters."""
+GLIP = """
+_base_ = 'mmdet::glip/glip_atss_swin-t_a_fpn_dyhead_pretrain_obj365.py'
+model = dict(
+    test_cfg=dict(score_thr=0.0, max_per_img=10),
+    language_model=dict(name={bert!r}),
+    backbone=dict(
+        _delete_=True, type='ResNet', depth=18, base_channels=8, num_stages=4,
+        out_indices=(1, 2, 3), norm_cfg=dict(type='BN')),
+    neck=dict(in_channels=[16, 32, 64], out_channels=32),
+    bbox_head=dict(
+        lang_model_name={bert!r}, in_channels=32, feat_channels=32, num_dyhead_blocks=1))
+"""
+
+
+@pytest.fixture(scope='module', params=[GROUNDING_DINO, GLIP], ids=['grounding_dino', 'glip'])
+def teacher_config(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """A random detector that reads with a random BERT of letters."""
     torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp('grounding_dino')
+    folder = tmp_path_factory.mktemp('open_vocabulary')
     letters = [chr(number) for number in range(ord('a'), ord('z') + 1)]
     words = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', '.', '?', *letters]
     words += [f'##{letter}' for letter in letters]
@@ -55,7 +73,8 @@ def teacher_config(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     small = {'hidden_size': 16, 'num_hidden_layers': 1, 'num_attention_heads': 2}
     bert = transformers.BertConfig(vocab_size=len(words), intermediate_size=16, **small)
     transformers.BertModel(bert).save_pretrained(folder)
-    (folder / 'config_of_detector.py').write_text(CONFIG.format(bert=str(folder)))
+    config = request.param.format(bert=str(folder)) + PIPELINE
+    (folder / 'config_of_detector.py').write_text(config)
     model = build_model(Config.fromfile(folder / 'config_of_detector.py'))
     torch.save(model.state_dict(), folder / 'random.pth')
     return {
