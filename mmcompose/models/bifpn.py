@@ -118,6 +118,8 @@ class FusionNode(nn.Module):
         norm_cfg: See :class:`BiFPN`.
     """
 
+    weights: nn.Parameter | None
+
     def __init__(
         self,
         in_channels: Sequence[int],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmdet.models import SingleStageDetector
 from torch import Tensor, nn
 
 from mmcompose.teachers import named_classes, read_checkpoint
@@ -74,7 +75,7 @@ def read_classes(classes: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def convert_weights(
-    weights: Mapping[str, Tensor], model: nn.Module, classes: Sequence[str]
+    weights: Mapping[str, Tensor], model: SingleStageDetector, classes: Sequence[str]
 ) -> dict[str, Tensor]:
     """Return effdet's weights by the names, and in the order, of our EfficientDet.
 
@@ -133,7 +134,7 @@ def _box_rows(weight: Tensor) -> Tensor:
     return weight.view(-1, 4, *weight.shape[1:])[:, [1, 0, 3, 2]].reshape(weight.shape)
 
 
-def _names(model: nn.Module, own: Mapping[str, Tensor]) -> Iterator[tuple[str, str]]:
+def _names(model: SingleStageDetector, own: Mapping[str, Tensor]) -> Iterator[tuple[str, str]]:
     """Yield each of our weights' names with effdet's."""
     blocks = dict(_timm_blocks(model.backbone))
     edges = model.neck.cells[0].edges
@@ -148,9 +149,10 @@ def _names(model: nn.Module, own: Mapping[str, Tensor]) -> Iterator[tuple[str, s
             yield name, _head_name(rest)
 
 
-def _timm_blocks(backbone: nn.Module) -> Iterator[tuple[str, str]]:
+def _timm_blocks(backbone: Any) -> Iterator[tuple[str, str]]:
     """Yield each block's name with timm's, which begins a stage where the channels change."""
     stage, block, channels = -1, 0, 0
+    module: Any
     for layer, blocks in enumerate(backbone.layers):
         if not isinstance(blocks, nn.Sequential):
             continue

@@ -125,7 +125,9 @@ class EfficientDetHead(AnchorHead):
     def init_weights(self) -> None:
         """Start the weights; every class begins as improbable as in RetinaNet."""
         super().init_weights()
-        nn.init.constant_(self.cls_tower.predict.pointwise.bias, bias_init_with_prob(0.01))
+        bias = self.cls_tower.predict.pointwise.bias
+        assert bias is not None
+        nn.init.constant_(bias, bias_init_with_prob(0.01))
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Return class scores and box deltas of each level.
@@ -157,6 +159,7 @@ class _Tower(nn.Module):
 
     def forward(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         outputs = []
+        norms: Any
         for level, features in enumerate(inputs):
             for conv, norms in zip(self.convs, self.norms, strict=True):
                 features = self.activation(norms[level](conv(features)))
