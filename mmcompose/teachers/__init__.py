@@ -1,6 +1,7 @@
 """Anything that turns images into detections; one file a kind."""
 
-from mmcompose.teachers.base import Teacher, named_classes
+from mmcompose.teachers.arguments import named_classes
+from mmcompose.teachers.base import Teacher
 from mmcompose.teachers.checkpoint import (
     allow_mmengine_checkpoints,
     checkpoint_classes,

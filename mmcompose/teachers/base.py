@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from mmcompose.structures import Detections, Image
-from mmcompose.utils import UserError, file_fingerprint, problem
+from mmcompose.utils import UserError
 
 # How far over its bounds a rounding error may carry a score.
 SLACK = 1e-3
@@ -66,77 +61,6 @@ class Teacher(ABC):
         return None
 
 
-def named_classes(classes: str | Sequence[str]) -> tuple[str, ...]:
-    """Return class names as they are, or those of a data set that MMDet knows, e.g. 'coco'.
-
-    Raises:
-        UserError: If MMDet knows no data set of that name, or there are no names, or one is given
-            twice.
-    """
-    if isinstance(classes, str):
-        from mmdet.datasets import CocoDataset
-        from mmdet.evaluation import get_classes
-        from mmdet.evaluation.functional.class_names import dataset_aliases
-
-        known = [alias for aliases in dataset_aliases.values() for alias in aliases]
-        if classes not in known:
-            raise UserError(problem('classes', classes, 'is no data set that MMDet knows', known))
-        # get_classes says 'traffic_light', the data set and every checkpoint 'traffic light'.
-        is_coco = classes in dataset_aliases['coco']
-        classes = CocoDataset.METAINFO['classes'] if is_coco else get_classes(classes)
-    return _distinct('classes', classes)
-
-
-def named_texts(texts: Sequence[str], classes: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return what an open-vocabulary model shall look for: its classes.
-
-    Raises:
-        UserError: If classes are given too, or there are no texts, or one is given twice.
-    """
-    if classes is not None:
-        raise UserError('classes: are the texts where texts are given; leave them out')
-    return _distinct('texts', texts)
-
-
-def _distinct(key: str, names: Sequence[str]) -> tuple[str, ...]:
-    if not names:
-        raise UserError(f'{key}: is empty')
-    if twice := sorted(name for name, times in Counter(names).items() if times > 1):
-        raise UserError(f'{key}: {", ".join(map(repr, twice))} listed twice')
-    return tuple(names)
-
-
-def check_batch_size(batch_size: int) -> int:
-    """Return how many images share a batch.
-
-    Raises:
-        UserError: If that is not 1 or more.
-    """
-    if batch_size < 1:
-        raise UserError(problem('batch_size', batch_size, 'is not 1 or more'))
-    return batch_size
-
-
-def torch_device(device: str | None) -> str:
-    """Return the device to compute on: the one named, else the current GPU, else the CPU.
-
-    Raises:
-        UserError: If torch knows no such device, or it is a GPU that is not there.
-    """
-    found = torch.cuda.is_available()
-    if device is None:
-        return 'cuda' if found else 'cpu'
-    try:
-        named = torch.device(device)
-    except RuntimeError as error:
-        raise UserError(
-            problem('device', device, 'is no device of torch', ['cpu', 'cuda', 'cuda:0'])
-        ) from error
-    if named.type == 'cuda' and (named.index or 0) >= (torch.cuda.device_count() if found else 0):
-        raise UserError(problem('device', device, 'is not there; torch sees no such GPU'))
-    return device
-
-
 def checked(found: Detections, image: Image, classes: Sequence[str]) -> Detections:
     """Check what a model said of an image, and cut its boxes at the border.
 
@@ -161,46 +85,3 @@ def checked(found: Detections, image: Image, classes: Sequence[str]) -> Detectio
             f'classes: {len(classes)} names, but the model says class number {found.labels.max()}'
         )
     return replace(found, scores=found.scores.clip(0, 1)).clipped(image.width, image.height)
-
-
-def missing_package(package: str, extra: str) -> UserError:
-    """Return the error to raise where an optional package is not installed.
-
-    Args:
-        package: Its import name.
-        extra: The extra of mmcompose that installs it.
-    """
-    return UserError(
-        f"type: needs {package}, which is not installed: pip install 'mmcompose[{extra}]'"
-    )
-
-
-def load_function(key: str, path: str) -> Callable[..., Any]:
-    """Import a function named by a dotted path.
-
-    Args:
-        key: The argument that holds the path, for messages.
-        path: ``package.module.function``.
-
-    Raises:
-        UserError: If the module cannot be imported or has no such function.
-    """
-    module_name, _, name = path.rpartition('.')
-    try:
-        module = import_module(module_name)
-    except (ImportError, ValueError) as error:
-        raise UserError(problem(key, path, f'cannot be imported ({error})')) from error
-    function = getattr(module, name, None)
-    if not callable(function):
-        known = [f'{module_name}.{other}' for other in vars(module) if not other.startswith('_')]
-        raise UserError(problem(key, path, f'is no function of {module_name}', known))
-    return function  # type: ignore[no-any-return]
-
-
-def source_fingerprint(function: Callable[..., Any]) -> str | None:
-    """Return 16 hex digits that address the file a function is written in, or None."""
-    try:
-        file = inspect.getsourcefile(function)
-    except TypeError:
-        return None
-    return file_fingerprint(file) if file and Path(file).is_file() else None

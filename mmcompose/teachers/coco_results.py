@@ -13,7 +13,8 @@ from mmengine.fileio import load
 
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image, as_masks, mask_box
-from mmcompose.teachers.base import Teacher, checked, named_classes
+from mmcompose.teachers.arguments import named_classes
+from mmcompose.teachers.base import Teacher, checked
 from mmcompose.utils import UserError, nearest, problem, warn
 
 
@@ -147,10 +148,11 @@ class COCOResultsTeacher(Teacher):
             return Detections()
         path = self._path / f'{name}.txt'
         lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
-        if any(len(line) != 6 for line in lines):
+        try:
+            rows = np.array(lines, np.float64).reshape(len(lines), 6)
+        except ValueError as error:
             expected = 'has a line that is not "class cx cy w h score"'
-            raise UserError(problem('results', str(path), expected))
-        rows = np.array(lines, np.float64).reshape(-1, 6)
+            raise UserError(problem('results', str(path), expected)) from error
         size = np.array([image.width, image.height])
         center, half = rows[:, 1:3] * size, rows[:, 3:5] * size / 2
         boxes = np.concatenate([center - half, center + half], axis=1)
@@ -190,6 +192,10 @@ def _read_images(path: str) -> dict[str, Any]:
     content = _load('images', path)
     if not isinstance(content, dict) or not {'images', 'categories'} <= set(content):
         raise UserError(problem('images', path, 'has no images and categories'))
+    for part, key in (('images', 'file_name'), ('categories', 'name')):
+        for number, entry in enumerate(content[part]):
+            if not isinstance(entry, dict) or not {'id', key} <= set(entry):
+                raise UserError(problem('images', path, f'has no id and {key} in {part}[{number}]'))
     return content
 
 

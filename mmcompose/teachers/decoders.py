@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.structures import Detections
-from mmcompose.teachers.base import load_function
+from mmcompose.teachers.arguments import load_function
 from mmcompose.utils import UserError, check_keys, problem
 
 Outputs: TypeAlias = Mapping[str, NDArray[Any]]

@@ -7,13 +7,8 @@ from typing import Any
 
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image, as_masks
-from mmcompose.teachers.base import (
-    Teacher,
-    checked,
-    load_function,
-    named_classes,
-    source_fingerprint,
-)
+from mmcompose.teachers.arguments import load_function, named_classes, source_fingerprint
+from mmcompose.teachers.base import Teacher, checked
 from mmcompose.utils import UserError, problem
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.registry import TEACHERS
-from mmcompose.teachers.base import missing_package
+from mmcompose.teachers.arguments import missing_package
 from mmcompose.teachers.decoders import Outputs
 from mmcompose.teachers.tensor_teacher import TensorTeacher
 from mmcompose.utils import UserError, problem, warn

@@ -12,15 +12,14 @@ import torch
 
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers.base import (
-    Teacher,
+from mmcompose.teachers.arguments import (
     check_batch_size,
-    checked,
     missing_package,
     named_classes,
     named_texts,
     torch_device,
 )
+from mmcompose.teachers.base import Teacher, checked
 from mmcompose.utils import UserError, problem
 
 # How a zero-shot model takes its texts: each as a query of its own, or all in one sentence.

@@ -17,14 +17,8 @@ from mmengine.dataset import pseudo_collate
 
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers.base import (
-    Teacher,
-    check_batch_size,
-    checked,
-    named_classes,
-    named_texts,
-    torch_device,
-)
+from mmcompose.teachers.arguments import check_batch_size, named_classes, named_texts, torch_device
+from mmcompose.teachers.base import Teacher, checked
 from mmcompose.teachers.checkpoint import checkpoint_classes, local_checkpoint, read_checkpoint
 from mmcompose.teachers.mmdet_masks import has_mask_head, masks_of, may_give_masks
 from mmcompose.teachers.mmdet_model import (

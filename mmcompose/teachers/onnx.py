@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from mmcompose.registry import TEACHERS
-from mmcompose.teachers.base import missing_package
+from mmcompose.teachers.arguments import missing_package
 from mmcompose.teachers.decoders import Outputs
 from mmcompose.teachers.preprocess import Preprocess
 from mmcompose.teachers.tensor_teacher import TensorTeacher

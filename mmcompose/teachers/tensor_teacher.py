@@ -10,13 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers.base import (
-    Teacher,
-    check_batch_size,
-    checked,
-    named_classes,
-    source_fingerprint,
-)
+from mmcompose.teachers.arguments import check_batch_size, named_classes, source_fingerprint
+from mmcompose.teachers.base import Teacher, checked
 from mmcompose.teachers.decoders import Outputs, make_decoder
 from mmcompose.teachers.preprocess import Geometry, Preprocess
 from mmcompose.utils import UserError
