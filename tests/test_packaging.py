@@ -143,6 +143,12 @@ def test_every_pin_lies_in_its_range() -> None:
         assert requirement.specifier.contains(pins[name]), requirement
 
 
+@pytest.mark.parametrize('name', ['build', 'runtime'])
+def test_setuptools_still_has_what_mmengine_imports(name: str) -> None:
+    # pkg_resources: to compile mmcv, and at run time for every `mmdet::` config.
+    assert not _requirements(name)['setuptools'].specifier.contains('81.0.0')
+
+
 def test_all_that_the_environment_needs_is_pinned() -> None:
     pins, seen = _pins(), set()
     waiting = list(_requirements('build', 'mminstall', 'runtime', 'tests'))

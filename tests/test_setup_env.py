@@ -129,6 +129,24 @@ def test_a_compilation_that_fails_leaves_nothing_behind(
     assert list(folder.iterdir()) == []
 
 
+def test_mmcv_is_compiled_fast_against_the_torch_that_is_there(
+    setup_env: ModuleType, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _venv(tree)
+    setup = setup_env.Setup(tree, {'PATH': '/usr/bin', 'MAX_JOBS': '3'})
+    ran: list[tuple[list[str], dict[str, str]]] = []
+    step = setup_env.Step(3, 'mmcv', tree / 'log')
+    monkeypatch.setattr(step, 'run', lambda command, env, told: ran.append((command, env)))
+    setup._compile_mmcv(step, tree / 'cache')
+    ((command, environment),) = ran
+    assert '--no-build-isolation' in command and 'mmcv==2.1.0' in command
+    # Debug symbols and optimisation are most of the time.
+    assert environment['CFLAGS'] == '-g0 -O1'
+    assert environment['MMCV_WITH_OPS'] == '1'
+    assert environment['MAX_JOBS'] == '3'
+    assert environment['PATH'] == f'{tree / ".venv" / "bin"}:/usr/bin'
+
+
 def test_the_progress_of_compiling_is_read_from_ninja(setup_env: ModuleType) -> None:
     assert setup_env.ninja_progress('Collecting mmcv\n') == ''
     assert setup_env.ninja_progress('[1/85] c++ a\n[12/85] c++ b\n') == '(12 of 85 files)'

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmcompose.store.tables import SCHEMA, SCHEMA_WITH_MASKS, DetectionTable, to_table
+from mmcompose.store.tables import MASKS, SCHEMA, SCHEMA_WITH_MASKS, DetectionTable, to_table
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import (
     UserError,
@@ -37,6 +37,10 @@ class ShardedResult:
     of the image list, never a process's share; it appears whole or not at all, so a killed
     process loses the shard it was making and nothing else, and two processes that make the same
     shard write the same bytes.
+
+    A picture that is changed in place, and keeps its name, width and height, keeps the address;
+    where its file's size changed with it, :meth:`read` refuses to pass off the old result as its
+    own. One that changes without its size, as an uncompressed one may, is not noticed.
 
     Args:
         root: The store's folder.
@@ -109,7 +113,7 @@ class ShardedResult:
         mapped = self.folder / 'all.arrow'
         if not mapped.exists():
             paths = [self.shard_path(shard) for shard in range(self.num_shards)]
-            with_masks = any(SCHEMA_WITH_MASKS.equals(_schema_of(path)) for path in paths)
+            with_masks = any(MASKS in _schema_of(path).names for path in paths)
             schema = SCHEMA_WITH_MASKS if with_masks else SCHEMA
             with written_whole(_KEY, mapped) as temporary, pa.OSFile(str(temporary), 'wb') as sink:
                 with pa.ipc.new_file(sink, schema) as writer:
@@ -117,7 +121,28 @@ class ShardedResult:
                         with _reading(path):
                             table = pq.read_table(path, schema=schema)
                         writer.write_table(table)
-        return DetectionTable(mapped)
+        table = DetectionTable(mapped)
+        self._check_unchanged(table)
+        return table
+
+    def _check_unchanged(self, table: DetectionTable) -> None:
+        """Raise if a picture's file has another size than it had when it was looked at.
+
+        The address knows keys, widths and heights, which stay where a pool is copied or moved;
+        hashing every picture at every start would take as long as reading them all.
+        """
+        sizes = zip(self._images, table.num_bytes, strict=True)
+        changed = [
+            image.key
+            for image, then in sizes
+            if then is not None and image.num_bytes not in (None, then)
+        ]
+        if changed:
+            raise UserError(
+                f'{_KEY}: {len(changed)} of {len(self._images)} pictures have changed since '
+                f'{str(self.folder)!r} was made of them, the first {changed[0]!r}; delete that '
+                'folder to make it anew, or name another store'
+            )
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a small file beside the shards, whole or not at all."""

@@ -24,20 +24,22 @@ _VALUE_TYPES: dict[str, pa.DataType] = {
     'ignore': pa.bool_(),
     'weights': pa.float32(),
 }
-_MASKS = 'masks'
-_FIELDS = tuple(field.name for field in fields(Detections) if field.name != _MASKS)
+MASKS = 'masks'
+_FIELDS = tuple(field.name for field in fields(Detections) if field.name != MASKS)
 SCHEMA = pa.schema(
     [
         pa.field('key', pa.string(), nullable=False),
         pa.field('width', pa.int32(), nullable=False),
         pa.field('height', pa.int32(), nullable=False),
+        # Of the picture's file when it was looked at, to notice one that was changed in place.
+        pa.field('num_bytes', pa.int64()),
         # The second dimension of votes, which an image without boxes has too; null before a fusion.
         pa.field('num_teachers', pa.int32()),
         *(pa.field(name, pa.large_list(_VALUE_TYPES[name])) for name in _FIELDS),
     ]
 )
 # Only where there are masks: files of boxes alone stay as they are.
-SCHEMA_WITH_MASKS = SCHEMA.append(pa.field(_MASKS, pa.large_list(pa.large_binary())))
+SCHEMA_WITH_MASKS = SCHEMA.append(pa.field(MASKS, pa.large_list(pa.large_binary())))
 
 
 def to_table(images: Sequence[Image], detections: Sequence[Detections]) -> pa.Table:
@@ -49,6 +51,7 @@ def to_table(images: Sequence[Image], detections: Sequence[Detections]) -> pa.Ta
         'key': [image.key for image in images],
         'width': [image.width for image in images],
         'height': [image.height for image in images],
+        'num_bytes': [image.num_bytes for image in images],
         'num_teachers': [None if d.votes is None else d.votes.shape[1] for d in detections],
     }
     for name in _FIELDS:
@@ -57,7 +60,7 @@ def to_table(images: Sequence[Image], detections: Sequence[Detections]) -> pa.Ta
     masks = [found.masks for found in detections]
     if all(each is None for each in masks):
         return pa.table(columns, schema=SCHEMA)
-    columns[_MASKS] = [None if each is None else each.tolist() for each in masks]
+    columns[MASKS] = [None if each is None else each.tolist() for each in masks]
     return pa.table(columns, schema=SCHEMA_WITH_MASKS)
 
 
@@ -101,9 +104,16 @@ class DetectionTable:
         return sum(len(chunk.flatten()) for chunk in self._column('scores').chunks)
 
     @property
+    def num_bytes(self) -> list[int | None]:
+        """The sizes of the images' files when they were looked at, None where not known."""
+        column = self._column('num_bytes')
+        # Tables made before sizes were kept have none.
+        return [None] * len(self) if column is None else list(column.to_pylist())
+
+    @property
     def has_masks(self) -> bool:
         """Whether any box has a mask."""
-        column = self._column(_MASKS)
+        column = self._column(MASKS)
         if column is None:
             return False
         return any(chunk.flatten().null_count < len(chunk.flatten()) for chunk in column.chunks)
@@ -119,8 +129,8 @@ class DetectionTable:
         for name, width in (('boxes', 4), ('votes', self._column('num_teachers')[row].as_py())):
             if values[name] is not None:
                 values[name] = values[name].reshape(count, width)
-        if (masks := self._column(_MASKS)) is not None:
-            values[_MASKS] = _row(masks, row)
+        if (masks := self._column(MASKS)) is not None:
+            values[MASKS] = _row(masks, row)
         return Detections(**values)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import Any
 
@@ -48,6 +49,16 @@ class Image:
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != 'pixels'}
+
+    @cached_property
+    def num_bytes(self) -> int | None:
+        """The file's size; None where it is not there, or asking would cost a request (a URL)."""
+        if '://' in self.path:
+            return None
+        try:
+            return os.path.getsize(self.path)
+        except OSError:
+            return None
 
     @cached_property
     def pixels(self) -> NDArray[np.uint8]:

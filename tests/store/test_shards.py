@@ -151,3 +151,36 @@ def test_shards_with_and_without_masks_read_as_one(tmp_path: Path) -> None:
     _write(result, 0)
     assert result.shard_path(0).read_bytes() == bare
     assert b'masks' not in bare
+
+
+def _pictures(folder: Path) -> list[Image]:
+    folder.mkdir()
+    for number in range(3):
+        (folder / f'{number}.png').write_bytes(b'x' * (number + 1))
+    return [Image(f'{n}.png', str(folder / f'{n}.png'), 96, 64) for n in range(3)]
+
+
+def test_a_picture_that_was_changed_in_place_is_noticed(tmp_path: Path) -> None:
+    result = _result(tmp_path, images=_pictures(tmp_path / 'pool'))
+    _write(result, 0)
+    result.read()
+    (tmp_path / 'pool' / '1.png').write_bytes(b'another picture')
+    images = [Image(image.key, image.path, 96, 64) for image in result.images_of(0)]
+    again = _result(tmp_path, images=images)
+    assert again.missing() == []
+    with pytest.raises(UserError) as caught:
+        again.read()
+    (line,) = caught.value.problems
+    assert line.startswith("composition.store: 1 of 3 pictures have changed since '")
+    assert "the first '1.png'" in line
+
+
+@pytest.mark.parametrize('path', ['{}/copy/{}.png', 's3://bucket{}/{}.png'])
+def test_a_pool_that_was_copied_or_is_read_from_afar_is_taken_as_it_is(
+    tmp_path: Path, path: str
+) -> None:
+    result = _result(tmp_path, images=_pictures(tmp_path / 'pool'))
+    _write(result, 0)
+    _pictures(tmp_path / 'copy')
+    images = [Image(f'{n}.png', path.format(tmp_path, n), 96, 64) for n in range(3)]
+    assert len(_result(tmp_path, images=images).read()) == 3
