@@ -52,6 +52,7 @@ def _voted(masks: Masks, weights: NDArray[np.float64], width: int, height: int) 
     if all(mask == masks[0] for mask in masks):
         return bytes(masks[0])
     ends = [run_ends(mask) for mask in masks]
+    assert all(own[-1] == width * height for own in ends), 'a mask is not of the image'
     borders = np.unique(np.concatenate([[0], *ends]))
     support = np.zeros(len(borders) - 1)
     for own, weight in zip(ends, weights, strict=True):
