@@ -8,24 +8,13 @@ same schedule and initial weights), and prints the composition table on other ph
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from common import (
-    ROOT,
-    Bar,
-    Stages,
-    composition_table,
-    exit_on_mistake,
-    train,
-    write_results,
-)
+from common import Bar, Stages, composition_table, exit_on_mistake, train, write_results
+from voc_teachers import VOC
 
-from mmcompose.utils import UserError
-
-TEACHER = 'configs/voc/yolox-nano_320_voc-{}.py'
 STUDENT = 'configs/compose/voc/yolox-nano_voc-a_yolox-nano_voc-b_yolox-nano_320_6e.py'
 ORACLE = 'configs/compose/voc/yolox-nano_voc-oracle_yolox-nano_320_6e.py'
 MINUTES = 40
@@ -40,29 +29,10 @@ def main() -> int:
     parser.add_argument('--out', default='benchmarks/results/voc_composition.json')
     args = parser.parse_args()
 
-    weights = args.weights.resolve() / 'yolox_nano_coco_mmdet.pth'
-    annotations = args.data.resolve() / 'annotations'
-    for path in (weights, annotations):
-        if not path.exists():
-            raise UserError(f'{path}: is missing; name its folder with --data or --weights')
-    work_dir = args.work_dir.resolve()
-    # The configs read these; see configs/compose/voc.
-    os.environ['VOC_ROOT'] = str(args.data.resolve())
-    os.environ['YOLOX_NANO_COCO'] = str(weights)
-    os.environ['VOC_TEACHERS'] = str(work_dir)
-    os.chdir(ROOT)
-
+    voc = VOC.at(args.data, args.weights, args.work_dir)
+    work_dir, weights, annotations = voc.work_dir, voc.weights, voc.annotations
     stages = Stages(total=5, logs=work_dir / 'logs')
-    teachers = [
-        train(
-            stages,
-            f'fine-tuning teacher {name}',
-            TEACHER.format(name),
-            work_dir / f'teacher_{name}',
-            [weights, annotations / f'teacher_{name}_train.json'],
-        )
-        for name in 'ab'
-    ]
+    teachers = voc.train_teachers(stages)
     pool = annotations / 'unlabeled.json'
     truth = annotations / 'unlabeled_ground_truth.json'
     student = train(

@@ -1,0 +1,78 @@
+"""The two teachers on photographs of Pascal VOC, which several benchmarks share."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from common import ROOT, Stages, final_checkpoint, train
+
+from mmcompose.utils import UserError
+
+TEACHER = 'configs/voc/yolox-nano_320_voc-{}.py'
+
+
+@dataclass(frozen=True)
+class VOC:
+    """Where the photographs, the weights and the results are.
+
+    Args:
+        annotations: Folder of the COCO jsons.
+        weights: The COCO YOLOX-Nano that every model starts from.
+        work_dir: Where results go.
+    """
+
+    annotations: Path
+    weights: Path
+    work_dir: Path
+
+    @classmethod
+    def at(cls, data: Path, weights: Path, work_dir: Path) -> VOC:
+        """Look whether all is there, and tell the configs; goes to the repository's root.
+
+        Args:
+            data: Folder of ``annotations`` and ``images``.
+            weights: Folder of ``yolox_nano_coco_mmdet.pth``.
+            work_dir: Where results go.
+
+        Raises:
+            UserError: If a folder or file is missing.
+        """
+        voc = cls(
+            data.resolve() / 'annotations',
+            weights.resolve() / 'yolox_nano_coco_mmdet.pth',
+            work_dir.resolve(),
+        )
+        for path in (voc.weights, voc.annotations):
+            if not path.exists():
+                raise UserError(f'{path}: is missing; name its folder with --data or --weights')
+        # The configs read these; see configs/compose/voc.
+        os.environ['VOC_ROOT'] = str(data.resolve())
+        os.environ['YOLOX_NANO_COCO'] = str(voc.weights)
+        os.environ['VOC_TEACHERS'] = str(voc.work_dir)
+        os.chdir(ROOT)
+        return voc
+
+    def train_teachers(self, stages: Stages) -> list[Path]:
+        """Fine-tune teachers A and B, a stage each, and return their checkpoints."""
+        return [
+            train(
+                stages,
+                f'fine-tuning teacher {name}',
+                TEACHER.format(name),
+                self.work_dir / f'teacher_{name}',
+                [self.weights, self.annotations / f'teacher_{name}_train.json'],
+            )
+            for name in 'ab'
+        ]
+
+    def teachers(self) -> list[Path]:
+        """Return the teachers' checkpoints, as some benchmark left them; trains what is missing."""
+        made = [
+            final_checkpoint(TEACHER.format(name), self.work_dir / f'teacher_{name}')
+            for name in 'ab'
+        ]
+        if all(path.is_file() for path in made):
+            return made
+        return self.train_teachers(Stages(total=2, logs=self.work_dir / 'logs'))

@@ -1,0 +1,32 @@
+# Three teachers of unequal strength: two of 12 of VOC's classes each, and one of COCO's, of which
+# four classes that only the first knows and four that only the second knows are dropped. So four
+# classes have three owners, eight have two, and eight have one.
+_base_ = [
+    './yolox-nano_voc-a_yolox-nano_voc-b_yolox-nano_320_6e.py',
+    '../../_base_/label_pipelines/default.py',
+]
+
+composition = dict(
+    teachers=dict(
+        coco=dict(
+            type='mmcompose.MMDetTeacher',
+            config='mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
+            checkpoint='{{$YOLOX_NANO_COCO:checkpoints/yolox_nano_coco_mmdet.pth}}',
+        )
+    ),
+    class_space=dict(
+        classes=[
+            *['aeroplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car', 'cat', 'chair'],
+            *['cow', 'diningtable', 'dog', 'horse', 'motorbike', 'person', 'pottedplant'],
+            *['sheep', 'sofa', 'train', 'tvmonitor'],
+        ],
+        mapping=dict(
+            coco={
+                **{'bicycle': None, 'bus': None, 'cat': None, 'dining table': None},
+                **{'airplane': None, 'bird': None, 'boat': None, 'bottle': None},
+            }
+        ),
+        on_unmapped='drop',
+    ),
+    label_pipeline=_base_.label_pipeline,
+)
