@@ -26,9 +26,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmdet.models.detectors import SingleStageDetector
 from mmdet.utils import register_all_modules
 from rich.console import Console
 from rich.table import Table
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmcompose.prerequisites import package_folder
 from mmcompose.structures import Image
@@ -65,6 +67,7 @@ on the CPU, with the packages that some families need beside mmdet: `transformer
 
 | family | config | teaches |
 |---|---|---|"""
+NO_BOXES = 'no boxes came out'
 NO_MODELS = ('_base_', 'common', 'dsdl')
 
 
@@ -83,12 +86,13 @@ def _likely_size(path: Path) -> tuple[int, int, str]:
     return size, len(name), name
 
 
-def label_two_pictures(path: Path, long_side: int, folder: Path) -> dict[str, Any]:
+def label_two_pictures(path: Path, long_side: int, settled: bool, folder: Path) -> dict[str, Any]:
     """Build a config's detector with random weights and let it teach.
 
     Args:
         path: The config.
         long_side: What larger test sizes are cut to, in pixels.
+        settled: Let its batch norms see noise first.
         folder: For the checkpoint and the changed config.
 
     Returns:
@@ -105,6 +109,8 @@ def label_two_pictures(path: Path, long_side: int, folder: Path) -> dict[str, An
     config.dump(folder / 'config.py')
     model = build_model(config)
     model.init_weights()
+    if settled:
+        _settle(model)
     classes = [f'class {number}' for number in range(_num_classes(model))]
     checkpoint = folder / 'random.pth'
     meta = {'dataset_meta': {'classes': classes}}
@@ -119,8 +125,20 @@ def label_two_pictures(path: Path, long_side: int, folder: Path) -> dict[str, An
         vars(image)['pixels'] = random.integers(0, 256, shape, np.uint8)
     found = teacher.predict(images)
     boxes = [len(one) for one in found]
-    why = '' if all(boxes) else 'no boxes came out'
+    why = '' if all(boxes) else NO_BOXES
     return {'ok': all(boxes), 'why': why, 'boxes': boxes, 'parameters': teacher.num_parameters}
+
+
+def _settle(model: Any) -> None:
+    """Let batch norms see noise, lest the activations of many random layers overflow."""
+    for module in model.modules():
+        if isinstance(module, _BatchNorm):
+            module.train()
+            module.momentum = 1.0
+    with torch.no_grad():
+        features = model.extract_feat(torch.randn(2, 3, 256, 256))
+        if isinstance(model, SingleStageDetector):
+            model.bbox_head(features)
 
 
 def _open(settings: Any) -> None:
@@ -181,12 +199,16 @@ def _small_bert(folder: Path) -> str:
     return str(folder)
 
 
-def run_apart(path: Path, long_side: int, gigabytes: float, seconds: int) -> dict[str, Any]:
+def run_apart(
+    path: Path, gigabytes: float, seconds: int, long_side: int, settled: bool = False
+) -> dict[str, Any]:
     """Label in a process of its own, within limits of memory and time."""
     # Forked: each of a hundred families would spend ten seconds on imports.
     context = multiprocessing.get_context('fork')
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(sender, path, long_side, gigabytes, seconds))
+    process = context.Process(
+        target=_answer, args=(sender, path, gigabytes, seconds, long_side, settled)
+    )
     process.start()
     sender.close()
     try:
@@ -201,7 +223,9 @@ def run_apart(path: Path, long_side: int, gigabytes: float, seconds: int) -> dic
         process.join()
 
 
-def _answer(sender: Any, path: Path, long_side: int, gigabytes: float, seconds: int) -> None:
+def _answer(
+    sender: Any, path: Path, gigabytes: float, seconds: int, long_side: int, settled: bool
+) -> None:
     most = int(gigabytes * 2**30)
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     # Of its own time: what else runs here must not change the table.
@@ -210,7 +234,7 @@ def _answer(sender: Any, path: Path, long_side: int, gigabytes: float, seconds: 
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            sender.send(label_two_pictures(path, long_side, Path(folder)))
+            sender.send(label_two_pictures(path, long_side, settled, Path(folder)))
         # Whatever goes wrong is what the table tells.
         except Exception as error:
             frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -232,10 +256,13 @@ def sweep(results: dict[str, Any], args: argparse.Namespace, console: Console) -
             continue
         if known.get('config') == path.stem and (known['ok'] or not args.again):
             continue
-        result = run_apart(path, args.long_side, args.memory, args.timeout)
+        limits = (args.memory, args.timeout)
+        result = run_apart(path, *limits, args.long_side)
         if 'kernel' in result['why'].lower():
             # A small picture's last feature map is smaller than the kernel that slides over it.
-            result = run_apart(path, 2 * args.long_side, args.memory, args.timeout)
+            result = run_apart(path, *limits, 2 * args.long_side)
+        elif result['why'] == NO_BOXES:
+            result = run_apart(path, *limits, args.long_side, settled=True)
         results[family] = {'config': path.stem, **result}
         console.print(f'{family:28} {"ok" if result["ok"] else result["why"]}', markup=False)
         if args.out:

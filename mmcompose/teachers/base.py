@@ -12,8 +12,9 @@ import numpy as np
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError
 
-# How far over its bounds a rounding error may carry a score.
-SLACK = 1e-3
+# How far over its bounds a score may lie: by a rounding error, or since Mask Scoring R-CNN
+# multiplies its scores with an overlap that it regresses. Logits lie farther off.
+SLACK = 0.05
 
 
 class Teacher(ABC):
@@ -64,8 +65,8 @@ class Teacher(ABC):
 def checked(found: Detections, image: Image, classes: Sequence[str]) -> Detections:
     """Check what a model said of an image, and cut its boxes at the border.
 
-    Heads of some architectures let boxes run a little over the border, or a score over 1 by a
-    rounding error; that is mended. What can be no detection is an error.
+    Heads of some architectures let boxes run a little over the border, or a score over 1; that is
+    mended. What can be no detection is an error.
 
     Args:
         found: Boxes in pixels of the original image.

@@ -222,7 +222,7 @@ def test_a_program_behind_a_url_is_refused_by_name_and_does_not_run(
     trace = tmp_path / 'trace'
     torch.save({'state_dict': {}, 'meta': {'x': _Malicious(trace)}}, folder / 'a.pth')
     config = {**teacher_config, 'checkpoint': f'{url}/a.pth'}
-    with pytest.raises(UserError, match=r'teacher\.checkpoint: .* it wants pathlib\.\w+'):
+    with pytest.raises(UserError, match=r'teacher\.checkpoint: .*\(it wants pathlib\.\w+'):
         build(TEACHERS, config, 'teacher')
     assert _Files.asked == ['/a.pth']
     assert not trace.exists()

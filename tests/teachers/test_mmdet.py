@@ -249,6 +249,11 @@ def test_what_is_no_detection_is_refused(found: Detections, message: str) -> Non
         checked(found, Image('a', 'a.jpg', 10, 10), ('a', 'b', 'c'))
 
 
+def test_a_score_a_little_out_of_bounds_is_mended() -> None:
+    found = Detections.of([[0, 0, 4, 4], [0, 0, 5, 5]], [1.02, -0.02], [0, 1])
+    assert checked(found, Image('a', 'a.jpg', 10, 10), ('a', 'b')).scores.tolist() == [1, 0]
+
+
 def test_test_time_augmentation(teacher_config: dict[str, Any], images: list[Image]) -> None:
     plain, augmented = _build(teacher_config), _build(teacher_config, tta=True)
     assert augmented.identity != plain.identity
