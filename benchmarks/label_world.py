@@ -1,0 +1,203 @@
+"""What the teachers say of photographs whose truth is known, and how well labels made of it do."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from label_measures import Judged, best_owners, gain_by_owners
+from mmdet.registry import DATASETS
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from voc_teachers import VOC
+
+from mmcompose.composition import Composition
+from mmcompose.datasets import images_of
+from mmcompose.datasets.truth import truth_of
+from mmcompose.evaluation import Scores, score
+from mmcompose.labeling import ByTeacher, LabelContext, LabelPipeline
+from mmcompose.structures import Detections, Image
+
+CONFIG = (
+    'configs/compose/voc/yolox-nano_voc-a_yolox-nano_voc-b_yolox-nano_coco_yolox-nano_320_6e.py'
+)
+
+Step = dict[str, Any]
+Said = tuple[ByTeacher, LabelContext]
+Figures = dict[str, float]
+
+GLOBAL_THRESHOLDS = np.arange(0.02, 0.96, 0.02)
+SEED = 0
+
+
+@dataclass(frozen=True)
+class World:
+    """What the teachers say, and what is there.
+
+    Args:
+        pool: What they say of each unlabelled image.
+        labelled: Of each labelled one, in the order of ``truth``.
+        truth: The true boxes by image key.
+        infos: The data infos of the labelled images, for the metric.
+        halves: Rows of the labelled images, of one half and the other.
+    """
+
+    pool: list[Said]
+    labelled: list[Said]
+    truth: dict[str, Detections]
+    infos: list[Mapping[str, Any]]
+    halves: tuple[Sequence[int], Sequence[int]]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The student's classes."""
+        return self.labelled[0][1].class_space.classes
+
+    @property
+    def owners_of(self) -> dict[str, list[str]]:
+        """By class the teachers that know it."""
+        space = self.labelled[0][1].class_space
+        return {
+            name: [t for t, owns in zip(space.teachers, row, strict=True) if owns]
+            for name, row in zip(space.classes, space.owners, strict=True)
+        }
+
+    def average_precision(self, found: Sequence[Detections], rows: Sequence[int]) -> Scores:
+        """Score detections of all labelled images on some of them, by MMDet's CocoMetric."""
+        infos, detections = [self.infos[row] for row in rows], [found[row] for row in rows]
+        # pycocotools prints.
+        with contextlib.redirect_stdout(io.StringIO()):
+            return score(infos, detections, self.classes)
+
+    def judge(self, kept: Sequence[Detections], rows: Sequence[int]) -> Judged:
+        """Judge the kept boxes of all labelled images on some of them."""
+        truth = list(self.truth.values())
+        return Judged.of(
+            [kept[row] for row in rows], [truth[row] for row in rows], len(self.classes)
+        )
+
+    def spoiled(self, teacher: str) -> World:
+        """Return a world in which a teacher says random boxes of half of the images.
+
+        Their scores and labels stay: nothing but the place tells that they are wrong.
+        """
+        return replace(
+            self,
+            pool=_spoiled(self.pool, teacher, SEED),
+            labelled=_spoiled(self.labelled, teacher, SEED + 1),
+        )
+
+
+def _spoiled(said: Sequence[Said], teacher: str, seed: int) -> list[Said]:
+    rng = np.random.default_rng(seed)
+    bad = rng.permutation(len(said)) < len(said) // 2
+    made = []
+    for (by_teacher, context), is_bad in zip(said, bad, strict=True):
+        if is_bad:
+            found = by_teacher[teacher]
+            corners = np.sort(rng.uniform(0, 1, (len(found), 2, 2)), axis=1).reshape(-1, 4)
+            size = np.array([context.width, context.height] * 2)
+            found = Detections.of(corners * size, found.scores, found.labels)
+            by_teacher = {**by_teacher, teacher: found}
+        made.append((by_teacher, context))
+    return made
+
+
+def read_world(voc: VOC) -> World:
+    """Let the teachers predict, as far as the store does not know what they say."""
+    config = Config.fromfile(CONFIG)
+    composition = Composition.from_config(config.composition.to_dict())
+    val = config.val_dataloader.dataset
+    labelled = {
+        'type': 'mmcompose.ClassSpaceDataset',
+        'dataset': {**val, 'pipeline': []},
+        'classes': composition.class_space.classes,
+        'aliases': config.composition.class_space.aliases,
+    }
+    pool = dict(config.train_dataloader.dataset.dataset)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        truth, unlabelled = DATASETS.build(labelled), DATASETS.build(pool)
+
+    def said(images: Sequence[Image]) -> list[Said]:
+        tables = composition.predictions(images)
+        return [composition.said(tables, images, row) for row in range(len(images))]
+
+    infos = [truth.get_data_info(row) for row in range(len(truth))]
+    images = images_of(truth)
+    rows = np.random.default_rng(SEED).permutation(len(images))
+    return World(
+        pool=said(images_of(unlabelled)),
+        labelled=said(images),
+        truth={image.key: truth_of(info) for image, info in zip(images, infos, strict=True)},
+        infos=infos,
+        halves=(sorted(rows[::2].tolist()), sorted(rows[1::2].tolist())),
+    )
+
+
+class Bench:
+    """Measures label pipelines in one world, both ways round.
+
+    Args:
+        world: What the teachers say.
+        known: For both halves, by teacher, what was measured before.
+    """
+
+    def __init__(self, world: World, known: Sequence[Mapping[str, Scores]] = ({}, {})) -> None:
+        self.world = world
+        teachers = world.labelled[0][1].class_space.teachers
+        self.alone = {name: [said[name] for said, _ in world.labelled] for name in teachers}
+        self.by_teacher = [
+            {
+                name: known[fold].get(name) or world.average_precision(found, half)
+                for name, found in self.alone.items()
+            }
+            for fold, half in enumerate(world.halves)
+        ]
+        # Of each class the best owner, by what it reaches on the other half, or on this one.
+        self.chosen = [best_owners(self.by_teacher[1 - fold], world.owners_of) for fold in (0, 1)]
+        self.oracle = [best_owners(self.by_teacher[fold], world.owners_of) for fold in (0, 1)]
+
+    def spoiled(self, teacher: str) -> Bench:
+        """Return the same of :meth:`World.spoiled`."""
+        others = [{n: s for n, s in scores.items() if n != teacher} for scores in self.by_teacher]
+        return Bench(self.world.spoiled(teacher), others)
+
+    def fitted(self, steps: Sequence[Step], fold: int) -> LabelPipeline:
+        """Return a pipeline that learned from the pool and from the half not measured."""
+        pipeline = LabelPipeline(steps)
+        other = [self.world.labelled[row] for row in self.world.halves[1 - fold]]
+        pipeline.fit(lambda: self.world.pool, lambda: other, self.world.truth)
+        return pipeline
+
+    def precision(self, found: Sequence[Detections], fold: int) -> Figures:
+        """Return mAP, and how far it is above the best single owner of each class, in points."""
+        scores = self.world.average_precision(found, self.world.halves[fold])
+        figures = {'mAP': scores.mAP}
+        for name, owners in (('', self.chosen[fold]), (' chosen by an oracle', self.oracle[fold])):
+            gains = gain_by_owners(scores, self.by_teacher[fold], owners, self.world.owners_of)
+            figures |= {f'gain of {n} owners{name}': value for n, value in gains.items()}
+            counts = [len(each) for each in self.world.owners_of.values()]
+            total = sum(gains[count] for count in counts if count in gains)
+            figures[f'gain{name}'] = total / sum(count in gains for count in counts)
+        return figures
+
+    def kept(self, kept: Sequence[Detections], fold: int) -> Figures:
+        """Return the figures of the boxes that a filter keeps."""
+        return asdict(self.world.judge(kept, self.world.halves[fold]).kept())
+
+    def at_its_best_threshold(self, found: Sequence[Detections], fold: int) -> Figures:
+        """Return the figures at the one threshold that is best on the very half measured."""
+        judged = self.world.judge(found, self.world.halves[fold])
+        tried = [{'threshold': float(t), **asdict(judged.kept(t))} for t in GLOBAL_THRESHOLDS]
+        return max(tried, key=lambda figures: figures['f1'])
+
+
+def both(measure: Callable[[int], Figures]) -> dict[str, Any]:
+    """Measure both ways round; return the means, and the figures of each."""
+    folds = [measure(fold) for fold in (0, 1)]
+    mean = {name: float(np.mean([figures[name] for figures in folds])) for name in folds[0]}
+    return {**mean, 'folds': folds}
