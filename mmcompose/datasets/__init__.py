@@ -6,6 +6,7 @@ from mmcompose.datasets.mixed import MixedDataset, MixedSampler, resolve_mixed_l
 from mmcompose.datasets.pseudo_labeled import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.splits import SplitFile, nested_splits, split_coco
+from mmcompose.datasets.truth import truth_of
 from mmcompose.datasets.unlabeled_images import UnlabeledImages
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     'pseudo_labeled',
     'resolve_mixed_loader',
     'split_coco',
+    'truth_of',
 ]

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import shipped_ties
 from mmcompose.composition import Composition
-from mmcompose.datasets import ClassSpaceDataset, images_of
-from mmcompose.datasets.truth import truth_of
+from mmcompose.datasets import ClassSpaceDataset, images_of, truth_of
 from mmcompose.engine.read_composition import read_composition
 from mmcompose.evaluation import CalibrationRow, calibration_rows
 from mmcompose.labeling import (
