@@ -44,6 +44,7 @@ LARGER = """
     x101 r101 r152 s101 swin-l swin-b swin_b swin_l hourglass regnetx-1 regnetx-8 regnetx-6 w32 w40
     _x_ _l_ _m_ -x_ -l_ d53 b5 b4 b3 b2 b1 panoptic mask p6 dcn ms- 2x 3x 24e crop sota gn pretrain
     flickr refcoco lvis odinw v3d o365 finetune fp16 amp llvip reid fast-rcnn rpn_r50 htc dpool
+    ssd300_pisa
     """.split()
 SMALLER = {'nano': 4, 'tiny': 3, 'r18': 2, '_s_': 2, 'b0': 2, '0.4gf': 2, '400mf': 2, 'w18': 2}
 # Thresholds that random weights stay under; CornerNet's corners lie too far apart to be paired.
@@ -261,7 +262,7 @@ def sweep(results: dict[str, Any], args: argparse.Namespace, console: Console) -
         if 'kernel' in result['why'].lower():
             # A small picture's last feature map is smaller than the kernel that slides over it.
             result = run_apart(path, *limits, 2 * args.long_side)
-        elif result['why'] == NO_BOXES:
+        elif not result['ok'] and not result['why'].startswith('config'):
             result = run_apart(path, *limits, args.long_side, settled=True)
         results[family] = {'config': path.stem, **result}
         console.print(f'{family:28} {"ok" if result["ok"] else result["why"]}', markup=False)

@@ -22,6 +22,7 @@ from mmcompose.teachers.base import Teacher, checked
 from mmcompose.teachers.checkpoint import checkpoint_classes, local_checkpoint, read_checkpoint
 from mmcompose.teachers.mmdet_masks import has_mask_head, masks_of, may_give_masks
 from mmcompose.teachers.mmdet_model import (
+    asked_for_boxes,
     build_model,
     check_class_count,
     load_weights,
@@ -86,7 +87,7 @@ class MMDetTeacher(Teacher):
         if 'model' not in self._config:
             raise UserError(f'config: {config!r} has no model')
         self._is_tracker = is_tracker(self._config)
-        self._config = detector_of(self._config)
+        self._config = asked_for_boxes(detector_of(self._config))
         if tta and not {'tta_model', 'tta_pipeline'} <= set(self._config):
             raise UserError(f'tta: {config!r} has no tta_model and tta_pipeline')
         if tta and has_mask_head(self._config.model):

@@ -63,6 +63,17 @@ def build_model(config: Config, extra: Mapping[str, Any] | None = None) -> torch
         raise UserError(f'config: its model cannot be built: {_first_line(error)}') from error
 
 
+def asked_for_boxes(config: Config) -> Config:
+    """Return a config whose model says instances, where it is free to say segments instead.
+
+    MaskFormer and its kin decide by their ``test_cfg`` what their masks are made into.
+    """
+    test_cfg = config.model.get('test_cfg') or {}
+    if 'instance_on' in test_cfg:
+        test_cfg.update(instance_on=True, panoptic_on=False, semantic_on=False)
+    return config
+
+
 def without_pretrained(model: Any) -> Any:
     """Return a plain copy of a model config that starts from no one's weights.
 
@@ -74,7 +85,8 @@ def without_pretrained(model: Any) -> Any:
     if not isinstance(model, Mapping):
         return model
     plain = {key: without_pretrained(value) for key, value in model.items()}
-    if _type_of(plain.get('init_cfg')) == 'Pretrained':
+    init = plain.get('init_cfg')
+    if _type_of(init) == 'Pretrained' or (isinstance(init, Mapping) and 'checkpoint' in init):
         plain['init_cfg'] = None
     # A file's name of MMDet's own backbones; of timm's, whether to fetch one.
     if plain.get('pretrained'):

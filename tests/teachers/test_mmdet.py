@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 from mmdet.apis import inference_detector, init_detector
+from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Detections, Image, iou
 from mmcompose.teachers import Teacher
 from mmcompose.teachers.base import checked
-from mmcompose.teachers.mmdet_model import without_pretrained
+from mmcompose.teachers.mmdet_model import asked_for_boxes, without_pretrained
 from mmcompose.teachers.mmdet_pipeline import batches, pipeline_steps
 from mmcompose.utils import UserError
 
@@ -221,7 +222,7 @@ def test_no_pretrained_weights_are_fetched_wherever_they_are_named() -> None:
     model = {
         'init_cfg': named,
         'backbone': {'init_cfg': named, 'pretrained': True},
-        'neck': {'pretrained': 'torchvision://resnet50'},
+        'neck': {'pretrained': 'torchvision://resnet50', 'init_cfg': {'checkpoint': 'https://'}},
         'heads': [{'init_cfg': {'type': 'Normal'}}, {'init_cfg': dict(named, type='Pretrained')}],
         'order': ('conv', 'norm'),
         'teacher_ckpt': 'https://',
@@ -229,7 +230,7 @@ def test_no_pretrained_weights_are_fetched_wherever_they_are_named() -> None:
     assert without_pretrained(model) == {
         'init_cfg': None,
         'backbone': {'init_cfg': None, 'pretrained': False},
-        'neck': {'pretrained': None},
+        'neck': {'pretrained': None, 'init_cfg': None},
         'heads': [{'init_cfg': {'type': 'Normal'}}, {'init_cfg': None}],
         'order': ('conv', 'norm'),
         'teacher_ckpt': None,
@@ -247,6 +248,19 @@ def test_no_pretrained_weights_are_fetched_wherever_they_are_named() -> None:
 def test_what_is_no_detection_is_refused(found: Detections, message: str) -> None:
     with pytest.raises(UserError, match=message):
         checked(found, Image('a', 'a.jpg', 10, 10), ('a', 'b', 'c'))
+
+
+def test_a_model_that_may_say_segments_is_asked_for_boxes() -> None:
+    panoptic = {'panoptic_on': True, 'semantic_on': True, 'instance_on': False, 'iou_thr': 0.8}
+    config = asked_for_boxes(Config({'model': {'test_cfg': panoptic}}))
+    assert config.model.test_cfg == {
+        'panoptic_on': False,
+        'semantic_on': False,
+        'instance_on': True,
+        'iou_thr': 0.8,
+    }
+    other = Config({'model': {'test_cfg': {'score_thr': 0.1}}})
+    assert asked_for_boxes(other).model.test_cfg == {'score_thr': 0.1}
 
 
 def test_a_score_a_little_out_of_bounds_is_mended() -> None:
