@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from typing import Any
@@ -143,6 +144,18 @@ def test_the_order_of_teachers_and_boxes_does_not_matter(
     np.testing.assert_array_equal(rows(reordered), rows(expected))
     assert reordered.votes is not None and expected.votes is not None
     np.testing.assert_array_equal(reordered.sorted().votes[:, [2, 1, 0]], expected.sorted().votes)
+
+
+@pytest.mark.parametrize('fusion', ['WeightedBoxesFusion', 'NMS', 'SoftNMS', 'NonMaximumWeighted'])
+def test_a_chain_of_boxes_with_one_score_is_fused_alike_in_any_order(fusion: str) -> None:
+    """The first lies on the second, the second on the third: who comes first decides."""
+    chain = [([left, 0, left + 50, 50], 0.5, 0) for left in (0, 15, 30)]
+    pipeline = LabelPipeline([{'type': f'mmcompose.{fusion}', 'iou_thr': 0.5}])
+    results = [
+        rows(pipeline.apply({'a': found(*order), 'b': found(), 'c': found()}, context()))
+        for order in itertools.permutations(chain)
+    ]
+    assert all(result == results[0] for result in results)
 
 
 def test_nothing_comes_of_nothing(pipeline: LabelPipeline, name: str) -> None:
