@@ -85,16 +85,22 @@ def torch_device(device: str | None) -> str:
     return device
 
 
-def missing_package(package: str, extra: str) -> UserError:
-    """Return the error to raise where an optional package is not installed.
+def optional_package(package: str, extra: str) -> Any:
+    """Import a package that only some teachers need.
 
     Args:
         package: Its import name.
         extra: The extra of mmcompose that installs it.
+
+    Raises:
+        UserError: If it is not installed.
     """
-    return UserError(
-        f"type: needs {package}, which is not installed: pip install 'mmcompose[{extra}]'"
-    )
+    try:
+        return import_module(package)
+    except ImportError as error:
+        raise UserError(
+            f"type: needs {package}, which is not installed: pip install 'mmcompose[{extra}]'"
+        ) from error
 
 
 def load_function(key: str, path: str) -> Callable[..., Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.registry import TEACHERS
-from mmcompose.teachers.arguments import missing_package
+from mmcompose.teachers.arguments import optional_package
 from mmcompose.teachers.decoders import Outputs
 from mmcompose.teachers.tensor_teacher import TensorTeacher
 from mmcompose.utils import UserError, problem, warn
@@ -99,11 +99,7 @@ class HTTPTeacher(TensorTeacher):
 
     @staticmethod
     def _requests() -> Any:
-        try:
-            import requests
-        except ImportError as error:
-            raise missing_package('requests', 'http') from error
-        return requests
+        return optional_package('requests', 'http')
 
     def _infer(self, batches: Iterable[NDArray[Any]]) -> Iterator[Outputs]:
         if self._input_name is None:

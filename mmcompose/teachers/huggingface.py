@@ -14,9 +14,9 @@ from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers.arguments import (
     check_batch_size,
-    missing_package,
     named_classes,
     named_texts,
+    optional_package,
     torch_device,
 )
 from mmcompose.teachers.base import Teacher, checked
@@ -70,11 +70,7 @@ class HuggingFaceTeacher(Teacher):
 
     @staticmethod
     def _library() -> Any:
-        try:
-            import transformers
-        except ImportError as error:
-            raise missing_package('transformers', 'hf') from error
-        return transformers
+        return optional_package('transformers', 'hf')
 
     def _load(self, kind: str, **options: Any) -> Any:
         if Path(self._name).exists() and not (Path(self._name) / 'config.json').is_file():

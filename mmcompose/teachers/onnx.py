@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from mmcompose.registry import TEACHERS
-from mmcompose.teachers.arguments import missing_package
+from mmcompose.teachers.arguments import optional_package
 from mmcompose.teachers.decoders import Outputs
 from mmcompose.teachers.preprocess import Preprocess
 from mmcompose.teachers.tensor_teacher import TensorTeacher
@@ -62,11 +62,7 @@ class ONNXTeacher(TensorTeacher):
 
     @staticmethod
     def _runtime() -> Any:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise missing_package('onnxruntime', 'onnx') from error
-        return onnxruntime
+        return optional_package('onnxruntime', 'onnx')
 
     @cached_property
     def _session(self) -> Any:
