@@ -7,7 +7,7 @@ this file imports neither torch nor any optional package.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, get_type_hints
 
@@ -87,15 +87,28 @@ def build(registry: Registry, config: Mapping[str, Any], key: str) -> Any:
     arguments = dict(config)
     name = arguments.pop('type', None)
     cls = find(registry, name, f'{key}.type')
-    parameters = _parameters(cls)
-    if parameters is not None:
-        required = [p.name for p in parameters if p.default is p.empty]
-        problems = check_keys(key, arguments, [p.name for p in parameters], required)
+    problems = check_arguments(cls, arguments, key)
+    if _parameters(cls) is not None:
         problems += check_types(key, arguments, _annotations(cls))
-        if problems:
-            raise UserError(*problems)
+    if problems:
+        raise UserError(*problems)
     with under(key):
         return cls(**arguments)
+
+
+def check_arguments(cls: type, arguments: Iterable[str], key: str) -> list[str]:
+    """Return a problem for each argument that a class does not take, or misses.
+
+    Args:
+        cls: Anyone's; one that takes anything by ``**kwargs`` has to look itself.
+        arguments: The names of those that are given.
+        key: Where they stand in the user's config, for messages.
+    """
+    parameters = _parameters(cls)
+    if parameters is None:
+        return []
+    required = [p.name for p in parameters if p.default is p.empty]
+    return check_keys(key, arguments, [p.name for p in parameters], required)
 
 
 def _constructed_by(cls: type) -> list[type]:
@@ -129,7 +142,8 @@ def _parameters(cls: type) -> list[inspect.Parameter] | None:
     taken: dict[str, inspect.Parameter] = {}
     for above in reversed(constructed_by):
         taken |= inspect.signature(above).parameters
-    return [each for each in taken.values() if each.kind is not each.VAR_KEYWORD]
+    unnamed = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    return [each for each in taken.values() if each.kind not in unnamed]
 
 
 def plugin_modules() -> list[str]:

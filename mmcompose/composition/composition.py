@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 from mmengine.dist import get_rank
@@ -23,6 +23,7 @@ from mmcompose.utils import (
     Mistakes,
     UserError,
     check_keys,
+    check_types,
     check_writable,
     log,
     problem,
@@ -33,6 +34,7 @@ from mmcompose.version import __version__
 STUDENT = 'student'
 RESERVED_NAMES = (STUDENT, 'fused', 'oracle')
 LEARNED = 'learned.json'
+_KEYS = ('teachers', 'class_space', 'label_pipeline', 'store', 'workers', 'known')
 _CLASS_SPACE_KEYS = ('classes', 'aliases', 'mapping', 'on_unmapped', 'hierarchy')
 
 
@@ -103,6 +105,8 @@ class Composition:
                     self.pipeline.check(self.class_space.with_coarse)
         mistakes.complain()
         self._weights = np.array(weights)
+        if not self._is_resolved:
+            self._check_one_is_left()
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Composition:
@@ -111,8 +115,19 @@ class Composition:
         Raises:
             UserError: With a line for each mistake in it.
         """
-        allowed = ('teachers', 'class_space', 'label_pipeline', 'store', 'workers', 'known')
-        if problems := check_keys('composition', config, allowed, ['teachers']):
+        if problems := check_keys('composition', config, _KEYS, ['teachers']):
+            raise UserError(*problems)
+        # Teachers are looked at one by one, by what they are.
+        types = {**get_type_hints(cls.__init__), 'teachers': Any}
+        problems = check_types('composition', config, types)
+        class_space = config.get('class_space') or {}
+        if not problems:
+            types = get_type_hints(ClassSpace.__init__)
+            problems = check_types('composition.class_space', class_space, types)
+        workers = config.get('workers')
+        if workers is not None and not problems and workers < 1:
+            problems = [problem('composition.workers', workers, 'is not a number from 1 up')]
+        if problems:
             raise UserError(*problems)
         return cls(**config)
 
@@ -257,6 +272,16 @@ class Composition:
         context = LabelContext(space, self._weights, image.key, image.width, image.height)
         converted = {name: space.convert(name, table[row]) for name, table in predictions.items()}
         return converted, context
+
+    def _check_one_is_left(self) -> None:
+        """Try the label pipeline on an empty image before the teachers are at work for hours.
+
+        Steps that learn can be tried only when they have.
+        """
+        if not self.pipeline.learns and not any(step.wants_truth for step in self.pipeline.steps):
+            space = self.class_space.with_coarse
+            context = LabelContext(space, self._weights, 'an empty image', 1, 1)
+            self.pipeline.apply({name: Detections() for name in self._known}, context)
 
     def _fit(
         self, images: Sequence[Image], predictions: Mapping[str, DetectionTable]

@@ -53,7 +53,9 @@ def image_size(path: str) -> tuple[int, int]:
         with fsspec.open(path, 'rb') as file, PILImage.open(file) as picture:
             width, height = picture.size
             turned = _exif(picture).get(_EXIF_ORIENTATION, 1) >= 5
-    except (OSError, UnidentifiedImageError) as error:
+    except UnidentifiedImageError as error:
+        raise UserError(f'{path}: is not a picture that Pillow can read') from error
+    except OSError as error:
         raise UserError(f'{path}: is not a picture that can be read ({error})') from error
     return (height, width) if turned else (width, height)
 

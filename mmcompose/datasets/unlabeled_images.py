@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from mmdet.datasets import BaseDetDataset
@@ -13,7 +12,7 @@ from mmengine.fileio import load
 from mmcompose.datasets.image_lists import SUFFIXES, find_images, image_size, is_glob, key_of
 from mmcompose.registry import DATASETS
 from mmcompose.structures import read_bytes
-from mmcompose.utils import UserError, no_file, problem
+from mmcompose.utils import UserError, no_file, no_folder, problem
 
 
 @DATASETS.register_module()
@@ -97,7 +96,7 @@ class UnlabeledImages(BaseDetDataset):
             raise UserError(no_file('UnlabeledImages.ann_file', self.ann_file))
         if not self.ann_file:
             if local and not is_glob(prefix) and not os.path.isdir(prefix):
-                raise UserError(_no_folder(prefix))
+                raise UserError(no_folder('UnlabeledImages.data_prefix.img', prefix))
             for path in find_images(prefix):
                 yield path, None, None
         elif self.ann_file.endswith('.json'):
@@ -108,12 +107,6 @@ class UnlabeledImages(BaseDetDataset):
             for line in read_bytes(self.ann_file).decode().splitlines():
                 if line.strip():
                     yield os.path.join(prefix, line.strip()), None, None
-
-
-def _no_folder(prefix: str) -> str:
-    beside = Path(prefix).parent
-    near = [str(path) for path in beside.iterdir() if path.is_dir()] if beside.is_dir() else []
-    return problem('UnlabeledImages.data_prefix.img', prefix, 'is no folder', near)
 
 
 def _coco_images(path: str) -> list[dict[str, Any]]:

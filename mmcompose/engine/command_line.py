@@ -8,8 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mmdet
+from mmengine.config import Config
+from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
 
-from mmcompose.utils import UserError, no_file
+from mmcompose.engine.inputs import check_weights
+from mmcompose.engine.labelling import read_config_file
+from mmcompose.registry import RUNNERS
+from mmcompose.utils import UserError, problem
 
 USER_ERROR = 2
 _CONFIGS = ('.py', '.json', '.yaml', '.yml')
@@ -32,13 +37,28 @@ def run_mmdet_tool(name: str) -> None:
         name: ``'train'`` or ``'test'``.
 
     Raises:
-        UserError: If the config that is named does not exist.
+        UserError: If the config or a checkpoint that is named cannot be read.
     """
-    # By its ending, since an option's value may stand before it.
-    config = next((argument for argument in sys.argv[1:] if argument.endswith(_CONFIGS)), None)
-    if config is not None and '=' not in config and not Path(config).is_file():
-        raise UserError(no_file('config', config))
+    # By their endings, since an option's value may stand before them.
+    for argument in sys.argv[1:]:
+        if argument.endswith(_CONFIGS) and '=' not in argument:
+            check_runner(read_config_file(argument))
+        elif argument.endswith('.pth') and '=' not in argument:
+            check_weights('checkpoint', argument)
     script = Path(mmdet.__file__).parent / '.mim' / 'tools' / f'{name}.py'
     if not script.is_file():
         raise UserError(f'{script}: is missing from the installed MMDetection; reinstall mmdet')
     runpy.run_path(str(script), run_name='__main__')
+
+
+def check_runner(config: Config) -> None:
+    """Check that the runner that a config names is registered.
+
+    Raises:
+        UserError: If it is not.
+    """
+    kind = config.get('runner_type')
+    if isinstance(kind, str) and RUNNERS.get(kind) is None:
+        known = [*MMENGINE_RUNNERS.module_dict, *(f'mmcompose.{n}' for n in RUNNERS.module_dict)]
+        expected = 'is not a registered runner; is its module in custom_imports?'
+        raise UserError(problem('runner_type', kind, expected, known))

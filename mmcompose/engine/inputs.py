@@ -1,7 +1,8 @@
-"""Look at a run's input files before anything is made or written."""
+"""Look at what a run reads, builds and writes before anything is made or written."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,17 @@ from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from mmengine.utils import is_abs
 
 from mmcompose.datasets import ClassSpaceDataset, UnlabeledImages, annotation_path
+from mmcompose.engine.arguments import dataset_problems, model_problems
 from mmcompose.engine.resolve import LOADERS, dataset_class
-from mmcompose.utils import Mistakes, UserError, check_writable, no_file, under
+from mmcompose.teachers import read_checkpoint
+from mmcompose.utils import Mistakes, UserError, check_writable, no_file, no_folder, under
 
 
 def check_inputs(config: Config) -> None:
-    """Check that the pool has pictures, truths and first weights are there, there is room to work.
+    """Check what a run will read and build, and that it can write where it works.
 
     A Runner would find out one by one, the last of them after all labels are made.
 
@@ -28,15 +32,36 @@ def check_inputs(config: Config) -> None:
         UserError: With a line for each mistake.
     """
     mistakes = Mistakes()
-    with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
-        for name in LOADERS:
-            for dataset in _parts((config.get(name) or {}).get('dataset')):
-                with mistakes, under(name):
-                    _check_dataset(dataset)
+    for name in LOADERS:
+        with mistakes:
+            check_loader(config, name)
+    mistakes.add(*model_problems(config))
     with mistakes:
-        _check_weights(config.get('load_from'))
+        check_weights('load_from', config.get('load_from'))
     with mistakes:
         check_writable('work_dir', config.work_dir)
+    mistakes.complain()
+
+
+def check_loader(config: Config, name: str) -> None:
+    """Check one data loader's datasets: their arguments, transforms and files.
+
+    Args:
+        config: A resolved config.
+        name: 'train_dataloader', 'val_dataloader' or 'test_dataloader'; it may be absent.
+
+    Raises:
+        UserError: With a line for each mistake.
+    """
+    if config.get(name) is None:
+        return
+    mistakes = Mistakes()
+    with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
+        mistakes.add(*dataset_problems(f'{name}.dataset', config[name].dataset))
+        mistakes.complain()
+        for dataset in _parts(config[name].dataset):
+            with mistakes, under(name):
+                _check_dataset(dataset)
     mistakes.complain()
 
 
@@ -56,12 +81,37 @@ def _check_dataset(dataset: Mapping[str, Any]) -> None:
     cls = dataset_class(dataset)
     if issubclass(cls, ClassSpaceDataset):
         DATASETS.build({**dataset, 'pipeline': []})
+        for part in _parts(dataset['dataset']):
+            _check_pictures(part)
     elif issubclass(cls, UnlabeledImages):
         DATASETS.build({**dataset, 'pipeline': [], 'lazy_init': True}).check()
     elif issubclass(cls, CocoDataset):
         annotation_path(dataset)
+        _check_pictures(dataset)
 
 
-def _check_weights(load_from: str | None) -> None:
-    if load_from and '://' not in load_from and not Path(load_from).is_file():
-        raise UserError(no_file('load_from', load_from))
+def _check_pictures(dataset: Mapping[str, Any]) -> None:
+    prefix = (dataset.get('data_prefix') or {}).get('img')
+    if isinstance(prefix, str):
+        root = '' if is_abs(prefix) else dataset.get('data_root') or ''
+        folder = os.path.join(root, prefix)
+        if folder and '://' not in folder and not Path(folder).is_dir():
+            raise UserError(no_folder(f'{dataset["type"]}.data_prefix.img', folder))
+
+
+def check_weights(key: str, path: str | None) -> None:
+    """Check that a file of weights, where one is named, can be read; one at a URL is not asked for.
+
+    Raises:
+        UserError: If it is missing, is no checkpoint, or holds more than weights.
+    """
+    if not path or '://' in path:
+        return
+    if not Path(path).is_file():
+        raise UserError(no_file(key, path))
+    try:
+        read_checkpoint(path)
+    except UserError as error:
+        # Only a teacher can be told to trust a file.
+        told = str(error).removeprefix('checkpoint: ').partition('; if you know')[0]
+        raise UserError(f'{key}: {told}') from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,10 +14,22 @@ from mmengine.registry import DefaultScope
 
 from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.engine.hooks.label_summary import summary
+from mmcompose.engine.inputs import check_loader
 from mmcompose.engine.resolve import resolve
 from mmcompose.store import to_coco
 from mmcompose.teachers import read_config
-from mmcompose.utils import UserError, check_writable, log, write_json
+from mmcompose.utils import UserError, check_writable, log, no_file, write_json
+
+
+def read_config_file(path: str) -> Config:
+    """Read a config that is named on a command line.
+
+    Raises:
+        UserError: If there is none at ``path``, with the most alike, or it cannot be read.
+    """
+    if '::' not in path and not Path(path).is_file():
+        raise UserError(no_file('config', path))
+    return read_config(path)
 
 
 def read_compose_config(path: str, options: dict[str, Any] | None = None) -> Config:
@@ -25,12 +38,25 @@ def read_compose_config(path: str, options: dict[str, Any] | None = None) -> Con
     Raises:
         UserError: If there is none at ``path``, or it has no composition.
     """
-    config = read_config(path)
+    config = read_config_file(path)
     if options:
-        config.merge_from_dict(options)
-    if 'composition' not in config:
+        merge_options(config, options)
+    if not isinstance(config.get('composition'), Mapping):
         raise UserError(f'composition: is missing from {path}; see _base_/default_compose.py')
     return config
+
+
+def merge_options(config: Config, options: Mapping[str, Any]) -> None:
+    """Change a config as ``--cfg-options`` say.
+
+    Raises:
+        UserError: If one of them leads nowhere in the config.
+    """
+    for name, value in options.items():
+        try:
+            config.merge_from_dict({name: value})
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+            raise UserError(f'--cfg-options: {name}={value!r} cannot be set: {error}') from error
 
 
 def label(config: Config, export: str | None = None, launcher: str = 'none') -> None:
@@ -48,6 +74,7 @@ def label(config: Config, export: str | None = None, launcher: str = 'none') -> 
         check_writable('--export', export)
     _join(launcher, config.get('env_cfg', {}).get('dist_cfg') or {'backend': 'nccl'})
     resolved = resolve(config)
+    check_loader(resolved, 'train_dataloader')
     with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmdet')):
         train = DATASETS.build(dict(resolved.train_dataloader.dataset, lazy_init=True))
     found = list(pseudo_labeled(train))
@@ -55,7 +82,8 @@ def label(config: Config, export: str | None = None, launcher: str = 'none') -> 
         raise UserError('train_dataloader.dataset: holds no mmcompose.PseudoLabeledDataset')
     for dataset in found:
         dataset.full_init()
-        log(summary(dataset))
+        if is_main_process():
+            log(summary(dataset))
     if export is not None and is_main_process():
         _export(found[0], export)
 

@@ -10,6 +10,7 @@ from mmengine.registry import DefaultScope
 
 from mmcompose.composition import Composition
 from mmcompose.datasets import pseudo_labeled
+from mmcompose.engine.inputs import check_loader
 from mmcompose.engine.resolve import resolve
 from mmcompose.evaluation import CompositionTable, evaluate
 from mmcompose.labeling import LabelPipeline
@@ -40,6 +41,7 @@ def score_config(
     resolved = resolve(config)
     if resolved.get('val_dataloader') is None:
         raise UserError('val_dataloader: is missing; there is nothing to score on')
+    check_loader(resolved, 'val_dataloader')
     composition = Composition.from_config(config.composition.to_dict())
     # Before any work, so that a wrong checkpoint is told at once.
     models = {

@@ -6,6 +6,7 @@ from mmcompose.utils.errors import (
     check_keys,
     nearest,
     no_file,
+    no_folder,
     problem,
     under,
 )
@@ -26,6 +27,7 @@ __all__ = [
     'log',
     'nearest',
     'no_file',
+    'no_folder',
     'plain',
     'problem',
     'progress',

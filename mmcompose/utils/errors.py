@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+
+# How a line begins that names an argument: `min_score: …`, `steps[0].keep: …`.
+_ARGUMENT = re.compile(r'[^\s/\\]+: ')
 
 
 class UserError(Exception):
@@ -89,6 +93,13 @@ def no_file(key: str, path: str | Path) -> str:
     return problem(key, str(path), 'is no file', near)
 
 
+def no_folder(key: str, path: str | Path) -> str:
+    """Word that a folder is missing, with the most alike of those that stand beside it."""
+    beside = Path(path).parent
+    near = (str(each) for each in beside.iterdir() if each.is_dir()) if beside.is_dir() else ()
+    return problem(key, str(path), 'is no folder', near)
+
+
 def check_keys(
     key: str, given: Iterable[str], allowed: Iterable[str], required: Iterable[str] = ()
 ) -> list[str]:
@@ -113,8 +124,10 @@ def under(key: str) -> Iterator[None]:
     """Put ``key.`` before every problem raised inside.
 
     So that a class names only its own argument, and whoever builds it says where that stands.
+    Where a line begins with no argument but a file's path, ``key: `` is put before it.
     """
     try:
         yield
     except UserError as error:
-        raise UserError(*(f'{key}.{line}' for line in error.problems)) from error
+        lines = (f'{key}{"." if _ARGUMENT.match(line) else ": "}{line}' for line in error.problems)
+        raise UserError(*lines) from error

@@ -83,6 +83,28 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
         'composition.class_space.aliases:',
         "did you mean 'voc-coco'",
     ),
+    'class space of another kind': (
+        {'class_space': ['red']},
+        'composition.class_space:',
+        r"\['red'\] is not a dict",
+    ),
+    'one mapping for all': (
+        {'class_space': {'mapping': {'green': 'red'}}},
+        'composition.class_space.mapping:',
+        'is not a dict',
+    ),
+    'no fusion': (
+        {'label_pipeline': toys.LABEL_PIPELINE[:1]},
+        'composition.label_pipeline:',
+        'has no fusion, and 2 teachers speak',
+    ),
+    'one step for many': (
+        {'label_pipeline': toys.LABEL_PIPELINE[0]},
+        'composition.label_pipeline:',
+        'is not a list',
+    ),
+    'no worker': ({'workers': 0}, 'composition.workers:', '0 is not a number from 1 up'),
+    'workers in words': ({'workers': 'two'}, 'composition.workers:', "'two' is not a whole number"),
     'ambiguous alias': (
         {'class_space': {'aliases': [{'red': ['rot'], 'green': ['rot']}]}},
         'composition.class_space.aliases:',

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from mmcompose.utils import Mistakes, UserError, check_keys, nearest, no_file, problem, under
+from mmcompose.utils import (
+    Mistakes,
+    UserError,
+    check_keys,
+    nearest,
+    no_file,
+    no_folder,
+    problem,
+    under,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,3 +80,19 @@ def test_a_missing_file_is_told_with_the_nearest_beside_it(tmp_path: Path) -> No
     line = no_file('ann_file', tmp_path / 'label.json')
     assert line.startswith('ann_file: ')
     assert line.endswith(f"did you mean '{tmp_path / 'labels.json'}'?")
+
+
+def test_a_line_that_begins_with_a_path_is_no_argument() -> None:
+    with pytest.raises(UserError) as caught, under('teachers.a'):
+        raise UserError('steps[0].keep: is missing', 'pool/b.png: is no picture')
+    assert caught.value.problems == (
+        'teachers.a.steps[0].keep: is missing',
+        'teachers.a: pool/b.png: is no picture',
+    )
+
+
+def test_a_missing_folder_is_told_with_the_nearest_that_is_one(tmp_path: Path) -> None:
+    (tmp_path / 'pictures').mkdir()
+    (tmp_path / 'picturs').touch()
+    line = no_folder('img', tmp_path / 'pictur')
+    assert line == f"img: '{tmp_path / 'pictur'}' is no folder; did you mean '{tmp_path}/pictures'?"

@@ -1,0 +1,87 @@
+"""Look up the types and arguments that a config names, before a Runner builds them one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmdet.registry import DATASETS, MODELS, TRANSFORMS
+from mmengine.config import Config
+from mmengine.registry import Registry
+
+from mmcompose.engine.class_counts import class_of, type_name
+from mmcompose.registry import DATASETS as OWN_DATASETS
+from mmcompose.registry import MODELS as OWN_MODELS
+from mmcompose.registry import TRANSFORMS as OWN_TRANSFORMS
+from mmcompose.registry import check_arguments
+from mmcompose.utils import problem
+
+_OWN = {
+    DATASETS.name: OWN_DATASETS,
+    MODELS.name: OWN_MODELS,
+    TRANSFORMS.name: OWN_TRANSFORMS,
+}
+_MODULES = ('data_preprocessor', 'backbone', 'neck')
+
+
+def dataset_problems(key: str, dataset: Any) -> list[str]:
+    """Return a problem for each wrong type or argument of a dataset, those it wraps, their steps.
+
+    Args:
+        key: Where the dataset stands in the config, for messages.
+        dataset: Its config.
+    """
+    problems = _problems(key, dataset, DATASETS)
+    if not isinstance(dataset, Mapping):
+        return problems
+    for step in dataset.get('pipeline') or ():
+        problems += _problems(f'{key}.pipeline', step, TRANSFORMS)
+    if dataset.get('dataset') is not None:
+        problems += dataset_problems(f'{key}.dataset', dataset['dataset'])
+    for number, part in enumerate(dataset.get('datasets') or ()):
+        problems += dataset_problems(f'{key}.datasets[{number}]', part)
+    return problems
+
+
+def model_problems(config: Config) -> list[str]:
+    """Return a problem for the model, and each of its modules, whose type is no model."""
+    return [
+        line
+        for key, part in _modules('model', config.model)
+        for line in _type_problems(key, part, MODELS)
+    ]
+
+
+def _modules(key: str, module: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if isinstance(module, (list, tuple)):
+        for number, each in enumerate(module):
+            yield from _modules(f'{key}[{number}]', each)
+    elif isinstance(module, Mapping):
+        # Some parts are no module of their own but arguments of the one around them.
+        if 'type' in module or key == 'model':
+            yield key, module
+        for name, part in module.items():
+            if name in _MODULES or name.endswith('_head'):
+                yield from _modules(f'{key}.{name}', part)
+
+
+def _problems(key: str, config: Any, registry: Registry) -> list[str]:
+    if problems := _type_problems(key, config, registry):
+        return problems
+    cls = class_of(config, registry)
+    arguments = [name for name in config if name not in ('type', '_scope_')]
+    # Of a transform the name and not the number: `resolve` may have put others between.
+    where = f'{key}.{type_name(config)}' if registry is TRANSFORMS else key
+    return check_arguments(cls, arguments, where) if isinstance(cls, type) else []
+
+
+def _type_problems(key: str, config: Any, registry: Registry) -> list[str]:
+    if not isinstance(config, Mapping) or 'type' not in config:
+        return [problem(key, config, f'is no dict of a {registry.name}: it names no type')]
+    if class_of(config, registry) is not None:
+        return []
+    inherited = registry.parent.module_dict if registry.parent is not None else ()
+    own = (f'mmcompose.{name}' for name in _OWN[registry.name].module_dict)
+    expected = f'is not a registered {registry.name}; is its module in custom_imports?'
+    known = [*registry.module_dict, *inherited, *own]
+    return [problem(f'{key}.type', config['type'], expected, known)]

@@ -1,0 +1,113 @@
+"""Tests that a mistake in a config is told, with its key, before a run makes or writes anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmengine.config import Config
+
+from mmcompose.engine import resolve
+from mmcompose.engine.command_line import check_runner
+from mmcompose.engine.inputs import check_inputs, check_weights
+from mmcompose.engine.labelling import merge_options
+from mmcompose.utils import UserError
+from tests.engine.toys import student_config
+
+
+@pytest.fixture
+def config(pool: Path, truth: str, tmp_path: Path) -> Config:
+    return student_config(pool, truth, tmp_path)
+
+
+def _told(config: Config) -> str:
+    with pytest.raises(UserError) as caught:
+        check_inputs(resolve(config))
+    (line,) = caught.value.problems
+    return line
+
+
+def test_the_toys_have_no_mistake(config: Config) -> None:
+    check_inputs(resolve(config))
+
+
+TRAIN = 'train_dataloader.dataset'
+# Key and value; how the line begins; how it ends.
+MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
+    'argument of the pool': (
+        {f'{TRAIN}.dataset.data_prefx': {'img': 'x'}},
+        f"{TRAIN}.dataset: 'data_prefx'",
+        "did you mean 'data_root'?",
+    ),
+    'argument of the wrapper': ({f'{TRAIN}.pipelin': []}, f"{TRAIN}: 'pipelin'", ''),
+    'transform': (
+        {f'{TRAIN}.pipeline.0.type': 'LoadImageFromFil'},
+        f"{TRAIN}.pipeline.type: 'LoadImageFromFil'",
+        "did you mean 'LoadImageFromFile'?",
+    ),
+    'argument of a transform': (
+        {f'{TRAIN}.pipeline.2.probability': 0.5},
+        f"{TRAIN}.pipeline.RandomFlip: 'probability'",
+        '',
+    ),
+    'transform of a labelled set': (
+        {'val_dataloader.dataset.pipeline.1.backnd': 'cv2'},
+        "val_dataloader.dataset.dataset.pipeline.Resize: 'backnd'",
+        "did you mean 'backend'?",
+    ),
+    'pictures of a labelled set': (
+        {'val_dataloader.dataset.data_prefix.img': '/nowhere/at/all/'},
+        "val_dataloader.CocoDataset.data_prefix.img: '/nowhere/at/all/' is no folder",
+        '',
+    ),
+    'model': ({'model.type': 'RetinaNett'}, "model.type: 'RetinaNett'", "mean 'RetinaNet'?"),
+    'module': (
+        {'model.bbox_head.type': 'RetinaHad'},
+        "model.bbox_head.type: 'RetinaHad'",
+        "did you mean 'RetinaHead'?",
+    ),
+}
+
+
+@pytest.mark.parametrize(('changes', 'begins', 'ends'), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_told_with_its_key(
+    config: Config, changes: dict[str, Any], begins: str, ends: str
+) -> None:
+    config.test_dataloader = None
+    config.merge_from_dict(changes)
+    line = _told(config)
+    assert line.startswith(begins), line
+    assert line.endswith(ends), line
+
+
+def test_a_pool_without_a_dataset_is_told(config: Config) -> None:
+    del config.train_dataloader.dataset['dataset']
+    assert _told(config) == f'{TRAIN}.dataset: is missing'
+
+
+def test_weights_that_are_none_are_told(config: Config, tmp_path: Path) -> None:
+    (tmp_path / 'weights.pth').write_bytes(b'none')
+    config.load_from = str(tmp_path / 'weights.pth')
+    line = _told(config)
+    assert line.startswith(f"load_from: '{tmp_path / 'weights.pth'}' ")
+    assert 'trust' not in line
+
+
+def test_weights_at_a_url_are_not_asked_for() -> None:
+    check_weights('load_from', 'https://example.org/a.pth')
+    check_weights('load_from', None)
+
+
+def test_an_unknown_runner_is_told_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"^runner_type: .*mean 'mmcompose\.CompositionRunner'\?$"):
+        check_runner(Config({'runner_type': 'mmcompose.CompositonRunner'}))
+    check_runner(Config({'runner_type': 'mmcompose.CompositionRunner'}))
+    check_runner(Config({}))
+
+
+def test_an_option_that_leads_nowhere_is_told(config: Config) -> None:
+    merge_options(config, {'composition.workers': 3})
+    assert config.composition.workers == 3
+    with pytest.raises(UserError, match=r'^--cfg-options: train_dataloader\.dataset\.pipeline\.9'):
+        merge_options(config, {f'{TRAIN}.pipeline.9.type': 'X'})
