@@ -19,6 +19,8 @@ from torch import Tensor
 
 # A prior at least so much of which lies in an ignore box is left out, as with MMDet's assigners.
 IGNORE_IOF = 0.5
+# Bounds the memory that comparing all of an image's priors with its ignore boxes takes.
+_BOXES_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,15 @@ def lie_in(priors: Any, boxes: Any, point_offset: float | None = None) -> Tensor
         ``(P,)`` bool.
     """
     priors = get_box_tensor(priors)
-    if boxes is None or len(boxes) == 0:
-        return torch.zeros(len(priors), dtype=torch.bool, device=priors.device)
-    low, high = get_box_tensor(boxes)[None, :, :2], get_box_tensor(boxes)[None, :, 2:]
+    found = torch.zeros(len(priors), dtype=torch.bool, device=priors.device)
+    if boxes is not None:
+        for some in get_box_tensor(boxes).split(_BOXES_AT_ONCE):
+            found |= _lie_in(priors, some, point_offset)
+    return found
+
+
+def _lie_in(priors: Tensor, boxes: Tensor, point_offset: float | None) -> Tensor:
+    low, high = boxes[None, :, :2], boxes[None, :, 2:]
     if point_offset is not None:
         centres = priors[:, None, :2] + (0.5 - point_offset) * priors[:, None, 2:]
         return _between(low, centres, high).any(dim=1)
