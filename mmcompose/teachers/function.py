@@ -55,8 +55,9 @@ class FunctionTeacher(Teacher):
         # A copy: other teachers look at the same pixels.
         said = self._function(image.pixels.copy(), **self._arguments)
         try:
-            boxes, scores, labels, *masks = said
-            encoded = as_masks(*masks, image.width, image.height) if masks else None
+            boxes, scores, labels, *rest = said
+            (masks,) = rest or (None,)
+            encoded = None if masks is None else as_masks(masks, image.width, image.height)
             return Detections.of(boxes, scores, labels, encoded)
         except (TypeError, ValueError, AssertionError) as error:
             expected = f'does not return boxes (N, 4), scores (N,), labels (N,), masks: {error}'

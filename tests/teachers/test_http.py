@@ -19,6 +19,8 @@ from mmcompose.teachers import Teacher
 from mmcompose.utils import UserError
 
 HEADER = 'Inference-Header-Content-Length'
+# Of the protocol: a model, or one of its versions.
+MODELS = ('/v2/models/toy', '/v2/models/toy/versions/2')
 ROW = np.array([8, 16, 40, 48, 0, 1], np.float32)
 
 
@@ -44,10 +46,16 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
+        if self.path not in MODELS:
+            self._answer(404, b'no such model')
+            return
         self._answer(200, json.dumps({'inputs': [{'name': 'images'}]}).encode())
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers['Content-Length']))
+        if not self.path.endswith('/infer') or self.path.removesuffix('/infer') not in MODELS:
+            self._answer(404, b'no such model')
+            return
         with self.server.lock:
             failure = self.server.failures.pop(0) if self.server.failures else None
             self.server.under_way += 1
@@ -153,6 +161,14 @@ def test_a_fault_that_stays_ends(server: Server, teacher: Callable[..., Teacher]
     with pytest.raises(UserError, match=r'gave no answer in 3 attempts \(503 the model is not'):
         teacher(retries=2).predict(_pictures(1))
     assert len(server.failures) == 7
+
+
+def test_a_model_and_its_version_are_asked_by_name(teacher: Callable[..., Teacher]) -> None:
+    (found,) = teacher(version='2').predict(_pictures(1))
+    assert len(found) == 1
+    for wrong in ({'model': 'tyo'}, {'version': '3'}):
+        with pytest.raises(UserError, match='refuses: 404 no such model'):
+            teacher(**wrong).predict(_pictures(1))
 
 
 def test_a_refusal_is_told_at_once(server: Server, teacher: Callable[..., Teacher]) -> None:
