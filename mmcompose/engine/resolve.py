@@ -55,7 +55,7 @@ def resolve(config: Config) -> Config:
     Raises:
         UserError: With a line for each mistake in ``composition``.
     """
-    if 'composition' not in config:
+    if not isinstance(config.get('composition'), Mapping):
         raise UserError(
             'composition: is missing; give dict(teachers=…, …), or leave '
             "runner_type='mmcompose.CompositionRunner' out"
@@ -80,6 +80,7 @@ def resolve(config: Config) -> Config:
         check_mask_support(config, composition)
         for name in ('val', 'test'):
             _resolve_evaluator(config, name)
+        _resolve_tta(config)
         _add_hooks(config, composition)
         _check_refresh(config, composition)
     return config
@@ -144,6 +145,8 @@ def dataset_class(dataset: Mapping[str, Any]) -> Any:
     Raises:
         UserError: If there is no dataset of that name.
     """
+    if not isinstance(dataset, Mapping) or 'type' not in dataset:
+        raise UserError(problem('dataset', dataset, 'is no dict of a dataset: it names no type'))
     cls = class_of(dataset, DATASETS)
     if cls is None:
         known = [*DATASETS.module_dict, *(f'mmcompose.{name}' for name in OWN_DATASETS.module_dict)]
@@ -167,12 +170,42 @@ def _resolve_evaluator(config: Config, name: str) -> None:
 
 
 def _pass_instances_on(dataset: Any) -> None:
-    for step in dataset.get('pipeline') or ():
-        if type_name(step) == 'PackDetInputs':
-            step['meta_keys'] = (*dict.fromkeys((*step.get('meta_keys', _META_KEYS), 'instances')),)
+    _pack_instances(dataset.get('pipeline') or ())
     for part in (dataset.get('dataset'), *dataset.get('datasets', ())):
         if isinstance(part, Mapping):
             _pass_instances_on(part)
+
+
+def _pack_instances(steps: Any) -> None:
+    for step in steps:
+        if isinstance(step, (list, tuple)):
+            _pack_instances(step)
+        elif type_name(step) == 'PackDetInputs':
+            step['meta_keys'] = (*dict.fromkeys((*step.get('meta_keys', _META_KEYS), 'instances')),)
+        elif type_name(step) == 'TestTimeAug':
+            _pack_instances(step['transforms'])
+
+
+def _resolve_tta(config: Config) -> None:
+    """Let ``test.py --tta`` pass the truths on, too.
+
+    Where a config has no pipeline for it, MMDetection makes up one that does not: this is the
+    same, flips, with them.
+    """
+    if config.get('tta_pipeline') is None and config.get('test_dataloader') is not None:
+        dataset = config.test_dataloader.dataset
+        while 'dataset' in dataset:
+            dataset = dataset.dataset
+        steps = list(dataset.get('pipeline') or ())
+        if not steps or type_name(steps[-1]) != 'PackDetInputs':
+            return
+        flips = [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)]
+        pack = dict(type='PackDetInputs', meta_keys=_META_KEYS)
+        config.tta_pipeline = [
+            *copy.deepcopy(steps[:-1]),
+            dict(type='TestTimeAug', transforms=[flips, [pack]]),
+        ]
+    _pack_instances(config.get('tta_pipeline') or ())
 
 
 def _check_refresh(config: Config, composition: Composition) -> None:

@@ -162,6 +162,19 @@ def test_rows_can_start_afresh() -> None:
     assert set(new) == {'other.weight', 'other.bias'}
 
 
+def test_weights_of_other_classes_can_be_trained_but_not_tested() -> None:
+    model = Head(1)
+    cfg = ConfigDict(model=dict(type='ToyRowsHead', num_classes=1), load_from='old.pth')
+    runner = SimpleNamespace(model=model, cfg=cfg)
+    hook = ClassRowsHook(('dog',))
+    hook.before_test(runner)
+    hook.after_load_checkpoint(runner, _checkpoint())
+    with pytest.raises(UserError, match=r"^checkpoint: 'old\.pth' .* \(3, from 'cat' on\)"):
+        hook.before_test(runner)
+    hook.before_train(runner)
+    hook.before_test(runner)
+
+
 def test_the_hook_runs_before_the_one_that_copies_weights_into_the_average() -> None:
     assert ClassRowsHook.priority == 'VERY_HIGH'
     hooks: list[Hook] = [EMAHook(), ClassRowsHook(OLD)]

@@ -108,6 +108,18 @@ def test_instances_are_passed_on_where_the_pipeline_lists_no_meta_keys(config: C
     assert {'instances', 'img_id', 'scale_factor', 'flip'} <= set(pipeline[-1].meta_keys)
 
 
+def test_instances_are_passed_on_through_test_time_augmentation(config: Config) -> None:
+    made_up = resolve(config).tta_pipeline
+    assert [step['type'] for step in made_up] == [
+        'LoadImageFromFile', 'Resize', 'LoadAnnotations', 'TestTimeAug'
+    ]  # fmt: skip
+    assert 'instances' in made_up[-1]['transforms'][1][0]['meta_keys']
+    pack = {'type': 'PackDetInputs', 'meta_keys': ('img_id',)}
+    config.tta_pipeline = [{'type': 'TestTimeAug', 'transforms': [[{'type': 'Resize'}], [pack]]}]
+    own = resolve(config).tta_pipeline
+    assert own[0]['transforms'][1][0]['meta_keys'] == ('img_id', 'instances')
+
+
 def test_hooks_are_added_once(config: Config) -> None:
     config.custom_hooks = [{'type': 'mmcompose.ClassRowsHook', 'keep': False}]
     rows, summary, uncertain = resolve(config).custom_hooks

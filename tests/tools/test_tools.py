@@ -12,6 +12,7 @@ from typing import Any
 import mmdet
 import pytest
 from mmengine.config import Config
+from mmengine.fileio import load
 
 from tests import toys
 from tests.engine.toys import student_config
@@ -37,12 +38,13 @@ def _config(folder: Path, pool: Path, truth: str, **changes: Any) -> Path:
     config = student_config(pool, truth, folder, **changes)
     for teacher in config.composition.teachers.values():
         teacher.function = 'toy_teacher.see'
-    # As in MMDetection's default_runtime.py; browse_dataset asks for it.
+    # As in MMDetection's default_runtime.py; browse_dataset and test.py --show-dir ask for them.
     config.visualizer = {
         'type': 'DetLocalVisualizer',
         'vis_backends': [{'type': 'LocalVisBackend'}],
         'name': 'visualizer',
     }
+    config.default_hooks.visualization = {'type': 'DetVisualizationHook'}
     path = folder / 'compose.py'
     # Not by dump: that lists keys by the alphabet, and order of teachers is order of classes.
     path.write_text('\n'.join(f'{key} = {value!r}' for key, value in config.to_dict().items()))
@@ -89,6 +91,25 @@ def test_the_dumped_config_is_plain_and_keeps_the_class_order(way: Way) -> None:
 def test_the_student_is_tested_with_the_teachers_gone(way: Way) -> None:
     done = _run('tools/test.py', way.dump, way.checkpoint, '--work-dir', 'tested', cwd=way.folder)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_the_student_is_tested_with_mmdets_arguments(way: Way) -> None:
+    arguments = ('--tta', '--out', 'found.pkl', '--show-dir', 'shown', '--work-dir', 'augmented')
+    options = ('--cfg-options', 'test_dataloader.batch_size=1')
+    done = _run('tools/test.py', way.dump, way.checkpoint, *arguments, *options, cwd=way.folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(load(way.folder / 'found.pkl')) == 8
+    assert len(list((way.folder / 'augmented').rglob('shown/*.png'))) == 8
+    scores = next((way.folder / 'augmented').rglob('*.json')).read_text()
+    assert 'coco/bbox_mAP' in scores
+
+
+def test_a_checkpoint_that_is_not_there_is_one_line(way: Way) -> None:
+    missing = way.checkpoint.with_name('epoch_7.pth')
+    done = _fails('tools/test.py', way.folder, way.dump, missing)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: checkpoint: '{missing}' is no file; did you mean ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_mmdets_browse_dataset_shows_the_labels_with_the_teachers_gone(way: Way) -> None:

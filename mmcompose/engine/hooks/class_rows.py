@@ -54,6 +54,8 @@ class ClassRowsHook(Hook):
         self.aliases = aliases
         self.checkpoint_classes = checkpoint_classes
         self.keep = keep
+        # The classes of loaded weights, until the student has learned its own.
+        self._began_with: tuple[str, ...] | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Rewrite the checkpoint's classification layers for the student's classes."""
@@ -90,6 +92,20 @@ class ClassRowsHook(Hook):
         for name in present:
             weights[name] = copy_rows(own[name], weights[name], sources, len(old), layers[name])
         log(f'{len(sources)} of {len(self.classes)} classes keep their rows')
+        self._began_with = old
+
+    def before_train(self, runner: Runner) -> None:
+        """From here on the student learns its own classes."""
+        self._began_with = None
+
+    def before_test(self, runner: Runner) -> None:
+        """Refuse to test what was trained on other classes: rows that it lacks are random."""
+        if self._began_with is not None:
+            raise UserError(
+                f'checkpoint: {runner.cfg.get("load_from")!r} was trained on other classes '
+                f'({len(self._began_with)}, from {self._began_with[0]!r} on) than the config has '
+                f'({len(self.classes)}, from {self.classes[0]!r} on)'
+            )
 
 
 class ClassLayer:
