@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mmdet.models.dense_heads import FreeAnchorRetinaHead, PISARetinaHead, PISASSDHead
+from mmdet.models.dense_heads import FreeAnchorRetinaHead, PISARetinaHead, PISASSDHead, TOODHead
 from mmdet.models.roi_heads import (
     BaseRoIHead,
     CascadeRoIHead,
@@ -19,7 +19,7 @@ from mmengine.registry import Registry
 # Outputs of a head that are (B, A * K, H, W): A priors at each place of a level.
 OUTPUTS = ('cls_scores', 'bbox_preds', 'objectnesses', 'centernesses')
 # Of the same form, but their loss does not go by what the assigner says, or mixes priors.
-_OTHER_LOSSES = (FreeAnchorRetinaHead, PISARetinaHead, PISASSDHead)
+_OTHER_LOSSES = (FreeAnchorRetinaHead, PISARetinaHead, PISASSDHead, TOODHead)
 # Others have losses beside those of boxes and masks.
 _ROI_HEADS = (StandardRoIHead, CascadeRoIHead, DoubleHeadRoIHead, DynamicRoIHead)
 _HEADS = ('bbox_head', 'rpn_head', 'roi_head', 'mask_head', 'query_head')

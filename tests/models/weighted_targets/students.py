@@ -99,21 +99,6 @@ GFL = _one_stage(
     },
     {**MAX_IOU, 'assigner': {'type': 'ATSSAssigner', 'topk': 4}},
 )  # fmt: skip
-TOOD = _one_stage(
-    'TOOD',
-    {
-        'type': 'TOODHead', 'norm_cfg': {'type': 'BN'}, 'bbox_coder': CODER, 'stacked_convs': 2,
-        'anchor_generator': ATSS['bbox_head']['anchor_generator'],
-        'initial_loss_cls': {'type': 'FocalLoss', 'activated': True},
-        'loss_cls': {'type': 'QualityFocalLoss', 'activated': True},
-        'loss_bbox': {'type': 'GIoULoss'},
-    },
-    {
-        'initial_epoch': 4, 'initial_assigner': {'type': 'ATSSAssigner', 'topk': 4}, 'alpha': 1,
-        'assigner': {'type': 'TaskAlignedAssigner', 'topk': 4}, 'beta': 6,
-        'allowed_border': -1, 'pos_weight': -1, 'debug': False,
-    },
-)  # fmt: skip
 FASTER_RCNN = {
     'type': 'FasterRCNN', 'data_preprocessor': PREPROCESSOR, 'backbone': BACKBONE, 'neck': NECK,
     'rpn_head': {
@@ -183,7 +168,7 @@ CONFIGS = {
     'Faster R-CNN': FASTER_RCNN,
 }  # fmt: skip
 OTHERS = {
-    'Mask R-CNN': MASK_RCNN, 'Cascade R-CNN': CASCADE_RCNN, 'GFL': GFL, 'TOOD': TOOD,
+    'Mask R-CNN': MASK_RCNN, 'Cascade R-CNN': CASCADE_RCNN, 'GFL': GFL,
 }  # fmt: skip
 ONE_STAGE = [name for name in CONFIGS if name != 'Faster R-CNN']
 
@@ -274,7 +259,7 @@ class Seen:
 _NAMES = {
     'RetinaHead': ('cls', 'box'), 'ATSSHead': ('cls', 'box', 'centerness'),
     'RTMDetHead': ('cls', 'box'), 'YOLOXHead': ('cls', 'box', 'obj'), 'RPNHead': ('obj', 'box'),
-    'GFLHead': ('cls', 'box'), 'TOODHead': ('cls', 'box'),
+    'GFLHead': ('cls', 'box'),
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pytest
@@ -297,26 +298,26 @@ def test_weights_and_soft_targets_go_together(name: str) -> None:
         assert torch.equal(gradient[~halved], before[~halved])
 
 
-@pytest.mark.parametrize(('name', 'epoch'), [('GFL', 0), ('TOOD', 0), ('TOOD', 9)])
-def test_other_heads_with_priors_are_weighed_too(name: str, epoch: int) -> None:
-    seen = []
-    for weight in (1.0, 0.0):
-        model = student(name)
-        # TOOD changes its assignment after some epochs.
-        model.bbox_head.epoch = epoch
-        attach(model)
-        labels = samples(weights=[[1.0, weight]] * 2, ignored=BAND)
-        seen.append(look(model, labels))
-    inside = _in_band(student(name))
-    for (_, output, _, before, as_before), (*_, gradient, box) in zip(
-        *map(_heads, seen), strict=True
-    ):
+def test_a_head_of_the_same_form_is_weighed_too() -> None:
+    seen = [_look('GFL', weights=[[1.0, weight]] * 2, ignored=BAND) for weight in (1.0, 0.0)]
+    inside = _in_band(student('GFL'))
+    for (*_, before, as_before), (*_, gradient, box) in zip(*map(_heads, seen), strict=True):
         assert torch.equal(box, as_before)
         second = box == 2
         assert (gradient[second] == 0).all() and (before[second] != 0).any()
         assert torch.equal(gradient[~second], before[~second])
         left_out = inside & (box <= 0)
         assert left_out.any() and (gradient[left_out] == 0).all()
+
+
+def test_a_head_that_does_not_tell_of_its_targets_is_an_error() -> None:
+    model = student('GFL')
+    attach(model)
+    # As a head would that calls its parent's method.
+    model.bbox_head._get_targets_single = partial(type(model.bbox_head)._get_targets_single,
+                                                  model.bbox_head)  # fmt: skip
+    with pytest.raises(RuntimeError, match='GFLHead assigned targets of 0 images out of 2'):
+        look(model, samples(weights=SECOND_OUT))
 
 
 def _raw_gradients(name: str, heads: str, weight: float) -> tuple[list[Tensor], list[Tensor]]:
