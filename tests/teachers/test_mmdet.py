@@ -70,6 +70,8 @@ def test_any_batch_of_mixed_sizes_gives_the_boxes_of_mmdet_itself(
 
 def test_only_inputs_of_one_shape_share_a_batch() -> None:
     assert batches([(2, 3), (1, 1), (2, 3), (2, 3), (1, 1)], 2) == [[1, 4], [0, 2], [3]]
+    # One that is not full is not filled up with the next shape.
+    assert batches([(2, 3), (1, 1), (2, 3), (2, 3), (1, 1)], 3) == [[1, 4], [0, 2, 3]]
     assert batches([], 2) == []
 
 
