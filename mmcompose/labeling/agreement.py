@@ -30,7 +30,8 @@ def agreement_weights(pool: Pool, iou_thr: float = 0.55) -> dict[str, float]:
     *Breadth*: how much it claims to see of a class, in units of its boxes that others confirm, so
     that the scale of its scores does not matter. A teacher that sees more has the louder voice
     and the weightier silence, unless what it sees agrees with nothing. The weight is the square
-    of their product.
+    of quality times the fourth power of breadth: exponents that did well on photographs
+    (``benchmarks/label_quality.py``).
 
     Args:
         pool: What the teachers say of each image.
@@ -46,7 +47,7 @@ def agreement_weights(pool: Pool, iou_thr: float = 0.55) -> dict[str, float]:
         tally.count(detections)
     if tally is None:
         return {}
-    weights = (tally.quality() * tally.breadth()) ** 2
+    weights = tally.quality() ** 2 * tally.breadth() ** 4
     weights = (weights / weights.max()).round(_DECIMALS).clip(10.0**-_DECIMALS)
     return dict(zip(tally.teachers, weights.tolist(), strict=True))
 

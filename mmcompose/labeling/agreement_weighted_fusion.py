@@ -24,7 +24,7 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
     composition's teachers.
 
     Args:
-        iou_thr: Boxes that overlap more than this are one object. Defaults to 0.65.
+        iou_thr: Boxes that overlap more than this are one object. Defaults to 0.7.
         skip_box_thr: This and the next two as in :class:`WeightedBoxesFusion`.
         conf_type: Likewise.
         allows_overflow: Likewise.
@@ -37,7 +37,7 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
 
     def __init__(
         self,
-        iou_thr: float = 0.65,
+        iou_thr: float = 0.7,
         skip_box_thr: float = 0.0,
         conf_type: str = 'avg',
         allows_overflow: bool = False,

@@ -4,7 +4,7 @@
 # Use: composition = dict(label_pipeline=_base_.label_pipeline)
 label_pipeline = [
     dict(type='mmcompose.ScoreFilter', min_score=0.01),
-    dict(type='mmcompose.AgreementWeightedFusion', iou_thr=0.65),
+    dict(type='mmcompose.AgreementWeightedFusion', iou_thr=0.7),
     dict(type='mmcompose.CrossClassSuppression'),
     dict(type='mmcompose.AdaptiveScoreBands', method='expected_fbeta', ignore_ratio=0.6),
 ]

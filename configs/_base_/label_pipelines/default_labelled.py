@@ -9,7 +9,7 @@ label_pipeline = [
         method='isotonic',
         learned_file='work_dirs/calibration.json',
     ),
-    dict(type='mmcompose.AgreementWeightedFusion', iou_thr=0.65),
+    dict(type='mmcompose.AgreementWeightedFusion', iou_thr=0.7),
     dict(type='mmcompose.CrossClassSuppression'),
     dict(type='mmcompose.AdaptiveScoreBands', method='expected_fbeta', ignore_ratio=0.6),
 ]
