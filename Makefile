@@ -5,7 +5,8 @@
 
 # Two test processes: more threads than that only get in each other's way.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1
-STRICT := mmcompose/structures mmcompose/class_space mmcompose/labeling mmcompose/store mmcompose/utils
+STRICT := mmcompose/structures mmcompose/class_space mmcompose/labeling mmcompose/store mmcompose/utils \
+	mmcompose/teachers
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 
