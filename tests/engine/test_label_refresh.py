@@ -176,7 +176,8 @@ def test_a_killed_run_goes_on_in_the_same_round_with_the_same_labels(
     expected = torch.load(path, weights_only=True)['message_hub']['runtime_info'][STATE]
     assert state['labels'] == expected['labels']
     assert _labels(resumed).labels_fingerprint == expected['labels'][0]
-    assert state['rounds'] == expected['rounds']
+    changed = [[each['changed'] for each in one['rounds']] for one in (state, expected)]
+    assert changed[0] == changed[1]
     # The student was asked once, by the run that was killed.
     assert set((tmp_path / 'store' / 'predictions').iterdir()) == predictions
     assert _seen(resumed) == VOTED_DOWN

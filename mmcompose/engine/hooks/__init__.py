@@ -3,12 +3,14 @@
 from mmcompose.engine.hooks.class_rows import ClassRowsHook
 from mmcompose.engine.hooks.label_refresh import PseudoLabelRefreshHook
 from mmcompose.engine.hooks.label_summary import LabelSummaryHook, summary
+from mmcompose.engine.hooks.teacher_eval import TeacherEvalHook
 from mmcompose.engine.hooks.uncertain_labels import UncertainLabelsHook
 
 __all__ = [
     'ClassRowsHook',
     'LabelSummaryHook',
     'PseudoLabelRefreshHook',
+    'TeacherEvalHook',
     'UncertainLabelsHook',
     'summary',
 ]
