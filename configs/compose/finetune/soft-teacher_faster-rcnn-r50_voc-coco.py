@@ -3,8 +3,6 @@
 #   'mmdet::faster_rcnn/faster-rcnn_r50-caffe_fpn_1x_coco.py', '../zoo/_base_/voc_coco.py'
 # Its checkpoint has neither 'student.' nor 'teacher.' in its names: SemiBaseDetector loads it into
 # both.
-_base_ = ['mmdet::faster_rcnn/faster-rcnn_r50-caffe_fpn_1x_coco.py', '../zoo/_base_/voc_coco.py']
-# Its checkpoint has neither 'student.' nor 'teacher.' in its names; SemiBaseDetector loads it twice.
 _base_ = [
     'mmdet::soft_teacher/soft-teacher_faster-rcnn_r50-caffe_fpn_180k_semi-0.1-coco.py',
     '../zoo/_base_/voc_coco.py',
