@@ -143,7 +143,7 @@ def test_a_part_of_a_pool_has_the_labels_that_were_made_of_the_whole(
         'data_prefix': prefix,
     }
     images = {'type': 'mmcompose.UnlabeledImages', 'data_prefix': prefix}
-    dataset = _build(_config(pool, tmp_path / 'store', dataset=part, pool=images))
+    dataset = _build({**_config(pool, tmp_path / 'store', dataset=part), 'pool': images})
     assert len(dataset) == 3
     for index, row in enumerate((6, 3, 1)):
         expected = whole.get_data_info(row)['instances']
@@ -160,7 +160,7 @@ def test_an_image_that_is_not_in_the_pool_is_told(pool: Path, tmp_path: Path) ->
         'ann_file': str(tmp_path / 'pool.txt'),
         'data_prefix': {'img': str(pool)},
     }
-    dataset = _build(_config(pool, tmp_path / 'store', pool=images))
+    dataset = _build({**_config(pool, tmp_path / 'store'), 'pool': images})
     with pytest.raises(UserError, match=r"PseudoLabeledDataset.pool: '001.png' is not in it"):
         dataset.full_init()
 
