@@ -35,7 +35,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mmcompose.prerequisites import package_folder
 from mmcompose.structures import Image
 from mmcompose.teachers import MMDetTeacher, read_config
-from mmcompose.teachers.mmdet_model import build_model
+from mmcompose.teachers.mmdet_model import asked_for_boxes, build_model
 from mmcompose.teachers.mmdet_tracking import detector_of
 from mmcompose.utils import UserError
 
@@ -44,7 +44,7 @@ LARGER = """
     x101 r101 r152 s101 swin-l swin-b swin_b swin_l hourglass regnetx-1 regnetx-8 regnetx-6 w32 w40
     _x_ _l_ _m_ -x_ -l_ d53 b5 b4 b3 b2 b1 panoptic mask p6 dcn ms- 2x 3x 24e crop sota gn pretrain
     flickr refcoco lvis odinw v3d o365 finetune fp16 amp llvip reid fast-rcnn rpn_r50 htc dpool
-    ssd300_pisa
+    _base_ mot17train_test-mot17train
     """.split()
 SMALLER = {'nano': 4, 'tiny': 3, 'r18': 2, '_s_': 2, 'b0': 2, '0.4gf': 2, '400mf': 2, 'w18': 2}
 # Thresholds that random weights stay under; CornerNet's corners lie too far apart to be paired.
@@ -63,8 +63,8 @@ python benchmarks/teacher_families.py --out benchmarks/results/teacher_families.
     --page docs/teacher_families.md
 ```
 
-on the CPU, with the packages that some families need beside mmdet: `transformers` (texts), `timm`,
-`mmpretrain`, `scikit-image`, `torchvision`.
+on the CPU, with `transformers` and `scikit-image` installed beside mmdet, and without mmpretrain,
+torchvision and detectron2, which some families need.
 
 | family | config | teaches |
 |---|---|---|"""
@@ -101,12 +101,12 @@ def label_two_pictures(path: Path, long_side: int, settled: bool, folder: Path) 
     """
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    config = detector_of(read_config(str(path)))
+    config = asked_for_boxes(detector_of(read_config(str(path))))
     if 'language_model' in config.model:
         _rename(config.model, 'bert-base-uncased', _small_bert(folder))
     _open(config.model.get('test_cfg') or {})
     _open(config.model)
-    _shrink(config.test_dataloader, long_side)
+    _shrink(config.get('test_dataloader'), long_side)
     config.dump(folder / 'config.py')
     model = build_model(config)
     model.init_weights()
@@ -243,7 +243,8 @@ def _answer(
                 f'{Path(frame.filename).name}: {frame.line}'
             ]
             kind = '' if isinstance(error, UserError) else f'{type(error).__name__}: '
-            sender.send({'ok': False, 'why': f'{kind}{lines[0]}'})
+            why = f'{kind}{lines[0]}'.replace(str(package_folder('mmdet')), 'mmdet')
+            sender.send({'ok': False, 'why': why})
             traceback.print_exc(file=sys.stderr)
 
 

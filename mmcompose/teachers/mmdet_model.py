@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.hub import get_config
@@ -58,9 +59,13 @@ def build_model(config: Config, extra: Mapping[str, Any] | None = None) -> torch
     try:
         with scope_of(config):
             built: torch.nn.Module = MODELS.build(Config({'model': model}).model)
-            return revert_sync_batchnorm(built)  # type: ignore[no-any-return]
     except (ImportError, KeyError, RuntimeError, TypeError, OSError) as error:
         raise UserError(f'config: its model cannot be built: {_first_line(error)}') from error
+    for module in built.modules():
+        # MMDet 3.3 asks every dense head for its loss when it decodes; SSD's have none.
+        if isinstance(module, BaseDenseHead) and not hasattr(module, 'loss_cls'):
+            module.loss_cls = None
+    return revert_sync_batchnorm(built)  # type: ignore[no-any-return]
 
 
 def asked_for_boxes(config: Config) -> Config:
@@ -91,6 +96,9 @@ def without_pretrained(model: Any) -> Any:
     # A file's name of MMDet's own backbones; of timm's, whether to fetch one.
     if plain.get('pretrained'):
         plain['pretrained'] = False if plain['pretrained'] is True else None
+    # MMCV's own cannot be built outside a distributed run.
+    if plain.get('type') == 'MMSyncBN':
+        plain['type'] = 'BN'
     # Saves memory in training alone, but asks for fairscale.
     if 'num_cp' in plain:
         plain['num_cp'] = 0

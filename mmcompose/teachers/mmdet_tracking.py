@@ -30,13 +30,14 @@ def detector_of(config: Config) -> Config:
         return config
     outer = config.model.get('data_preprocessor') or {}
     preprocessor = {name: value for name, value in outer.items() if name not in _OF_VIDEOS}
-    changed = {
+    changed: dict[str, Any] = {
         'model': {
             **config.model.detector,
             'data_preprocessor': {**preprocessor, 'type': 'DetDataPreprocessor'},
         },
-        'test_dataloader': {'dataset': {'pipeline': _of_one_frame(config)}},
     }
+    if 'test_dataloader' in config:
+        changed['test_dataloader'] = {'dataset': {'pipeline': _of_one_frame(config)}}
     return Config({**config.to_dict(), **Config(changed).to_dict()})
 
 

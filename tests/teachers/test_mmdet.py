@@ -227,6 +227,7 @@ def test_no_pretrained_weights_are_fetched_wherever_they_are_named() -> None:
         'neck': {'pretrained': 'torchvision://resnet50', 'init_cfg': {'checkpoint': 'https://'}},
         'heads': [{'init_cfg': {'type': 'Normal'}}, {'init_cfg': dict(named, type='Pretrained')}],
         'order': ('conv', 'norm'),
+        'norm_cfg': {'type': 'MMSyncBN'},
         'teacher_ckpt': 'https://',
     }
     assert without_pretrained(model) == {
@@ -235,6 +236,7 @@ def test_no_pretrained_weights_are_fetched_wherever_they_are_named() -> None:
         'neck': {'pretrained': None, 'init_cfg': None},
         'heads': [{'init_cfg': {'type': 'Normal'}}, {'init_cfg': None}],
         'order': ('conv', 'norm'),
+        'norm_cfg': {'type': 'BN'},
         'teacher_ckpt': None,
     }
 
