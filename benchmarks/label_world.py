@@ -80,6 +80,22 @@ class World:
             [kept[row] for row in rows], [truth[row] for row in rows], len(self.classes)
         )
 
+    def of_pool(self, truth: Labelled) -> World:
+        """Return a world in which the pool is what labels are measured on, in two halves.
+
+        Args:
+            truth: What is there on the pool's images.
+        """
+        keys = [context.key for _, context in self.pool]
+        assert list(truth.truth) == keys, 'the truth is not that of the pool, in its order'
+        return replace(
+            self,
+            labelled=self.pool,
+            truth=truth.truth,
+            infos=truth.infos,
+            halves=_halves(len(keys)),
+        )
+
     def spoiled(self, teacher: str) -> World:
         """Return a world in which a teacher says random boxes of half of the images.
 
@@ -107,35 +123,74 @@ def _spoiled(said: Sequence[Said], teacher: str, seed: int) -> list[Said]:
     return made
 
 
-def read_world(voc: VOC) -> World:
-    """Let the teachers predict, as far as the store does not know what they say."""
+@dataclass(frozen=True)
+class Labelled:
+    """Images whose truth is known.
+
+    Args:
+        images: The images.
+        truth: The true boxes by image key.
+        infos: The data infos of the images, for the metric.
+    """
+
+    images: list[Image]
+    truth: dict[str, Detections]
+    infos: list[Mapping[str, Any]]
+
+    @classmethod
+    def read(
+        cls, config: Config, composition: Composition, ann_file: str | None = None
+    ) -> Labelled:
+        """Read the validation images of a config, or another annotation file of the same kind."""
+        val = {**config.val_dataloader.dataset, 'pipeline': []}
+        if ann_file is not None:
+            val['ann_file'] = ann_file
+        wrapped = {
+            'type': 'mmcompose.ClassSpaceDataset',
+            'dataset': val,
+            'classes': composition.class_space.classes,
+            'aliases': config.composition.class_space.aliases,
+        }
+        with DefaultScope.overwrite_default_scope('mmdet'):
+            dataset = DATASETS.build(wrapped)
+        infos = [dataset.get_data_info(row) for row in range(len(dataset))]
+        images = images_of(dataset)
+        truth = {image.key: truth_of(info) for image, info in zip(images, infos, strict=True)}
+        return cls(images, truth, infos)
+
+
+def _halves(count: int) -> tuple[list[int], list[int]]:
+    rows = np.random.default_rng(SEED).permutation(count)
+    return sorted(rows[::2].tolist()), sorted(rows[1::2].tolist())
+
+
+def read_world(voc: VOC) -> tuple[World, World]:
+    """Let the teachers predict, as far as the store does not know what they say.
+
+    Returns:
+        The world that labels are measured in, on val.json; and the one that nothing was chosen
+        in, where the pool's own truth is what they are measured on.
+    """
     config = Config.fromfile(CONFIG)
     composition = Composition.from_config(config.composition.to_dict())
-    val = config.val_dataloader.dataset
-    labelled = {
-        'type': 'mmcompose.ClassSpaceDataset',
-        'dataset': {**val, 'pipeline': []},
-        'classes': composition.class_space.classes,
-        'aliases': config.composition.class_space.aliases,
-    }
-    pool = dict(config.train_dataloader.dataset.dataset)
+    val = Labelled.read(config, composition)
+    truth_file = str(voc.annotations / 'unlabeled_ground_truth.json')
+    truth = Labelled.read(config, composition, truth_file)
     with DefaultScope.overwrite_default_scope('mmdet'):
-        truth, unlabelled = DATASETS.build(labelled), DATASETS.build(pool)
+        unlabelled = DATASETS.build(dict(config.train_dataloader.dataset.dataset))
 
     def said(images: Sequence[Image]) -> list[Said]:
         tables = composition.predictions(images)
         return [composition.said(tables, images, row) for row in range(len(images))]
 
-    infos = [truth.get_data_info(row) for row in range(len(truth))]
-    images = images_of(truth)
-    rows = np.random.default_rng(SEED).permutation(len(images))
-    return World(
+    world = World(
         pool=said(images_of(unlabelled)),
-        labelled=said(images),
-        truth={image.key: truth_of(info) for image, info in zip(images, infos, strict=True)},
-        infos=infos,
-        halves=(sorted(rows[::2].tolist()), sorted(rows[1::2].tolist())),
+        labelled=said(val.images),
+        truth=val.truth,
+        infos=val.infos,
+        halves=_halves(len(val.images)),
     )
+    return world, world.of_pool(truth)
 
 
 class Bench:

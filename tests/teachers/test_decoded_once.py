@@ -80,7 +80,12 @@ def test_six_looks_are_one_decoding(
         },
     }
     images = make_images((80, 60), (60, 80), (80, 60))
-    composition = Composition(teachers, store=str(tmp_path / 'store'), workers=1)
+    composition = Composition(
+        teachers,
+        label_pipeline=[{'type': 'mmcompose.WeightedBoxesFusion'}],
+        store=str(tmp_path / 'store'),
+        workers=1,
+    )
     said = composition.predictions(images)
     assert all(len(said[name][row]) for name in teachers for row in range(len(images)))
     assert looks == {'read_bytes': len(images), 'imdecode': len(images)}
