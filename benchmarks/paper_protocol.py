@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from common import (
-    ROOT,
     Bar,
     Stages,
     console,
@@ -29,10 +28,10 @@ from common import (
     write_results,
 )
 from rich.table import Table
+from voc_teachers import VOC
 
 from mmcompose.utils import UserError, file_fingerprint
 
-TEACHER = 'configs/voc/yolox-nano_320_voc-a.py'
 CONFIGS = 'configs/compose/protocol'
 TRUTH = 'unlabeled_ground_truth'
 PERCENTS = (1, 5, 10)
@@ -88,31 +87,19 @@ def main() -> int:
     parser.add_argument('--out', default='benchmarks/results/paper_protocol.json')
     args = parser.parse_args()
 
-    annotations = args.data.resolve() / 'annotations'
-    weights = args.weights.resolve()
-    yolox = weights / 'yolox_nano_coco_mmdet.pth'
-    centernet = weights / 'centernet_mobilenetv3_coco.onnx'
-    for path in (annotations, yolox, centernet):
-        if not path.exists():
-            raise UserError(f'{path}: is missing; name its folder with --data or --weights')
-    out, work_dir = Path(args.out).resolve(), args.work_dir.resolve()
-    os.environ['VOC_ROOT'] = str(args.data.resolve())
-    os.environ['YOLOX_NANO_COCO'] = str(yolox)
+    out = Path(args.out).resolve()
+    centernet = args.weights.resolve() / 'centernet_mobilenetv3_coco.onnx'
+    if not centernet.is_file():
+        raise UserError(f'{centernet}: is missing; name its folder with --weights')
+    voc = VOC.at(args.data, args.weights, args.work_dir)
+    work_dir, annotations = voc.work_dir, voc.annotations
     os.environ['CENTERNET_COCO'] = str(centernet)
-    os.environ['VOC_TEACHERS'] = str(work_dir)
-    os.chdir(ROOT)
 
     # The split, and each share's arms.
     fold_stages = len(PERCENTS) * (len(SUPERVISED_RATES) + 1)
     stages = Stages(total=6 + args.folds * fold_stages, logs=work_dir / 'logs')
     protocol = Protocol(stages, work_dir, annotations)
-    teacher = train(
-        stages,
-        'fine-tuning teacher a',
-        TEACHER,
-        work_dir / 'teacher_a',
-        [yolox, annotations / 'teacher_a_train.json'],
-    )
+    (teacher,) = voc.train_teachers(stages, 'a')
     teachers = [teacher, centernet, annotations / 'unlabeled.json']
     composed = protocol.arm('composed', 'composed', teachers)
     protocol.arm('oracle', 'oracle', [annotations / f'{TRUTH}.json'])

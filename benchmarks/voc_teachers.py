@@ -54,8 +54,8 @@ class VOC:
         os.chdir(ROOT)
         return voc
 
-    def train_teachers(self, stages: Stages) -> list[Path]:
-        """Fine-tune teachers A and B, a stage each, and return their checkpoints."""
+    def train_teachers(self, stages: Stages, names: str = 'ab') -> list[Path]:
+        """Fine-tune teachers, a stage each, and return their checkpoints."""
         return [
             train(
                 stages,
@@ -64,7 +64,7 @@ class VOC:
                 self.work_dir / f'teacher_{name}',
                 [self.weights, self.annotations / f'teacher_{name}_train.json'],
             )
-            for name in 'ab'
+            for name in names
         ]
 
     def teachers(self) -> list[Path]:

@@ -37,7 +37,7 @@ def test_without_an_ignore_band_boxes_are_kept_or_dropped() -> None:
     assert result.ignore.tolist() == [False]
 
 
-# METHOD.md, trap 21.
+# MaxIoU assigners blank the anchors under an ignore box before they assign kept ones.
 @pytest.mark.parametrize(
     ('ignored', 'stays'),
     [

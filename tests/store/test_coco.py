@@ -42,7 +42,7 @@ def test_every_box_matches_itself(exported: str) -> None:
     evaluation.accumulate()
     evaluation.summarize()
     assert evaluation.stats[0] == pytest.approx(1)
-    # An annotation with id 0 counts as unmatched: see METHOD.md, 17.
+    # An annotation with id 0 counts as unmatched.
     assert all((each['dtMatches'] > 0).all() for each in evaluation.evalImgs if each)
     assert min(truth.anns) == 1
 

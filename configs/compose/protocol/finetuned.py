@@ -1,5 +1,5 @@
 # Arms 6 to 8: the composed student, on a share of the true labels and the pseudo-labelled rest.
-_base_ = ['supervised.py', '_base_/labels.py']
+_base_ = ['supervised.py', '../../_base_/label_pipelines/default.py']
 
 composition = dict(label_pipeline=_base_.label_pipeline)
 
