@@ -8,6 +8,7 @@ from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.splits import SplitFile, nested_splits, split_coco
 from mmcompose.datasets.truth import truth_of
 from mmcompose.datasets.unlabeled_images import UnlabeledImages
+from mmcompose.datasets.wrapping import each_dataset, wrapped
 
 __all__ = [
     'ClassSpaceDataset',
@@ -18,6 +19,7 @@ __all__ = [
     'SplitFile',
     'UnlabeledImages',
     'annotation_path',
+    'each_dataset',
     'find_images',
     'image_size',
     'images_of',
@@ -26,4 +28,5 @@ __all__ = [
     'resolve_mixed_loader',
     'split_coco',
     'truth_of',
+    'wrapped',
 ]

@@ -12,6 +12,7 @@ from mmdet.datasets import ConcatDataset
 from mmdet.datasets.samplers import MultiSourceSampler
 
 from mmcompose.datasets.relabeled import RelabeledDataset
+from mmcompose.datasets.wrapping import wrapped
 from mmcompose.registry import DATA_SAMPLERS, DATASETS
 from mmcompose.utils import Mistakes, UserError, problem
 
@@ -114,8 +115,7 @@ def _weigh(dataset: Any, weight: float, number: int) -> None:
     if isinstance(dataset, RelabeledDataset):
         dataset.weight *= weight
         return
-    inner = [getattr(dataset, 'dataset', None), *getattr(dataset, 'datasets', ())]
-    parts = [part for part in inner if part is not None]
+    parts = wrapped(dataset)
     if not parts and weight != 1:
         raise UserError(
             f'MixedDataset.weights[{number}]: {type(dataset).__name__} has no weights; the '

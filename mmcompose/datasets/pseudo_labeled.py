@@ -16,6 +16,7 @@ from mmcompose.datasets.image_lists import images_of
 from mmcompose.datasets.mask_labels import for_mask_student, reads_masks, segmentation
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.shared_fingerprint import SharedFingerprint
+from mmcompose.datasets.wrapping import wrapped
 from mmcompose.registry import DATASETS
 from mmcompose.store import DetectionTable
 from mmcompose.structures import Detections, Image
@@ -190,6 +191,5 @@ def pseudo_labeled(dataset: Any) -> Iterator[PseudoLabeledDataset]:
     if isinstance(dataset, PseudoLabeledDataset):
         yield dataset
         return
-    for part in (getattr(dataset, 'dataset', None), *getattr(dataset, 'datasets', ())):
-        if part is not None:
-            yield from pseudo_labeled(part)
+    for part in wrapped(dataset):
+        yield from pseudo_labeled(part)

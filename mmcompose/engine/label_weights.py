@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmcompose.datasets import each_dataset
 from mmcompose.engine.class_counts import type_name
 from mmcompose.utils import UserError
 
@@ -30,7 +31,7 @@ def carry_weights(config: Config) -> None:
     loader = config.get('train_dataloader')
     if loader is None:
         return
-    owners = list(_with_pipeline(loader.dataset, 'pipeline'))
+    owners = [each for each in each_dataset(loader.dataset) if each.get('pipeline')]
     for owner in owners:
         owner.pipeline = _wired(owner.pipeline)
     _check([step for owner in owners for step in _steps(owner.pipeline)], 'dataset')
@@ -38,15 +39,6 @@ def carry_weights(config: Config) -> None:
         if hook.get('switch_pipeline'):
             hook.switch_pipeline = _wired(hook.switch_pipeline)
             _check(list(_steps(hook.switch_pipeline)), f'custom_hooks[{number}].switch_pipeline')
-
-
-def _with_pipeline(dataset: Any, key: str) -> Iterator[Any]:
-    if not isinstance(dataset, Mapping):
-        return
-    if dataset.get(key):
-        yield dataset
-    for part in (dataset.get('dataset'), *dataset.get('datasets', ())):
-        yield from _with_pipeline(part, key)
 
 
 def _wired(value: Any) -> Any:

@@ -11,7 +11,7 @@ from mmengine.registry import DefaultScope
 
 from mmcompose.class_space import Overview, overview
 from mmcompose.composition import Composition
-from mmcompose.datasets import PseudoLabeledDataset
+from mmcompose.datasets import PseudoLabeledDataset, each_dataset
 from mmcompose.engine.class_counts import class_of
 from mmcompose.labeling import CoOccurrence, co_occurrences
 from mmcompose.structures import Image
@@ -55,7 +55,8 @@ def describe_classes(config: Config) -> tuple[Overview, list[CoOccurrence] | Non
 
 def pool_of(config: Config) -> Sequence[Image] | None:
     """Return the images of the first pseudo-labelled dataset, None where there is none."""
-    train = _pool_config((config.get('train_dataloader') or {}).get('dataset'))
+    outermost = (config.get('train_dataloader') or {}).get('dataset')
+    train = next(filter(_is_pseudo_labelled, each_dataset(outermost)), None)
     if train is None:
         return None
     bare = {**train, 'composition': {}, 'metainfo': {'classes': ()}, 'pipeline': []}
@@ -64,14 +65,9 @@ def pool_of(config: Config) -> Sequence[Image] | None:
         return dataset.images
 
 
-def _pool_config(dataset: Any) -> Mapping[str, Any] | None:
-    if not isinstance(dataset, Mapping):
-        return None
-    cls = class_of(dataset, DATASETS)
-    if isinstance(cls, type) and issubclass(cls, PseudoLabeledDataset):
-        return dataset
-    parts = (_pool_config(p) for p in (dataset.get('dataset'), *dataset.get('datasets', ())))
-    return next((part for part in parts if part is not None), None)
+def _is_pseudo_labelled(dataset: Any) -> bool:
+    cls = class_of(dataset, DATASETS) if isinstance(dataset, Mapping) else None
+    return isinstance(cls, type) and issubclass(cls, PseudoLabeledDataset)
 
 
 def _together(composition: Composition, config: Config) -> list[CoOccurrence] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mmdet.evaluation import CocoMetric
@@ -17,7 +17,9 @@ from mmcompose.datasets import (
     MixedDataset,
     PseudoLabeledDataset,
     UnlabeledImages,
+    each_dataset,
     resolve_mixed_loader,
+    wrapped,
 )
 from mmcompose.engine.class_counts import class_of, set_num_classes, type_name
 from mmcompose.engine.hooks.student_snapshot import check_student
@@ -133,9 +135,9 @@ def _resolve_sources(config: Config, name: str) -> None:
 
 def _holds_mixed(dataset: Mapping[str, Any]) -> bool:
     return any(
-        isinstance(part, Mapping)
-        and (issubclass(dataset_class(part), MixedDataset) or _holds_mixed(part))
-        for part in (dataset.get('dataset'), *dataset.get('datasets', ()))
+        issubclass(dataset_class(each), MixedDataset)
+        for part in wrapped(dataset)
+        for each in each_dataset(part)
     )
 
 
@@ -170,10 +172,8 @@ def _resolve_evaluator(config: Config, name: str) -> None:
 
 
 def _pass_instances_on(dataset: Any) -> None:
-    _pack_instances(dataset.get('pipeline') or ())
-    for part in (dataset.get('dataset'), *dataset.get('datasets', ())):
-        if isinstance(part, Mapping):
-            _pass_instances_on(part)
+    for each in each_dataset(dataset):
+        _pack_instances(each.get('pipeline') or ())
 
 
 def _pack_instances(steps: Any) -> None:
@@ -215,20 +215,13 @@ def _check_refresh(config: Config, composition: Composition) -> None:
             continue
         arguments = {key: value for key, value in hook.items() if key != 'priority'}
         built = build(HOOKS, arguments, f'custom_hooks.{type_name(hook)}')
-        if not any(_pseudo_labelled(config.train_dataloader.dataset)):
+        found = map(dataset_class, each_dataset(config.train_dataloader.dataset))
+        if not any(issubclass(cls, PseudoLabeledDataset) for cls in found):
             raise UserError(
                 f'custom_hooks: {REFRESH_HOOK} makes labels anew, but train_dataloader.dataset '
                 'holds no mmcompose.PseudoLabeledDataset'
             )
         check_student(config, composition, built.weight)
-
-
-def _pseudo_labelled(dataset: Any) -> Iterator[Any]:
-    if isinstance(dataset, Mapping):
-        if issubclass(dataset_class(dataset), PseudoLabeledDataset):
-            yield dataset
-        for part in (dataset.get('dataset'), *dataset.get('datasets', ())):
-            yield from _pseudo_labelled(part)
 
 
 def _add_hooks(config: Config, composition: Composition) -> None:

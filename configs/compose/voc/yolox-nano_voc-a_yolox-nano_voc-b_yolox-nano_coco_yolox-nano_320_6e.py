@@ -4,6 +4,7 @@
 _base_ = [
     './yolox-nano_voc-a_yolox-nano_voc-b_yolox-nano_320_6e.py',
     '../../_base_/label_pipelines/default.py',
+    '../../_base_/class_spaces/voc.py',
 ]
 
 composition = dict(
@@ -15,18 +16,13 @@ composition = dict(
         )
     ),
     class_space=dict(
-        classes=[
-            *['aeroplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car', 'cat', 'chair'],
-            *['cow', 'diningtable', 'dog', 'horse', 'motorbike', 'person', 'pottedplant'],
-            *['sheep', 'sofa', 'train', 'tvmonitor'],
-        ],
+        _base_.class_space,
         mapping=dict(
             coco={
                 **{'bicycle': None, 'bus': None, 'cat': None, 'dining table': None},
                 **{'airplane': None, 'bird': None, 'boat': None, 'bottle': None},
             }
         ),
-        on_unmapped='drop',
     ),
     label_pipeline=_base_.label_pipeline,
 )

@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from mmcompose.datasets import RelabeledDataset
+from mmcompose.datasets import RelabeledDataset, wrapped
 from mmcompose.models.weighted_targets import Attachment, Settings, attach, is_uncertain
 from mmcompose.registry import HOOKS
 from mmcompose.utils import UserError, problem, warn
@@ -72,7 +72,7 @@ class UncertainLabelsHook(Hook):
 
 
 def _check_mixes(dataset: Any) -> None:
-    parts = _parts(dataset)
+    parts = wrapped(dataset)
     if isinstance(dataset, MultiImageMixDataset) and len(set(_coverages(dataset))) > 1:
         raise UserError(
             'train_dataloader.dataset: a MultiImageMixDataset mixes images whose labels cover '
@@ -84,16 +84,11 @@ def _check_mixes(dataset: Any) -> None:
 
 def _coverages(dataset: Any) -> Iterator[tuple[int, ...] | None]:
     """Yield which classes are labelled in each source below a dataset; None for all."""
-    parts = [] if isinstance(dataset, RelabeledDataset) else _parts(dataset)
+    parts = [] if isinstance(dataset, RelabeledDataset) else wrapped(dataset)
     if not parts:
         yield getattr(dataset, 'covered_classes', None)
     for part in parts:
         yield from _coverages(part)
-
-
-def _parts(dataset: Any) -> list[Any]:
-    inner = (getattr(dataset, 'dataset', None), *getattr(dataset, 'datasets', ()))
-    return [part for part in inner if part is not None]
 
 
 def _samples(value: Any) -> Iterator[Any]:

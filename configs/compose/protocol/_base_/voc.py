@@ -1,5 +1,5 @@
 # A's 12 of VOC's classes and COCO's 80, from another framework: the pool, and what is tested on.
-_base_ = ['../../../_base_/default_compose.py']
+_base_ = ['../../../_base_/default_compose.py', '../../../_base_/class_spaces/voc.py']
 
 voc_root = '{{$VOC_ROOT:data/voc}}'
 teacher_root = '{{$VOC_TEACHERS:work_dirs/voc}}'
@@ -20,32 +20,7 @@ composition = dict(
             preprocess=dict(bgr_to_rgb=True, channels_last=True),
         ),
     ),
-    class_space=dict(
-        classes=[
-            'aeroplane',
-            'bicycle',
-            'bird',
-            'boat',
-            'bottle',
-            'bus',
-            'car',
-            'cat',
-            'chair',
-            'cow',
-            'diningtable',
-            'dog',
-            'horse',
-            'motorbike',
-            'person',
-            'pottedplant',
-            'sheep',
-            'sofa',
-            'train',
-            'tvmonitor',
-        ],
-        aliases=['voc-coco'],
-        on_unmapped='drop',
-    ),
+    class_space=_base_.class_space,
 )
 
 train_dataloader = dict(
