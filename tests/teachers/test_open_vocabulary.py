@@ -76,6 +76,8 @@ def teacher_config(
     config = request.param.format(bert=str(folder)) + PIPELINE
     (folder / 'config_of_detector.py').write_text(config)
     model = build_model(Config.fromfile(folder / 'config_of_detector.py'))
+    # Deformable attention leaves its embeddings as the memory was, until it is told to set them.
+    model.init_weights()
     torch.save(model.state_dict(), folder / 'random.pth')
     return {
         'type': 'mmcompose.MMDetTeacher',
