@@ -2,10 +2,10 @@
 custom_imports = dict(imports=['mmcompose.engine'], allow_failed_imports=False)
 runner_type = 'mmcompose.CompositionRunner'
 composition = dict(
-    label_pipeline=[
-        dict(type='mmcompose.ScoreFilter', min_score=0.01),
-        dict(type='mmcompose.WeightedBoxesFusion', iou_thr=0.55),
-        dict(type='mmcompose.ScoreBands', keep=0.5, ignore=0.3),
-    ],
+    # Read and not inherited: MMEngine would leave its name in, and refuse a config that has another
+    # of label_pipelines/ beside this file among its bases.
+    label_pipeline=__import__('mmengine')
+    .Config.fromfile('{{ fileDirname }}/label_pipelines/default.py')
+    .label_pipeline,
     store='work_dirs/labels',
 )
