@@ -1,76 +1,30 @@
 # Two teachers of 12 classes each become one student of all 20, without a label.
-_base_ = ['../../_base_/models/yolox-nano_320.py', '../../_base_/default_compose.py']
+#
+# Labels are made once, and may cost more than testing does: each teacher looks at a picture at two
+# sizes and at its mirror image, and votes with what the four views say together (Data
+# Distillation, Radosavovic et al. 2018).
+_base_ = ['./_base_/student.py']
 
-voc_root = '{{$VOC_ROOT:data/voc}}'
-teacher_root = '{{$VOC_TEACHERS:work_dirs/voc}}'
+larger = {
+    'test_dataloader.dataset.dataset.pipeline.1.scale': (416, 416),
+    'test_dataloader.dataset.dataset.pipeline.2.size': (416, 416),
+}
+voc_a = _base_.composition.teachers.voc_a
+voc_b = _base_.composition.teachers.voc_b
 
 composition = dict(
     teachers=dict(
         voc_a=dict(
-            type='mmcompose.MMDetTeacher',
-            config='configs/voc/yolox-nano_320_voc-a.py',
-            checkpoint=teacher_root + '/teacher_a/epoch_6.pth',
+            _delete_=True,
+            type='mmcompose.EnsembleTeacher',
+            members=[voc_a, dict(voc_a, cfg_options=larger)],
+            flip=True,
         ),
         voc_b=dict(
-            type='mmcompose.MMDetTeacher',
-            config='configs/voc/yolox-nano_320_voc-b.py',
-            checkpoint=teacher_root + '/teacher_b/epoch_6.pth',
+            _delete_=True,
+            type='mmcompose.EnsembleTeacher',
+            members=[voc_b, dict(voc_b, cfg_options=larger)],
+            flip=True,
         ),
     ),
-    class_space=dict(aliases=['voc-coco']),
-    label_pipeline=[
-        dict(type='mmcompose.ScoreFilter', min_score=0.01),
-        dict(type='mmcompose.WeightedBoxesFusion', iou_thr=0.55),
-        dict(
-            type='mmcompose.AdaptiveScoreFilter',
-            method='prior',
-            # What the teachers were trained on says how many boxes to expect; the pool's own
-            # truth is not asked.
-            boxes_per_image=[
-                voc_root + '/annotations/teacher_a_train.json',
-                voc_root + '/annotations/teacher_b_train.json',
-            ],
-        ),
-    ],
 )
-
-# The initial weights are a detector of COCO's classes, which has all of VOC's. Its rows of them
-# are thrown away, so that all the student knows of a class comes from the teachers' labels.
-custom_hooks = [
-    *_base_.custom_hooks,
-    dict(type='mmcompose.ClassRowsHook', keep=False),
-]
-
-train_dataloader = dict(
-    _delete_=True,
-    batch_size=16,
-    num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type='mmcompose.PseudoLabeledDataset',
-        dataset=dict(
-            type='mmcompose.UnlabeledImages',
-            ann_file=voc_root + '/annotations/unlabeled.json',
-            data_prefix=dict(img=voc_root + '/images/'),
-        ),
-        pipeline=_base_.train_pipeline,
-    ),
-)
-val_dataloader = dict(
-    _delete_=True,
-    batch_size=8,
-    num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='CocoDataset',
-        ann_file=voc_root + '/annotations/val.json',
-        data_prefix=dict(img=voc_root + '/images/'),
-        test_mode=True,
-        pipeline=_base_.test_pipeline,
-    ),
-)
-test_dataloader = val_dataloader
-val_evaluator = dict(_delete_=True, type='CocoMetric', metric='bbox')
-test_evaluator = val_evaluator

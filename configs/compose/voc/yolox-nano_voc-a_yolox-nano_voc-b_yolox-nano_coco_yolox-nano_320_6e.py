@@ -1,11 +1,7 @@
 # Three teachers of unequal strength: two of 12 of VOC's classes each, and one of COCO's, of which
 # four classes that only the first knows and four that only the second knows are dropped. So four
 # classes have three owners, eight have two, and eight have one.
-_base_ = [
-    './yolox-nano_voc-a_yolox-nano_voc-b_yolox-nano_320_6e.py',
-    '../../_base_/label_pipelines/default.py',
-    '../../_base_/class_spaces/voc.py',
-]
+_base_ = ['./_base_/student.py', '../../_base_/class_spaces/voc.py']
 
 composition = dict(
     teachers=dict(
@@ -24,5 +20,4 @@ composition = dict(
             }
         ),
     ),
-    label_pipeline=_base_.label_pipeline,
 )
