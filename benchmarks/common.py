@@ -7,6 +7,7 @@ killed goes on where it stopped.
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
 import platform
@@ -15,11 +16,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from mmengine.config import Config
@@ -46,37 +48,54 @@ class Stages:
 
     Attributes:
         seconds: What each stage took when it was made, by name, even where it is reused.
-        groups: The names of the stages, those that ran side by side together.
+        groups: The names of the stages, those that ran side by side together, and how many at
+            a time.
     """
 
     total: int
     logs: Path
     seconds: dict[str, float] = field(default_factory=dict)
-    groups: list[list[str]] = field(default_factory=list)
+    groups: list[tuple[int, list[str]]] = field(default_factory=list)
     side_by_side: int = 1
 
     @property
     def minutes(self) -> float:
-        """What all stages took; of those that ran side by side the longest counts."""
-        return sum(max(self.seconds[name] for name in group) for group in self.groups) / 60
+        """What all stages took, those that ran side by side one in the place of another."""
+        return (
+            sum(
+                makespan([self.seconds[name] for name in names], width)
+                for width, names in self.groups
+            )
+            / 60
+        )
 
-    def together(self, *jobs: Callable[[], Path]) -> list[Path]:
+    def together(self, *jobs: Callable[[], Path], width: int | None = None) -> list[Path]:
         """Run stages side by side, the cores shared out among them.
 
         Small models gain little from a second thread; two trainings gain all of a second core.
+        Where one fails the others still run.
 
         Args:
-            *jobs: Each runs one stage, and returns its result.
+            *jobs: Each runs its stages, one after the other, and returns its result. One may
+                wait for the result of another that stands before it.
+            width: How many at a time. Defaults to all.
 
         Returns:
             The results, in order.
+
+        Raises:
+            UserError: If one failed.
         """
-        self.side_by_side = len(jobs)
-        self.groups.append([])
+        self.side_by_side = width or len(jobs)
+        self.groups.append((self.side_by_side, []))
+        pool = ThreadPoolExecutor(self.side_by_side)
         try:
-            with ThreadPoolExecutor(len(jobs)) as pool:
-                return [future.result() for future in [pool.submit(job) for job in jobs]]
+            futures = [pool.submit(job) for job in jobs]
+            wait(futures)
+            return [future.result() for future in futures]
         finally:
+            # Interrupted: no other is to begin.
+            pool.shutdown(cancel_futures=True)
             self.side_by_side = 1
 
     def run(
@@ -103,9 +122,9 @@ class Stages:
             UserError: If the command fails or leaves no result, with the end of its log.
         """
         if self.side_by_side == 1:
-            self.groups.append([])
-        self.groups[-1].append(name)
-        number = sum(map(len, self.groups))
+            self.groups.append((1, []))
+        self.groups[-1][1].append(name)
+        number = sum(len(names) for _, names in self.groups)
         stamp = Stamp(done, fingerprint([[str(part) for part in command], made_by]))
         label = f'[{number}/{self.total}] {name}'
         if reuse and stamp.is_finished:
@@ -143,6 +162,14 @@ class Stages:
             raise UserError(f'{label} {what}; its log is {log}, its last lines are above')
         stamp.write(seconds, finished=True)
         console.print(f'{label} … {seconds:.0f} s', markup=False)
+
+
+def makespan(seconds: Sequence[float], width: int) -> float:
+    """Return how long jobs take, so many at a time, each begun as soon as there is room."""
+    ends = [0.0] * width
+    for each in seconds:
+        heapq.heapreplace(ends, ends[0] + each)
+    return max(ends)
 
 
 @dataclass
@@ -244,15 +271,25 @@ def tool(name: str, *arguments: str | Path) -> list[str | Path]:
     return [sys.executable, ROOT / 'tools' / f'{name}.py', *arguments]
 
 
+# MMEngine reloads a module while it reads a config: two threads at once would trip each other.
+_READING = Lock()
+
+
+def read_config(config: str | Path) -> Config:
+    """Read a config; stages that run side by side may do so at once."""
+    with _READING:
+        return Config.fromfile(config)
+
+
 def config_text(config: str | Path) -> str:
     """Return a config with all that it inherits, as text: what a training depends on."""
-    text: str = Config.fromfile(config).pretty_text
+    text: str = read_config(config).pretty_text
     return text
 
 
 def final_checkpoint(config: str | Path, work_dir: Path) -> Path:
     """Return where a training leaves its last checkpoint."""
-    loop = Config.fromfile(config).train_cfg
+    loop = read_config(config).train_cfg
     by_epoch = 'max_epochs' in loop
     name = f'epoch_{loop.max_epochs}' if by_epoch else f'iter_{loop.max_iters}'
     return work_dir / f'{name}.pth'

@@ -13,9 +13,11 @@ import json
 import os
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from common import (
@@ -30,7 +32,7 @@ from common import (
 from rich.table import Table
 from voc_teachers import VOC
 
-from mmcompose.utils import UserError, file_fingerprint
+from mmcompose.utils import UserError, file_fingerprint, write_json
 
 CONFIGS = 'configs/compose/protocol'
 TRUTH = 'unlabeled_ground_truth'
@@ -52,25 +54,38 @@ class Protocol:
         stages: The benchmark's stages.
         work_dir: Folder of everything that is made.
         annotations: The data's annotation files.
-        found: mAP of each arm on val.json, by name.
+        found: mAP of each arm on val.json, by name; kept in ``arms.json`` as each arm ends.
     """
 
     stages: Stages
     work_dir: Path
     annotations: Path
     found: dict[str, dict[str, float]] = field(default_factory=dict)
+    _lock: Any = field(default_factory=Lock)
 
     def arm(
-        self, name: str, config: str, inputs: list[Path], options: dict[str, Any] | None = None
+        self, name: str, config: str, inputs: list[Path], options: Mapping[str, Any] | None = None
     ) -> Path:
         """Train one arm, if it has not been, tell what it reached, and return its checkpoint."""
         work_dir = self.work_dir / name.replace(' ', '_').replace('%', '')
-        checkpoint = train(
-            self.stages, name, f'{CONFIGS}/{config}.py', work_dir, inputs, options=options
-        )
-        self.found[name] = final_metrics(work_dir)
-        console.print(f'    {name}: mAP {self.found[name]["mAP"]:.3f}', markup=False)
+        config = f'{CONFIGS}/{config}.py'
+        checkpoint = train(self.stages, name, config, work_dir, inputs, options=options)
+        found = self._score(name, work_dir / Path(config).name, checkpoint)
+        with self._lock:
+            self.found[name] = found
+            write_json('--work-dir', self.work_dir / 'arms.json', self.found)
+        console.print(f'    {name}: mAP {found["mAP"]:.3f}', markup=False)
         return checkpoint
+
+    def _score(self, name: str, config: Path, checkpoint: Path) -> dict[str, float]:
+        """Score a checkpoint on val.json by the config that its training left, and read mAP."""
+        folder = checkpoint.parent / 'scores'
+        predictions = folder / 'predictions.pkl'
+        command = tool('test', config, checkpoint, '--work-dir', folder, '--out', predictions)
+        self.stages.run(f'scoring {name}', command, predictions, file_fingerprint(checkpoint))
+        logged = max(folder.glob('*/*.json'))
+        metrics = json.loads(logged.read_text(encoding='utf-8'))
+        return {'mAP': metrics['coco/bbox_mAP'], 'AP50': metrics['coco/bbox_mAP_50']}
 
     def mean(self, name: str) -> float:
         """Return an arm's mAP."""
@@ -84,46 +99,62 @@ def main() -> int:
     parser.add_argument('--weights', type=Path, default=Path('../shared/weights'))
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/protocol'))
     parser.add_argument('--folds', type=int, default=1, help='repeat arms 3 to 8 on other splits')
-    parser.add_argument('--out', default='benchmarks/results/paper_protocol.json')
+    parser.add_argument('--jobs', type=int, default=2, help='arms side by side')
+    parser.add_argument(
+        '--scale', type=float, default=1.0, help='of all trainings: 0.005 shows whether they run'
+    )
+    parser.add_argument('--out', help='default: in benchmarks/results, with --scale in --work-dir')
     args = parser.parse_args()
 
-    out = Path(args.out).resolve()
     centernet = args.weights.resolve() / 'centernet_mobilenetv3_coco.onnx'
     if not centernet.is_file():
         raise UserError(f'{centernet}: is missing; name its folder with --weights')
+    out = args.out and Path(args.out).resolve()
     voc = VOC.at(args.data, args.weights, args.work_dir)
-    work_dir, annotations = voc.work_dir, voc.annotations
+    work_dir = voc.work_dir
     os.environ['CENTERNET_COCO'] = str(centernet)
+    # The configs read it. A short run leaves the long one's folders alone.
+    os.environ['PROTOCOL_SCALE'] = str(args.scale)
+    if args.scale != 1:
+        work_dir = work_dir / f'scale_{args.scale:g}'
 
-    # The split, and each share's arms.
-    fold_stages = len(PERCENTS) * (len(SUPERVISED_RATES) + 1)
-    stages = Stages(total=6 + args.folds * fold_stages, logs=work_dir / 'logs')
-    protocol = Protocol(stages, work_dir, annotations)
-    (teacher,) = voc.train_teachers(stages, 'a')
-    teachers = [teacher, centernet, annotations / 'unlabeled.json']
-    composed = protocol.arm('composed', 'composed', teachers)
-    protocol.arm('oracle', 'oracle', [annotations / f'{TRUTH}.json'])
-    splits = split_labels(protocol, args.folds)
-    for fold in range(1, args.folds + 1):
-        run_fold(protocol, fold, splits, composed)
-    protocol.arm('as in the paper', 'plain', teachers)
-
-    table = work_dir / 'table.json'
-    command = tool('evaluate', f'{CONFIGS}/composed.py', '--student', composed, '--out', table)
-    made_by = [file_fingerprint(path) for path in (*teachers, composed)]
-    stages.run('scoring teachers and labels', command, table, made_by)
-    rows = json.loads(table.read_text(encoding='utf-8'))['rows']
-    for name in ('voc_a', 'coco', 'fused'):
-        protocol.found[name] = {key: rows[name][key] for key in ('mAP', 'AP50')}
+    num_arms = 3 + args.folds * len(PERCENTS) * (len(SUPERVISED_RATES) + 1)
+    # The teacher, the splits and the table; each arm is trained and scored.
+    stages = Stages(total=3 + 2 * num_arms, logs=work_dir / 'logs')
+    protocol = Protocol(stages, work_dir, voc.annotations)
+    (teacher,) = voc.teachers('a', stages)
+    run_arms(protocol, [teacher, centernet], args.folds, args.jobs)
 
     gains = {percent: gain(protocol, percent, args.folds) for percent in PERCENTS}
     console.print(arm_table(protocol), gain_table(protocol, gains, args.folds))
     figures = {
         'arms': protocol.found,
         'gains': {f'{percent} %': value for percent, value in gains.items()},
+        'scale': args.scale,
         'minutes': stages.minutes,
     }
+    results = work_dir if args.scale != 1 else Path('benchmarks/results')
+    out = out or results / 'paper_protocol.json'
     return write_results(out, figures, bars(protocol, gains), stages.seconds)
+
+
+def run_arms(protocol: Protocol, teachers: list[Path], folds: int, jobs: int) -> None:
+    """Run all arms, so many at a time, and score teachers and labels."""
+    pool, truth = (protocol.annotations / f'{name}.json' for name in ('unlabeled', TRUTH))
+    inputs = [*teachers, pool]
+    splits = split_labels(protocol, folds)
+    composed, _ = protocol.stages.together(
+        partial(protocol.arm, 'composed', 'composed', inputs),
+        partial(protocol.arm, 'oracle', 'oracle', [truth]),
+        width=jobs,
+    )
+    protocol.stages.together(
+        partial(protocol.arm, 'as in the paper', 'plain', inputs),
+        *finetuned_arms(protocol, folds, splits, [*inputs, composed]),
+        *supervised_arms(protocol, folds, splits),
+        width=jobs,
+    )
+    score_teachers(protocol, inputs, composed)
 
 
 def split_labels(protocol: Protocol, folds: int) -> Path:
@@ -137,21 +168,47 @@ def split_labels(protocol: Protocol, folds: int) -> Path:
     return splits
 
 
-def run_fold(protocol: Protocol, fold: int, splits: Path, composed: Path) -> None:
-    """Run arms 3 to 8 on one split of the labels."""
-    for percent in PERCENTS:
-        labelled = splits / split_name(fold, percent)
-        rest = splits / split_name(fold, percent, '-unlabeled')
-        os.environ['VOC_LABELED'], os.environ['VOC_REST'] = str(labelled), str(rest)
-        os.environ['COMPOSED'] = str(composed)
-        for rate in SUPERVISED_RATES:
-            protocol.arm(
-                supervised_arm(percent, fold, rate),
-                'supervised',
-                [labelled],
-                {'optim_wrapper.optimizer.lr': rate},
-            )
-        protocol.arm(finetuned_arm(percent, fold), 'finetuned', [labelled, rest, composed])
+def finetuned_arms(
+    protocol: Protocol, folds: int, splits: Path, inputs: list[Path]
+) -> Iterator[Callable[[], Path]]:
+    """Yield arms 6 to 8 of each fold; the last input is the composed student."""
+    sources = 'train_dataloader.dataset.datasets'
+    for fold in range(1, folds + 1):
+        for percent in PERCENTS:
+            labelled = splits / split_name(fold, percent)
+            rest = splits / split_name(fold, percent, '-unlabeled')
+            options = {
+                'load_from': inputs[-1],
+                f'{sources}.0.ann_file': labelled,
+                f'{sources}.1.dataset.ann_file': rest,
+            }
+            name = finetuned_arm(percent, fold)
+            yield partial(protocol.arm, name, 'finetuned', [*inputs, labelled, rest], options)
+
+
+def supervised_arms(protocol: Protocol, folds: int, splits: Path) -> Iterator[Callable[[], Path]]:
+    """Yield arms 3 to 5 of each fold, at each learning rate."""
+    for fold in range(1, folds + 1):
+        for percent in PERCENTS:
+            labelled = splits / split_name(fold, percent)
+            for rate in SUPERVISED_RATES:
+                options = {
+                    'train_dataloader.dataset.ann_file': labelled,
+                    'optim_wrapper.optimizer.lr': rate,
+                }
+                name = supervised_arm(percent, fold, rate)
+                yield partial(protocol.arm, name, 'supervised', [labelled], options)
+
+
+def score_teachers(protocol: Protocol, inputs: list[Path], composed: Path) -> None:
+    """Score the teachers and the labels that arm 1 learned from, on val.json."""
+    table = protocol.work_dir / 'table.json'
+    command = tool('evaluate', f'{CONFIGS}/composed.py', '--student', composed, '--out', table)
+    made_by = [file_fingerprint(path) for path in (*inputs, composed)]
+    protocol.stages.run('scoring teachers and labels', command, table, made_by)
+    rows = json.loads(table.read_text(encoding='utf-8'))['rows']
+    for name in ('voc_a', 'coco', 'fused'):
+        protocol.found[name] = {key: rows[name][key] for key in ('mAP', 'AP50')}
 
 
 def split_name(fold: int, percent: int, part: str = '') -> str:
@@ -167,16 +224,6 @@ def supervised_arm(percent: int, fold: int, rate: float) -> str:
 def finetuned_arm(percent: int, fold: int) -> str:
     """Return the name of arm 6, 7 or 8."""
     return f'composed and fine-tuned {percent} % fold {fold}'
-
-
-def final_metrics(work_dir: Path) -> dict[str, float]:
-    """Return mAP and AP50 of a training's last validation, from its log."""
-    logs = sorted(work_dir.glob('*/vis_data/scalars.json'))
-    lines = [json.loads(line) for log in logs for line in log.read_text('utf-8').splitlines()]
-    scored = [line for line in lines if 'coco/bbox_mAP' in line]
-    if not scored:
-        raise UserError(f'{work_dir}: its log has no validation; delete the folder to train again')
-    return {'mAP': scored[-1]['coco/bbox_mAP'], 'AP50': scored[-1]['coco/bbox_mAP_50']}
 
 
 def supervised(protocol: Protocol, percent: int, fold: int) -> float:

@@ -67,12 +67,13 @@ class VOC:
             for name in names
         ]
 
-    def teachers(self) -> list[Path]:
+    def teachers(self, names: str = 'ab', stages: Stages | None = None) -> list[Path]:
         """Return the teachers' checkpoints, as some benchmark left them; trains what is missing."""
         made = [
             final_checkpoint(TEACHER.format(name), self.work_dir / f'teacher_{name}')
-            for name in 'ab'
+            for name in names
         ]
         if all(path.is_file() for path in made):
             return made
-        return self.train_teachers(Stages(total=2, logs=self.work_dir / 'logs'))
+        stages = stages or Stages(total=len(names), logs=self.work_dir / 'logs')
+        return self.train_teachers(stages, names)

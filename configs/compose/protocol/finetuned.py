@@ -1,20 +1,24 @@
 # Arms 6 to 8: the composed student, on a share of the true labels and the pseudo-labelled rest.
-_base_ = ['supervised.py', '../../_base_/label_pipelines/default.py']
+_base_ = ['composed.py']
 
-composition = dict(label_pipeline=_base_.label_pipeline)
-
-load_from = '{{$COMPOSED:work_dirs/protocol/composed/iter_1500.pth}}'
+max_iters = _base_.finetuned_iters
+train_cfg = dict(max_iters=max_iters, val_begin=max_iters + 1)
+load_from = '{{$COMPOSED:work_dirs/protocol/composed/iter_2000.pth}}'
 optim_wrapper = dict(optimizer=dict(lr=2e-4))
+images = dict(img=_base_.voc_root + '/images/')
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='mmcompose.MixedDataset',
-        source_ratio=[1, 1],
+        # Of four images one is labelled, or twelve of them would be learned by heart; a
+        # pseudo-label counts half as much as a true one.
+        source_ratio=[1, 3],
+        weights=[1.0, 0.5],
         datasets=[
             dict(
                 type='CocoDataset',
-                ann_file=_base_.labeled,
-                data_prefix=dict(img=_base_.voc_root + '/images/'),
+                ann_file='{{$VOC_LABELED:data/voc/labeled.json}}',
+                data_prefix=images,
                 filter_cfg=dict(filter_empty_gt=False),
                 pipeline=_base_.train_pipeline,
             ),
@@ -23,7 +27,13 @@ train_dataloader = dict(
                 dataset=dict(
                     type='mmcompose.UnlabeledImages',
                     ann_file='{{$VOC_REST:data/voc/rest.json}}',
-                    data_prefix=dict(img=_base_.voc_root + '/images/'),
+                    data_prefix=images,
+                ),
+                # Labels are made of the whole pool, once for every split of it.
+                pool=dict(
+                    type='mmcompose.UnlabeledImages',
+                    ann_file=_base_.voc_root + '/annotations/unlabeled.json',
+                    data_prefix=images,
                 ),
                 pipeline=_base_.train_pipeline,
             ),
