@@ -30,12 +30,14 @@ from mmdet.models.detectors import SingleStageDetector
 from mmdet.utils import register_all_modules
 from rich.console import Console
 from rich.table import Table
+from torch.nn import Conv2d, Linear
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmcompose.prerequisites import package_folder
 from mmcompose.structures import Image
 from mmcompose.teachers import MMDetTeacher, read_config
-from mmcompose.teachers.mmdet_model import asked_for_boxes, build_model
+from mmcompose.teachers.mmdet_model import build_model
+from mmcompose.teachers.mmdet_panoptic import asked_for_boxes
 from mmcompose.teachers.mmdet_tracking import detector_of
 from mmcompose.utils import UserError
 
@@ -44,14 +46,14 @@ LARGER = """
     x101 r101 r152 s101 swin-l swin-b swin_b swin_l hourglass regnetx-1 regnetx-8 regnetx-6 w32 w40
     _x_ _l_ _m_ -x_ -l_ d53 b5 b4 b3 b2 b1 panoptic mask p6 dcn ms- 2x 3x 24e crop sota gn pretrain
     flickr refcoco lvis odinw v3d o365 finetune fp16 amp llvip reid fast-rcnn rpn_r50 htc dpool
-    _base_ mot17train_test-mot17train
+    mot20 mot17train_test-mot17train
     """.split()
 SMALLER = {'nano': 4, 'tiny': 3, 'r18': 2, '_s_': 2, 'b0': 2, '0.4gf': 2, '400mf': 2, 'w18': 2}
-# Thresholds that random weights stay under; CornerNet's corners lie too far apart to be paired.
-OPENED = dict.fromkeys(
+# Thresholds that random weights stay under; corners of random weights seldom make a pair.
+OPENED: dict[str, float] = dict.fromkeys(
     ('score_thr', 'conf_thr', 'filter_thr', 'object_mask_thr', 'mask_score_thr'), 0.0
 )
-OPENED['distance_threshold'] = 1e6
+OPENED |= {'distance_threshold': 1e6, 'corner_topk': 300}
 PAGE = """# Which families of MMDetection can teach
 
 Each folder of MMDetection's configs, by its smallest variant, with random weights and two pictures:
@@ -75,7 +77,9 @@ NO_MODELS = ('_base_', 'common', 'dsdl')
 def smallest_variants(configs: Path) -> Iterator[tuple[str, Path]]:
     """Yield each family and the variant that is likely to be its smallest."""
     for folder in sorted(configs.iterdir()):
-        variants = [path for path in folder.glob('*.py') if not path.stem.endswith('_tta')]
+        variants = [
+            path for path in folder.glob('*.py') if not path.stem.endswith(('_tta', '_base'))
+        ]
         if folder.name not in NO_MODELS and variants:
             yield folder.name, min(variants, key=_likely_size)
 
@@ -93,7 +97,7 @@ def label_two_pictures(path: Path, long_side: int, settled: bool, folder: Path) 
     Args:
         path: The config.
         long_side: What larger test sizes are cut to, in pixels.
-        settled: Let its batch norms see noise first.
+        settled: Widen its heads, and let its batch norms see noise first.
         folder: For the checkpoint and the changed config.
 
     Returns:
@@ -111,6 +115,7 @@ def label_two_pictures(path: Path, long_side: int, settled: bool, folder: Path) 
     model = build_model(config)
     model.init_weights()
     if settled:
+        _widen_heads(model)
         _settle(model)
     classes = [f'class {number}' for number in range(_num_classes(model))]
     checkpoint = folder / 'random.pth'
@@ -128,6 +133,20 @@ def label_two_pictures(path: Path, long_side: int, settled: bool, folder: Path) 
     boxes = [len(one) for one in found]
     why = '' if all(boxes) else NO_BOXES
     return {'ok': all(boxes), 'why': why, 'boxes': boxes, 'parameters': teacher.num_parameters}
+
+
+def _widen_heads(model: Any) -> None:
+    """Let heads say different things of different places, whatever they are initialised to say."""
+    for name, module in model.named_modules():
+        if name.startswith(('backbone', 'neck')) or not isinstance(module, (Conv2d, Linear)):
+            continue
+        if name.endswith('fc_reg'):
+            # MMDet cannot paste the mask of a box that six stages moved out of the picture.
+            torch.nn.init.normal_(module.weight, std=0.01)
+        else:
+            torch.nn.init.kaiming_normal_(module.weight)
+        if module.bias is not None:
+            torch.nn.init.zeros_(module.bias)
 
 
 def _settle(model: Any) -> None:
@@ -164,12 +183,13 @@ def _rename(settings: Any, old: str, new: str) -> None:
 
 
 def _shrink(settings: Any, long_side: int) -> None:
-    """Cut the sizes of every ``Resize``."""
+    """Cut the sizes of every ``Resize`` and ``Pad``."""
     if isinstance(settings, Mapping):
-        scale = settings.get('scale')
-        if isinstance(scale, (list, tuple)) and max(scale) > long_side:
-            ratio = long_side / max(scale)
-            settings['scale'] = tuple(round(side * ratio / 32) * 32 for side in scale)  # type: ignore[index]
+        for name in ('scale', 'size'):
+            size = settings.get(name)
+            if isinstance(size, (list, tuple)) and max(size) > long_side:
+                ratio = long_side / max(size)
+                settings[name] = tuple(round(side * ratio / 32) * 32 for side in size)  # type: ignore[index]
         for value in settings.values():
             _shrink(value, long_side)
     elif isinstance(settings, (list, tuple)):
@@ -263,7 +283,7 @@ def sweep(results: dict[str, Any], args: argparse.Namespace, console: Console) -
         if 'kernel' in result['why'].lower():
             # A small picture's last feature map is smaller than the kernel that slides over it.
             result = run_apart(path, *limits, 2 * args.long_side)
-        elif not result['ok'] and not result['why'].startswith('config'):
+        elif not result['ok'] and not result['why'].startswith(('config', 'device')):
             result = run_apart(path, *limits, args.long_side, settled=True)
         results[family] = {'config': path.stem, **result}
         console.print(f'{family:28} {"ok" if result["ok"] else result["why"]}', markup=False)

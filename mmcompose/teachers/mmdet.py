@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import torch
 from mmcv.transforms import Compose
 from mmdet.registry import MODELS
-from mmdet.structures.bbox import get_box_tensor
-from mmdet.structures.mask import mask2bbox
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
@@ -20,19 +17,24 @@ from mmcompose.structures import Detections, Image
 from mmcompose.teachers.arguments import check_batch_size, named_classes, named_texts, torch_device
 from mmcompose.teachers.base import Teacher, checked
 from mmcompose.teachers.checkpoint import checkpoint_classes, local_checkpoint, read_checkpoint
-from mmcompose.teachers.mmdet_masks import has_mask_head, masks_of, may_give_masks
 from mmcompose.teachers.mmdet_model import (
-    asked_for_boxes,
     build_model,
     check_class_count,
     load_weights,
     read_config,
     scope_of,
 )
-from mmcompose.teachers.mmdet_pipeline import batches, make_pipeline
+from mmcompose.teachers.mmdet_panoptic import asked_for_boxes, num_things
+from mmcompose.teachers.mmdet_pipeline import batches, make_pipeline, shapes_of
+from mmcompose.teachers.mmdet_results import (
+    detections_of,
+    has_mask_head,
+    lacks_operator,
+    may_give_masks,
+)
 from mmcompose.teachers.mmdet_speed import compile_features, halve_features
 from mmcompose.teachers.mmdet_tracking import detector_of, is_tracker, without_tracker
-from mmcompose.teachers.mmdet_zoo import zoo_model
+from mmcompose.teachers.mmdet_zoo import config_and_checkpoint
 from mmcompose.utils import UserError, file_fingerprint
 
 
@@ -80,14 +82,16 @@ class MMDetTeacher(Teacher):
         torch_compile: bool | Mapping[str, Any] = False,
         masks: bool = True,
     ) -> None:
-        config, checkpoint = _config_and_checkpoint(config, checkpoint, model)
+        config, checkpoint = config_and_checkpoint(config, checkpoint, model)
         self._config = read_config(config)
         if cfg_options:
             self._config.merge_from_dict(dict(cfg_options))
         if 'model' not in self._config:
             raise UserError(f'config: {config!r} has no model')
         self._is_tracker = is_tracker(self._config)
-        self._config = asked_for_boxes(detector_of(self._config))
+        self._config = detector_of(self._config)
+        self._num_things = num_things(self._config)
+        self._config = asked_for_boxes(self._config)
         if tta and not {'tta_model', 'tta_pipeline'} <= set(self._config):
             raise UserError(f'tta: {config!r} has no tta_model and tta_pipeline')
         if tta and has_mask_head(self._config.model):
@@ -112,6 +116,8 @@ class MMDetTeacher(Teacher):
 
     def _read_classes(self, classes: str | Sequence[str] | None) -> tuple[str, ...]:
         stored = checkpoint_classes(read_checkpoint(self._checkpoint, self._trust))
+        # Stuff has no boxes.
+        stored = stored and stored[: self._num_things]
         if classes is None and stored is None:
             raise UserError(
                 f'classes: is missing, and {self._checkpoint!r} does not say what its classes '
@@ -187,52 +193,21 @@ class MMDetTeacher(Teacher):
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         """See :meth:`Teacher.predict`."""
         prepared = [self._prepare(image) for image in images]
-        detections = [Detections()] * len(images)
+        found = [Detections()] * len(images)
         chunked = (self._config.model.get('test_cfg') or {}).get('chunked_size', -1) > 0
         size = 1 if chunked else self._batch_size
         with scope_of(self._config):
-            for batch in batches([_shapes(item['inputs']) for item in prepared], size):
-                results = self._model.test_step(pseudo_collate([prepared[i] for i in batch]))
-                for index, result in zip(batch, results, strict=True):
-                    found = _detections(result)
-                    if self._masks and 'masks' in result.pred_instances:
-                        masks = masks_of(result.pred_instances, images[index])
-                        found = replace(found, masks=masks)
-                    detections[index] = checked(found, images[index], self.classes)
-        return detections
+            for batch in batches([shapes_of(item['inputs']) for item in prepared], size):
+                samples = self._test([prepared[index] for index in batch])
+                for index, sample in zip(batch, samples, strict=True):
+                    said = detections_of(sample, images[index], self._masks)
+                    found[index] = checked(said, images[index], self.classes)
+        return found
 
-
-def _config_and_checkpoint(
-    config: str | None, checkpoint: str | None, model: str | None
-) -> tuple[str, str]:
-    if model is not None:
-        if config is not None:
-            raise UserError('model: already names a config; leave out config, or model')
-        found = zoo_model(model)
-        return found.config, checkpoint or found.checkpoint
-    if config is None or checkpoint is None:
-        given = {'config': config, 'checkpoint': checkpoint}
-        raise UserError(*(f'{name}: is missing' for name, value in given.items() if value is None))
-    return config, checkpoint
-
-
-def _shapes(inputs: Any) -> tuple[tuple[int, ...], ...]:
-    """Return the shape of a picture, or of each of its augmented views."""
-    views = inputs if isinstance(inputs, list) else [inputs]
-    return tuple(tuple(view.shape) for view in views)
-
-
-def _detections(result: Any) -> Detections:
-    """Take boxes out of an MMDet data sample."""
-    if 'pred_instances' not in result:
-        made = ', '.join(result.keys()) or 'nothing'
-        raise UserError(f'config: its detector makes no boxes, but {made}')
-    found = result.pred_instances
-    boxes = get_box_tensor(found.bboxes)
-    if boxes.size(-1) != 4:
-        raise UserError(f'config: its detector makes boxes of {boxes.size(-1)} numbers, not of 4')
-    # SOLO says where an object is by its mask alone.
-    if len(boxes) and 'masks' in found and not boxes.any():
-        boxes = mask2bbox(torch.as_tensor(found.masks))
-    arrays = (boxes, found.scores, found.labels)
-    return Detections.of(*(array.detach().float().cpu().numpy() for array in arrays))
+    def _test(self, batch: Sequence[Any]) -> Any:
+        try:
+            return self._model.test_step(pseudo_collate(batch))
+        except RuntimeError as error:
+            if (mistake := lacks_operator(error)) is not None:
+                raise mistake from error
+            raise

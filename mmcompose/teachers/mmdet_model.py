@@ -35,9 +35,11 @@ def read_config(config: str | Config) -> Config:
         return get_config(config) if names_package else Config.fromfile(config)
     # A config file is a program: what it does wrong may be anything.
     except Exception as error:
-        raise UserError(
-            problem('config', config, f'cannot be read as a config ({_first_line(error)})')
-        ) from error
+        missing = _missing_package(error)
+        expected = f'needs {missing}, which is not installed'
+        if missing is None:
+            expected = f'cannot be read as a config ({_first_line(error)})'
+        raise UserError(problem('config', config, expected)) from error
 
 
 def scope_of(config: Config) -> Any:
@@ -68,17 +70,6 @@ def build_model(config: Config, extra: Mapping[str, Any] | None = None) -> torch
     return revert_sync_batchnorm(built)  # type: ignore[no-any-return]
 
 
-def asked_for_boxes(config: Config) -> Config:
-    """Return a config whose model says instances, where it is free to say segments instead.
-
-    MaskFormer and its kin decide by their ``test_cfg`` what their masks are made into.
-    """
-    test_cfg = config.model.get('test_cfg') or {}
-    if 'instance_on' in test_cfg:
-        test_cfg.update(instance_on=True, panoptic_on=False, semantic_on=False)
-    return config
-
-
 def without_pretrained(model: Any) -> Any:
     """Return a plain copy of a model config that starts from no one's weights.
 
@@ -99,6 +90,9 @@ def without_pretrained(model: Any) -> Any:
     # MMCV's own cannot be built outside a distributed run.
     if plain.get('type') == 'MMSyncBN':
         plain['type'] = 'BN'
+    # CrowdDet asks for torchvision's RoIAlign; MMCV's own is the same (Detectron2's) algorithm.
+    if plain.get('use_torchvision'):
+        plain['use_torchvision'] = False
     # Saves memory in training alone, but asks for fairscale.
     if 'num_cp' in plain:
         plain['num_cp'] = 0
@@ -164,6 +158,16 @@ def _installed_config(path: str) -> Any:
     else:
         read = read_config(f'mmdet::{path.removeprefix("configs/")}')
     return {'model': without_pretrained(read.model)}
+
+
+def _missing_package(error: BaseException | None) -> str | None:
+    """Return the package for want of which an import failed, or None."""
+    # MMEngine tells of `custom_imports` in words of its own.
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            return error.name.partition('.')[0]
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _first_line(error: BaseException) -> str:

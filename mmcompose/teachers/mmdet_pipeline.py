@@ -65,6 +65,12 @@ def batches(shapes: Sequence[Any], size: int) -> list[list[int]]:
     return made
 
 
+def shapes_of(inputs: Any) -> tuple[tuple[int, ...], ...]:
+    """Return the shape of a picture, or of each of its augmented views."""
+    views = inputs if isinstance(inputs, list) else [inputs]
+    return tuple(tuple(view.shape) for view in views)
+
+
 def _test_steps(config: Config) -> Sequence[Mapping[str, Any]]:
     try:
         steps: Sequence[Mapping[str, Any]] = get_test_pipeline_cfg(config)

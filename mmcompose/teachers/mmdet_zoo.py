@@ -52,6 +52,25 @@ def zoo_model(name: str) -> ZooModel:
     raise UserError(problem('model', name, f'is not in the zoo of {package or "mmdet"}', known))
 
 
+def config_and_checkpoint(
+    config: str | None, checkpoint: str | None, model: str | None
+) -> tuple[str, str]:
+    """Return the config and the checkpoint that a teacher's arguments name.
+
+    Raises:
+        UserError: If one of them is missing, or is named twice.
+    """
+    if model is not None:
+        if config is not None:
+            raise UserError('model: already names a config; leave out config, or model')
+        found = zoo_model(model)
+        return found.config, checkpoint or found.checkpoint
+    if config is None or checkpoint is None:
+        given = {'config': config, 'checkpoint': checkpoint}
+        raise UserError(*(f'{name}: is missing' for name, value in given.items() if value is None))
+    return config, checkpoint
+
+
 def _of_entry(name: str, root: Path, entry: dict[str, str]) -> ZooModel:
     if 'Weights' not in entry:
         raise UserError(problem('model', name, 'is in the zoo, but its weights are not'))

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 import torch
 from mmdet.apis import inference_detector, init_detector
-from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Detections, Image, iou
 from mmcompose.teachers import Teacher
 from mmcompose.teachers.base import checked
-from mmcompose.teachers.mmdet_model import asked_for_boxes, without_pretrained
+from mmcompose.teachers.mmdet_model import without_pretrained
 from mmcompose.teachers.mmdet_pipeline import batches, pipeline_steps
 from mmcompose.utils import UserError
 
@@ -186,6 +185,15 @@ def test_a_mistake_is_told_with_its_key(
         _build(teacher_config, **changes)
 
 
+def test_a_package_that_a_config_imports_is_named(
+    teacher_config: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / 'far.py'
+    path.write_text("custom_imports = dict(imports=['no_such_package.models'])\n")
+    with pytest.raises(UserError, match=r"far\.py' needs no_such_package, which is not installed"):
+        _build(teacher_config, config=str(path))
+
+
 def test_the_loader_keeps_its_arguments_and_annotations_are_not_read() -> None:
     steps = [
         {'type': 'mmdet.LoadImageFromFile', 'to_float32': True},
@@ -228,6 +236,7 @@ def test_no_pretrained_weights_are_fetched_wherever_they_are_named() -> None:
         'heads': [{'init_cfg': {'type': 'Normal'}}, {'init_cfg': dict(named, type='Pretrained')}],
         'order': ('conv', 'norm'),
         'norm_cfg': {'type': 'MMSyncBN'},
+        'roi_layer': {'type': 'RoIAlign', 'use_torchvision': True},
         'teacher_ckpt': 'https://',
     }
     assert without_pretrained(model) == {
@@ -237,6 +246,7 @@ def test_no_pretrained_weights_are_fetched_wherever_they_are_named() -> None:
         'heads': [{'init_cfg': {'type': 'Normal'}}, {'init_cfg': None}],
         'order': ('conv', 'norm'),
         'norm_cfg': {'type': 'BN'},
+        'roi_layer': {'type': 'RoIAlign', 'use_torchvision': False},
         'teacher_ckpt': None,
     }
 
@@ -252,19 +262,6 @@ def test_no_pretrained_weights_are_fetched_wherever_they_are_named() -> None:
 def test_what_is_no_detection_is_refused(found: Detections, message: str) -> None:
     with pytest.raises(UserError, match=message):
         checked(found, Image('a', 'a.jpg', 10, 10), ('a', 'b', 'c'))
-
-
-def test_a_model_that_may_say_segments_is_asked_for_boxes() -> None:
-    panoptic = {'panoptic_on': True, 'semantic_on': True, 'instance_on': False, 'iou_thr': 0.8}
-    config = asked_for_boxes(Config({'model': {'test_cfg': panoptic}}))
-    assert config.model.test_cfg == {
-        'panoptic_on': False,
-        'semantic_on': False,
-        'instance_on': True,
-        'iou_thr': 0.8,
-    }
-    other = Config({'model': {'test_cfg': {'score_thr': 0.1}}})
-    assert asked_for_boxes(other).model.test_cfg == {'score_thr': 0.1}
 
 
 def test_a_score_a_little_out_of_bounds_is_mended() -> None:
@@ -303,19 +300,3 @@ def test_compiled_says_the_same(
 ) -> None:
     (found,) = _build(teacher_config, torch_compile={'backend': 'eager'}).predict(images[6:7])
     assert_same(found, expected[6].clipped(200, 150))
-
-
-def test_solo_says_where_objects_are_by_masks() -> None:
-    from mmdet.structures import DetDataSample
-    from mmengine.structures import InstanceData, PixelData
-
-    from mmcompose.teachers.mmdet import _detections
-
-    masks = torch.zeros(1, 10, 12, dtype=torch.bool)
-    masks[0, 2:5, 3:9] = True
-    found = InstanceData(
-        bboxes=torch.zeros(1, 4), scores=torch.ones(1), labels=torch.zeros(1), masks=masks
-    )
-    assert _detections(DetDataSample(pred_instances=found)).boxes.tolist() == [[3, 2, 9, 5]]
-    with pytest.raises(UserError, match='makes no boxes, but pred_panoptic_seg'):
-        _detections(DetDataSample(pred_panoptic_seg=PixelData()))
