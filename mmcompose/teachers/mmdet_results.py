@@ -60,7 +60,9 @@ def detections_of(sample: Any, image: Image, with_masks: bool) -> Detections:
 
 def lacks_operator(error: RuntimeError) -> UserError | None:
     """Return what to tell where MMCV's operator does not run on the device, else None."""
-    named = re.match(r'(\w+?)(?:_forward)?_impl: implementation for device (\w+) not found', str(error))
+    named = re.match(
+        r'(\w+?)(?:_forward)?_impl: implementation for device (\w+) not found', str(error)
+    )
     if named is None:
         return None
     return UserError(
