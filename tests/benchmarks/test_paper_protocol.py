@@ -1,0 +1,169 @@
+"""The benchmark of the paper's protocol: its arms, its gains, and stages side by side."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmcompose.utils import UserError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
+
+import common
+import paper_protocol
+from common import ROOT, Stages, makespan, read_config
+from paper_protocol import PERCENTS, SUPERVISED_RATES, Protocol
+
+SUPERVISED = {1: (0.02, 0.03), 5: (0.08, 0.05), 10: (0.10, 0.12)}
+FINETUNED = {1: 0.24, 5: 0.25, 10: 0.27}
+
+
+@pytest.fixture
+def stages(tmp_path: Path) -> Stages:
+    return Stages(total=4, logs=tmp_path / 'logs')
+
+
+def found() -> dict[str, dict[str, float]]:
+    """What the arms of one fold might reach."""
+    means = {'composed': 0.23, 'oracle': 0.22, 'as in the paper': 0.21}
+    for percent in PERCENTS:
+        for rate, mean in zip(SUPERVISED_RATES, SUPERVISED[percent], strict=True):
+            means[paper_protocol.supervised_arm(percent, 1, rate)] = mean
+        means[paper_protocol.finetuned_arm(percent, 1)] = FINETUNED[percent]
+    return {name: {'mAP': mean, 'AP50': 2 * mean} for name, mean in means.items()}
+
+
+def test_a_gain_is_over_the_better_learning_rate(stages: Stages, tmp_path: Path) -> None:
+    protocol = Protocol(stages, tmp_path, tmp_path, found())
+    gains = {percent: paper_protocol.gain(protocol, percent, 1) for percent in PERCENTS}
+    assert gains == pytest.approx({1: 0.24 - 0.03, 5: 0.25 - 0.08, 10: 0.27 - 0.12})
+    assert all(bar.ok for bar in paper_protocol.bars(protocol, gains).values())
+    protocol.found['oracle']['mAP'] = 0.24
+    missed = [name for name, bar in paper_protocol.bars(protocol, gains).items() if not bar.ok]
+    assert missed == ['composed mAP / oracle mAP']
+
+
+def test_every_arm_is_run_once_and_each_share_reads_its_own_files(
+    stages: Stages, tmp_path: Path
+) -> None:
+    protocol = Protocol(stages, tmp_path, tmp_path)
+    jobs = [
+        *paper_protocol.finetuned_arms(protocol, 2, tmp_path, [tmp_path / 'composed.pth']),
+        *paper_protocol.supervised_arms(protocol, 2, tmp_path),
+    ]
+    arms = {job.args[0]: job.args[1:] for job in jobs}
+    assert len(arms) == len(jobs) == 2 * len(PERCENTS) * (1 + len(SUPERVISED_RATES))
+    config, inputs, options = arms[paper_protocol.finetuned_arm(5, 2)]
+    labelled, rest = (
+        tmp_path / f'unlabeled_ground_truth.2@5{part}.json' for part in ('', '-unlabeled')
+    )
+    assert config == 'finetuned' and inputs == [tmp_path / 'composed.pth', labelled, rest]
+    read = read_config(ROOT / 'configs/compose/protocol/finetuned.py')
+    read.merge_from_dict({key: str(value) for key, value in options.items()})
+    truth, pseudo = read.train_dataloader.dataset.datasets
+    assert truth.ann_file == str(labelled)
+    assert pseudo.dataset.ann_file == str(rest)
+    # Its labels are of the pool, which has none of its own.
+    assert pseudo.pool.ann_file.endswith('/unlabeled.json')
+    assert read.load_from == str(tmp_path / 'composed.pth')
+
+
+def test_arms_that_are_compared_train_for_the_same_time() -> None:
+    arms = {
+        name: read_config(ROOT / f'configs/compose/protocol/{name}.py')
+        for name in ('composed', 'oracle', 'plain', 'supervised', 'finetuned')
+    }
+    steps = {name: arm.train_cfg.max_iters for name, arm in arms.items()}
+    assert steps['composed'] == steps['oracle'] == steps['plain']
+    assert steps['supervised'] == steps['composed'] + steps['finetuned']
+    for arm in arms.values():
+        assert arm.model == arms['oracle'].model
+        assert arm.train_pipeline == arms['oracle'].train_pipeline
+        assert arm.train_dataloader.batch_size == arms['oracle'].train_dataloader.batch_size
+        assert arm.get('load_from') is None or arm is arms['finetuned']
+
+
+@pytest.mark.parametrize(
+    ('seconds', 'width', 'expected'),
+    [([], 2, 0), ([3, 1, 1], 2, 3), ([2, 2, 2, 1], 2, 4), ([2, 2, 2, 1], 1, 7), ([5, 1], 2, 5)],
+)
+def test_what_stages_side_by_side_take(seconds: list[float], width: int, expected: float) -> None:
+    assert makespan(seconds, width) == expected
+
+
+def command(out: Path, code: int = 0) -> list[str]:
+    """Return a command that writes how many threads it may use, and ends with a code."""
+    program = (
+        'import os, sys; '
+        f'open({str(out)!r}, "w").write(os.environ["OMP_NUM_THREADS"]); sys.exit({code})'
+    )
+    return [sys.executable, '-c', program]
+
+
+def run(stages: Stages, out: Path, code: int = 0) -> Path:
+    stages.run(out.name, command(out, code), out, made_by=code)
+    return out
+
+
+def test_where_one_stage_fails_the_others_still_run(
+    stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(common, 'cores', lambda: 4)
+    outs = [tmp_path / name for name in 'abcd']
+    jobs = [partial(run, stages, out, int(out.name == 'b')) for out in outs]
+    with pytest.raises(UserError, match='b failed'):
+        stages.together(*jobs, width=2)
+    assert [out.read_text() for out in outs] == ['2'] * 4
+    # Once more, what has succeeded is reused, with the time it took.
+    again = Stages(total=4, logs=stages.logs)
+    assert again.together(*(partial(run, again, out) for out in outs if out.name != 'b')) == [
+        out for out in outs if out.name != 'b'
+    ]
+    assert again.seconds == {name: stages.seconds[name] for name in 'acd'}
+    assert again.minutes == pytest.approx(max(again.seconds.values()) / 60)
+
+
+def test_configs_are_read_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading: list[int] = []
+    overlaps: list[bool] = []
+
+    def slowly(path: Any) -> Any:
+        reading.append(1)
+        overlaps.append(len(reading) > 1)
+        threading.Event().wait(0.02)
+        reading.pop()
+        return path
+
+    monkeypatch.setattr(common.Config, 'fromfile', slowly)
+    threads = [threading.Thread(target=read_config, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert overlaps == [False] * 4
+
+
+def test_each_arm_is_kept_as_it_ends(
+    stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = tmp_path / 'composed' / 'iter_2.pth'
+    monkeypatch.setattr(paper_protocol, 'train', lambda *_, **__: checkpoint)
+    scores = checkpoint.parent / 'scores' / '20260101_000000'
+    scores.mkdir(parents=True)
+    checkpoint.write_bytes(b'weights')
+    metrics = {'coco/bbox_mAP': 0.25, 'coco/bbox_mAP_50': 0.4}
+
+    def scored(*_: Any) -> None:
+        (scores / '20260101_000000.json').write_text(json.dumps(metrics))
+
+    monkeypatch.setattr(stages, 'run', scored)
+    protocol = Protocol(stages, tmp_path, tmp_path)
+    assert protocol.arm('composed', 'composed', []) == checkpoint
+    kept = json.loads((tmp_path / 'arms.json').read_text())
+    assert kept == {'composed': {'mAP': 0.25, 'AP50': 0.4}}
