@@ -60,6 +60,7 @@ custom_hooks = [
         update_buffers=True,
         priority=49,
     ),
+    dict(type='mmcompose.ChannelsLastHook'),
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=16)
 randomness = dict(seed=0)

@@ -1,5 +1,6 @@
 """What MMEngine's Runner calls on the way."""
 
+from mmcompose.engine.hooks.channels_last import ChannelsLastHook
 from mmcompose.engine.hooks.class_rows import ClassRowsHook
 from mmcompose.engine.hooks.label_refresh import PseudoLabelRefreshHook
 from mmcompose.engine.hooks.label_summary import LabelSummaryHook, summary
@@ -7,6 +8,7 @@ from mmcompose.engine.hooks.teacher_eval import TeacherEvalHook
 from mmcompose.engine.hooks.uncertain_labels import UncertainLabelsHook
 
 __all__ = [
+    'ChannelsLastHook',
     'ClassRowsHook',
     'LabelSummaryHook',
     'PseudoLabelRefreshHook',

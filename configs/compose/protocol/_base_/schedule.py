@@ -39,5 +39,6 @@ custom_hooks = [
         update_buffers=True,
         priority=49,
     ),
+    dict(type='mmcompose.ChannelsLastHook'),
 ]
 randomness = dict(seed=0)

@@ -1,0 +1,22 @@
+"""ChannelsLastHook: the student's convolutions in the memory layout that is fastest."""
+
+from __future__ import annotations
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmcompose.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ChannelsLastHook(Hook):
+    """Lay the weights of convolutions out as ``torch.channels_last``.
+
+    Depthwise convolutions on a CPU are much faster that way; numbers differ by rounding alone, and
+    checkpoints not at all. See PyTorch's guide to channels-last memory.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Lay the weights out anew: in place, so that the optimizer keeps them."""
+        runner.model.to(memory_format=torch.channels_last)

@@ -1,0 +1,48 @@
+"""Tests of ChannelsLastHook: another memory layout, the same training."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mmcompose.engine.hooks import ChannelsLastHook
+
+
+def _trained(hook: bool) -> tuple[nn.Module, Tensor]:
+    """Take two steps of a depthwise network, whose optimizer is older than the hook."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3, stride=2, padding=1),
+        nn.BatchNorm2d(8),
+        nn.Conv2d(8, 8, 3, padding=1, groups=8),
+        nn.ReLU(),
+        nn.Conv2d(8, 4, 1),
+    )
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    if hook:
+        ChannelsLastHook().before_train(SimpleNamespace(model=model))
+    images = torch.rand(2, 3, 16, 16)
+    for _ in range(2):
+        loss = model(images).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return model, model(images)
+
+
+def test_the_student_computes_in_channels_last() -> None:
+    model, output = _trained(hook=True)
+    assert model[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert output.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_training_goes_the_same_way() -> None:
+    plain, with_hook = _trained(hook=False), _trained(hook=True)
+    torch.testing.assert_close(with_hook[1], plain[1], rtol=1e-4, atol=1e-5)
+    for name, weight in plain[0].state_dict().items():
+        assert with_hook[0].state_dict()[name].detach().numpy() == pytest.approx(
+            weight.detach().numpy(), rel=1e-3, abs=1e-5
+        )
