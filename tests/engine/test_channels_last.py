@@ -21,7 +21,7 @@ def _trained(hook: bool) -> tuple[nn.Module, Tensor]:
         nn.ReLU(),
         nn.Conv2d(8, 4, 1),
     )
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     if hook:
         ChannelsLastHook().before_train(SimpleNamespace(model=model))
     images = torch.rand(2, 3, 16, 16)
