@@ -96,18 +96,22 @@ def build(registry: Registry, config: Mapping[str, Any], key: str) -> Any:
         return cls(**arguments)
 
 
-def check_arguments(cls: type, arguments: Iterable[str], key: str) -> list[str]:
+def check_arguments(
+    cls: type, arguments: Iterable[str], key: str, partly: bool = False
+) -> list[str]:
     """Return a problem for each argument that a class does not take, or misses.
 
     Args:
         cls: Anyone's; one that takes anything by ``**kwargs`` has to look itself.
         arguments: The names of those that are given.
         key: Where they stand in the user's config, for messages.
+        partly: Whether others give it arguments as well, so that none is missing. Defaults to
+            False.
     """
     parameters = _parameters(cls)
     if parameters is None:
         return []
-    required = [p.name for p in parameters if p.default is p.empty]
+    required = [p.name for p in parameters if p.default is p.empty and not partly]
     return check_keys(key, arguments, [p.name for p in parameters], required)
 
 

@@ -3,10 +3,9 @@
 import argparse
 import sys
 
-from mmengine.config import DictAction
 from rich.console import Console
 
-from mmcompose.engine import calibrate, read_compose_config, run_tool
+from mmcompose.engine import OptionsAction, calibrate, read_compose_config, run_tool
 from mmcompose.evaluation import calibration_table
 
 
@@ -21,7 +20,7 @@ def main() -> None:
     parser.add_argument(
         '--drop-unmapped', action='store_true', help='leave out boxes of classes nobody maps'
     )
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
     args = parser.parse_args()
 
     config = read_compose_config(args.config, args.cfg_options)

@@ -3,10 +3,9 @@
 import argparse
 import sys
 
-from mmengine.config import DictAction
 from rich.console import Console
 
-from mmcompose.engine import describe_classes, read_compose_config, run_tool
+from mmcompose.engine import OptionsAction, describe_classes, read_compose_config, run_tool
 from mmcompose.evaluation import class_space_table, co_occurrence_table
 
 
@@ -14,7 +13,7 @@ def main() -> None:
     """Parse arguments and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='a config with a composition')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
     args = parser.parse_args()
 
     config = read_compose_config(args.config, args.cfg_options)

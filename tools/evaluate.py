@@ -3,10 +3,9 @@
 import argparse
 import sys
 
-from mmengine.config import DictAction
 from rich.console import Console
 
-from mmcompose.engine import read_compose_config, run_tool, score_config
+from mmcompose.engine import OptionsAction, read_compose_config, run_tool, score_config
 from mmcompose.evaluation import composition_table, per_class_table
 from mmcompose.utils import check_writable, write_json
 
@@ -19,7 +18,7 @@ def main() -> None:
     parser.add_argument('--oracle', help='a checkpoint of the same model, from true labels')
     parser.add_argument('--out', help='a JSON file for both tables')
     parser.add_argument('--score-floor', type=float, default=0.01, help='for every row alike')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
     args = parser.parse_args()
 
     config = read_compose_config(args.config, args.cfg_options)

@@ -2,9 +2,7 @@
 
 import argparse
 
-from mmengine.config import DictAction
-
-from mmcompose.engine import label, read_compose_config, run_tool
+from mmcompose.engine import OptionsAction, label, read_compose_config, run_tool
 
 
 def main() -> None:
@@ -16,7 +14,7 @@ def main() -> None:
     )
     parser.add_argument('--export', help='a COCO json for the labels')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction)
     args = parser.parse_args()
 
     config = read_compose_config(args.config, args.cfg_options)

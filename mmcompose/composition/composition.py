@@ -208,7 +208,7 @@ class Composition:
         results = self._prediction_results(images)
         missing = {shard for result in results.values() for shard in result.missing()}
         if missing:
-            check_writable('composition.store', self._store)
+            check_writable('composition.store', self._store, folder=True)
             # Only those who still have something to say need be there.
             absent = [name for name, result in results.items() if result.missing()]
             self._check_identities(absent)
@@ -231,7 +231,7 @@ class Composition:
         """
         result = self._label_result(images)
         if missing := result.missing():
-            check_writable('composition.store', self._store)
+            check_writable('composition.store', self._store, folder=True)
             predictions = self.predictions(images)
             if get_rank() == 0 and not result.has_json(LEARNED):
                 with untouched_process():

@@ -5,7 +5,7 @@ checkpoints that MMEngine writes, so that a run resumes under torch's weights-on
 """
 
 from mmcompose.engine.calibration import Calibration, calibrate
-from mmcompose.engine.command_line import run_mmdet_tool, run_tool
+from mmcompose.engine.command_line import OptionsAction, run_mmdet_tool, run_tool
 from mmcompose.engine.hooks import ClassRowsHook, LabelSummaryHook
 from mmcompose.engine.labelling import label, read_compose_config
 from mmcompose.engine.read_composition import describe_classes, read_composition
@@ -21,6 +21,7 @@ __all__ = [
     'ClassRowsHook',
     'CompositionRunner',
     'LabelSummaryHook',
+    'OptionsAction',
     'calibrate',
     'describe_classes',
     'label',

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mmdet.datasets import MultiImageMixDataset
 from mmdet.registry import DATASETS, MODELS, TRANSFORMS
 from mmengine.config import Config
 from mmengine.registry import Registry
 
 from mmcompose.engine.class_counts import class_of, type_name
+from mmcompose.registry import DATA_SAMPLERS as OWN_DATA_SAMPLERS
 from mmcompose.registry import DATASETS as OWN_DATASETS
+from mmcompose.registry import HOOKS as OWN_HOOKS
 from mmcompose.registry import MODELS as OWN_MODELS
 from mmcompose.registry import TRANSFORMS as OWN_TRANSFORMS
 from mmcompose.registry import check_arguments
 from mmcompose.utils import problem
 
+# By the names that MMDetection's registries of the same have.
 _OWN = {
-    DATASETS.name: OWN_DATASETS,
-    MODELS.name: OWN_MODELS,
-    TRANSFORMS.name: OWN_TRANSFORMS,
+    'dataset': OWN_DATASETS,
+    'model': OWN_MODELS,
+    'transform': OWN_TRANSFORMS,
+    'hook': OWN_HOOKS,
+    'data sampler': OWN_DATA_SAMPLERS,
 }
 _MODULES = ('data_preprocessor', 'backbone', 'neck')
 
@@ -31,11 +38,20 @@ def dataset_problems(key: str, dataset: Any) -> list[str]:
         key: Where the dataset stands in the config, for messages.
         dataset: Its config.
     """
-    problems = _problems(key, dataset, DATASETS)
+    problems = argument_problems(key, dataset, DATASETS)
     if not isinstance(dataset, Mapping):
         return problems
     for step in dataset.get('pipeline') or ():
-        problems += _problems(f'{key}.pipeline', step, TRANSFORMS)
+        problems += argument_problems(f'{key}.pipeline', step, TRANSFORMS)
+        if (
+            not problems
+            and _mixes(step)
+            and class_of(dataset, DATASETS) is not MultiImageMixDataset
+        ):
+            problems.append(
+                f'{key}.pipeline.{type_name(step)}: takes other pictures of a dataset, which this '
+                'does not give; put a MultiImageMixDataset with this step around it'
+            )
     if dataset.get('dataset') is not None:
         problems += dataset_problems(f'{key}.dataset', dataset['dataset'])
     for number, part in enumerate(dataset.get('datasets') or ()):
@@ -43,12 +59,20 @@ def dataset_problems(key: str, dataset: Any) -> list[str]:
     return problems
 
 
+def _mixes(step: Mapping[str, Any]) -> bool:
+    """Return whether a transform asks the dataset for more pictures, as Mosaic and MixUp do."""
+    asks = inspect.getattr_static(class_of(step, TRANSFORMS), 'get_indexes', None)
+    # Those that keep some of their own ask their cache.
+    return asks is not None and 'dataset' in inspect.signature(asks).parameters
+
+
 def model_problems(config: Config) -> list[str]:
-    """Return a problem for the model, and each of its modules, whose type is no model."""
+    """Return a problem for each wrong type or argument of the model and its modules."""
     return [
         line
         for key, part in _modules('model', config.model)
-        for line in _type_problems(key, part, MODELS)
+        # A detector gives its heads their train_cfg, and more.
+        for line in argument_problems(key, part, MODELS, partly=True)
     ]
 
 
@@ -65,23 +89,32 @@ def _modules(key: str, module: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield from _modules(f'{key}.{name}', part)
 
 
-def _problems(key: str, config: Any, registry: Registry) -> list[str]:
-    if problems := _type_problems(key, config, registry):
+def argument_problems(key: str, config: Any, registry: Registry, partly: bool = False) -> list[str]:
+    """Return the problems of a dict with a ``type``: no such type, or its arguments.
+
+    Args:
+        key: Where it stands in the config, for messages.
+        config: The dict.
+        registry: Where its type is looked up.
+        partly: Whether whoever builds it gives it more arguments. Defaults to False.
+    """
+    if problems := type_problems(key, config, registry):
         return problems
     cls = class_of(config, registry)
     arguments = [name for name in config if name not in ('type', '_scope_')]
     # Of a transform the name and not the number: `resolve` may have put others between.
     where = f'{key}.{type_name(config)}' if registry is TRANSFORMS else key
-    return check_arguments(cls, arguments, where) if isinstance(cls, type) else []
+    return check_arguments(cls, arguments, where, partly) if isinstance(cls, type) else []
 
 
-def _type_problems(key: str, config: Any, registry: Registry) -> list[str]:
+def type_problems(key: str, config: Any, registry: Registry) -> list[str]:
+    """Return a problem if a dict names no ``type`` of a registry; see :func:`argument_problems`."""
     if not isinstance(config, Mapping) or 'type' not in config:
         return [problem(key, config, f'is no dict of a {registry.name}: it names no type')]
     if class_of(config, registry) is not None:
         return []
     inherited = registry.parent.module_dict if registry.parent is not None else ()
-    own = (f'mmcompose.{name}' for name in _OWN[registry.name].module_dict)
+    own = (f'mmcompose.{name}' for name in getattr(_OWN.get(registry.name), 'module_dict', ()))
     expected = f'is not a registered {registry.name}; is its module in custom_imports?'
     known = [*registry.module_dict, *inherited, *own]
     return [problem(f'{key}.type', config['type'], expected, known)]

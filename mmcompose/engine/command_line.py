@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import runpy
 import sys
-from collections.abc import Callable
+from argparse import ArgumentError, ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import mmdet
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
 
 from mmcompose.engine.inputs import check_weights
-from mmcompose.engine.labelling import read_config_file
+from mmcompose.engine.labelling import merge_options, read_config_file
 from mmcompose.registry import RUNNERS
 from mmcompose.utils import UserError, problem
 
 USER_ERROR = 2
 _CONFIGS = ('.py', '.json', '.yaml', '.yml')
+
+
+class OptionsAction(DictAction):
+    """MMEngine's action of ``--cfg-options``, with argparse's message for what is no option."""
+
+    def __call__(
+        self,
+        parser: ArgumentParser,
+        namespace: Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Take ``key=value`` pairs down as a dict."""
+        for value in values or ():
+            if '=' not in value:
+                raise ArgumentError(self, f'{value!r} is not of the form key=value')
+        super().__call__(parser, namespace, values, option_string)
 
 
 def run_tool(main: Callable[[], None]) -> None:
@@ -37,12 +56,20 @@ def run_mmdet_tool(name: str) -> None:
         name: ``'train'`` or ``'test'``.
 
     Raises:
-        UserError: If the config or a checkpoint that is named cannot be read.
+        UserError: If the config or a checkpoint that is named cannot be read, or
+            ``--cfg-options`` lead nowhere in it.
     """
+    parser = ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={})
+    options = parser.parse_known_args()[0].cfg_options
     # By their endings, since an option's value may stand before them.
     for argument in sys.argv[1:]:
         if argument.endswith(_CONFIGS) and '=' not in argument:
-            check_runner(read_config_file(argument))
+            config = read_config_file(argument)
+            merge_options(config, options)
+            if config.get('model') is None:
+                raise UserError(f'model: is missing from {argument}')
+            check_runner(config)
         elif argument.endswith('.pth') and '=' not in argument:
             check_weights('checkpoint', argument)
     script = Path(mmdet.__file__).parent / '.mim' / 'tools' / f'{name}.py'

@@ -16,8 +16,20 @@ from mmengine.utils import is_abs
 from mmcompose.datasets import ClassSpaceDataset, UnlabeledImages, annotation_path
 from mmcompose.engine.arguments import dataset_problems, model_problems
 from mmcompose.engine.resolve import LOADERS, dataset_class
+from mmcompose.engine.run_parts import loader_problems, run_problems
 from mmcompose.teachers import read_checkpoint
-from mmcompose.utils import Mistakes, UserError, check_writable, no_file, no_folder, under
+from mmcompose.utils import (
+    Mistakes,
+    UserError,
+    check_writable,
+    no_file,
+    no_folder,
+    problem,
+    under,
+)
+
+# What a launcher tells each process that it starts.
+_TOLD_BY = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}
 
 
 def check_inputs(config: Config) -> None:
@@ -35,11 +47,14 @@ def check_inputs(config: Config) -> None:
     for name in LOADERS:
         with mistakes:
             check_loader(config, name)
-    mistakes.add(*model_problems(config))
+    with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
+        mistakes.add(*model_problems(config), *run_problems(config))
     with mistakes:
         check_weights('load_from', config.get('load_from'))
     with mistakes:
-        check_writable('work_dir', config.work_dir)
+        check_writable('work_dir', config.work_dir, folder=True)
+    with mistakes:
+        check_launcher(config.get('launcher') or 'none')
     mistakes.complain()
 
 
@@ -58,6 +73,7 @@ def check_loader(config: Config, name: str) -> None:
     mistakes = Mistakes()
     with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
         mistakes.add(*dataset_problems(f'{name}.dataset', config[name].dataset))
+        mistakes.add(*loader_problems(name, config[name]))
         mistakes.complain()
         for dataset in _parts(config[name].dataset):
             with mistakes, under(name):
@@ -115,3 +131,15 @@ def check_weights(key: str, path: str | None) -> None:
         # Only a teacher can be told to trust a file.
         told = str(error).removeprefix('checkpoint: ').partition('; if you know')[0]
         raise UserError(f'{key}: {told}') from error
+
+
+def check_launcher(launcher: str) -> None:
+    """Check that this process was started by the launcher that is named.
+
+    Raises:
+        UserError: If it was not; joining its peers would fail, or wait for ever.
+    """
+    variable = _TOLD_BY.get(launcher)
+    if variable is not None and variable not in os.environ:
+        expected = f'did not start this process ({variable} is not set)'
+        raise UserError(problem('--launcher', launcher, expected))

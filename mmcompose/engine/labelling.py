@@ -14,7 +14,7 @@ from mmengine.registry import DefaultScope
 
 from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.engine.hooks.label_summary import summary
-from mmcompose.engine.inputs import check_loader
+from mmcompose.engine.inputs import check_launcher, check_loader
 from mmcompose.engine.resolve import resolve
 from mmcompose.store import to_coco
 from mmcompose.teachers import read_config
@@ -68,10 +68,14 @@ def label(config: Config, export: str | None = None, launcher: str = 'none') -> 
         launcher: 'none', or what started this process and its peers.
 
     Raises:
-        UserError: If the training set holds no pseudo-labelled dataset.
+        UserError: If the training set holds no pseudo-labelled dataset, or ``launcher`` did not
+            start this process.
     """
     if export is not None:
         check_writable('--export', export)
+    check_launcher(launcher)
+    if config.get('train_dataloader') is None:
+        raise UserError('train_dataloader: is missing; there is nothing to label')
     _join(launcher, config.get('env_cfg', {}).get('dist_cfg') or {'backend': 'nccl'})
     resolved = resolve(config)
     check_loader(resolved, 'train_dataloader')

@@ -62,6 +62,8 @@ def resolve(config: Config) -> Config:
             'composition: is missing; give dict(teachers=…, …), or leave '
             "runner_type='mmcompose.CompositionRunner' out"
         )
+    if not isinstance(config.get('model'), Mapping):
+        raise UserError("model: is missing; give the student's, or a _base_ that has one")
     config = copy.deepcopy(config)
     config.pop('runner_type', None)
     # Without, MMEngine's Runner looks names up among its own classes alone.

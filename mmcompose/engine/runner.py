@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 from mmengine.config import Config
-from mmengine.runner import Runner
+from mmengine.dist import is_main_process
+from mmengine.runner import BaseLoop, Runner
+from torch import nn
 
 from mmcompose.engine.inputs import check_inputs
 from mmcompose.engine.resolve import resolve
 from mmcompose.registry import RUNNERS
+from mmcompose.utils import UserError
 
 
 @RUNNERS.register_module()
@@ -16,6 +22,9 @@ class CompositionRunner(Runner):
 
     Named by ``runner_type`` in a config, it is built by MMDetection's own tools/train.py.
     """
+
+    # What the constructor made: the dumped config, the work directory, the folders around it.
+    _made: tuple[Path, ...] = ()
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> Runner:
@@ -26,5 +35,38 @@ class CompositionRunner(Runner):
         """
         resolved = resolve(cfg)
         check_inputs(resolved)
-        runner: Runner = super().from_cfg(resolved)
+        work_dir = Path(resolved.work_dir).absolute()
+        new = [path for path in (work_dir, *work_dir.parents) if not path.exists()]
+        if resolved.filename and not (dumped := work_dir / Path(resolved.filename).name).exists():
+            new.insert(0, dumped)
+        runner: CompositionRunner = super().from_cfg(resolved)
+        runner._made = tuple(new)
         return runner
+
+    def train(self) -> nn.Module:
+        """Train; see :meth:`mmengine.runner.Runner.train`.
+
+        Raises:
+            UserError: For a mistake that only labelling finds, such as a picture that cannot be
+                decoded. It leaves no work directory behind; what the teachers said of other
+                pictures stays in the store, for the next run.
+        """
+        try:
+            return super().train()
+        except UserError:
+            # Not by `self.iter`, which would build the loop, and so label, once more.
+            started = isinstance(self._train_loop, BaseLoop) and self._train_loop.iter > 0
+            if not started and is_main_process():
+                self._take_back()
+            raise
+
+    def _take_back(self) -> None:
+        """Remove what the constructor made, but nothing that others put beside it."""
+        shutil.rmtree(self.log_dir, ignore_errors=True)
+        # The dumped config of a Runner whose config is of no file.
+        Path(self.work_dir, f'{self.timestamp}.py').unlink(missing_ok=True)
+        for path in self._made:
+            if not path.is_dir():
+                path.unlink(missing_ok=True)
+            elif not any(path.iterdir()):
+                path.rmdir()

@@ -10,12 +10,12 @@ from mmengine.registry import DefaultScope
 
 from mmcompose.composition import Composition
 from mmcompose.datasets import pseudo_labeled
-from mmcompose.engine.inputs import check_loader
+from mmcompose.engine.inputs import check_loader, check_weights
 from mmcompose.engine.resolve import resolve
 from mmcompose.evaluation import CompositionTable, evaluate
 from mmcompose.labeling import LabelPipeline
 from mmcompose.teachers import MMDetTeacher
-from mmcompose.utils import UserError, under
+from mmcompose.utils import UserError, problem, under
 
 
 def score_config(
@@ -38,6 +38,8 @@ def score_config(
     Raises:
         UserError: For a mistake in the config, or a checkpoint that does not fit it.
     """
+    if not 0 <= score_floor < 1:
+        raise UserError(problem('--score-floor', score_floor, 'is not in [0, 1)'))
     resolved = resolve(config)
     if resolved.get('val_dataloader') is None:
         raise UserError('val_dataloader: is missing; there is nothing to score on')
@@ -69,6 +71,7 @@ def _fitted(composition: Composition, resolved: Config) -> LabelPipeline:
 def _read_model(
     name: str, checkpoint: str, resolved: Config, classes: Sequence[str]
 ) -> MMDetTeacher:
+    check_weights(f'{name}.checkpoint', checkpoint)
     with under(name):
         model = MMDetTeacher(config=resolved, checkpoint=checkpoint)
     if model.classes != tuple(classes):

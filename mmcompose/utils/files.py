@@ -63,12 +63,20 @@ def without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and isnan(value) else value
 
 
-def check_writable(key: str, path: str | Path) -> None:
-    """Check, before hours of work, that a file or folder can be written where there is none yet.
+def check_writable(key: str, path: str | Path, folder: bool = False) -> None:
+    """Check, before hours of work, that a file or folder can be written, or written anew.
+
+    Args:
+        key: The config key or argument that names the place, for messages.
+        path: The place.
+        folder: Whether a folder is to stand there. Defaults to False: a file.
 
     Raises:
         UserError: If not.
     """
+    if Path(path).exists() and Path(path).is_dir() != folder:
+        wanted, found = ('folder', 'file') if folder else ('file', 'folder')
+        raise UserError(problem(key, str(path), f'is a {found}; give the path of a {wanted}'))
     place = Path(path).absolute()
     while not place.exists():
         place = place.parent

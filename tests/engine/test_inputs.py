@@ -74,7 +74,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
 def test_a_mistake_is_told_with_its_key(
     config: Config, changes: dict[str, Any], begins: str, ends: str
 ) -> None:
-    config.test_dataloader = None
+    config.test_dataloader = config.test_evaluator = config.test_cfg = None
     config.merge_from_dict(changes)
     line = _told(config)
     assert line.startswith(begins), line

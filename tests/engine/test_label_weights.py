@@ -172,7 +172,7 @@ def test_a_training_is_weighed_from_a_config(config: Config, tmp_path: Path) -> 
 
 
 def test_a_number_out_of_range_is_told() -> None:
-    with pytest.raises(UserError, match=r'UncertainLabelsHook.uncovered_objectness: 2'):
+    with pytest.raises(UserError, match=r'^uncovered_objectness: 2'):
         UncertainLabelsHook(uncovered_objectness=2)
 
 

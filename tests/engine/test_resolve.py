@@ -148,7 +148,7 @@ def test_every_missing_input_is_told_before_a_run_starts(
 ) -> None:
     config.train_dataloader.dataset.dataset.data_prefix.img = str(tmp_path)
     config.val_dataloader.dataset.ann_file = f'{truth}x'
-    config.test_dataloader = None
+    config.test_dataloader = config.test_evaluator = config.test_cfg = None
     config.load_from = str(tmp_path / 'none.pth')
     (tmp_path / 'file').touch()
     config.work_dir = str(tmp_path / 'file' / 'work')

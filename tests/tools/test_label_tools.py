@@ -1,4 +1,4 @@
-"""The tools around labels, each in a process of its own."""
+"""Tests of the tools around labels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import toys
-from tests.tools.test_tools import _config, _fails, _run, _teacher_module
+from tests.tools.running import fails, run, run_here, write_config, write_teacher
 
 CALIBRATION = {'type': 'mmcompose.ScoreCalibration', 'method': 'platt'}
 ADAPTIVE = {'type': 'mmcompose.AdaptiveScoreFilter', 'min_boxes': 4}
@@ -17,8 +17,8 @@ FUSION = {'type': 'mmcompose.WeightedBoxesFusion'}
 
 
 def config_in(folder: Path, pool: Path, truth: str, *steps: dict[str, Any]) -> Path:
-    _teacher_module(folder)
-    return _config(folder, pool, truth, **{'composition.label_pipeline': list(steps)})
+    write_teacher(folder)
+    return write_config(folder, pool, truth, **{'composition.label_pipeline': list(steps)})
 
 
 def test_calibrate_prints_the_error_and_writes_the_curves(
@@ -27,7 +27,7 @@ def test_calibrate_prints_the_error_and_writes_the_curves(
     config = config_in(
         tmp_path, pool, truth, {**CALIBRATION, 'learned_file': 'curves.json'}, FUSION
     )
-    done = _run('tools/calibrate.py', config, '--ann', truth, '--folds', '2', cwd=tmp_path)
+    done = run('tools/calibrate.py', config, '--ann', truth, '--folds', '2', cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'Expected calibration error' in done.stdout
     assert 'held out (2 folds)' in done.stdout
@@ -38,13 +38,13 @@ def test_calibrate_prints_the_error_and_writes_the_curves(
     ]
     assert (tmp_path / 'curves.json').is_file()
     # The config can be used now; before, it names a file that is not there.
-    done = _run('tools/class_space.py', config, cwd=tmp_path)
+    done = run_here('tools/class_space.py', config, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
 
 
 def test_calibrate_tells_a_mistake_in_one_line(pool: Path, truth: str, tmp_path: Path) -> None:
     config = config_in(tmp_path, pool, truth, FUSION)
-    done = _fails('tools/calibrate.py', tmp_path, config, '--ann', truth)
+    done = fails('tools/calibrate.py', config, '--ann', truth, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith('error: composition.label_pipeline: has no ')
     assert len(done.stderr.splitlines()) == 1
@@ -55,8 +55,8 @@ def test_label_shows_what_was_learned_and_keeps_it_beside_the_labels(
 ) -> None:
     calibration = {'type': 'mmcompose.ScoreCalibration'}
     config = config_in(tmp_path, pool, truth, calibration, FUSION, ADAPTIVE)
-    for _ in range(2):
-        done = _run('tools/label.py', config, cwd=tmp_path)
+    for how in (run, run_here):
+        done = how('tools/label.py', config, cwd=tmp_path)
         assert done.returncode == 0, done.stderr[-3000:]
         (learned,) = (tmp_path / 'store' / 'labels').glob('*/learned.json')
         calibration, nothing, thresholds = json.loads(learned.read_text())

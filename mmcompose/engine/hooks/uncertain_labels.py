@@ -36,8 +36,8 @@ class UncertainLabelsHook(Hook):
 
     def __init__(self, soft_targets: bool = False, uncovered_objectness: float = 0.0) -> None:
         if not 0 <= uncovered_objectness <= 1:
-            key = 'UncertainLabelsHook.uncovered_objectness'
-            raise UserError(problem(key, uncovered_objectness, 'is not in [0, 1]'))
+            expected = 'is not in [0, 1]'
+            raise UserError(problem('uncovered_objectness', uncovered_objectness, expected))
         self.settings = Settings(soft_targets, uncovered_objectness)
         self._attached: Attachment | None = None
         self._to_tell: list[str] = []

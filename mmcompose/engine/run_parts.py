@@ -1,0 +1,117 @@
+"""Look at the parts of a run beside data and model: loops, hooks, optimizer, evaluators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmdet.registry import (
+    DATA_SAMPLERS,
+    HOOKS,
+    LOOPS,
+    METRICS,
+    OPTIM_WRAPPERS,
+    OPTIMIZERS,
+    PARAM_SCHEDULERS,
+    VISUALIZERS,
+)
+from mmengine.config import Config
+from mmengine.registry import Registry
+
+from mmcompose.engine.arguments import argument_problems, type_problems
+from mmcompose.engine.class_counts import class_of, type_name
+from mmcompose.registry import HOOKS as OWN_HOOKS
+from mmcompose.registry import build
+from mmcompose.utils import UserError, problem
+
+# What MMEngine's Runner takes together or not at all.
+_TOGETHER = (
+    ('train_dataloader', 'train_cfg', 'optim_wrapper'),
+    ('val_dataloader', 'val_cfg', 'val_evaluator'),
+    ('test_dataloader', 'test_cfg', 'test_evaluator'),
+)
+# What is built with arguments of the Runner's own: only the type is looked up.
+_TYPES: dict[str, Registry] = {
+    'train_cfg': LOOPS,
+    'val_cfg': LOOPS,
+    'test_cfg': LOOPS,
+    'optim_wrapper': OPTIM_WRAPPERS,
+    'param_scheduler': PARAM_SCHEDULERS,
+    'visualizer': VISUALIZERS,
+}
+
+
+def run_problems(config: Config) -> list[str]:
+    """Return a problem for each part of a run that is missing or that MMEngine could not build.
+
+    Args:
+        config: A resolved config.
+    """
+    problems = [line for parts in _TOGETHER for line in _incomplete(config, parts)]
+    for key, registry in _TYPES.items():
+        for part in _dicts(config.get(key)):
+            # Without a type, a loop or optimizer wrapper is MMEngine's own.
+            if 'type' in part or key == 'param_scheduler':
+                problems += type_problems(key, part, registry)
+    optimizer = (config.get('optim_wrapper') or {}).get('optimizer')
+    for part in _dicts(optimizer):
+        problems += argument_problems('optim_wrapper.optimizer', part, OPTIMIZERS, partly=True)
+    for key in ('val_evaluator', 'test_evaluator'):
+        for part in _dicts(config.get(key)):
+            problems += argument_problems(key, part, METRICS)
+    for name, hook in (config.get('default_hooks') or {}).items():
+        problems += _hook_problems(f'default_hooks.{name}', hook)
+    for hook in config.get('custom_hooks') or ():
+        problems += _hook_problems('custom_hooks', hook)
+    return problems
+
+
+def loader_problems(key: str, loader: Mapping[str, Any]) -> list[str]:
+    """Return a problem for each part of a data loader, but its dataset, that is wrong.
+
+    Args:
+        key: Where it stands in the config, for messages.
+        loader: Its config.
+    """
+    problems = []
+    for name in ('sampler', 'batch_sampler'):
+        for part in _dicts(loader.get(name)):
+            problems += type_problems(f'{key}.{name}', part, DATA_SAMPLERS)
+    size = loader.get('batch_size', 1)
+    if not isinstance(size, int) or size < 1:
+        problems.append(problem(f'{key}.batch_size', size, 'is not a number from 1 up'))
+    if loader.get('persistent_workers') and not loader.get('num_workers'):
+        problems.append(f'{key}.persistent_workers: needs num_workers above 0')
+    return problems
+
+
+def _incomplete(config: Config, parts: tuple[str, ...]) -> list[str]:
+    missing = [name for name in parts if config.get(name) is None]
+    given = [name for name in parts if name not in missing]
+    if not missing or not given:
+        return []
+    return [f'{name}: is missing; {" and ".join(given)} cannot do without' for name in missing]
+
+
+def _dicts(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the dicts that say what to build: one, several in a list, or several by name."""
+    if isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _dicts(each)
+    elif isinstance(value, Mapping):
+        yield value
+
+
+def _hook_problems(key: str, hook: Any) -> list[str]:
+    if not isinstance(hook, Mapping):
+        return []
+    arguments = {name: value for name, value in hook.items() if name not in ('priority', '_scope_')}
+    if problems := argument_problems(key, arguments, HOOKS):
+        return problems
+    cls = class_of(arguments, HOOKS)
+    if OWN_HOOKS.module_dict.get(cls.__name__) is cls:
+        try:
+            build(OWN_HOOKS, {**arguments, 'type': cls}, f'{key}.{type_name(arguments)}')
+        except UserError as error:
+            return list(error.problems)
+    return []

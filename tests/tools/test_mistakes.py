@@ -1,0 +1,234 @@
+"""Tests that a mistake is told in its lines, with exit code 2, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import toys
+from tests.tools.running import MMDET_TOOLS, Done, fails, run, write_config, write_teacher
+
+TRAIN, LABEL, TEST, EVALUATE = (
+    f'tools/{name}.py' for name in ('train', 'label', 'test', 'evaluate')
+)
+CONFIG = 'compose.py'
+WORK = ('--work-dir', 'runs/work')
+
+
+@pytest.fixture
+def folder(tmp_path: Path, pool: Path, truth: str) -> Path:
+    """A user's folder: a config, its teachers, and no checkpoint."""
+    write_teacher(tmp_path)
+    write_config(tmp_path, pool, truth)
+    return tmp_path
+
+
+def _told(done: Done) -> str:
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    return line.removeprefix('error: ')
+
+
+def test_it_is_one_line_in_a_process_of_its_own(pool: Path, truth: str, tmp_path: Path) -> None:
+    write_teacher(tmp_path)
+    mapping = {'composition.class_space.mapping.first': {'gren': 'red'}}
+    config = write_config(tmp_path, pool, truth, **mapping)
+    assert _told(fails(TRAIN, config, cwd=tmp_path, how=run)) == (
+        "composition.class_space.mapping.first: 'gren' is not a class of teacher first; "
+        "did you mean 'green'?"
+    )
+
+
+def test_under_mmdets_own_train_it_is_the_last_line(pool: Path, truth: str, tmp_path: Path) -> None:
+    write_teacher(tmp_path)
+    config = write_config(tmp_path, pool, truth, **{'composition.store_': 'x'})
+    done = fails(MMDET_TOOLS / 'train.py', config, cwd=tmp_path, how=run)
+    last = done.stderr.strip().splitlines()[-1]
+    assert "composition: 'store_' is not a key here" in last
+
+
+# A change of the config; where it is told; the nearest valid name, if there is one.
+IN_A_CONFIG: dict[str, tuple[dict[str, Any], str, str]] = {
+    'class': (
+        {'composition.class_space.mapping.first': {'gren': 'red'}},
+        'composition.class_space.mapping.first',
+        'green',
+    ),
+    'hook': (
+        {'custom_hooks': [{'type': 'mmcompose.ClassRowHook'}]},
+        'custom_hooks.type',
+        'mmcompose.ClassRowsHook',
+    ),
+    'value of a hook': (
+        {'custom_hooks': [{'type': 'mmcompose.UncertainLabelsHook', 'uncovered_objectness': 3}]},
+        'custom_hooks.UncertainLabelsHook.uncovered_objectness',
+        '',
+    ),
+    'default hook': (
+        {'default_hooks.logger.type': 'LogerHook'}, 'default_hooks.logger.type', 'LoggerHook'
+    ),
+    'argument of a hook': (
+        {'default_hooks.logger.ignore_lst': True}, 'default_hooks.logger', 'ignore_last'
+    ),
+    'optimizer': (
+        {'optim_wrapper.optimizer.type': 'SGDD'}, 'optim_wrapper.optimizer.type', 'SGD'
+    ),
+    'argument of an optimizer': (
+        {'optim_wrapper.optimizer.wheight_decay': 0.1}, 'optim_wrapper.optimizer', 'weight_decay'
+    ),
+    'loop': (
+        {'train_cfg.type': 'EpochBasedTrainLop'}, 'train_cfg.type', 'EpochBasedTrainLoop'
+    ),
+    'sampler': (
+        {'train_dataloader.sampler.type': 'DefaultSamplr'},
+        'train_dataloader.sampler.type',
+        'DefaultSampler',
+    ),
+    'metric': ({'val_evaluator.type': 'CocoMetrc'}, 'val_evaluator.type', 'CocoMetric'),
+    'schedule': (
+        {'param_scheduler': [{'type': 'CosineAnealingLR', 'T_max': 3}]},
+        'param_scheduler.type',
+        'CosineAnnealingLR',
+    ),
+    'argument of a head': (
+        {'model.bbox_head.reg_decoded_box': True}, 'model.bbox_head', 'reg_decoded_bbox'
+    ),
+    'no evaluator': ({'val_evaluator': None}, 'val_evaluator', ''),
+    'no model': ({'model': None}, 'model', ''),
+    'batch size': ({'train_dataloader.batch_size': 0}, 'train_dataloader.batch_size', ''),
+    'workers that persist': (
+        {'train_dataloader.persistent_workers': True}, 'train_dataloader.persistent_workers', ''
+    ),
+    'mosaic without other pictures': (
+        {'train_dataloader.dataset.pipeline.2': {
+            '_delete_': True, 'type': 'Mosaic', 'img_scale': (64, 64)}},
+        'train_dataloader.dataset.pipeline.Mosaic',
+        '',
+    ),
+    'a file for the store': ({'composition.store': 'toy_teacher.py'}, 'composition.store', ''),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(('changes', 'key', 'nearest'), IN_A_CONFIG.values(), ids=IN_A_CONFIG)
+def test_in_a_config(
+    changes: dict[str, Any], key: str, nearest: str, pool: Path, truth: str, tmp_path: Path
+) -> None:
+    write_teacher(tmp_path)
+    config = write_config(tmp_path, pool, truth, **changes)
+    line = _told(fails(TRAIN, *WORK, config, cwd=tmp_path))
+    assert line.startswith(f'{key}: '), line
+    assert not nearest or line.endswith(f'did you mean {nearest!r}?'), line
+
+
+# A command line, and how what is told begins.
+ON_A_COMMAND_LINE: dict[str, tuple[tuple[str, ...], str]] = {
+    'config': (
+        (TRAIN, *WORK, 'compos.py'),
+        "config: 'compos.py' is no file; did you mean 'compose.py'?",
+    ),
+    'option that leads nowhere': (
+        (TRAIN, *WORK, CONFIG, '--cfg-options', 'train_dataloader.dataset.pipeline.9.type=X'),
+        '--cfg-options: train_dataloader.dataset.pipeline.9.type',
+    ),
+    'option that is a mistake': (
+        (TRAIN, *WORK, CONFIG, '--cfg-options', 'composition.teachers.first.weight=-1'),
+        'composition.teachers.first.weight: -1',
+    ),
+    'work dir below a file': (
+        (TRAIN, CONFIG, '--work-dir', 'toy_teacher.py/work'), "work_dir: 'toy_teacher.py/work'"
+    ),
+    'checkpoint to resume': (
+        (TRAIN, *WORK, CONFIG, '--resume', 'epoch_1.pth'), "checkpoint: 'epoch_1.pth' is no file"
+    ),
+    'launcher': ((LABEL, CONFIG, '--launcher', 'pytorch'), "--launcher: 'pytorch' did not start"),
+    'launcher of a training': (
+        (TRAIN, *WORK, CONFIG, '--launcher', 'slurm'), "--launcher: 'slurm' did not start"
+    ),
+    'no worker': ((LABEL, CONFIG, '--workers', '0'), 'composition.workers: 0'),
+    'export to a folder': ((LABEL, CONFIG, '--export', '.'), "--export: '.' is a folder"),
+    'nothing to label': (
+        (LABEL, CONFIG, '--cfg-options', 'train_dataloader=None'), 'train_dataloader: is missing'
+    ),
+    'student': (
+        (EVALUATE, CONFIG, '--student', 'epoch_1.pth'),
+        "student.checkpoint: 'epoch_1.pth' is no file",
+    ),
+    'student that is none': (
+        (EVALUATE, CONFIG, '--student', CONFIG), "student.checkpoint: 'compose.py' holds more"
+    ),
+    'score floor': ((EVALUATE, CONFIG, '--score-floor', '2'), '--score-floor: 2.0'),
+    'table into a folder': ((EVALUATE, CONFIG, '--out', '.'), "--out: '.' is a folder"),
+    'checkpoint': ((TEST, CONFIG, 'epoch_1.pth'), "checkpoint: 'epoch_1.pth' is no file"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(('command', 'begins'), ON_A_COMMAND_LINE.values(), ids=ON_A_COMMAND_LINE)
+def test_on_a_command_line(
+    command: tuple[str, ...], begins: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ('RANK', 'SLURM_PROCID'):
+        monkeypatch.delenv(variable, raising=False)
+    line = _told(fails(*command, cwd=folder))
+    assert line.startswith(begins), line
+
+
+def test_what_is_no_option_is_told_with_the_usage(folder: Path) -> None:
+    for tool in (TRAIN, LABEL):
+        done = fails(tool, CONFIG, '--cfg-options', 'nothing', cwd=folder)
+        assert done.returncode == 2
+        last = done.stderr.splitlines()[-1]
+        assert last.endswith("argument --cfg-options: 'nothing' is not of the form key=value")
+
+
+@pytest.mark.parametrize('text', ['a = (', 'a = b', "_base_ = ['./none.py']", ''])
+def test_a_config_that_is_none(text: str, folder: Path) -> None:
+    (folder / CONFIG).write_text(text)
+    line = _told(fails(TRAIN, *WORK, CONFIG, cwd=folder))
+    assert line.startswith("config: 'compose.py' cannot be read" if text else 'model: is missing')
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, truth: str) -> Path:
+    """A pool of the user's own."""
+    toys.draw(tmp_path / 'pictures', 4)
+    write_teacher(tmp_path)
+    parts = ('dataloader', 'evaluator', 'cfg')
+    without = {f'{name}_{part}': None for name in ('val', 'test') for part in parts}
+    write_config(tmp_path, tmp_path / 'pictures', truth, **without)
+    return tmp_path / 'pictures'
+
+
+def test_an_empty_pool(pictures: Path) -> None:
+    for path in pictures.iterdir():
+        path.unlink()
+    line = _told(fails(TRAIN, *WORK, CONFIG, cwd=pictures.parent))
+    assert line.startswith('train_dataloader.UnlabeledImages.data_prefix.img: ')
+
+
+@pytest.mark.parametrize('tool', [(TRAIN, *WORK), (LABEL,)], ids=['train', 'label'])
+def test_a_file_that_is_no_picture(tool: tuple[str, ...], pictures: Path) -> None:
+    (pictures / '002.png').write_bytes(b'no picture')
+    line = _told(fails(*tool, CONFIG, cwd=pictures.parent))
+    assert line == f'{pictures}/002.png: is not a picture that Pillow can read'
+
+
+def _cut(picture: Path) -> None:
+    """Keep the header, which tells width and height, and half of the pixels."""
+    picture.write_bytes(picture.read_bytes()[: picture.stat().st_size // 2])
+
+
+def test_half_a_picture_leaves_no_work_dir_behind(pictures: Path) -> None:
+    _cut(pictures / '002.png')
+    line = _told(fails(TRAIN, *WORK, CONFIG, cwd=pictures.parent))
+    assert line.endswith(f'{pictures}/002.png: is not a picture that OpenCV can decode')
+
+
+def test_half_a_picture_takes_nothing_from_a_work_dir_that_was_there(pictures: Path) -> None:
+    _cut(pictures / '002.png')
+    work = pictures.parent / 'runs' / 'work'
+    work.mkdir(parents=True)
+    (work / 'epoch_1.pth').write_bytes(b'of another run')
+    fails(TRAIN, *WORK, CONFIG, cwd=pictures.parent)
+    assert (work / 'epoch_1.pth').read_bytes() == b'of another run'
