@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, Pool
+from mmcompose.labeling.image_trust import ImageTrust
 from mmcompose.structures import Detections, iou
 
 Floats = NDArray[np.float64]
@@ -20,22 +21,23 @@ _RIDGE = 0.1
 _DECIMALS = 4
 
 
-def agreement_weights(pool: Pool, iou_thr: float = 0.55) -> dict[str, float]:
+def agreement_weights(
+    pool: Pool, iou_thr: float = 0.55, trust: ImageTrust | None = None
+) -> dict[str, float]:
     """Weigh teachers by the classes that they share.
 
-    Two figures of each teacher, both relative to the others. *Quality*: how well its boxes and
-    another's agree is taken for a product of the qualities of both and of how hard the class is
-    (the triplet method of weak supervision, Fu et al. 2020, by least squares in logarithms).
-    Errors that are made together are not seen. Two teachers alone cannot be told apart by it.
-    *Breadth*: how much it claims to see of a class, in units of its boxes that others confirm, so
-    that the scale of its scores does not matter. A teacher that sees more has the louder voice
-    and the weightier silence, unless what it sees agrees with nothing. The weight is the square
-    of quality times the fourth power of breadth: exponents that did well on photographs
-    (``benchmarks/label_quality.py``).
+    The product of two figures of each teacher, both relative to the others. *Quality*: how well
+    its boxes and another's agree is taken for a product of the qualities of both and of how hard
+    the class is (the triplet method of weak supervision, Fu et al. 2020, by least squares in
+    logarithms). Errors that are made together are not seen. Two teachers alone cannot be told
+    apart by it. *Breadth*: how much it claims to see of a class, in units of its boxes that
+    others confirm, so that the scale of its scores does not matter. A teacher that sees more has
+    the louder voice and the weightier silence, unless what it sees agrees with nothing.
 
     Args:
         pool: What the teachers say of each image.
         iou_thr: Boxes that overlap at least this much agree. Defaults to 0.55.
+        trust: Images count for a teacher as far as it is trusted there. Defaults to all alike.
 
     Returns:
         By teacher a weight in (0, 1], the largest 1; empty for an empty pool.
@@ -44,10 +46,10 @@ def agreement_weights(pool: Pool, iou_thr: float = 0.55) -> dict[str, float]:
     for detections, context in pool:
         if tally is None:
             tally = _Tally(context.class_space, iou_thr)
-        tally.count(detections)
+        tally.count(detections, None if trust is None else trust.of(detections, context))
     if tally is None:
         return {}
-    weights = tally.quality() ** 2 * tally.breadth() ** 4
+    weights = tally.quality() * tally.breadth()
     weights = (weights / weights.max()).round(_DECIMALS).clip(10.0**-_DECIMALS)
     return dict(zip(tally.teachers, weights.tolist(), strict=True))
 
@@ -57,29 +59,38 @@ class _Tally:
 
     def __init__(self, space: ClassSpace, iou_thr: float) -> None:
         self.teachers = sorted(space.teachers)
-        columns = [space.teachers.index(name) for name in self.teachers]
-        self.owners = space.owners.T[columns]
+        self.order = np.argsort(space.teachers)
+        self.owners = space.owners.T[self.order]
         self.iou_thr = iou_thr
         teachers, classes = self.owners.shape
-        # Of each class the products of scores of agreeing boxes, and each teacher's own squares.
+        # Of each class the products of scores of agreeing boxes, and the squares of the first's
+        # where both are trusted.
         self.agreed = np.zeros((teachers, teachers, classes))
-        self.said = np.zeros((teachers, classes))
+        self.said = np.zeros((teachers, teachers, classes))
         # What agreeing boxes score, squared and weighted by what the other one scores.
         self.confirmed = np.zeros(teachers)
         self.confirmers = np.zeros(teachers)
+        self.images = np.zeros(teachers)
 
-    def count(self, detections: ByTeacher) -> None:
+    def count(self, detections: ByTeacher, trust: Floats | None) -> None:
         found = [detections.get(name, Detections()) for name in self.teachers]
+        trust = np.ones(len(found)) if trust is None else trust[self.order]
+        both = np.outer(trust, trust)
+        self.images += np.diag(both)
         for row, said in enumerate(found):
-            np.add.at(self.said[row], said.labels, said.scores.astype(np.float64) ** 2)
+            squares = np.bincount(
+                said.labels, said.scores.astype(np.float64) ** 2, len(self.owners.T)
+            )
+            self.said[row] += both[row][:, None] * squares
         for one, other in combinations(range(len(found)), 2):
             rows, columns = _agreeing(found[one], found[other], self.iou_thr)
             scores = found[one].scores[rows].astype(np.float64)
             others = found[other].scores[columns].astype(np.float64)
-            np.add.at(self.agreed[one, other], found[one].labels[rows], scores * others)
-            self.confirmed[one] += (scores**3 * others).sum()
-            self.confirmed[other] += (scores * others**3).sum()
-            self.confirmers[[one, other]] += (scores * others).sum()
+            trusted = both[one, other]
+            np.add.at(self.agreed[one, other], found[one].labels[rows], trusted * scores * others)
+            self.confirmed[one] += trusted * (scores**3 * others).sum()
+            self.confirmed[other] += trusted * (scores * others**3).sum()
+            self.confirmers[[one, other]] += trusted * (scores * others).sum()
 
     def quality(self) -> Floats:
         """Return ``(T,)``, the best 1."""
@@ -89,8 +100,8 @@ class _Tally:
         for one, other in combinations(range(len(self.teachers)), 2):
             for label in np.flatnonzero(self.owners[one] & self.owners[other]).tolist():
                 agreed = self.agreed[one, other, label]
-                said = (self.said[one, label] + _FEW_SAID) * (self.said[other, label] + _FEW_SAID)
-                rate = (agreed + _FEW_AGREED) / np.sqrt(said)
+                said = self.said[[one, other], [other, one], label] + _FEW_SAID
+                rate = (agreed + _FEW_AGREED) / np.sqrt(said.prod())
                 yield (one, other), label, float(rate), float(np.sqrt(agreed + 1))
 
     def breadth(self) -> Floats:
@@ -105,11 +116,13 @@ class _Tally:
             out=np.ones_like(self.confirmed),
             where=self.confirmers > 0,
         )
+        # As if each had been trusted in as many images.
+        said = np.diagonal(self.said).T / self.images.clip(1)[:, None] * self.images.max()
         for label in np.flatnonzero(self.owners.sum(axis=0) > 1).tolist():
             owners = np.flatnonzero(self.owners[:, label]).tolist()
-            together = float(np.sqrt(self.said[owners, label].sum()))
+            together = float(np.sqrt(said[owners, label].sum()))
             for teacher in owners:
-                claimed = self.said[teacher, label] / unit[teacher] + _FEW_CLAIMED
+                claimed = said[teacher, label] / unit[teacher] + _FEW_CLAIMED
                 yield (teacher,), label, float(claimed), together
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,86 +11,85 @@ from mmcompose.labeling import (
     FUSED,
     AgreementWeightedFusion,
     ByTeacher,
-    LabelContext,
     WeightedBoxesFusion,
 )
 from mmcompose.labeling.agreement import agreement_weights
-from mmcompose.structures import Detections
+from mmcompose.labeling.image_trust import ImageTrust
 from mmcompose.utils import UserError
-from tests.labeling.toys import HEIGHT, QUICK, WIDTH, context, found, permuted, rows, said
-
-ALIKE = {name: ['person', 'cat'] for name in 'abc'}
-Pool = list[tuple[ByTeacher, LabelContext]]
-
-
-def scenes(
-    teachers: Mapping[str, Sequence[str]] = ALIKE,
-    sees: Mapping[str, float] | None = None,
-    spoiled: str | None = None,
-    scale: Mapping[str, float] | None = None,
-    images: int = 120,
-) -> Pool:
-    """Let each teacher see a share of the same objects, one of them elsewhere half the time."""
-    rng = np.random.default_rng(0)
-    where = context(teachers)
-    space = where.class_space
-    pool: Pool = []
-    for _ in range(images):
-        low = rng.uniform(0, [WIDTH - 50, HEIGHT - 50], (4, 2))
-        objects = np.concatenate([low, low + rng.uniform(20, 50, (4, 2))], axis=1)
-        labels = rng.integers(0, 2, 4)
-        image = {}
-        for name in teachers:
-            seen = rng.random(4) < (sees or {}).get(name, 0.9)
-            boxes = objects + rng.normal(0, 1, objects.shape)
-            if name == spoiled and rng.random() < 0.5:
-                low = rng.uniform(0, [WIDTH - 50, HEIGHT - 50], (4, 2))
-                boxes = np.concatenate([low, low + rng.uniform(20, 50, (4, 2))], axis=1)
-            known = np.isin(labels, space.teacher_index(name))
-            scores = rng.uniform(0.4, 0.9, 4) * (scale or {}).get(name, 1.0)
-            keep = seen & known
-            image[name] = Detections.of(boxes[keep], scores[keep], labels[keep])
-        pool.append((image, where))
-    return pool
+from tests.labeling.toys import QUICK, context, found, permuted, rows, said
+from tests.labeling.worlds import ALIKE, world
 
 
 def test_teachers_of_equal_strength_weigh_about_the_same() -> None:
-    weights = agreement_weights(scenes())
+    weights = agreement_weights(world().pool)
     assert set(weights) == {'a', 'b', 'c'}
     assert min(weights.values()) > 0.7
 
 
 @pytest.mark.parametrize('spoiled', 'abc')
-def test_a_teacher_that_fails_on_half_of_the_images_loses_its_voice(spoiled: str) -> None:
-    weights = agreement_weights(scenes(spoiled=spoiled))
+def test_a_teacher_that_always_fails_loses_its_voice(spoiled: str) -> None:
+    weights = agreement_weights(world(spoiled=spoiled, failing=1.0).pool)
     others = [weight for name, weight in weights.items() if name != spoiled]
-    assert weights[spoiled] < 0.45 * min(others)
+    assert weights[spoiled] < 0.25 * min(others)
     assert min(others) > 0.7
 
 
+def test_a_teacher_is_weighed_by_the_images_in_which_it_works() -> None:
+    pool = world(spoiled='b').pool
+    assert agreement_weights(pool)['b'] < 0.65
+    assert agreement_weights(pool, trust=ImageTrust.fit(pool))['b'] > 0.85
+
+
+def test_one_object_without_a_confirmation_counts_as_far_as_its_teacher_is_trusted() -> None:
+    """Its teacher alone knows the class, so that there is no average that it could fall in."""
+    teachers = {'a': ['person', 'cat', 'sofa'], 'b': ['person', 'cat'], 'c': ['person', 'cat']}
+    fusion = AgreementWeightedFusion()
+    fusion.fit(world(teachers, spoiled='a', images=300).pool)
+    there = context(teachers)
+    sofa = there.class_space.classes.index('sofa')
+    person, astray = ([10, 10, 60, 60], 0.8, 0), ([120, 30, 180, 90], 0.8, 0)
+    scores = []
+    for said_of_person in (person, astray):
+        a = found(said_of_person, ([20, 20, 90, 90], 0.9, sofa))
+        fused = fusion.apply({'a': a, 'b': found(person), 'c': found(person)}, there)[FUSED]
+        assert (np.diff(fused.scores) <= 0).all()
+        scores.append(float(fused.scores[fused.labels == sofa][0]))
+    assert scores[0] == pytest.approx(0.9, abs=0.05)
+    assert scores[1] < 0.1
+
+
+def test_where_nobody_fails_trust_changes_nothing() -> None:
+    made = world(images=300)
+    fusion = AgreementWeightedFusion()
+    fusion.fit(made.pool)
+    plain = WeightedBoxesFusion(iou_thr=0.7, weights=fusion.weights)
+    for each in made.pool[:20]:
+        assert rows(fusion.apply(*each)[FUSED]) == rows(plain.apply(*each)[FUSED])
+
+
 def test_a_teacher_that_sees_less_weighs_less() -> None:
-    weights = agreement_weights(scenes(sees={'b': 0.4}))
+    weights = agreement_weights(world(sees={'b': 0.4}).pool)
     assert weights['b'] < 0.6 * min(weights['a'], weights['c'])
 
 
 def test_the_scale_of_scores_does_not_matter() -> None:
-    plain, scaled = (agreement_weights(scenes(scale=s)) for s in ({}, {'b': 0.5}))
+    plain, scaled = (agreement_weights(world(scale=s).pool) for s in ({}, {'b': 0.5}))
     assert scaled['b'] == pytest.approx(plain['b'], abs=0.15)
 
 
 def test_two_teachers_are_not_told_apart_by_agreement_alone() -> None:
-    pool = scenes({'a': ['person', 'cat'], 'b': ['person', 'cat']}, spoiled='b')
+    pool = world({'a': ['person', 'cat'], 'b': ['person', 'cat']}, spoiled='b').pool
     weights = agreement_weights(pool)
     assert min(weights.values()) > 0.7
 
 
 def test_teachers_that_share_nothing_weigh_the_same() -> None:
-    assert agreement_weights(scenes({'a': ['person'], 'b': ['cat']})) == {'a': 1.0, 'b': 1.0}
+    assert agreement_weights(world({'a': ['person'], 'b': ['cat']}).pool) == {'a': 1.0, 'b': 1.0}
     assert agreement_weights([]) == {}
 
 
 def test_neither_the_order_of_teachers_nor_of_boxes_matters() -> None:
-    pool = scenes(spoiled='b', images=20)
+    pool = world(spoiled='b', images=20).pool
     reordered = context({name: ALIKE[name] for name in 'cab'}, classes=['person', 'cat'])
     turned = [
         ({name: permuted(image[name], 5) for name in reversed(image)}, reordered)
@@ -111,7 +108,7 @@ def test_weights_are_in_the_unit_interval_whatever_is_said(images: list[ByTeache
 
 
 def test_what_is_learned_weighs_the_fusion_and_can_be_loaded() -> None:
-    pool = scenes(spoiled='b')
+    pool = world(spoiled='b').pool
     fusion = AgreementWeightedFusion(iou_thr=0.55)
     image = {
         'a': found(([10, 10, 60, 60], 0.6, 0)),

@@ -1,0 +1,246 @@
+"""How far each teacher can be relied on in one image, by how it agrees there with the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.class_space import ClassSpace
+from mmcompose.labeling.base import ByTeacher, LabelContext, Pool
+from mmcompose.labeling.trust_evidence import Elsewhere, Evidence, evidence_of
+from mmcompose.structures import Detections
+
+Floats = NDArray[np.float64]
+
+# Levels of score; each holds the same sum of a teacher's scores, so that their scale is nothing.
+_LEVELS = 6
+# Boxes of a level that are taken to be confirmed as often as those of all levels.
+_FEW_BOXES = 2.0
+# A teacher that seems to fail in so few images does not.
+_FEW_IMAGES = 10.0
+_FIRST_GUESS = 0.05
+_ROUNDS, _CLOSE = 200, 1e-5
+_DECIMALS = 4
+
+
+class ImageTrust:
+    """The chance that a teacher works in an image as it usually does.
+
+    In an image where it fails, a teacher's boxes and those of the others meet by chance alone:
+    its camera was turned, its weather is another. In the others, a box is confirmed as often as
+    boxes of its level of score are. Of how many images the one holds, and of how many the other,
+    is a mixture of two components for each teacher, fitted to the pool by expectation
+    maximisation (Dempster, Laird, Rubin 1977); as in Dawid and Skene 1979, no truth is needed
+    where observers check each other. Where nobody fails, next to none of the images falls to the
+    second component, and trust is 1 throughout.
+
+    An image in which a teacher says nothing of shared classes, and nobody else does, tells
+    nothing: trust is then the share of images in which it works. Of two teachers that contradict
+    each other, either may have failed. At most two are taken to fail in one image.
+
+    Args:
+        learned: What :attr:`learned` returned.
+    """
+
+    def __init__(self, learned: Mapping[str, Any]) -> None:
+        self.teachers: Sequence[str] = learned['teachers']
+        self.failing = np.asarray(learned['failing'], np.float64)
+        self._iou_thr = float(learned['iou_thr'])
+        self._edges = np.asarray(learned['levels'], np.float64)
+        self._ratios = np.asarray(learned['log_ratios'], np.float64)
+        self._known: tuple[ClassSpace, NDArray[np.bool_], NDArray[np.int64]] | None = None
+
+    @classmethod
+    def fit(cls, pool: Pool, iou_thr: float = 0.55) -> ImageTrust | None:
+        """Learn how often each teacher fails, and what tells it.
+
+        Args:
+            pool: What the teachers say of each image; looked through twice.
+            iou_thr: Boxes that overlap at least this much confirm each other. Defaults to 0.55.
+
+        Returns:
+            The trust; None for an empty pool.
+        """
+        space = next((context.class_space for _, context in pool), None)
+        if space is None:
+            return None
+        teachers, owners = sorted(space.teachers), _owners(space)
+        edges = _levels(pool, teachers, owners)
+        counts, chance = _counts(pool, teachers, owners, edges, iou_thr)
+        failing, ratios = _mixture(counts, chance)
+        return cls(
+            {
+                'teachers': teachers,
+                'iou_thr': iou_thr,
+                'failing': failing.round(_DECIMALS).tolist(),
+                'levels': edges.round(_DECIMALS).tolist(),
+                'log_ratios': ratios.round(_DECIMALS).tolist(),
+            }
+        )
+
+    @property
+    def learned(self) -> dict[str, Any]:
+        """``failing`` ``(T,)``, the share of images in which each of ``teachers`` fails.
+
+        ``levels`` ``(T, L - 1)``, the scores between levels, and ``log_ratios``
+        ``(T, T, L, 2)``: by how much a box of one teacher and level that another does not, or
+        does, confirm is likelier where both work than by chance.
+        """
+        return {
+            'teachers': list(self.teachers),
+            'iou_thr': self._iou_thr,
+            'failing': self.failing.tolist(),
+            'levels': self._edges.tolist(),
+            'log_ratios': self._ratios.tolist(),
+        }
+
+    def of(self, detections: ByTeacher, context: LabelContext) -> Floats:
+        """Return ``(T,)`` in [0, 1], by ``context.class_space.teachers``.
+
+        Args:
+            detections: What the teachers say of one image.
+            context: The image and the class space.
+        """
+        space = context.class_space
+        if self._known is None or self._known[0] is not space:
+            self._known = (space, _owners(space), np.argsort(np.argsort(space.teachers)))
+        _, owners, places = self._known
+        said = [detections.get(name, _NOTHING) for name in self.teachers]
+        evidence = evidence_of(said, said, owners, self._iou_thr)
+        each = self._ratios[
+            evidence.speakers, evidence.others, _level(evidence, self._edges), evidence.confirmed
+        ]
+        ratios = np.zeros((1, len(said), len(said)))
+        np.add.at(ratios[0], (evidence.speakers, evidence.others), each * evidence.shares)
+        _, fails = _failures(ratios, self.failing)
+        trust: Floats = (1 - fails[0, places]).clip(0, 1).round(_DECIMALS)
+        return trust
+
+
+_NOTHING = Detections()
+
+
+def _owners(space: ClassSpace) -> NDArray[np.bool_]:
+    """Return ``(T, C)``, teachers by the alphabet, so that their order changes nothing."""
+    return space.owners.T[np.argsort(space.teachers)]
+
+
+def _levels(pool: Pool, teachers: Sequence[str], owners: NDArray[np.bool_]) -> Floats:
+    """Return ``(T, L - 1)``, the scores of shared classes between each teacher's levels."""
+    shared = owners.sum(axis=0) > 1
+    scores: list[list[NDArray[np.float32]]] = [[] for _ in teachers]
+    for detections, _ in pool:
+        for name, parts in zip(teachers, scores, strict=True):
+            found = detections.get(name, _NOTHING)
+            parts.append(found.scores[shared[found.labels]])
+    edges = np.ones((len(teachers), _LEVELS - 1))
+    for row, parts in enumerate(scores):
+        ordered = np.sort(np.concatenate([*parts, np.zeros(0)]))
+        sums = np.cumsum(ordered)
+        if len(ordered) and sums[-1] > 0:
+            cuts = np.searchsorted(sums, sums[-1] * np.arange(1, _LEVELS) / _LEVELS)
+            edges[row] = ordered[cuts.clip(0, len(ordered) - 1)]
+    return edges
+
+
+def _level(evidence: Evidence, edges: Floats) -> NDArray[np.int64]:
+    above = evidence.scores[:, None] >= edges[evidence.speakers].astype(np.float32)
+    levels: NDArray[np.int64] = above.sum(axis=1)
+    return levels
+
+
+def _counts(
+    pool: Pool,
+    teachers: Sequence[str],
+    owners: NDArray[np.bool_],
+    edges: Floats,
+    iou_thr: float,
+) -> tuple[NDArray[np.float32], Floats]:
+    """Count boxes by whose, by whom, level, and whether confirmed; those by chance over all.
+
+    Returns:
+        ``(N, T, T, L, 2)`` of N images, and ``(T, T, L, 2)``.
+    """
+    shape = (len(teachers), len(teachers), _LEVELS, 2)
+    counts: list[NDArray[np.float32]] = []
+    chance = np.zeros(shape)
+    elsewhere = Elsewhere(len(teachers))
+    for detections, context in pool:
+        size = np.array([context.width, context.height] * 2, np.float32)
+        said = [detections.get(name, _NOTHING) for name in teachers]
+        said = [Detections(found.boxes / size, found.scores, found.labels) for found in said]
+        counts.append(np.zeros(shape, np.float32))
+        for heard, count in ((said, counts[-1]), (elsewhere.swap(said), chance)):
+            rows = evidence_of(said, heard, owners, iou_thr)
+            place = (rows.speakers, rows.others, _level(rows, edges), rows.confirmed)
+            np.add.at(count, place, rows.shares)
+    return np.stack(counts), chance
+
+
+def _mixture(counts: NDArray[np.float32], chance: Floats) -> tuple[Floats, Floats]:
+    """Fit how often each teacher fails, and how much likelier each count is where both work.
+
+    Args:
+        counts: ``(N, T, T, L, 2)``.
+        chance: ``(T, T, L, 2)``.
+
+    Returns:
+        ``(T,)`` and ``(T, T, L, 2)``.
+    """
+    told = counts.sum(axis=(3, 4)) > 0
+    told = (told | told.transpose(0, 2, 1)).any(axis=2)
+    by_chance = _rates(chance)
+    working = np.ones(counts.shape[:3])
+    failing = np.full(counts.shape[1], _FIRST_GUESS)
+    for _ in range(_ROUNDS):
+        rates = _rates(np.einsum('npqlc,npq->pqlc', counts, working, optimize=True))
+        # To agree is never held against anyone.
+        rates = np.maximum(rates, by_chance)
+        ratios = np.stack([np.log((1 - rates) / (1 - by_chance)), np.log(rates / by_chance)], -1)
+        each = (counts * ratios).sum(axis=(3, 4), dtype=np.float64)
+        working, fails = _failures(each, failing)
+        before = failing
+        seen = ((fails * told).sum(axis=0) - _FEW_IMAGES).clip(0)
+        failing = seen / told.sum(axis=0).clip(1)
+        if np.abs(failing - before).max() < _CLOSE:
+            break
+    return failing, ratios
+
+
+def _rates(counts: Floats) -> Floats:
+    """Return ``(T, T, L)`` in (0, 1): the share of boxes that are confirmed."""
+    total, confirmed = counts.sum(axis=-1), counts[..., 1]
+    overall = (confirmed.sum(axis=-1) + 0.5) / (total.sum(axis=-1) + 1)
+    rates: Floats = (confirmed + _FEW_BOXES * overall[..., None]) / (total + _FEW_BOXES)
+    return rates
+
+
+def _failures(ratios: Floats, failing: Floats) -> tuple[Floats, Floats]:
+    """Weigh who fails in each image: nobody, one teacher, or two.
+
+    Args:
+        ratios: ``(N, T, T)``, by how much what one says is likelier where it and the other work.
+        failing: ``(T,)``, how often each fails.
+
+    Returns:
+        ``(N, T, T)``, the chance that both of two work; ``(N, T)``, that one fails.
+    """
+    count = len(failing)
+    with np.errstate(divide='ignore'):
+        odds = np.log(failing) - np.log(1 - failing)
+    pairs = ratios + ratios.transpose(0, 2, 1)
+    rows = pairs.sum(axis=2)
+    one = odds - rows
+    first, second = np.triu_indices(count, 1)
+    two = one[:, first] + one[:, second] + pairs[:, first, second]
+    logs = np.concatenate([np.zeros((len(pairs), 1)), one, two], axis=1)
+    chances = np.exp(logs - logs.max(axis=1, keepdims=True))
+    chances /= chances.sum(axis=1, keepdims=True)
+    both = np.zeros_like(pairs)
+    both[:, first, second] = both[:, second, first] = chances[:, 1 + count :]
+    fails = chances[:, 1 : 1 + count] + both.sum(axis=2)
+    working = 1 - fails[:, :, None] - fails[:, None, :] + both
+    return working.clip(0, 1), fails

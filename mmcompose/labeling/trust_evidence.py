@@ -1,0 +1,102 @@
+"""What the boxes of one image tell of who works there: which are confirmed by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.structures import Detections, iou
+
+Floats = NDArray[np.float64]
+
+
+class Evidence(NamedTuple):
+    """A row for each box and each other owner of its class, R of them.
+
+    Args:
+        speakers: ``(R,)`` int64, whose box it is.
+        others: ``(R,)`` int64, who could have confirmed it.
+        scores: ``(R,)`` float32.
+        confirmed: ``(R,)`` int64, 1 where the other has a box of the class there, 0 elsewhere.
+        shares: ``(R,)`` float64, how much each counts. What two others say of one box is no
+            more than one opinion of it, and n boxes of an image, which stand or fall together,
+            count as the square root of n.
+    """
+
+    speakers: NDArray[np.int64]
+    others: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    confirmed: NDArray[np.int64]
+    shares: Floats
+
+
+def evidence_of(
+    said: Sequence[Detections],
+    heard: Sequence[Detections],
+    owners: NDArray[np.bool_],
+    iou_thr: float,
+) -> Evidence:
+    """Look for each teacher's boxes among those of the others.
+
+    Args:
+        said: What each of T teachers said; boxes of classes that nobody shares are left out.
+        heard: By what it is confirmed: the same, or what was said elsewhere.
+        owners: ``(T, C)`` bool, who owns which class.
+        iou_thr: Boxes of one class confirm each other if they overlap at least this much.
+    """
+    boxes, labels, speakers = _joined(said)
+    their_boxes, their_labels, theirs = _joined(heard)
+    near = iou(boxes, their_boxes) >= max(iou_thr, 1e-6)
+    near &= labels[:, None] == their_labels[None, :]
+    confirmed = near @ np.eye(len(owners), dtype=np.int64)[theirs] > 0
+    asked = owners.T[labels] & owners[speakers, labels][:, None]
+    asked[np.arange(len(labels)), speakers] = False
+    rows, others = np.nonzero(asked)
+    scores = np.concatenate([found.scores for found in said])
+    shares = 1 / asked.sum(axis=1)[rows]
+    pairs = speakers[rows] * len(owners) + others
+    together = np.bincount(pairs, shares, len(owners) ** 2)[pairs]
+    return Evidence(
+        speakers[rows],
+        others,
+        scores[rows],
+        confirmed[rows, others].astype(np.int64),
+        shares / np.sqrt(np.maximum(together, 1)),
+    )
+
+
+def _joined(
+    found: Sequence[Detections],
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    """Return boxes, labels, and whose each is."""
+    return (
+        np.concatenate([each.boxes for each in found]),
+        np.concatenate([each.labels for each in found]),
+        np.repeat(np.arange(len(found)), [len(each) for each in found]),
+    )
+
+
+class Elsewhere:
+    """What each teacher said of each class in the last image in which it said anything of it.
+
+    Its boxes of that image confirm those of this one by chance alone.
+    """
+
+    def __init__(self, teachers: int) -> None:
+        self._last: list[dict[int, Detections]] = [{} for _ in range(teachers)]
+
+    def swap(self, said: Sequence[Detections]) -> list[Detections]:
+        """Return boxes of the same classes from elsewhere, and remember these.
+
+        Args:
+            said: What each teacher says of an image, boxes as shares of its width and height.
+        """
+        swapped = []
+        for found, last in zip(said, self._last, strict=True):
+            labels = np.unique(found.labels).tolist()
+            swapped.append(Detections.concatenate([last[n] for n in labels if n in last]))
+            last.update({label: found[found.labels == label] for label in labels})
+        return swapped
