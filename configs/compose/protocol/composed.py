@@ -1,7 +1,37 @@
 # Arm 1: the composition, from unlabelled images alone.
 _base_ = ['_base_/student.py', '../../_base_/label_pipelines/default.py']
 
-composition = dict(label_pipeline=_base_.label_pipeline)
+# Labels are made once, and may cost more than testing does: each teacher looks at a picture and at
+# its mirror image, one of them, whose input may have any size, also at a larger one, and votes with
+# what its views say together (Data Distillation, Radosavovic et al. 2018).
+larger = {
+    'test_dataloader.dataset.dataset.pipeline.1.scale': (416, 416),
+    'test_dataloader.dataset.dataset.pipeline.2.size': (416, 416),
+}
+voc_a = _base_.composition.teachers.voc_a
+composition = dict(
+    teachers=dict(
+        voc_a=dict(
+            _delete_=True,
+            type='mmcompose.EnsembleTeacher',
+            members=[voc_a, dict(voc_a, cfg_options=larger)],
+            flip=True,
+        ),
+        coco=dict(
+            _delete_=True,
+            type='mmcompose.EnsembleTeacher',
+            members=[_base_.composition.teachers.coco],
+            flip=True,
+        ),
+    ),
+    # A heatmap's peaks and a detector with objectness score on different scales, and the thresholds
+    # take scores for probabilities: of what only one of them knows they would keep far too much.
+    label_pipeline=[
+        _base_.label_pipeline[0],
+        dict(type='mmcompose.ScoreCalibration', method='quantile'),
+        *_base_.label_pipeline[1:],
+    ],
+)
 
 # The pool is small and the training short: a target that says how sure the teachers are varies less
 # than one that takes each box for true (Menon et al. 2021, "A statistical perspective on
