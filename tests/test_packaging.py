@@ -13,6 +13,7 @@ from importlib.metadata import Distribution, distributions, packages_distributio
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -73,6 +74,23 @@ def test_a_wheel_carries_what_mim_looks_for(source: Path, installed: Path, folde
     assert carried == _files(source / folder)
     assert any('probe' in name for name in carried)
     assert (installed / 'mmcompose' / '.mim' / 'model-index.yml').is_file()
+
+
+def test_mim_runs_the_tools_of_a_wheel(installed: Path, tmp_path: Path) -> None:
+    # It asks a tool for its help first, to see whether it knows --gpus.
+    train = installed / 'mmcompose' / '.mim' / 'tools' / 'train.py'
+    output = _run(sys.executable, str(train), '-h', cwd=tmp_path, PYTHONPATH=str(installed))
+    assert '--work-dir' in output and '--gpus' not in output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mim_finds_a_config_of_a_wheel_by_its_name(installed: Path) -> None:
+    configs = list((installed / 'mmcompose' / '.mim' / 'configs').rglob('*.py'))
+    named = [path for path in configs if '_base_' not in path.parts]
+    assert len(named) == len({path.name for path in named})
+    for path in named:
+        if 'compose' in path.parts:
+            assert Config.fromfile(path, import_custom_modules=False).composition.label_pipeline
 
 
 def test_a_wheel_carries_every_file_of_the_package(source: Path, installed: Path) -> None:

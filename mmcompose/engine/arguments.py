@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from mmdet.registry import DATASETS, MODELS, TRANSFORMS
 from mmengine.config import Config
 from mmengine.registry import Registry
 
+from mmcompose.composition import untouched_process
 from mmcompose.engine.class_counts import class_of, type_name
 from mmcompose.registry import DATA_SAMPLERS as OWN_DATA_SAMPLERS
 from mmcompose.registry import DATASETS as OWN_DATASETS
@@ -68,12 +70,25 @@ def _mixes(step: Mapping[str, Any]) -> bool:
 
 def model_problems(config: Config) -> list[str]:
     """Return a problem for each wrong type or argument of the model and its modules."""
-    return [
-        line
-        for key, part in _modules('model', config.model)
-        # A detector gives its heads their train_cfg, and more.
-        for line in argument_problems(key, part, MODELS, partly=True)
+    parts = list(_modules('model', config.model))
+    problems = [line for key, part in parts for line in type_problems(key, part, MODELS)]
+    if problems:
+        return problems
+    # A detector gives its heads their train_cfg, and more.
+    suspected = [
+        line for key, part in parts for line in argument_problems(key, part, MODELS, partly=True)
     ]
+    # Some heads swallow what they do not take, others call another's constructor than the next.
+    return suspected if suspected and not _takes_its_arguments(config.model) else []
+
+
+def _takes_its_arguments(model: Mapping[str, Any]) -> bool:
+    try:
+        with untouched_process():
+            MODELS.build(copy.deepcopy(model))
+    except TypeError:
+        return False
+    return True
 
 
 def _modules(key: str, module: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

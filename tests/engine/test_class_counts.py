@@ -11,7 +11,9 @@ import pytest
 from mmdet.registry import MODELS
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
+from mmcompose.engine.arguments import model_problems
 from mmcompose.engine.class_counts import set_num_classes
 
 CONFIGS = Path(mmdet.__file__).parent / '.mim' / 'configs'
@@ -63,6 +65,31 @@ def test_every_stated_count_of_a_family_becomes_the_students_and_no_other(path: 
             assert count == NUM_CLASSES, place
     heads = [place for place in after if not any(f'.{other}' in place for other in OTHERS)]
     assert heads or path.parent.name in ('rpn', 'selfsup_pretrain'), 'no head has a count'
+    # A count that nobody states is hidden in a signature's default: COCO's 80, or 1203.
+    _forget(config.model, heads)
+    assert not set(heads) & dict(_counts(config.model)).keys()
+    set_num_classes(config.model, NUM_CLASSES, MODELS)
+    assert {place: dict(_counts(config.model)).get(place) for place in heads} == dict.fromkeys(
+        heads, NUM_CLASSES
+    )
+
+
+def _forget(model: Any, places: list[str]) -> None:
+    """Delete entries of a model's config; see :func:`_counts`."""
+    for place in places:
+        *parts, name = place.split('.')[1:]
+        holder = model
+        for part in parts:
+            holder = holder[int(part)] if isinstance(holder, (list, tuple)) else holder[part]
+        del holder[name]
+
+
+@pytest.mark.parametrize('path', _one_of_each_family())
+def test_no_argument_of_a_familys_model_is_taken_for_a_mistake(path: Path) -> None:
+    config = Config.fromfile(path)
+    if 'model' in config:
+        with DefaultScope.overwrite_default_scope('mmdet'):
+            assert model_problems(config) == []
 
 
 def test_a_count_that_a_signature_hides_is_set() -> None:
@@ -136,8 +163,6 @@ def test_the_built_layer_has_a_row_for_each_class(path: str, layer: str, rows: i
         _narrow(model.get('neck'))
         if 'pixel_decoder' in model.get('panoptic_head', {}):
             model.panoptic_head.in_channels = [64, 128, 256, 512]
-    from mmengine.registry import DefaultScope
-
     with DefaultScope.overwrite_default_scope('mmdet'):
         built = MODELS.build(model)
     assert built.get_submodule(layer).weight.shape[0] == rows
