@@ -13,16 +13,12 @@ import argparse
 import json
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
-from mmcv.transforms import Compose
-from mmdet.apis import inference_detector, init_detector
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from scipy.optimize import linear_sum_assignment
@@ -30,12 +26,12 @@ from scipy.optimize import linear_sum_assignment
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import ROOT, Bar, console, exit_on_mistake, write_results
+from benchmarks.teacher_overhead import overheads
 from mmcompose.composition import Composition
 from mmcompose.datasets import images_of
 from mmcompose.evaluation import composition_table, evaluate
 from mmcompose.registry import DATASETS
-from mmcompose.structures import Detections, Image, iou
-from mmcompose.teachers import ONNXTeacher, Teacher, allow_mmengine_checkpoints, read_config
+from mmcompose.structures import Detections, iou
 from mmcompose.utils import UserError
 
 YOLOX = 'mmdet::yolox/yolox_nano_8xb8-300e_coco.py'
@@ -49,9 +45,6 @@ KNOWN_MAP = {'yolox_mmdet': 0.482, 'yolox_onnx': 0.482, 'centernet_onnx': 0.390}
 MAP_TOLERANCE = 0.005
 SCORE_FLOOR = 0.05
 TIMED_IMAGES = 60
-
-# Takes an image, and returns the call to be timed.
-Ready: TypeAlias = Callable[[Image], Callable[[], Any]]
 
 
 def teacher_configs(weights: Path) -> dict[str, dict[str, Any]]:
@@ -125,65 +118,6 @@ def agreement(pairs: Iterable[tuple[Detections, Detections]]) -> dict[str, float
         'matched': matched / boxes if boxes else float('nan'),
         'score_difference': max(differences),
     }
-
-
-def bare_mmdet(config: str, checkpoint: str) -> Ready:
-    """Run MMDetection's own inference, its pipeline built beforehand."""
-    allow_mmengine_checkpoints()
-    read = read_config(config)
-    model = init_detector(read, checkpoint, palette='random', device='cpu')
-    steps = read.test_dataloader.dataset.pipeline
-    pipeline = Compose([{**steps[0], 'type': 'mmdet.LoadImageFromNDArray'}, *steps[1:]])
-    return lambda image: lambda: inference_detector(model, image.pixels, pipeline)
-
-
-def bare_session(teacher: ONNXTeacher, path: str) -> Ready:
-    """Run a session of the model and nothing else, on what the teacher prepares for it."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options, providers=['CPUExecutionProvider'])
-    (taken,) = session.get_inputs()
-
-    def ready(image: Image) -> Callable[[], Any]:
-        array, _ = teacher._preprocess(image.pixels)
-        feed = {taken.name: array[None].astype(np.float32)}
-        return lambda: session.run(None, feed)
-
-    return ready
-
-
-def overheads(composition: Composition, images: Sequence[Image]) -> dict[str, dict[str, float]]:
-    """Time each teacher against its bare model, one decoded image at a time, on one thread."""
-    found = {}
-    for name, config in composition.resolved['teachers'].items():
-        teacher = composition.teachers[name]
-        if isinstance(teacher, ONNXTeacher):
-            ready = bare_session(teacher, config['model'])
-        else:
-            ready = bare_mmdet(config['config'], config['checkpoint'])
-        found[name] = _overhead(teacher, ready, images)
-    return found
-
-
-def _overhead(teacher: Teacher, ready: Ready, images: Sequence[Image]) -> dict[str, float]:
-    rows = []
-    for image in images:
-        bare = ready(image)
-        # They take turns, so that whatever else the machine does slows both.
-        rows.append((_ms(lambda: teacher.predict([image])), _ms(bare)))
-        image.forget_pixels()
-    # The first loads the weights.
-    times = np.array(rows[1:])
-    teacher_ms, bare_ms = np.median(times, axis=0)
-    ratio = np.median(times[:, 0] / times[:, 1])
-    return {'ms': float(teacher_ms), 'bare_ms': float(bare_ms), 'ratio': float(ratio)}
-
-
-def _ms(call: Callable[[], Any]) -> float:
-    """Return the processor time of a call: a second thread would count too."""
-    begin = time.process_time()
-    call()
-    return (time.process_time() - begin) * 1000
 
 
 def bars(figures: Mapping[str, Any]) -> dict[str, Bar]:

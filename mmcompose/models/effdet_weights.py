@@ -12,7 +12,8 @@ from mmdet.models import SingleStageDetector
 from torch import Tensor, nn
 
 from mmcompose.teachers import named_classes, read_checkpoint
-from mmcompose.teachers.mmdet_model import build_model, read_config
+from mmcompose.teachers.mmdet_config import read_config
+from mmcompose.teachers.mmdet_model import build_model
 from mmcompose.utils import UserError, no_file, problem
 
 # COCO's category ids run to 90 and leave ten out; effdet's models have a row for each.

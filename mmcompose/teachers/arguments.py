@@ -54,15 +54,19 @@ def _distinct(key: str, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def check_batch_size(batch_size: int) -> int:
-    """Return how many images share a batch.
+def at_least(least: int, **given: float) -> None:
+    """Check numbers that stand for how many or how long.
+
+    Args:
+        least: What each has to reach.
+        **given: The numbers, by the name of their argument.
 
     Raises:
-        UserError: If that is not 1 or more.
+        UserError: If one is less.
     """
-    if batch_size < 1:
-        raise UserError(problem('batch_size', batch_size, 'is not 1 or more'))
-    return batch_size
+    expected = f'is not {least} or more'
+    if problems := [problem(key, n, expected) for key, n in given.items() if n < least]:
+        raise UserError(*problems)
 
 
 def torch_device(device: str | None) -> str:
@@ -120,7 +124,11 @@ def load_function(key: str, path: str) -> Callable[..., Any]:
         raise UserError(problem(key, path, f'cannot be imported ({error})')) from error
     function = getattr(module, name, None)
     if not callable(function):
-        known = [f'{module_name}.{other}' for other in vars(module) if not other.startswith('_')]
+        known = [
+            f'{module_name}.{other}'
+            for other, value in vars(module).items()
+            if callable(value) and not other.startswith('_')
+        ]
         raise UserError(problem(key, path, f'is no function of {module_name}', known))
     return function  # type: ignore[no-any-return]
 

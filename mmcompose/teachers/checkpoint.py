@@ -72,6 +72,8 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location='cpu', weights_only=not trust, mmap=_is_zip(path))
     except pickle.UnpicklingError as error:
+        if not _is_torch(path):
+            raise UserError(f'checkpoint: {str(path)!r} is no checkpoint') from error
         raise UserError(
             f'checkpoint: {str(path)!r} holds more than weights and was not read '
             f'({_wanted(error)}); if you know who made it, set trust_checkpoint=True'
@@ -147,7 +149,16 @@ def _wanted(error: Exception) -> str:
     return f'it wants {named[1]}' if named else (str(error).splitlines() or ['?'])[-1]
 
 
+def _is_torch(path: Path) -> bool:
+    # torch.save's old format is a row of pickles.
+    return _is_zip(path) or _begins_with(path, b'\x80')
+
+
 def _is_zip(path: Path) -> bool:
     # torch.save's old format cannot be memory-mapped.
+    return _begins_with(path, b'PK')
+
+
+def _begins_with(path: Path, magic: bytes) -> bool:
     with open(path, 'rb') as file:
-        return file.read(2) == b'PK'
+        return file.read(len(magic)) == magic

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,6 +15,7 @@ from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image, as_masks, mask_box
 from mmcompose.teachers.arguments import named_classes
 from mmcompose.teachers.base import Teacher, checked
+from mmcompose.teachers.file_names import index, match
 from mmcompose.utils import UserError, nearest, problem, warn
 
 
@@ -125,10 +126,10 @@ class COCOResultsTeacher(Teacher):
                 segmentation = row.get('segmentation') or None
                 box = None
                 if segmentation is None or 'bbox' in row:
-                    x, y, width, height = row['bbox']
+                    x, y, width, height = map(float, row['bbox'])
                     box = (x, y, x + width, y + height)
                 name, label = names[row['image_id']], labels[row['category_id']]
-                rows[name].append((box, row['score'], label, segmentation))
+                rows[name].append((box, float(row['score']), label, segmentation))
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise UserError(
                     f'results: entry {number} of {str(self._path)!r} is none of these images, '
@@ -150,6 +151,8 @@ class COCOResultsTeacher(Teacher):
         lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
         try:
             rows = np.array(lines, np.float64).reshape(len(lines), 6)
+            if (rows[:, 0] % 1).any():
+                raise ValueError('a class number is not whole')
         except ValueError as error:
             expected = 'has a line that is not "class cx cy w h score"'
             raise UserError(problem('results', str(path), expected)) from error
@@ -157,35 +160,6 @@ class COCOResultsTeacher(Teacher):
         center, half = rows[:, 1:3] * size, rows[:, 3:5] * size / 2
         boxes = np.concatenate([center - half, center + half], axis=1)
         return Detections.of(boxes, rows[:, 5], rows[:, 0])
-
-
-def index(names: Iterable[str]) -> dict[str, list[str]]:
-    """Return the names by their last part."""
-    by_last: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        by_last[PurePosixPath(name).name].append(name)
-    return dict(by_last)
-
-
-def match(image: Image, names: Mapping[str, Sequence[str]]) -> str | None:
-    """Return the listed name that shares the longest tail with the image's key, or None.
-
-    Raises:
-        UserError: If two share an equally long one.
-    """
-    candidates = names.get(PurePosixPath(image.key).name, ())
-    shared = [_common_tail(candidate, image.key) for candidate in candidates]
-    best = [name for name, n in zip(candidates, shared, strict=True) if n == max(shared)]
-    if len(best) > 1:
-        raise UserError(f'images: {image.key!r} may be {best[0]!r} or {best[1]!r}')
-    return best[0] if best else None
-
-
-def _common_tail(first: str, second: str) -> int:
-    pairs = zip(
-        reversed(PurePosixPath(first).parts), reversed(PurePosixPath(second).parts), strict=False
-    )
-    return next((n for n, (one, other) in enumerate(pairs) if one != other), 1 << 16)
 
 
 def _read_images(path: str) -> dict[str, Any]:

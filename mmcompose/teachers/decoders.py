@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.structures import Detections
 from mmcompose.teachers.arguments import load_function
-from mmcompose.utils import UserError, check_keys, problem
+from mmcompose.utils import UserError, check_keys, check_types, problem
 
 Outputs: TypeAlias = Mapping[str, NDArray[Any]]
 
@@ -40,8 +40,10 @@ def make_decoder(decode: str | Mapping[str, Any]) -> Decoder:
         known = ', '.join(DECODERS)
         expected = f'is no decoder (expected: {known}, or the dotted path of a function)'
         raise UserError(problem('decode', name, expected, DECODERS))
-    options = list(inspect.signature(function).parameters)[3:]
+    options = _options(function, name)
     if problems := check_keys('decode', arguments, options):
+        raise UserError(*problems)
+    if problems := check_types('decode', arguments, options):
         raise UserError(*problems)
     return partial(function, **arguments)
 
@@ -122,6 +124,17 @@ DECODERS: dict[str, Callable[..., list[Detections]]] = {
     'ultralytics': ultralytics,
     'detr': detr,
 }
+
+
+def _options(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    """Return what a decoder takes beside the outputs, their size and the count of classes."""
+    try:
+        _, _, _, *options = inspect.signature(function).parameters
+    except ValueError as error:  # fewer, or one written in C that does not say
+        expected = 'takes no outputs, input size and number of classes'
+        raise UserError(problem('decode', name, expected)) from error
+    hints = get_type_hints(function)
+    return {option: hints.get(option, Any) for option in options}
 
 
 def _grid(columns: int, rows: int, stride: int) -> NDArray[np.float32]:

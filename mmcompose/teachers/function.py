@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mmcompose.registry import TEACHERS
@@ -35,6 +36,7 @@ class FunctionTeacher(Teacher):
         self._name = function
         self._function = load_function('function', function)
         self._arguments = dict(arguments or {})
+        _check_arguments(self._function, self._arguments)
         self.classes = named_classes(classes)
 
     @property
@@ -62,3 +64,15 @@ class FunctionTeacher(Teacher):
         except (TypeError, ValueError, AssertionError) as error:
             expected = f'does not return boxes (N, 4), scores (N,), labels (N,), masks: {error}'
             raise UserError(problem('function', self._name, expected)) from error
+
+
+def _check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # one written in C does not say what it takes
+        return
+    try:
+        signature.bind(None, **arguments)
+    except TypeError as error:
+        expected = f'do not fit function, which takes {signature} ({error})'
+        raise UserError(problem('arguments', dict(arguments), expected)) from error

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.registry import TEACHERS
-from mmcompose.teachers.arguments import optional_package
+from mmcompose.teachers.arguments import at_least, optional_package
 from mmcompose.teachers.decoders import Outputs
 from mmcompose.teachers.tensor_teacher import TensorTeacher
 from mmcompose.utils import UserError, problem, warn
@@ -84,6 +84,10 @@ class HTTPTeacher(TensorTeacher):
         if datatype not in _DTYPES:
             known = ', '.join(_DTYPES)
             raise UserError(problem('datatype', datatype, f'is not one of {known}', _DTYPES))
+        at_least(0, retries=retries, backoff=backoff)
+        at_least(1, concurrency=concurrency)
+        if timeout <= 0:
+            raise UserError(problem('timeout', timeout, 'is not over 0'))
         self._requests()
         self._url = f'{url.rstrip("/")}/v2/models/{model}'
         self._url += f'/versions/{version}' if version is not None else ''

@@ -13,7 +13,7 @@ import torch
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers.arguments import (
-    check_batch_size,
+    at_least,
     named_classes,
     named_texts,
     optional_package,
@@ -55,7 +55,8 @@ class HuggingFaceTeacher(Teacher):
         self._name = model
         self._reads_texts = texts is not None
         self._score_thr = score_thr
-        self._batch_size = check_batch_size(batch_size)
+        at_least(1, batch_size=batch_size)
+        self._batch_size = batch_size
         self._device = torch_device(device)
         config = self._load('AutoConfig')
         if texts is None:

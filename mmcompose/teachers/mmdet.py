@@ -14,16 +14,11 @@ from mmengine.dataset import pseudo_collate
 
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers.arguments import check_batch_size, named_classes, named_texts, torch_device
+from mmcompose.teachers.arguments import at_least, named_classes, named_texts, torch_device
 from mmcompose.teachers.base import Teacher, checked
 from mmcompose.teachers.checkpoint import checkpoint_classes, local_checkpoint, read_checkpoint
-from mmcompose.teachers.mmdet_model import (
-    build_model,
-    check_class_count,
-    load_weights,
-    read_config,
-    scope_of,
-)
+from mmcompose.teachers.mmdet_config import read_config, scope_of
+from mmcompose.teachers.mmdet_model import build_model, check_class_count, load_weights
 from mmcompose.teachers.mmdet_panoptic import asked_for_boxes, num_things
 from mmcompose.teachers.mmdet_pipeline import batches, make_pipeline, shapes_of
 from mmcompose.teachers.mmdet_results import (
@@ -32,7 +27,7 @@ from mmcompose.teachers.mmdet_results import (
     lacks_operator,
     may_give_masks,
 )
-from mmcompose.teachers.mmdet_speed import compile_features, halve_features
+from mmcompose.teachers.mmdet_speed import check_compile_options, compile_features, halve_features
 from mmcompose.teachers.mmdet_tracking import detector_of, is_tracker, without_tracker
 from mmcompose.teachers.mmdet_zoo import config_and_checkpoint
 from mmcompose.utils import UserError, file_fingerprint
@@ -103,7 +98,8 @@ class MMDetTeacher(Teacher):
             raise UserError(f'texts: {config!r} is no model that reads text')
         self._checkpoint = local_checkpoint(checkpoint)
         self._trust = trust_checkpoint
-        self._batch_size = check_batch_size(batch_size)
+        at_least(1, batch_size=batch_size)
+        self._batch_size = batch_size
         self._device = torch_device(device)
         if texts is None:
             self.classes = self._read_classes(classes)
@@ -111,7 +107,7 @@ class MMDetTeacher(Teacher):
             self.classes = named_texts(texts, classes)
         self._tta = tta
         self._half_precision = half_precision
-        self._torch_compile = torch_compile
+        self._torch_compile = check_compile_options(torch_compile)
         self._masks = masks
 
     def _read_classes(self, classes: str | Sequence[str] | None) -> tuple[str, ...]:

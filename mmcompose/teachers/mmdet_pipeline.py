@@ -10,7 +10,7 @@ from mmcv.transforms import Compose
 from mmdet.utils import get_test_pipeline_cfg
 from mmengine.config import Config
 
-from mmcompose.teachers.mmdet_model import scope_of
+from mmcompose.teachers.mmdet_config import scope_of
 from mmcompose.utils import UserError
 
 _COLORS = ('color', 'color_ignore_orientation')

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import torch
+
+from mmcompose.utils import UserError, check_keys, problem
 
 
 def halve_features(model: Any, device: str) -> None:
@@ -23,6 +26,27 @@ def halve_features(model: Any, device: str) -> None:
             return _as_float32(extract(*args, **kwargs))
 
     model.extract_feat = extract_feat
+
+
+def check_compile_options(options: bool | Mapping[str, Any]) -> bool | Mapping[str, Any]:
+    """Return what ``torch.compile`` shall be given.
+
+    Raises:
+        UserError: If it takes no such argument, or has no such backend.
+    """
+    if not isinstance(options, Mapping):
+        return options
+    known = [name for name in inspect.signature(torch.compile).parameters if name != 'model']
+    problems = check_keys('torch_compile', options, known)
+    backend = options.get('backend')
+    if isinstance(backend, str):
+        backends = torch.compiler.list_backends(exclude_tags=())
+        if backend not in backends:
+            expected = 'is no backend of torch.compile'
+            problems.append(problem('torch_compile.backend', backend, expected, backends))
+    if problems:
+        raise UserError(*problems)
+    return options
 
 
 def compile_features(model: torch.nn.Module, options: bool | Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from mmcompose.registry import TEACHERS
-from mmcompose.teachers.arguments import optional_package
+from mmcompose.teachers.arguments import at_least, optional_package
 from mmcompose.teachers.decoders import Outputs
 from mmcompose.teachers.preprocess import Preprocess
 from mmcompose.teachers.tensor_teacher import TensorTeacher
@@ -55,6 +55,8 @@ class ONNXTeacher(TensorTeacher):
         if not Path(model).is_file():
             near = Path(model).parent.glob('*.onnx') if Path(model).parent.is_dir() else ()
             raise UserError(problem('model', model, 'is no file', map(str, near)))
+        if num_threads is not None:
+            at_least(1, num_threads=num_threads)
         self._runtime()
         self._path = model
         self._providers = providers
@@ -94,7 +96,11 @@ class ONNXTeacher(TensorTeacher):
     def _preprocess(self) -> Preprocess:
         given = self._given_preprocess
         _, *shape = self._input.shape
-        height, width = shape[:2] if given.channels_last else shape[1:]
+        *size, channels = shape if given.channels_last else (*shape[1:], shape[0])
+        if isinstance(channels, int) and channels != 3:
+            expected = f'does not fit a model that takes {self._input.shape}'
+            raise UserError(problem('preprocess.channels_last', given.channels_last, expected))
+        height, width = size
         fixed = isinstance(width, int) and isinstance(height, int)
         if given.scale is None and not fixed:
             raise UserError('preprocess.scale: is missing, and the model takes any size')

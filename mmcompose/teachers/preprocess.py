@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, get_type_hints
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.structures import Detections
-from mmcompose.utils import UserError, check_keys, problem
+from mmcompose.utils import UserError, check_keys, check_types, problem
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,17 @@ class Preprocess:
         config = dict(config or {})
         if problems := check_keys('preprocess', config, [field.name for field in fields(cls)]):
             raise UserError(*problems)
+        hints = get_type_hints(cls)
+        # Said below in the field's words.
+        del hints['scale']
+        if problems := check_types('preprocess', config, hints):
+            raise UserError(*problems)
         for name in ('mean', 'std'):
             if name in config and len(config[name]) not in (1, 3):
                 expected = 'is neither one number nor three, one a channel'
                 raise UserError(problem(f'preprocess.{name}', config[name], expected))
+        if 0 in config.get('std', ()):
+            raise UserError(problem('preprocess.std', config['std'], 'is divided by'))
         scale = config.get('scale')
         if scale is not None:
             whole = isinstance(scale, Sequence) and [isinstance(s, int) and s > 0 for s in scale]

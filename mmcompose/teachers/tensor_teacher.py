@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers.arguments import check_batch_size, named_classes, source_fingerprint
+from mmcompose.teachers.arguments import at_least, named_classes, source_fingerprint
 from mmcompose.teachers.base import Teacher, checked
 from mmcompose.teachers.decoders import Outputs, make_decoder
 from mmcompose.teachers.preprocess import Geometry, Preprocess
@@ -37,7 +37,8 @@ class TensorTeacher(Teacher):
         self.classes = named_classes(classes)
         self._decode = make_decoder(decode)
         self._given_preprocess = Preprocess.of(preprocess)
-        self._batch_size = check_batch_size(batch_size)
+        at_least(1, batch_size=batch_size)
+        self._batch_size = batch_size
 
     @property
     def identity(self) -> Any:
@@ -77,6 +78,8 @@ class TensorTeacher(Teacher):
         size = self._preprocess.scale
         assert size is not None
         decoded = self._decode(outputs, size, len(self.classes))
+        if not isinstance(decoded, list) or not all(isinstance(d, Detections) for d in decoded):
+            raise UserError(f'decode: gives {type(decoded).__name__}, not a list of Detections')
         if len(decoded) != count:
             raise UserError(f'decode: gives {len(decoded)} pictures of a batch of {count}')
         return decoded

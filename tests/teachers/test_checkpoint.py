@@ -125,12 +125,19 @@ def test_both_formats_of_torch_are_read(tmp_path: Path, zipped: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    'content', [b'', b'no checkpoint', b'PK broken', pickle.dumps(b'cut short')[:-5]]
+    ('content', 'message'),
+    [
+        # Trust is not asked for what no trust would read.
+        (b'', 'is no checkpoint'),
+        (b'no checkpoint', 'is no checkpoint'),
+        (b'PK broken', 'is no checkpoint'),
+        (pickle.dumps(b'cut short')[:-5], ''),
+    ],
 )
-def test_what_is_no_checkpoint_is_told(tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_checkpoint_is_told(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / 'a.pth'
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"^checkpoint: '.*a\.pth' "):
+    with pytest.raises(UserError, match=rf"^checkpoint: '.*a\.pth' {message}"):
         read_checkpoint(path)
 
 

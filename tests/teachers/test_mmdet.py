@@ -16,7 +16,7 @@ from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Detections, Image, iou
 from mmcompose.teachers import Teacher
 from mmcompose.teachers.base import checked
-from mmcompose.teachers.mmdet_model import without_pretrained
+from mmcompose.teachers.mmdet_inference import for_inference
 from mmcompose.teachers.mmdet_pipeline import batches, pipeline_steps
 from mmcompose.utils import UserError
 
@@ -237,9 +237,10 @@ def test_no_pretrained_weights_are_fetched_wherever_they_are_named() -> None:
         'order': ('conv', 'norm'),
         'norm_cfg': {'type': 'MMSyncBN'},
         'roi_layer': {'type': 'RoIAlign', 'use_torchvision': True},
+        'data_preprocessor': {'type': 'BoxInstDataPreprocessor', 'mean': [0], 'mask_stride': 4},
         'teacher_ckpt': 'https://',
     }
-    assert without_pretrained(model) == {
+    assert for_inference(model) == {
         'init_cfg': None,
         'backbone': {'init_cfg': None, 'pretrained': False},
         'neck': {'pretrained': None, 'init_cfg': None},
@@ -247,6 +248,7 @@ def test_no_pretrained_weights_are_fetched_wherever_they_are_named() -> None:
         'order': ('conv', 'norm'),
         'norm_cfg': {'type': 'BN'},
         'roi_layer': {'type': 'RoIAlign', 'use_torchvision': False},
+        'data_preprocessor': {'type': 'DetDataPreprocessor', 'mean': [0]},
         'teacher_ckpt': None,
     }
 

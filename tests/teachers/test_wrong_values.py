@@ -60,23 +60,53 @@ def valid(
         ('MMDetTeacher', {'tta': 'yes'}, "tta: 'yes' is not True or False"),
         ('MMDetTeacher', {'cfg_options': ['a']}, "cfg_options: \\['a'\\] is not a dict"),
         ('MMDetTeacher', {'torch_compile': 'max'}, "torch_compile: 'max' is not True or False or"),
+        (
+            'MMDetTeacher',
+            {'torch_compile': {'bakend': 'eager'}},
+            "torch_compile: 'bakend' is not a key here .* did you mean 'backend'",
+        ),
+        (
+            'MMDetTeacher',
+            {'torch_compile': {'backend': 'eagre'}},
+            "backend: 'eagre' is no backend of torch.compile; did you mean 'eager'",
+        ),
         ('ONNXTeacher', {'model': 3}, 'model: 3 is not a string'),
         ('ONNXTeacher', {'classes': []}, 'classes: is empty'),
         ('ONNXTeacher', {'classes': ['a', 'a']}, "classes: 'a' listed twice"),
         ('ONNXTeacher', {'decode': 3}, 'decode: 3 is not a string or a dict'),
         ('ONNXTeacher', {'preprocess': 3}, 'preprocess: 3 is not a dict'),
         ('ONNXTeacher', {'batch_size': -1}, 'batch_size: -1 is not 1 or more'),
+        ('ONNXTeacher', {'preprocess': {'mean': 'abc'}}, "preprocess.mean: 'abc' is not a list"),
+        ('ONNXTeacher', {'preprocess': {'std': [1, 0, 1]}}, r'preprocess.std: \[1, 0, 1\] is div'),
+        ('ONNXTeacher', {'preprocess': {'pad_val': 'x'}}, "pad_val: 'x' is not a whole number"),
+        ('ONNXTeacher', {'decode': 'math.hypot'}, "decode: 'math.hypot' takes no outputs"),
+        (
+            'ONNXTeacher',
+            {'decode': {'type': 'yolox', 'score_thr': 'a'}},
+            "decode.score_thr: 'a' is not a number",
+        ),
+        ('ONNXTeacher', {'num_threads': 0}, 'num_threads: 0 is not 1 or more'),
         ('ONNXTeacher', {'num_threads': 1.5}, 'num_threads: 1.5 is not a whole number or None'),
         ('HuggingFaceTeacher', {'model': 3}, 'model: 3 is not a string'),
         ('HuggingFaceTeacher', {}, 'model: .* is no folder of save_pretrained'),
         ('HuggingFaceTeacher', {'score_thr': '0.1'}, "score_thr: '0.1' is not a number"),
         ('HTTPTeacher', {'url': 8000}, 'url: 8000 is not a string'),
         ('HTTPTeacher', {'timeout': '1'}, "timeout: '1' is not a number"),
+        ('HTTPTeacher', {'timeout': 0}, 'timeout: 0 is not over 0'),
+        ('HTTPTeacher', {'retries': -1}, 'retries: -1 is not 0 or more'),
+        ('HTTPTeacher', {'concurrency': 0}, 'concurrency: 0 is not 1 or more'),
+        ('HTTPTeacher', {'backoff': -0.5}, 'backoff: -0.5 is not 0 or more'),
         ('HTTPTeacher', {'headers': 'a: b'}, "headers: 'a: b' is not a dict"),
         ('COCOResultsTeacher', {'results': 'no.json'}, "results: 'no.json' is no file or folder"),
         ('COCOResultsTeacher', {'images': 3}, 'images: 3 is not a string or None'),
         ('FunctionTeacher', {'function': 'math'}, "function: 'math' cannot be imported"),
         ('FunctionTeacher', {'function': 'math.sqr'}, "is no function of math; did you mean 'math"),
+        ('FunctionTeacher', {'function': 'math.pi'}, "function: 'math.pi' is no function of math"),
+        (
+            'FunctionTeacher',
+            {'function': 'tests.toys.see', 'arguments': {'colors': ['red']}},
+            'arguments: .* do not fit function',
+        ),
         ('FunctionTeacher', {'arguments': [1]}, 'arguments: \\[1\\] is not a dict'),
         ('EnsembleTeacher', {'members': 'a'}, "members: 'a' is not a list"),
         ('EnsembleTeacher', {'flip': False}, 'members: 1 is no ensemble'),
@@ -96,7 +126,9 @@ def test_a_wrong_value_is_one_line(
     assert re.search(line, problem), problem
 
 
-@pytest.mark.parametrize('text', ['0 0.5 0.5 1 1', 'cat 0.5 0.5 1 1 0.9', '0 0.5 0.5 1 1 0.9 7'])
+@pytest.mark.parametrize(
+    'text', ['0 0.5 0.5 1 1', '0.5 0.5 0.5 1 1 0.9', 'cat 0.5 0.5 1 1 0.9', '0 0.5 0.5 1 1 0.9 7']
+)
 def test_a_line_of_text_that_is_no_box_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / 'a.txt').write_text(f'0 0.5 0.5 1 1 0.5\n{text}\n')
     config = {'type': 'COCOResultsTeacher', 'results': str(tmp_path), 'classes': ['cat']}

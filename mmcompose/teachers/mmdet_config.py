@@ -1,0 +1,58 @@
+"""Config files of MMDetection, read with one line for whatever is wrong with them."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.hub import get_config
+from mmengine.registry import DefaultScope
+
+from mmcompose.prerequisites import package_folder
+from mmcompose.utils import UserError, problem
+
+
+def read_config(config: str | Config) -> Config:
+    """Read a config by path, or by ``package::name``.
+
+    Raises:
+        UserError: If there is none, it does not parse, or it imports a package that is missing.
+    """
+    if isinstance(config, Config):
+        return copy.deepcopy(config)
+    # MMEngine would call pip for any name that stands there.
+    package, names_package, _ = str(config).partition('::')
+    if names_package and package_folder(package) is None:
+        raise UserError(problem('config', config, f'names {package}, which is not installed'))
+    try:
+        return get_config(config) if names_package else Config.fromfile(config)
+    # A config file is a program: what it does wrong may be anything.
+    except Exception as error:
+        missing = _missing_package(error)
+        expected = f'needs {missing}, which is not installed'
+        if missing is None:
+            expected = f'cannot be read as a config ({first_line(error)})'
+        raise UserError(problem('config', config, expected)) from error
+
+
+def scope_of(config: Config) -> Any:
+    """Return a context in which unprefixed names mean what the config means by them."""
+    return DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet')
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, in one piece."""
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    # Some of MMDet's messages are wrapped in their source.
+    return ' '.join(lines[0].split())
+
+
+def _missing_package(error: BaseException | None) -> str | None:
+    """Return the package for want of which an import failed, or None."""
+    # MMEngine tells of `custom_imports` in words of its own.
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            return error.name.partition('.')[0]
+        error = error.__cause__ or error.__context__
+    return None
