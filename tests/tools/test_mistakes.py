@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests import toys
+from tests.engine.toys import TRAIN_PIPELINE
 from tests.tools.running import MMDET_TOOLS, Done, fails, run, write_config, write_teacher
 
 TRAIN, LABEL, TEST, EVALUATE = (
@@ -49,7 +50,7 @@ def test_under_mmdets_own_train_it_is_the_last_line(pool: Path, truth: str, tmp_
     assert "composition: 'store_' is not a key here" in last
 
 
-# A change of the config; where it is told; the nearest valid name, if there is one.
+# A change of the config; the key that is told; how the line ends, or the nearest valid name.
 IN_A_CONFIG: dict[str, tuple[dict[str, Any], str, str]] = {
     'class': (
         {'composition.class_space.mapping.first': {'gren': 'red'}},
@@ -64,7 +65,7 @@ IN_A_CONFIG: dict[str, tuple[dict[str, Any], str, str]] = {
     'value of a hook': (
         {'custom_hooks': [{'type': 'mmcompose.UncertainLabelsHook', 'uncovered_objectness': 3}]},
         'custom_hooks.UncertainLabelsHook.uncovered_objectness',
-        '',
+        'is not in [0, 1]',
     ),
     'default hook': (
         {'default_hooks.logger.type': 'LogerHook'}, 'default_hooks.logger.type', 'LoggerHook'
@@ -95,31 +96,37 @@ IN_A_CONFIG: dict[str, tuple[dict[str, Any], str, str]] = {
     'argument of a head': (
         {'model.bbox_head.reg_decoded_box': True}, 'model.bbox_head', 'reg_decoded_bbox'
     ),
-    'no evaluator': ({'val_evaluator': None}, 'val_evaluator', ''),
-    'no model': ({'model': None}, 'model', ''),
-    'batch size': ({'train_dataloader.batch_size': 0}, 'train_dataloader.batch_size', ''),
+    'no evaluator': ({'val_evaluator': None}, 'val_evaluator', 'cannot do without'),
+    'no model': ({'model': None}, 'model', 'compose.py'),
+    'batch size': (
+        {'train_dataloader.batch_size': 0}, 'train_dataloader.batch_size', 'from 1 up'
+    ),
     'workers that persist': (
-        {'train_dataloader.persistent_workers': True}, 'train_dataloader.persistent_workers', ''
+        {'train_dataloader.persistent_workers': True},
+        'train_dataloader.persistent_workers',
+        'needs num_workers above 0',
     ),
     'mosaic without other pictures': (
-        {'train_dataloader.dataset.pipeline.2': {
-            '_delete_': True, 'type': 'Mosaic', 'img_scale': (64, 64)}},
+        {'train_dataloader.dataset.pipeline': [
+            *TRAIN_PIPELINE[:-1], {'type': 'Mosaic', 'img_scale': (64, 64)}, TRAIN_PIPELINE[-1]]},
         'train_dataloader.dataset.pipeline.Mosaic',
-        '',
+        'put a MultiImageMixDataset with this step around it',
     ),
-    'a file for the store': ({'composition.store': 'toy_teacher.py'}, 'composition.store', ''),
+    'a file for the store': (
+        {'composition.store': 'toy_teacher.py'}, 'composition.store', 'give the path of a folder'
+    ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(('changes', 'key', 'nearest'), IN_A_CONFIG.values(), ids=IN_A_CONFIG)
+@pytest.mark.parametrize(('changes', 'key', 'end'), IN_A_CONFIG.values(), ids=IN_A_CONFIG)
 def test_in_a_config(
-    changes: dict[str, Any], key: str, nearest: str, pool: Path, truth: str, tmp_path: Path
+    changes: dict[str, Any], key: str, end: str, pool: Path, truth: str, tmp_path: Path
 ) -> None:
     write_teacher(tmp_path)
     config = write_config(tmp_path, pool, truth, **changes)
     line = _told(fails(TRAIN, *WORK, config, cwd=tmp_path))
     assert line.startswith(f'{key}: '), line
-    assert not nearest or line.endswith(f'did you mean {nearest!r}?'), line
+    assert line.endswith((end, f'did you mean {end!r}?')), line
 
 
 # A command line, and how what is told begins.

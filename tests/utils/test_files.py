@@ -63,7 +63,7 @@ def test_nan_becomes_null_at_any_depth() -> None:
 
 
 def test_a_place_that_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
-    check_writable('work_dir', tmp_path)
+    check_writable('work_dir', tmp_path, folder=True)
     check_writable('work_dir', tmp_path / 'a' / 'b')
     assert list(tmp_path.iterdir()) == []
 
@@ -72,6 +72,17 @@ def test_a_place_below_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
     with pytest.raises(UserError, match=r"^work_dir: '.*a' cannot be written: .*file is no folder"):
         check_writable('work_dir', tmp_path / 'file' / 'a')
+
+
+def test_a_folder_in_place_of_a_file_is_told_and_a_file_in_place_of_a_folder(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / 'file').touch()
+    check_writable('--out', tmp_path / 'file')
+    with pytest.raises(UserError, match=r"^--out: '.*' is a folder; give the path of a file$"):
+        check_writable('--out', tmp_path)
+    with pytest.raises(UserError, match=r"^store: '.*file' is a file; give the path of a folder$"):
+        check_writable('store', tmp_path / 'file', folder=True)
 
 
 def test_a_folder_without_the_right_to_write_is_told(
