@@ -1,9 +1,9 @@
-"""Fit the calibration of a config on a few labelled images."""
+"""Fit what a config's label pipeline learns from a few labelled images."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from os.path import join
 from pathlib import Path
@@ -16,20 +16,14 @@ from numpy.typing import NDArray
 from mmcompose.class_space import shipped_ties
 from mmcompose.composition import Composition
 from mmcompose.datasets import ClassSpaceDataset, images_of, truth_of
-from mmcompose.engine.read_composition import read_composition
+from mmcompose.engine.read_composition import pool_of, read_composition
 from mmcompose.evaluation import CalibrationRow, calibration_rows
-from mmcompose.labeling import (
-    ByTeacher,
-    LabelContext,
-    LabelTransform,
-    ScoreCalibration,
-    Truth,
-    write_learned,
-)
-from mmcompose.labeling.curves import METHODS
-from mmcompose.utils import UserError, nearest, no_file, problem
+from mmcompose.labeling import ByTeacher, LabelContext, LabelPipeline, Truth, write_learned
+from mmcompose.utils import UserError, check_writable, nearest, no_file, problem
 
 PIPELINE = 'composition.label_pipeline'
+
+Said = tuple[ByTeacher, LabelContext]
 
 
 @dataclass(frozen=True)
@@ -37,16 +31,16 @@ class Calibration:
     """What :func:`calibrate` did.
 
     Args:
-        rows: By teacher the calibration error before and after.
+        rows: By step and teacher precision and calibration error before and after.
+        learned: What was learned, in lines for a person.
         images: How many labelled images there were.
-        path: The file of curves.
-        key: The config key that is to name it.
+        files: By the config key that is to name it the file that was written.
     """
 
     rows: list[CalibrationRow]
+    learned: list[str]
     images: int
-    path: str
-    key: str
+    files: dict[str, str]
 
 
 def calibrate(
@@ -57,17 +51,21 @@ def calibrate(
     folds: int = 5,
     drop_unmapped: bool = False,
 ) -> Calibration:
-    """Fit the ``ScoreCalibration`` of a config on labelled images, and write its curves.
+    """Fit every step of a config that learns from labelled images, and write what it learned.
 
-    The teachers' predictions come from the store, or are made and stored there. Boxes of classes
-    that the file does not label are not judged: their absence is no evidence.
+    Such are ``ScoreCalibration`` and the learned thresholds, by a method that wants labels. They
+    are fitted in order, each on what the steps before it make of the images; where one of those
+    learns from the pool, it does so first. The teachers' predictions come from the store, or are
+    made and stored there. Boxes of classes that the file does not label are not judged: their
+    absence is no evidence.
 
     Args:
-        config: A config whose label pipeline has a ``ScoreCalibration`` that learns from labels.
+        config: A config whose label pipeline has such a step.
         ann_file: A COCO json, in any class names that the class space knows.
         img_prefix: The folder of its images. Defaults to that of the validation set.
-        out: The file to write. Defaults to the step's ``learned_file``, which need not exist.
-        folds: For the error on held-out images; see :func:`calibration_rows`. Defaults to 5.
+        out: The file to write, for a single step. Defaults to each step's ``learned_file``, which
+            need not exist.
+        folds: For the figures on held-out images; see :func:`calibration_rows`. Defaults to 5.
         drop_unmapped: Whether boxes of classes that the student does not have are left out of
             the file. They are a mistake otherwise, for a class of another name would make all
             of the teachers' boxes of it wrong.
@@ -75,55 +73,87 @@ def calibrate(
     Raises:
         UserError: If something of that is missing, or does not fit.
     """
-    number, learned_file = _calibration_of(config)
-    key = f'{PIPELINE}[{number}]'
-    out = out or learned_file
-    if out is None:
-        raise UserError(f'{key}.learned_file: is missing; name the file to write')
     if not Path(ann_file).is_file():
         raise UserError(no_file('ann_file', ann_file))
-    composition = read_composition(_without_learned_files(config, number))
-    step = composition.pipeline.steps[number]
-    assert isinstance(step, ScoreCalibration)
-    if not step.wants_truth:
-        expected = f'learns without labels; to calibrate by labels name one of {", ".join(METHODS)}'
-        raise UserError(problem(f'{key}.method', step.method, expected))
-    for earlier, other in enumerate(composition.pipeline.steps[:number]):
-        if type(other).fit is not LabelTransform.fit and not other.learned:
-            raise UserError(
-                f'{PIPELINE}[{earlier}]: learns from the pool; put ScoreCalibration before it'
-            )
+    composition = read_composition(_without_learned_files(config))
+    steps = composition.pipeline.steps
+    numbers = [number for number, step in enumerate(steps) if step.wants_truth]
+    files = _files(config, numbers, out)
     dataset = _labelled_dataset(config, composition, ann_file, img_prefix, drop_unmapped)
-    labelled, truth = _labelled(composition, number, dataset)
-    if not 2 <= folds <= len(labelled):
-        expected = f'is no number of folds between 2 and {len(labelled)}, the number of images'
+    if not 2 <= folds <= len(dataset):
+        expected = f'is no number of folds between 2 and {len(dataset)}, the number of images'
         raise UserError(problem('folds', folds, expected))
-    step.fit_labelled(labelled, truth)
-    if not step.learned:
-        raise UserError(problem('ann_file', ann_file, 'tells of no box whether it is right'))
-    rows = calibration_rows(step, labelled, truth, folds)
-    write_learned(out, type(step).__name__, step.learned)
-    return Calibration(rows, len(labelled), out, f'{key}.learned_file')
+    labelled, truth = _labelled(composition, dataset)
+    covered = _covered(dataset, composition).tolist()
+    pipeline = composition.pipeline.up_to(numbers[-1])
+    pool = _pool(config, composition) if _wants_pool(pipeline) else list
+    pipeline.fit(pool, lambda: labelled, truth, covered)
+    rows = []
+    for number in numbers:
+        shown = list(pipeline.judged(number, lambda: labelled, covered))
+        if not steps[number].learned:
+            raise UserError(problem('ann_file', ann_file, 'tells of no box whether it is right'))
+        rows += calibration_rows(steps[number], shown, truth, folds)
+    for number in numbers:
+        write_learned(files[number], type(steps[number]).__name__, steps[number].learned)
+    named = {f'{PIPELINE}[{number}].learned_file': files[number] for number in numbers}
+    return Calibration(rows, pipeline.describe_learned(), len(labelled), named)
 
 
-def _calibration_of(config: Config) -> tuple[int, str | None]:
-    """Return which step calibrates, and the file that it names."""
-    for number, step in enumerate(config.composition.get('label_pipeline', ())):
-        kind = step.get('type') if isinstance(step, Mapping) else None
-        if kind is ScoreCalibration or str(kind).split('.')[-1] == ScoreCalibration.__name__:
-            return number, step.get('learned_file')
-    raise UserError(
-        f"{PIPELINE}: has no dict(type='mmcompose.ScoreCalibration', method='isotonic'), so there "
-        'is nothing to calibrate'
-    )
+def _files(config: Config, numbers: list[int], out: str | None) -> dict[int, str]:
+    """Return the file of each step that learns from labelled images.
+
+    Raises:
+        UserError: With a line for each that has none, or cannot be written.
+    """
+    if not numbers:
+        raise UserError(
+            f'{PIPELINE}: has no step that learns from labelled images, such as '
+            "dict(type='mmcompose.ScoreCalibration', method='isotonic') or "
+            "dict(type='mmcompose.AdaptiveScoreBands', method='fbeta')"
+        )
+    if out is not None and len(numbers) > 1:
+        expected = f'is one file, and {len(numbers)} steps learn: name a learned_file for each'
+        raise UserError(problem('out', out, expected))
+    problems, files = [], {}
+    for number in numbers:
+        key = f'{PIPELINE}[{number}].learned_file'
+        path = out or config.composition.label_pipeline[number].get('learned_file')
+        if path is None:
+            problems.append(f'{key}: is missing; name the file to write')
+            continue
+        if path in files.values():
+            problems.append(problem(key, path, 'is the file of an earlier step too'))
+        check_writable(key if out is None else 'out', path)
+        files[number] = path
+    if problems:
+        raise UserError(*problems)
+    return files
 
 
-def _without_learned_files(config: Config, number: int) -> Config:
-    """Return the config without files that are not made yet: this step's, and those after it."""
+def _without_learned_files(config: Config) -> Config:
+    """Return the config without files that need not be made yet."""
     config = copy.deepcopy(config)
-    for step in config.composition.label_pipeline[number:]:
-        step.pop('learned_file', None)
+    for step in config.composition.get('label_pipeline', ()):
+        if isinstance(step, Mapping):
+            step.pop('learned_file', None)
     return config
+
+
+def _wants_pool(pipeline: LabelPipeline) -> bool:
+    return any(step.wants_pool for step in pipeline.steps)
+
+
+def _pool(config: Config, composition: Composition) -> Callable[[], Iterable[Said]]:
+    """Return what the teachers say of the images that the student learns from."""
+    images = pool_of(config)
+    if images is None:
+        raise UserError(
+            'train_dataloader.dataset: holds no mmcompose.PseudoLabeledDataset, from whose images '
+            f'an earlier step of {PIPELINE} learns'
+        )
+    tables = composition.predictions(images)
+    return lambda: (composition.said(tables, images, row) for row in range(len(images)))
 
 
 def _labelled_dataset(
@@ -193,17 +223,10 @@ def _unmapped_problem(ann_file: str, unmapped: list[str], classes: tuple[str, ..
     )
 
 
-def _labelled(
-    composition: Composition, number: int, dataset: ClassSpaceDataset
-) -> tuple[list[tuple[ByTeacher, LabelContext]], Truth]:
-    """Return what the steps before one make of labelled images, and what is in them."""
+def _labelled(composition: Composition, dataset: ClassSpaceDataset) -> tuple[list[Said], Truth]:
+    """Return what the teachers say of labelled images, and what is in them."""
     images = images_of(dataset)
     tables = composition.predictions(images)
     said = [composition.said(tables, images, row) for row in range(len(images))]
-    covered = _covered(dataset, composition)
-    judged: list[tuple[ByTeacher, LabelContext]] = []
-    for by_teacher, context in composition.pipeline.before(number, lambda: said):
-        known = {n: f[np.isin(f.labels, covered)] for n, f in by_teacher.items()}
-        judged.append((known, context))
     truth = {image.key: truth_of(dataset.get_data_info(row)) for row, image in enumerate(images)}
-    return judged, truth
+    return said, truth

@@ -1,6 +1,7 @@
 """Metrics over teachers, fused labels and student."""
 
 from mmcompose.evaluation.calibration import (
+    BoxFigures,
     CalibrationRow,
     calibration_rows,
     calibration_table,
@@ -11,6 +12,7 @@ from mmcompose.evaluation.rendering import composition_table, per_class_table
 from mmcompose.evaluation.scoring import Scores, score
 
 __all__ = [
+    'BoxFigures',
     'CalibrationRow',
     'CompositionTable',
     'Row',

@@ -1,4 +1,4 @@
-"""How well calibrated the scores of each teacher are, before and after a ScoreCalibration."""
+"""What a step that learned from labelled images does to precision and calibration."""
 
 from __future__ import annotations
 
@@ -13,77 +13,95 @@ from rich.table import Table
 from mmcompose.labeling import (
     ByTeacher,
     LabelContext,
-    ScoreCalibration,
+    LabelTransform,
     Truth,
     calibration_error,
     judge,
 )
 from mmcompose.labeling.matching import RIGHT, UNJUDGED
+from mmcompose.structures import Detections
 
 Labelled = Sequence[tuple[ByTeacher, LabelContext]]
 
 
 @dataclass(frozen=True)
-class CalibrationRow:
-    """The expected calibration error (Guo et al. 2017, 15 bins) of one teacher's scores.
+class BoxFigures:
+    """Figures of boxes that were held against the truth.
 
     Args:
-        teacher: Its name.
-        boxes: How many were judged.
-        right: The share of right ones, in [0, 1].
-        before: The error of the scores as the teacher gives them; NaN without boxes.
-        after: Of the calibrated ones, on the boxes that the curves were fitted on.
-        held_out: Of those that are calibrated by curves fitted on other images.
+        boxes: How many were judged; those to ignore are not.
+        right: The share of right ones, in [0, 1]; NaN without boxes.
+        error: The expected calibration error (Guo et al. 2017, 15 bins) of their scores; likewise.
     """
 
-    teacher: str
     boxes: int
     right: float
-    before: float
-    after: float
-    held_out: float
+    error: float
+
+
+@dataclass(frozen=True)
+class CalibrationRow:
+    """What a step did to one teacher's boxes of labelled images.
+
+    Args:
+        step: The name of its class.
+        teacher: Whose boxes; 'fused' after a fusion.
+        before: The boxes that it was given.
+        after: What it made of them, fitted on all of the images.
+        held_out: What it makes of them when it is fitted on other images.
+    """
+
+    step: str
+    teacher: str
+    before: BoxFigures
+    after: BoxFigures
+    held_out: BoxFigures
 
 
 def calibration_rows(
-    step: ScoreCalibration, labelled: Labelled, truth: Truth, folds: int = 5
+    step: LabelTransform, labelled: Labelled, truth: Truth, folds: int = 5
 ) -> list[CalibrationRow]:
-    """Measure a calibration that was fitted on labelled images.
+    """Measure a step that was fitted on labelled images.
 
     Args:
         step: Fitted on all of them.
         labelled: What the steps before it made of them.
         truth: What is in them.
-        folds: In how many parts the images are split to measure ``held_out``, each calibrated by
-            curves of the others. Defaults to 5.
+        folds: In how many parts the images are split to measure ``held_out``, each transformed
+            by what was learned of the others. Defaults to 5.
 
     Returns:
         A row for each teacher, by name.
     """
-    calibrated = [step.apply(*each) for each in labelled]
+    before = [said for said, _ in labelled]
+    after = [step.apply(*each) for each in labelled]
     held_out = _held_out(step, labelled, truth, folds)
+    there = [truth[context.key] for _, context in labelled]
     rows = []
-    for teacher in sorted({name for said, _ in labelled for name in said}):
-        raw = [said[teacher] for said, _ in labelled]
-        verdicts = np.concatenate(
-            [
-                judge(found, truth[context.key], step.iou_thr)
-                for found, (_, context) in zip(raw, labelled, strict=True)
-            ]
+    for teacher in sorted({name for said in before for name in said}):
+        figures = (
+            _figures([said[teacher] for said in made], there, step.right_iou_thr)
+            for made in (before, after, held_out)
         )
-        judged, right = verdicts != UNJUDGED, verdicts == RIGHT
-        errors = [
-            calibration_error(np.concatenate([f.scores for f in found])[judged], right[judged])
-            for found in (raw, [c[teacher] for c in calibrated], [h[teacher] for h in held_out])
-        ]
-        share = float(right[judged].mean()) if judged.any() else math.nan
-        rows.append(CalibrationRow(teacher, int(judged.sum()), share, *errors))
+        rows.append(CalibrationRow(type(step).__name__, teacher, *figures))
     return rows
 
 
+def _figures(
+    found: Sequence[Detections], there: Sequence[Detections], iou_thr: float
+) -> BoxFigures:
+    targets = [each if each.ignore is None else each[~each.ignore] for each in found]
+    verdicts = np.concatenate([judge(*pair, iou_thr) for pair in zip(targets, there, strict=True)])
+    scores = np.concatenate([each.scores for each in targets])
+    judged, right = verdicts != UNJUDGED, verdicts == RIGHT
+    share = float(right[judged].mean()) if judged.any() else math.nan
+    return BoxFigures(int(judged.sum()), share, calibration_error(scores[judged], right[judged]))
+
+
 def _held_out(
-    step: ScoreCalibration, labelled: Labelled, truth: Truth, folds: int
+    step: LabelTransform, labelled: Labelled, truth: Truth, folds: int
 ) -> list[ByTeacher]:
-    """Return what curves fitted on other images make of each image."""
+    """Return what the step makes of each image when it learned from others."""
     fold_of = np.random.default_rng(0).permutation(len(labelled)) % folds
     result: list[ByTeacher] = [{} for _ in labelled]
     for fold in range(folds):
@@ -96,15 +114,21 @@ def _held_out(
 
 
 def calibration_table(rows: Sequence[CalibrationRow], folds: int = 5) -> Table:
-    """Return a row for each teacher."""
+    """Return three lines for each step and teacher."""
     table = Table(title='Expected calibration error', title_justify='left')
-    heads = ('boxes', 'right', 'before', 'after', f'after, held out ({folds} folds)')
-    table.add_column('teacher')
-    for head in heads:
+    for head in ('step', 'boxes of', 'when'):
+        table.add_column(head)
+    for head in ('boxes', 'right', 'error'):
         table.add_column(head, justify='right')
     for row in rows:
-        errors = (row.before, row.after, row.held_out)
-        figures = ('-' if math.isnan(error) else f'{error:.3f}' for error in errors)
-        share = '-' if math.isnan(row.right) else f'{row.right:.1%}'
-        table.add_row(row.teacher, str(row.boxes), share, *figures)
+        names = (row.step, row.teacher)
+        held_out = f'held out ({folds} folds)'
+        lines = (('before', row.before), ('after', row.after), (held_out, row.held_out))
+        for when, figures in lines:
+            shown = (str(figures.boxes), _shown(figures.right, '.1%'), _shown(figures.error, '.3f'))
+            table.add_row(*(names if when == 'before' else ('', '')), when, *shown)
     return table
+
+
+def _shown(value: float, form: str) -> str:
+    return '-' if math.isnan(value) else format(value, form)

@@ -56,7 +56,7 @@ class AdaptiveScoreFilter(LabelTransform):
         min_boxes: Classes with fewer boxes than this have too few. Defaults to 50.
         lowest: No threshold is below. Defaults to 0.05.
         highest: No threshold is above. Defaults to 0.95.
-        learned_file: What an earlier run learned; see :func:`mmcompose.labeling.write_learned`.
+        learned_file: What was learned of labelled images: `tools/calibrate.py` writes it.
 
     Raises:
         UserError: If an argument is out of range.
@@ -149,7 +149,7 @@ class AdaptiveScoreFilter(LabelTransform):
                 true_labels = np.zeros(0, np.int64)
                 if truth is not None:
                     there = truth[context.key]
-                    right = judge(found, there)
+                    right = judge(found, there, self.right_iou_thr)
                     true_labels = (
                         there.labels if there.ignore is None else (there.labels[~there.ignore])
                     )
@@ -184,10 +184,12 @@ class AdaptiveScoreFilter(LabelTransform):
     ) -> float:
         if self.method == 'prior':
             return count_threshold(scores, expected)
-        if len(np.unique(scores)) < 2:
+        if not len(scores):
             return self.lowest
         if self.method == 'mixture':
-            return mixture_threshold(scores, self.posterior)
+            # One score is no mixture of two.
+            alike = len(np.unique(scores)) < 2
+            return self.lowest if alike else mixture_threshold(scores, self.posterior)
         if self.method == 'expected_fbeta':
             return expected_fbeta_threshold(scores, self.beta)
         if self.method == 'precision':

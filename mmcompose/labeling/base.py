@@ -51,6 +51,8 @@ class LabelTransform(ABC):
 
     # Whether it learns from labelled images, by `fit_labelled`, and not from the pool.
     wants_truth: bool = False
+    # From which overlap with a true box on it takes one for right, where `wants_truth`.
+    right_iou_thr: float = 0.5
     # Whether it decides which boxes the student learns from, rather than where they are and what
     # they score: detectors are compared without.
     selects: bool = False
@@ -61,6 +63,11 @@ class LabelTransform(ABC):
     def ignores(self) -> bool:
         """Whether it marks boxes that the loss is to leave out."""
         return False
+
+    @property
+    def wants_pool(self) -> bool:
+        """Whether it learns from the whole pool, by ``fit``."""
+        return type(self).fit is not LabelTransform.fit and not self.wants_truth
 
     def check(self, class_space: ClassSpace) -> None:
         """Look up every name that the arguments hold, before any work starts.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Pool, Truth
@@ -67,6 +69,7 @@ class LabelPipeline:
         pool: Callable[[], Iterable[Said]],
         labelled: Callable[[], Iterable[Said]] | None = None,
         truth: Truth | None = None,
+        covered: Collection[int] | None = None,
     ) -> None:
         """Let each step that learns learn from what the steps before it make of the pool.
 
@@ -74,6 +77,7 @@ class LabelPipeline:
             pool: Called for a fresh pass over the pool.
             labelled: Called for a fresh pass over the labelled images, where there are any.
             truth: What is in them.
+            covered: The classes that the truth tells of. Defaults to all.
 
         Raises:
             UserError: If a step needs labelled images, and has none to learn from.
@@ -81,14 +85,13 @@ class LabelPipeline:
         for number, step in enumerate(self.steps):
             if step.wants_truth and labelled is not None:
                 with _told_by(number):
-                    step.fit_labelled(self.before(number, labelled), truth or {})
+                    step.fit_labelled(self.judged(number, labelled, covered), truth or {})
             elif step.wants_truth and not step.learned:
                 raise UserError(
                     f'{KEY}[{number}].learned_file: is missing, and this step learns from '
-                    'labelled images; tools/calibrate.py writes one for ScoreCalibration, '
-                    'mmcompose.labeling.write_learned for any step'
+                    'labelled images; tools/calibrate.py writes one'
                 )
-            elif not step.wants_truth and type(step).fit is not LabelTransform.fit:
+            elif step.wants_pool:
                 with _told_by(number):
                     step.fit(self.before(number, pool))
 
@@ -100,6 +103,28 @@ class LabelPipeline:
             pool: Called for a fresh pass over the pool.
         """
         return _Stream(pool, self.steps[:number])
+
+    def judged(
+        self,
+        number: int,
+        labelled: Callable[[], Iterable[Said]],
+        covered: Collection[int] | None = None,
+    ) -> Pool:
+        """Return what a step that learns from labelled images is shown of them.
+
+        Args:
+            number: Of the step.
+            labelled: Called for a fresh pass over the images.
+            covered: Boxes of other classes are left out: that the truth has none of them is no
+                evidence. Defaults to all.
+        """
+        return _Stream(labelled, self.steps[:number], covered)
+
+    def up_to(self, number: int) -> LabelPipeline:
+        """Return the same steps as far as one, that one included."""
+        first = LabelPipeline([])
+        first.steps = self.steps[: number + 1]
+        return first
 
     @property
     def learns(self) -> bool:
@@ -153,13 +178,22 @@ class LabelPipeline:
 class _Stream:
     """What some steps make of a pool; each iteration is a fresh pass."""
 
-    def __init__(self, pool: Callable[[], Iterable[Said]], steps: Sequence[LabelTransform]) -> None:
+    def __init__(
+        self,
+        pool: Callable[[], Iterable[Said]],
+        steps: Sequence[LabelTransform],
+        covered: Collection[int] | None = None,
+    ) -> None:
         self._pool = pool
         self._steps = steps
+        self._covered = None if covered is None else np.array(sorted(covered), np.int64)
 
     def __iter__(self) -> Iterator[Said]:
         for said, context in self._pool():
-            yield _through(self._steps, said, context), context
+            made = _through(self._steps, said, context)
+            if self._covered is not None:
+                made = {n: f[np.isin(f.labels, self._covered)] for n, f in made.items()}
+            yield made, context
 
 
 @contextmanager

@@ -73,7 +73,7 @@ class ScoreCalibration(LabelTransform):
         self.method = method
         self.min_boxes = min_boxes
         self.shrinkage = shrinkage
-        self.iou_thr = iou_thr
+        self.right_iou_thr = iou_thr
         self.wants_truth = method in METHODS
         self.curves: Mapping[str, TeacherCurves] = {}
         if learned_file is not None:
@@ -128,7 +128,7 @@ class ScoreCalibration(LabelTransform):
             if context.key in truth:
                 for teacher, found in detections.items():
                     judged[teacher].append(found)
-                    verdicts[teacher].append(judge(found, truth[context.key], self.iou_thr))
+                    verdicts[teacher].append(judge(found, truth[context.key], self.right_iou_thr))
         self.curves = {}
         for teacher in sorted(judged):
             assert space is not None

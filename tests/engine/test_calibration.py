@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from mmengine.config import Config
 
@@ -48,13 +49,14 @@ def test_it_writes_what_the_config_names(
     curves = str(tmp_path / 'curves' / 'calibration.json')
     config = config_of(pool, truth, tmp_path, learned_file=curves)
     made = calibrate(config, labelled, folds=4)
-    assert (made.path, made.key) == (curves, 'composition.label_pipeline[1].learned_file')
+    assert made.files == {'composition.label_pipeline[1].learned_file': curves}
+    assert any('scores of first count' in line for line in made.learned)
     # Of seven pictures with things in them, the red ones of four are no truth.
-    assert [(row.teacher, row.boxes) for row in made.rows] == [('first', 14), ('second', 14)]
+    assert [(row.teacher, row.before.boxes) for row in made.rows] == [('first', 14), ('second', 14)]
     for row in made.rows:
-        assert row.right == pytest.approx(10 / 14)
-        assert row.after < 0.01 < row.before
-        assert row.after <= row.held_out
+        assert row.before.right == pytest.approx(10 / 14)
+        assert row.after.error < 0.01 < row.before.error
+        assert row.after.error <= row.held_out.error
     composition = Composition.from_config(config.composition.to_dict())
     learned = composition.pipeline.learned[1]['curves']
     assert set(learned['first']['classes']) == {'green', 'red'}
@@ -71,7 +73,7 @@ def test_classes_that_the_file_does_not_label_are_not_judged(
     path = toys.write_coco(tmp_path / 'some.json', drawn, {1: 'blue', 2: 'green'})
     config = config_of(pool, truth, tmp_path)
     made = calibrate(config, path, out=str(tmp_path / 'curves.json'))
-    assert [(row.boxes, row.right) for row in made.rows] == [(7, 1.0), (7, 1.0)]
+    assert [(row.before.boxes, row.before.right) for row in made.rows] == [(7, 1.0), (7, 1.0)]
 
 
 def test_a_name_that_the_student_lacks_can_be_left_out(
@@ -88,9 +90,50 @@ def test_a_name_that_the_student_lacks_can_be_left_out(
         calibrate(config, path, out=str(out))
     assert not out.exists()
     made = calibrate(config, path, out=str(out), drop_unmapped=True)
-    assert [row.boxes for row in made.rows] == [7, 14]
+    assert [row.before.boxes for row in made.rows] == [7, 14]
     config.composition.class_space = {'aliases': [{'green': ['gren']}]}
-    assert [row.boxes for row in calibrate(config, path, out=str(out)).rows] == [14, 14]
+    again = calibrate(config, path, out=str(out))
+    assert [row.before.boxes for row in again.rows] == [14, 14]
+
+
+def test_curves_and_thresholds_are_fitted_in_one_go_across_a_step_that_learns_from_the_pool(
+    pool: Path, truth: str, labelled: str, tmp_path: Path
+) -> None:
+    files = [str(tmp_path / name) for name in ('curves.json', 'thresholds.json')]
+    config = config_of(pool, truth, tmp_path, learned_file=files[0])
+    thresholds = {
+        'type': 'mmcompose.AdaptiveScoreBands',
+        'method': 'precision',
+        'precision': 0.9,
+        'min_boxes': 2,
+        'lowest': 0.0,
+        'highest': 1.0,
+        'learned_file': files[1],
+    }
+    steps = config.composition.label_pipeline
+    fusion = {'type': 'mmcompose.AgreementWeightedFusion', 'iou_thr': 0.55}
+    config.composition.label_pipeline = [*steps[:2], fusion, thresholds]
+    made = calibrate(config, labelled, folds=2)
+    assert list(made.files.values()) == files
+    assert [(row.step, row.teacher) for row in made.rows] == [
+        ('ScoreCalibration', 'first'),
+        ('ScoreCalibration', 'second'),
+        ('AdaptiveScoreBands', 'fused'),
+    ]
+    # Four of the seven red things are no truth: calibrated, they are below the threshold.
+    assert made.rows[-1].before.right < made.rows[-1].after.right
+    assert made.rows[-1].after.right >= 0.9
+    composition = Composition.from_config(config.composition.to_dict())
+    thresholds_of = composition.pipeline.learned[3]['thresholds']['fused']
+    assert set(thresholds_of) == {'blue', 'red', 'green'}
+    images = toys.images_in(pool)
+    table = composition.labels(images)
+    for found in (table[row] for row in range(len(images))):
+        assert found.ignore is not None
+        kept = found[~found.ignore]
+        names = [composition.class_space.classes[label] for label in kept.labels]
+        lowest = np.array([thresholds_of[name] for name in names], np.float32)
+        assert (kept.scores >= lowest).all()
 
 
 @pytest.mark.parametrize(
@@ -102,13 +145,9 @@ def test_a_name_that_the_student_lacks_can_be_left_out(
         (None, {'folds': 9}, r'^folds: 9 is no number of folds between 2 and 8'),
         (None, {'img_prefix': 'elsewhere'}, r"^img_prefix: 'elsewhere/000.png' is no file"),
         ([], {}, r'^composition.label_pipeline: has no .*ScoreCalibration'),
-        ([{'method': 'quantile'}], {}, r"^composition.label_pipeline\[0\].method: 'quantile'"),
-        ([{'method': 'quantile'}, {}], {}, r"^composition.label_pipeline\[0\].method: 'quantile'"),
-        (
-            [{'type': 'mmcompose.AdaptiveScoreFilter'}, {}],
-            {},
-            r'^composition.label_pipeline\[0\]: learns from the pool',
-        ),
+        ([{'method': 'quantile'}], {}, r'^composition.label_pipeline: has no step that learns'),
+        ([{}, {}], {}, r"^out: '.*' is one file, and 2 steps learn"),
+        ([{'learned_file': 'a'}] * 2, {'out': None}, r"\[1\].learned_file: 'a' is the file of an"),
     ],
 )
 def test_mistakes_are_told_and_nothing_is_written(

@@ -186,3 +186,16 @@ def test_a_file_that_does_not_fit(tmp_path: Path) -> None:
 def test_wrong_arguments(arguments: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
         AdaptiveScoreFilter(**arguments)
+
+
+@pytest.mark.parametrize(('precision', 'left'), [(0.4, 100), (0.6, 0)])
+def test_one_score_for_all_boxes_is_kept_only_where_enough_of_them_are_right(
+    precision: float, left: int
+) -> None:
+    said = [
+        ({FUSED: found((BOX, 0.7, 0), (ELSEWHERE, 0.7, 0))}, context(key=str(number)))
+        for number in range(50)
+    ]
+    step = AdaptiveScoreFilter(method='precision', precision=precision)
+    step.fit_labelled(said, truth(50))
+    assert sum(len(step.apply(*each)[FUSED]) for each in said) == left

@@ -31,10 +31,10 @@ def test_calibrate_prints_the_error_and_writes_the_curves(
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'Expected calibration error' in done.stdout
     assert 'held out (2 folds)' in done.stdout
-    rows = [line.split() for line in done.stdout.splitlines() if '│' in line]
-    assert [row[1:6:2] for row in rows] == [
-        ['first', '14', '100.0%'],
-        ['second', '14', '100.0%'],
+    rows = [line.split() for line in done.stdout.splitlines() if ' before ' in line]
+    assert [row[3:10:2] for row in rows] == [
+        ['first', 'before', '14', '100.0%'],
+        ['second', 'before', '14', '100.0%'],
     ]
     assert (tmp_path / 'curves.json').is_file()
     # The config can be used now; before, it names a file that is not there.
