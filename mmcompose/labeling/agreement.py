@@ -22,22 +22,27 @@ _DECIMALS = 4
 
 
 def agreement_weights(
-    pool: Pool, iou_thr: float = 0.55, trust: ImageTrust | None = None
+    pool: Pool,
+    iou_thr: float = 0.55,
+    trust: ImageTrust | None = None,
+    sharpness: float = 3.0,
 ) -> dict[str, float]:
     """Weigh teachers by the classes that they share.
 
-    The product of two figures of each teacher, both relative to the others. *Quality*: how well
-    its boxes and another's agree is taken for a product of the qualities of both and of how hard
-    the class is (the triplet method of weak supervision, Fu et al. 2020, by least squares in
-    logarithms). Errors that are made together are not seen. Two teachers alone cannot be told
-    apart by it. *Breadth*: how much it claims to see of a class, in units of its boxes that
-    others confirm, so that the scale of its scores does not matter. A teacher that sees more has
-    the louder voice and the weightier silence, unless what it sees agrees with nothing.
+    A power of the product of two figures of each teacher, both relative to the others.
+    *Quality*: how well its boxes and another's agree is taken for a product of the qualities of
+    both and of how hard the class is (the triplet method of weak supervision, Fu et al. 2020, by
+    least squares in logarithms). Errors that are made together are not seen. Two teachers alone
+    cannot be told apart by it. *Breadth*: how much it claims to see of a class, in units of its
+    boxes that others confirm, so that the scale of its scores does not matter. A teacher that
+    sees more has the louder voice and the weightier silence, unless what it sees agrees with
+    nothing.
 
     Args:
         pool: What the teachers say of each image.
         iou_thr: Boxes that overlap at least this much agree. Defaults to 0.55.
         trust: Images count for a teacher as far as it is trusted there. Defaults to all alike.
+        sharpness: The power; 0 makes all weights 1. Defaults to 3.
 
     Returns:
         By teacher a weight in (0, 1], the largest 1; empty for an empty pool.
@@ -49,7 +54,7 @@ def agreement_weights(
         tally.count(detections, None if trust is None else trust.of(detections, context))
     if tally is None:
         return {}
-    weights = tally.quality() * tally.breadth()
+    weights = (tally.quality() * tally.breadth()) ** sharpness
     weights = (weights / weights.max()).round(_DECIMALS).clip(10.0**-_DECIMALS)
     return dict(zip(tally.teachers, weights.tolist(), strict=True))
 

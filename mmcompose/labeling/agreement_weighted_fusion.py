@@ -15,6 +15,7 @@ from mmcompose.labeling.image_trust import ImageTrust
 from mmcompose.labeling.per_class import check_fraction
 from mmcompose.labeling.weighted_boxes_fusion import WeightedBoxesFusion
 from mmcompose.registry import LABEL_TRANSFORMS
+from mmcompose.utils import UserError, problem
 
 # A teacher that fails for sure still has a voice, or what it says could not be fused.
 _LEAST_TRUST = 1e-3
@@ -39,6 +40,9 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
         allows_overflow: Likewise.
         agreement_iou_thr: Boxes of two teachers agree if they overlap at least this much.
             Defaults to 0.55.
+        sharpness: How far the weights set teachers apart; 0 makes them equal. Defaults to 3:
+            between 2 and 4 labels are alike (``benchmarks/label_constants.py``, which ``iou_thr``
+            rests on too).
 
     Raises:
         UserError: If an argument is out of range.
@@ -51,9 +55,13 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
         conf_type: str = 'avg',
         allows_overflow: bool = False,
         agreement_iou_thr: float = 0.55,
+        sharpness: float = 3.0,
     ) -> None:
         super().__init__(iou_thr, skip_box_thr, conf_type, allows_overflow)
         self.agreement_iou_thr = check_fraction('agreement_iou_thr', agreement_iou_thr)
+        if not sharpness >= 0:
+            raise UserError(problem('sharpness', sharpness, 'is below 0'))
+        self.sharpness = sharpness
         self.weights: Mapping[str, float] = {}
         self.trust: ImageTrust | None = None
 
@@ -84,7 +92,7 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
         """Learn weights and trust; see :meth:`LabelTransform.fit`."""
         trust = ImageTrust.fit(pool, self.agreement_iou_thr)
         if trust is not None:
-            weights = agreement_weights(pool, self.agreement_iou_thr, trust)
+            weights = agreement_weights(pool, self.agreement_iou_thr, trust, self.sharpness)
             self.load_learned({'weights': weights, 'trust': trust.learned})
 
     def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:

@@ -15,6 +15,8 @@ from mmcompose.structures import Detections
 
 Floats = NDArray[np.float64]
 
+# How these and the evidence are weighed was chosen on unlabelled photographs alone: by how well
+# images in which a teacher had been spoiled were told from the others.
 # Levels of score; each holds the same sum of a teacher's scores, so that their scale is nothing.
 _LEVELS = 6
 # Boxes of a level that are taken to be confirmed as often as those of all levels.
