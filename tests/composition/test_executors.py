@@ -132,21 +132,21 @@ def _make(store: Path, pool: Path, workers: int, **slow: Any) -> str:
 def by_workers(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, bytes]]:
     """The store's files by how many processes made them, each by a script of its own."""
     folder = tmp_path_factory.mktemp('workers')
-    for workers in (1, 2, 3):
+    for workers in (1, 3):
         script = folder / f'{workers}.py'
         script.write_text(_make(folder / str(workers), pool, workers))
     running = [
-        subprocess.Popen([sys.executable, folder / f'{n}.py'], env=ENVIRONMENT) for n in (1, 2, 3)
+        subprocess.Popen([sys.executable, folder / f'{n}.py'], env=ENVIRONMENT) for n in (1, 3)
     ]
-    assert [process.wait(300) for process in running] == [0, 0, 0]
-    return {workers: toys.files_below(folder / str(workers)) for workers in (1, 2, 3)}
+    assert [process.wait(300) for process in running] == [0, 0]
+    return {workers: toys.files_below(folder / str(workers)) for workers in (1, 3)}
 
 
-@pytest.mark.parametrize('workers', [2, 3])
 def test_any_number_of_processes_makes_the_same_bytes(
-    by_workers: dict[int, dict[str, bytes]], workers: int
+    by_workers: dict[int, dict[str, bytes]],
 ) -> None:
-    assert by_workers[workers] == by_workers[1]
+    # Of two there is a test below; four shards do not share out evenly among three.
+    assert by_workers[3] == by_workers[1]
     assert sum(name.endswith('.parquet') for name in by_workers[1]) == 4 * 4
 
 
