@@ -31,7 +31,7 @@ def test_a_teacher_that_always_fails_loses_its_voice(spoiled: str) -> None:
     weights = agreement_weights(world(spoiled=spoiled, failing=1.0).pool)
     others = [weight for name, weight in weights.items() if name != spoiled]
     assert weights[spoiled] < 0.25 * min(others)
-    assert min(others) > 0.7
+    assert min(others) > 0.5
 
 
 def test_a_teacher_is_weighed_by_the_images_in_which_it_works() -> None:
