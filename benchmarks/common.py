@@ -131,12 +131,12 @@ class Stages:
             self.seconds[name] = stamp.seconds
             console.print(f'{label} … reused ({stamp.seconds:.0f} s when made)', markup=False)
             return
-        started = stamp.is_started and resume
+        started = stamp.is_started and resume and has_checkpoint(done.parent)
         if resume and not started:
             # Checkpoints of another config: MMEngine would resume from them, or count on.
             shutil.rmtree(done.parent, ignore_errors=True)
         done.unlink(missing_ok=True)
-        if started and (done.parent / 'last_checkpoint').is_file():
+        if started:
             command = [*command, '--resume']
             label += ' (resumed)'
         self._run(label, name, command, stamp, stamp.seconds if started else 0.0)
@@ -162,6 +162,16 @@ class Stages:
             raise UserError(f'{label} {what}; its log is {log}, its last lines are above')
         stamp.write(seconds, finished=True)
         console.print(f'{label} … {seconds:.0f} s', markup=False)
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Return whether a training can be resumed.
+
+    MMEngine removes an old checkpoint before it saves the next: one that was killed between
+    names what is no longer there.
+    """
+    last = folder / 'last_checkpoint'
+    return last.is_file() and Path(last.read_text(encoding='utf-8').strip() or '.').is_file()
 
 
 def makespan(seconds: Sequence[float], width: int) -> float:

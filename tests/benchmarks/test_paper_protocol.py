@@ -129,6 +129,42 @@ def test_where_one_stage_fails_the_others_still_run(
     assert again.minutes == pytest.approx(max(again.seconds.values()) / 60)
 
 
+# A training that is killed the first time, and leaves something or nothing behind.
+TRAINING = """
+import sys
+from pathlib import Path
+
+folder, left = Path(sys.argv[1]), sys.argv[2]
+folder.mkdir(exist_ok=True)
+begun = folder.parent / 'begun'
+with begun.open('a') as file:
+    file.write(f'{"--resume" in sys.argv} ')
+if len(begun.read_text().split()) == 1:
+    if left != 'nothing':
+        (folder / 'last_checkpoint').write_text(str(folder / 'iter_1.pth'))
+    if left == 'a checkpoint':
+        (folder / 'iter_1.pth').touch()
+    sys.exit(9)
+(folder / 'iter_2.pth').touch()
+"""
+
+
+@pytest.mark.parametrize('left', ['a checkpoint', 'the name of a removed one', 'nothing'])
+def test_a_killed_training_is_resumed_where_there_is_something_to_resume(
+    left: str, stages: Stages, tmp_path: Path
+) -> None:
+    folder = tmp_path / 'arm'
+    command = [sys.executable, '-c', TRAINING, str(folder), left]
+    run = partial(stages.run, 'arm', command, folder / 'iter_2.pth', 'config', resume=True)
+    with pytest.raises(UserError, match='exit code 9'):
+        run()
+    run()
+    resumed = (tmp_path / 'begun').read_text().split()
+    assert resumed == ['False', str(left == 'a checkpoint')]
+    # Where it began anew nothing of before was left.
+    assert (folder / 'last_checkpoint').is_file() == (left == 'a checkpoint')
+
+
 def test_configs_are_read_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reading: list[int] = []
     overlaps: list[bool] = []

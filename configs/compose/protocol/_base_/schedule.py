@@ -27,7 +27,8 @@ param_scheduler = [
 ]
 default_hooks = dict(
     logger=dict(interval=25),
-    checkpoint=dict(by_epoch=False, interval=max(1, round(150 * scale)), max_keep_ckpts=1),
+    # Two: MMEngine removes one before it saves the next.
+    checkpoint=dict(by_epoch=False, interval=max(1, round(150 * scale)), max_keep_ckpts=2),
 )
 log_processor = dict(by_epoch=False)
 custom_hooks = [
