@@ -16,12 +16,6 @@ model = dict(
         out_indices=(3, 4, 5),
         drop_path_rate=0.2,
         norm_cfg=dict(type='BN', eps=1e-3, momentum=0.01),
-        # MMDetection's own start counts all channels as a depthwise kernel's fan: its outputs
-        # vanish beside BatchNorm's eps, and no running statistics describe what comes of them.
-        init_cfg=[
-            dict(type='Kaiming', layer='Conv2d', mode='fan_in'),
-            dict(type='Constant', layer=['_BatchNorm', 'GroupNorm'], val=1),
-        ],
     ),
     neck=dict(type='mmcompose.BiFPN', in_channels=[40, 112, 320], out_channels=64, num_cells=3),
     bbox_head=dict(
