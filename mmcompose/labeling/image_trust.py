@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, LabelContext, Pool
+from mmcompose.labeling.failure_mixture import failure_mixture, failures
 from mmcompose.labeling.trust_evidence import Elsewhere, Evidence, evidence_of
 from mmcompose.structures import Detections
 
@@ -19,12 +20,6 @@ Floats = NDArray[np.float64]
 # images in which a teacher had been spoiled were told from the others.
 # Levels of score; each holds the same sum of a teacher's scores, so that their scale is nothing.
 _LEVELS = 6
-# Boxes of a level that are taken to be confirmed as often as those of all levels.
-_FEW_BOXES = 2.0
-# A teacher that seems to fail in so few images does not.
-_FEW_IMAGES = 10.0
-_FIRST_GUESS = 0.05
-_ROUNDS, _CLOSE = 200, 1e-5
 _DECIMALS = 4
 
 
@@ -72,7 +67,7 @@ class ImageTrust:
         teachers, owners = sorted(space.teachers), _owners(space)
         edges = _levels(pool, teachers, owners)
         counts, chance = _counts(pool, teachers, owners, edges, iou_thr)
-        failing, ratios = _mixture(counts, chance)
+        failing, ratios = failure_mixture(counts, chance)
         return cls(
             {
                 'teachers': teachers,
@@ -117,7 +112,7 @@ class ImageTrust:
         ]
         ratios = np.zeros((1, len(said), len(said)))
         np.add.at(ratios[0], (evidence.speakers, evidence.others), each * evidence.shares)
-        _, fails = _failures(ratios, self.failing)
+        _, fails = failures(ratios, self.failing)
         trust: Floats = (1 - fails[0, places]).clip(0, 1).round(_DECIMALS)
         return trust
 
@@ -180,69 +175,3 @@ def _counts(
             place = (rows.speakers, rows.others, _level(rows, edges), rows.confirmed)
             np.add.at(count, place, rows.shares)
     return np.stack(counts), chance
-
-
-def _mixture(counts: NDArray[np.float32], chance: Floats) -> tuple[Floats, Floats]:
-    """Fit how often each teacher fails, and how much likelier each count is where both work.
-
-    Args:
-        counts: ``(N, T, T, L, 2)``.
-        chance: ``(T, T, L, 2)``.
-
-    Returns:
-        ``(T,)`` and ``(T, T, L, 2)``.
-    """
-    told = counts.sum(axis=(3, 4)) > 0
-    told = (told | told.transpose(0, 2, 1)).any(axis=2)
-    by_chance = _rates(chance)
-    working = np.ones(counts.shape[:3])
-    failing = np.full(counts.shape[1], _FIRST_GUESS)
-    for _ in range(_ROUNDS):
-        rates = _rates(np.einsum('npqlc,npq->pqlc', counts, working, optimize=True))
-        # To agree is never held against anyone.
-        rates = np.maximum(rates, by_chance)
-        ratios = np.stack([np.log((1 - rates) / (1 - by_chance)), np.log(rates / by_chance)], -1)
-        each = (counts * ratios).sum(axis=(3, 4), dtype=np.float64)
-        working, fails = _failures(each, failing)
-        before = failing
-        seen = ((fails * told).sum(axis=0) - _FEW_IMAGES).clip(0)
-        failing = seen / told.sum(axis=0).clip(1)
-        if np.abs(failing - before).max() < _CLOSE:
-            break
-    return failing, ratios
-
-
-def _rates(counts: Floats) -> Floats:
-    """Return ``(T, T, L)`` in (0, 1): the share of boxes that are confirmed."""
-    total, confirmed = counts.sum(axis=-1), counts[..., 1]
-    overall = (confirmed.sum(axis=-1) + 0.5) / (total.sum(axis=-1) + 1)
-    rates: Floats = (confirmed + _FEW_BOXES * overall[..., None]) / (total + _FEW_BOXES)
-    return rates
-
-
-def _failures(ratios: Floats, failing: Floats) -> tuple[Floats, Floats]:
-    """Weigh who fails in each image: nobody, one teacher, or two.
-
-    Args:
-        ratios: ``(N, T, T)``, by how much what one says is likelier where it and the other work.
-        failing: ``(T,)``, how often each fails.
-
-    Returns:
-        ``(N, T, T)``, the chance that both of two work; ``(N, T)``, that one fails.
-    """
-    count = len(failing)
-    with np.errstate(divide='ignore'):
-        odds = np.log(failing) - np.log(1 - failing)
-    pairs = ratios + ratios.transpose(0, 2, 1)
-    rows = pairs.sum(axis=2)
-    one = odds - rows
-    first, second = np.triu_indices(count, 1)
-    two = one[:, first] + one[:, second] + pairs[:, first, second]
-    logs = np.concatenate([np.zeros((len(pairs), 1)), one, two], axis=1)
-    chances = np.exp(logs - logs.max(axis=1, keepdims=True))
-    chances /= chances.sum(axis=1, keepdims=True)
-    both = np.zeros_like(pairs)
-    both[:, first, second] = both[:, second, first] = chances[:, 1 + count :]
-    fails = chances[:, 1 : 1 + count] + both.sum(axis=2)
-    working = 1 - fails[:, :, None] - fails[:, None, :] + both
-    return working.clip(0, 1), fails
