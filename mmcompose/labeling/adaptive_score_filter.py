@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Pool, Truth
-from mmcompose.labeling.class_prior import box_counts_of_files
+from mmcompose.labeling.class_prior import BoxesPerImage, check_prior, expected_boxes
 from mmcompose.labeling.learned_file import read_learned
 from mmcompose.labeling.matching import RIGHT, UNJUDGED, judge
 from mmcompose.labeling.per_class import by_class, check_fraction
@@ -68,7 +68,7 @@ class AdaptiveScoreFilter(LabelTransform):
         self,
         method: str = 'mixture',
         posterior: float = 0.5,
-        boxes_per_image: Mapping[str, float] | Sequence[str] | None = None,
+        boxes_per_image: BoxesPerImage | None = None,
         precision: float = 0.8,
         beta: float = 1.0,
         min_boxes: int = 50,
@@ -79,9 +79,6 @@ class AdaptiveScoreFilter(LabelTransform):
         if method not in METHODS:
             expected = f'is not one of {", ".join(METHODS)}'
             raise UserError(problem('method', method, expected, METHODS))
-        if (method == 'prior') != (boxes_per_image is not None):
-            expected = "belongs to method='prior', and only there"
-            raise UserError(problem('boxes_per_image', boxes_per_image, expected))
         if not beta > 0:
             raise UserError(problem('beta', beta, 'is no positive number'))
         if not isinstance(min_boxes, int) or min_boxes < 2:
@@ -90,7 +87,7 @@ class AdaptiveScoreFilter(LabelTransform):
             raise UserError(problem('lowest', lowest, f'is not in [0, highest], {highest}'))
         self.method = method
         self.posterior = check_fraction('posterior', posterior)
-        self.boxes_per_image = boxes_per_image or {}
+        self.boxes_per_image = check_prior(method, boxes_per_image)
         self.precision = check_fraction('precision', precision)
         self.beta = beta
         self.min_boxes = min_boxes
@@ -102,13 +99,7 @@ class AdaptiveScoreFilter(LabelTransform):
 
     def check(self, class_space: ClassSpace) -> None:
         """See :meth:`LabelTransform.check`."""
-        self._expected(class_space)
-
-    def _expected(self, class_space: ClassSpace) -> Floats:
-        counts = self.boxes_per_image
-        if not isinstance(counts, Mapping):
-            counts = box_counts_of_files(counts, class_space)
-        return by_class('boxes_per_image', 0.0, counts, class_space)
+        expected_boxes(self.boxes_per_image, class_space)
 
     @property
     def learned(self) -> dict[str, Any]:
@@ -164,7 +155,7 @@ class AdaptiveScoreFilter(LabelTransform):
         scores, labels, right, true_labels = sample
         judged = right != UNJUDGED
         scores, labels, right = scores[judged], labels[judged], right[judged] == RIGHT
-        expected = images * self._expected(space)
+        expected = images * expected_boxes(self.boxes_per_image, space)
         every = self._threshold(scores, right, len(true_labels), float(expected.sum()))
         thresholds = {}
         for label, name in enumerate(space.classes):

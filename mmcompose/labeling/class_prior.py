@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from mmengine.fileio import load
+from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import Truth
+from mmcompose.labeling.per_class import by_class
 from mmcompose.utils import UserError, problem
+
+# By class name the mean number of boxes an image; or COCO jsons to count it in.
+BoxesPerImage = Mapping[str, float] | Sequence[str]
+
+
+def check_prior(method: str, boxes_per_image: BoxesPerImage | None) -> BoxesPerImage:
+    """Return what is known of the classes' frequency, nothing for another method than 'prior'.
+
+    Raises:
+        UserError: If the one is given without the other.
+    """
+    if (method == 'prior') != (boxes_per_image is not None):
+        expected = "belongs to method='prior', and only there"
+        raise UserError(problem('boxes_per_image', boxes_per_image, expected))
+    return boxes_per_image or {}
+
+
+def expected_boxes(counts: BoxesPerImage, class_space: ClassSpace) -> NDArray[np.float32]:
+    """Return ``(C,)`` float32: how many boxes of each class an image should have.
+
+    Raises:
+        UserError: If a class is unknown, or a file no COCO json.
+    """
+    if not isinstance(counts, Mapping):
+        counts = box_counts_of_files(counts, class_space)
+    return by_class('boxes_per_image', 0.0, counts, class_space)
 
 
 def box_counts(truth: Truth, class_space: ClassSpace) -> dict[str, float]:

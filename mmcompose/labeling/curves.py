@@ -66,6 +66,27 @@ def isotonic_curve(scores: Floats, targets: Floats) -> Curve:
     return {'x': model.X_thresholds_.tolist(), 'y': model.y_thresholds_.tolist()}
 
 
+def power_curve(scores: Floats, total: float) -> Curve:
+    """Return the power of the score that makes the scores sum to a total.
+
+    Where a score is the chance that its box is right, the scores of all boxes sum to the number
+    of true ones. A power keeps their order, 0 and 1.
+
+    Args:
+        scores: ``(N,)`` in [0, 1].
+        total: What they should sum to; out of reach of the powers between 1/4 and 4, the nearest.
+    """
+    low, high = -2.0, 2.0
+    for _ in range(40):
+        exponent = (low + high) / 2
+        curve = {'x': _KNOTS.tolist(), 'y': (_KNOTS**2.0**exponent).tolist()}
+        if calibrated(curve, scores).sum(dtype=np.float64) > total:
+            low = exponent
+        else:
+            high = exponent
+    return curve
+
+
 def blended(own: Curve, common: Curve, share: float) -> Curve:
     """Return ``share`` of one curve and the rest of another."""
     x = np.unique(np.concatenate([own['x'], common['x']]))

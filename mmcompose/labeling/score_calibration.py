@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import FUSED, ByTeacher, LabelContext, LabelTransform, Pool, Truth
+from mmcompose.labeling.class_prior import BoxesPerImage, check_prior, expected_boxes
 from mmcompose.labeling.curves import (
     METHODS,
     Curve,
@@ -20,6 +21,7 @@ from mmcompose.labeling.curves import (
     calibration_error,
     fit_curve,
     isotonic_curve,
+    power_curve,
 )
 from mmcompose.labeling.learned_file import read_learned
 from mmcompose.labeling.matching import RIGHT, UNJUDGED, judge
@@ -40,10 +42,12 @@ class ScoreCalibration(LabelTransform):
     for each of its classes as far as data suffices: with n boxes a class's own curve counts
     ``n / (n + shrinkage)``, the teacher's the rest. Without labels, 'quantile' makes the k-th
     best box of a class score alike for all of the class's owners: at the mean of what they gave.
-    A teacher that shares no class stays as it is.
+    A teacher that shares no class stays as it is. 'prior', also for fused boxes, takes for each
+    class the power of the score with which scores sum to the number of boxes there should be.
 
     Args:
-        method: One of these four. Defaults to 'quantile'.
+        method: One of these five. Defaults to 'quantile'.
+        boxes_per_image: For 'prior': as in :class:`AdaptiveScoreFilter`.
         min_boxes: Classes with fewer boxes than this take their teacher's curve. Defaults to 50.
         shrinkage: See above. Defaults to 200.
         iou_thr: A right box overlaps a true one at least this much. Defaults to 0.5.
@@ -60,8 +64,9 @@ class ScoreCalibration(LabelTransform):
         shrinkage: float = 200.0,
         iou_thr: float = 0.5,
         learned_file: str | None = None,
+        boxes_per_image: BoxesPerImage | None = None,
     ) -> None:
-        known = ('quantile', *METHODS)
+        known = ('quantile', 'prior', *METHODS)
         if method not in known:
             raise UserError(problem('method', method, f'is not one of {", ".join(known)}', known))
         if not isinstance(min_boxes, int) or min_boxes < 1:
@@ -71,6 +76,7 @@ class ScoreCalibration(LabelTransform):
         if not 0 < iou_thr <= 1:
             raise UserError(problem('iou_thr', iou_thr, 'is not in (0, 1]'))
         self.method = method
+        self.boxes_per_image = check_prior(method, boxes_per_image)
         self.min_boxes = min_boxes
         self.shrinkage = shrinkage
         self.right_iou_thr = iou_thr
@@ -78,6 +84,10 @@ class ScoreCalibration(LabelTransform):
         self.curves: Mapping[str, TeacherCurves] = {}
         if learned_file is not None:
             self.load_learned(read_learned(learned_file, type(self).__name__))
+
+    def check(self, class_space: ClassSpace) -> None:
+        """See :meth:`LabelTransform.check`."""
+        expected_boxes(self.boxes_per_image, class_space)
 
     @property
     def learned(self) -> dict[str, Any]:
@@ -100,23 +110,29 @@ class ScoreCalibration(LabelTransform):
         return lines
 
     def fit(self, pool: Pool) -> None:
-        """Learn curves from the scores of shared classes; see :meth:`LabelTransform.fit`.
+        """Learn curves from the pool's scores alone; see :meth:`LabelTransform.fit`.
 
         Raises:
-            UserError: If a fusion went before.
+            UserError: If teachers are to be compared and a fusion went before.
         """
         scores: dict[tuple[str, int], list[NDArray[np.float32]]] = defaultdict(list)
         space: ClassSpace | None = None
+        images = 0
         for detections, context in pool:
             space = context.class_space
-            if FUSED in detections:
+            images += 1
+            if FUSED in detections and self.method == 'quantile':
                 raise UserError('type: ScoreCalibration compares teachers; put it before a fusion')
             for teacher, found in detections.items():
                 for label in np.unique(found.labels).tolist():
                     scores[teacher, label].append(found.scores[found.labels == label])
         if space is not None:
             ranked = {key: -np.sort(-np.concatenate(parts)) for key, parts in scores.items()}
-            self.curves = _quantile_curves(ranked, space)
+            if self.method == 'quantile':
+                self.curves = _quantile_curves(ranked, space)
+            else:
+                expected = images * expected_boxes(self.boxes_per_image, space)
+                self.curves = _power_curves(ranked, expected, space)
 
     def fit_labelled(self, pool: Pool, truth: Truth) -> None:
         """See :meth:`LabelTransform.fit_labelled`."""
@@ -198,6 +214,26 @@ def _quantile_curves(
     for name in sorted(own):
         curve = isotonic_curve(np.concatenate(own[name]), np.concatenate(mean[name]))
         curves[name] = {'common': _anchored(curve), 'classes': {}}
+    return curves
+
+
+def _power_curves(
+    ranked: Mapping[tuple[str, int], NDArray[np.float32]],
+    expected: NDArray[np.floating],
+    space: ClassSpace,
+) -> dict[str, TeacherCurves]:
+    """Let the scores of each class sum to the number of boxes that is expected of it."""
+    curves: dict[str, TeacherCurves] = {}
+    for name in sorted({teacher for teacher, _ in ranked}):
+        own = {label: scores for (teacher, label), scores in ranked.items() if teacher == name}
+        total = float(expected[list(own)].sum())
+        curves[name] = {
+            'common': power_curve(np.concatenate(list(own.values())), total),
+            'classes': {
+                space.classes[label]: power_curve(own[label], float(expected[label]))
+                for label in sorted(own)
+            },
+        }
     return curves
 
 

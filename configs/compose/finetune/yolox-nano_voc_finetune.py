@@ -49,7 +49,11 @@ train_dataloader = dict(
 )
 
 # Without the composition's ClassRowsHook, which starts the rows of all classes afresh.
-custom_hooks = [_base_.ema_hook]
+custom_hooks = [
+    _base_.ema_hook,
+    dict(type='mmcompose.ChannelsLastHook'),
+    dict(type='mmcompose.UncertainLabelsHook', soft_targets=True),
+]
 max_epochs = 3
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(optimizer=dict(lr=2.5e-4))

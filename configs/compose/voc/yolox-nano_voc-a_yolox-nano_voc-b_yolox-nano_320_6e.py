@@ -27,4 +27,23 @@ composition = dict(
             flip=True,
         ),
     ),
+    label_pipeline=[
+        # Up to the thresholds as everywhere.
+        *_base_.composition.label_pipeline[:3],
+        # What the teachers were trained on says how many boxes to expect; the pool's own truth is
+        # not asked. Scores that sum to that are chances, which the student learns as they are.
+        dict(
+            type='mmcompose.ScoreCalibration',
+            method='prior',
+            boxes_per_image=[
+                _base_.voc_root + '/annotations/teacher_a_train.json',
+                _base_.voc_root + '/annotations/teacher_b_train.json',
+            ],
+        ),
+        dict(type='mmcompose.ScoreFilter', min_score=0.15),
+    ],
 )
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='mmcompose.UncertainLabelsHook', soft_targets=True),
+]

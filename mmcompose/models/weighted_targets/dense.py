@@ -58,6 +58,21 @@ class DenseTargets(MixesBackground):
         if self.settings.soft_targets and not self.class_agnostic and mixes(self.head):
             handle = self.head.loss_cls.register_forward_hook(self._soften, with_kwargs=True)
             patches.add(handle.remove)
+        if self.settings.soft_targets and hasattr(self.head, 'loss_obj'):
+            handle = self.head.loss_obj.register_forward_pre_hook(self._soften_objectness)
+            patches.add(handle.remove)
+
+    def _soften_objectness(
+        self, loss: nn.Module, args: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor] | None:
+        """Let a box of score s be an object with s: rows are the priors, image after image."""
+        if self.images is None:
+            return None
+        prediction, target = args
+        return prediction, target * torch.cat(self._scores()).to(target).reshape(target.shape)
+
+    def _scores(self) -> list[Tensor]:
+        return [of_boxes(image.assigned, image.scores) for image in self.images or ()]
 
     def _loss_by_feat(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         given = arguments(original, args, kwargs)
@@ -140,6 +155,8 @@ class DenseTargets(MixesBackground):
         else:
             by_class = torch.stack([image.class_factors(num_classes) for image in images])
         by_output = {'cls_scores': by_class, 'objectnesses': shared}
+        if self.settings.soft_targets and hasattr(self.head, 'loss_obj'):
+            by_output['bbox_preds'] = priors * torch.stack(self._scores())[..., None].to(priors)
         for name in OUTPUTS:
             if name in given:
                 factors = by_output.get(name, priors).split(self.sizes, dim=1)
@@ -150,8 +167,7 @@ class DenseTargets(MixesBackground):
         """See :class:`MixesBackground`: of one level's priors, image after image."""
         if self.images is None:
             return None
-        scores = torch.stack([of_boxes(each.assigned, each.scores) for each in self.images])
-        of_level = scores.split(self.sizes, dim=1)[self.level]
+        of_level = torch.stack(self._scores()).split(self.sizes, dim=1)[self.level]
         self.level += 1
         return of_level.reshape(-1)
 

@@ -271,6 +271,22 @@ def test_yolox_multiplies_its_targets_by_the_score() -> None:
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-7)
 
 
+def test_yolox_learns_objectness_and_place_as_far_as_the_score_goes() -> None:
+    seen, plain = (
+        _look('YOLOX', Settings(soft_targets=True), scores=SCORES), _plain('YOLOX')
+    )  # fmt: skip
+    scores, labels = _score_of(seen, 'bbox_head'), _label_of(seen, 'bbox_head')
+    positive = labels < CLASSES
+    assert (scores[positive] < 1).any()
+    logits = seen.outputs['bbox_head']['obj'].reshape(-1)
+    expected = (logits.sigmoid() - positive * scores) / positive.sum()
+    got = seen.gradients['bbox_head']['obj'].reshape(-1)
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-7)
+    hard = plain.gradients['bbox_head']['box'].reshape(-1, 4)
+    got = seen.gradients['bbox_head']['box'].reshape(-1, 4)
+    torch.testing.assert_close(got, hard * scores[:, None], rtol=1e-4, atol=1e-7)
+
+
 def test_rtmdet_multiplies_its_targets_by_the_score() -> None:
     seen, plain = (
         _look('RTMDet', Settings(soft_targets=True), scores=SCORES), _plain('RTMDet')
