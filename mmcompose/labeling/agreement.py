@@ -41,7 +41,9 @@ def agreement_weights(
     Args:
         pool: What the teachers say of each image.
         iou_thr: Boxes that overlap at least this much agree. Defaults to 0.55.
-        trust: Images count for a teacher as far as it is trusted there. Defaults to all alike.
+        trust: Agreement in an image counts as far as both teachers are trusted there. What they
+            claim to see counts everywhere: one that sees little is often silent, which looks like
+            failure. Defaults to all alike.
         sharpness: The power; 0 makes all weights 1. Defaults to 3.
 
     Returns:
@@ -72,21 +74,22 @@ class _Tally:
         # where both are trusted.
         self.agreed = np.zeros((teachers, teachers, classes))
         self.said = np.zeros((teachers, teachers, classes))
+        # Squares of all scores: what a teacher claims, whether it is trusted there or not.
+        self.claimed = np.zeros((teachers, classes))
         # What agreeing boxes score, squared and weighted by what the other one scores.
         self.confirmed = np.zeros(teachers)
         self.confirmers = np.zeros(teachers)
-        self.images = np.zeros(teachers)
 
     def count(self, detections: ByTeacher, trust: Floats | None) -> None:
         found = [detections.get(name, Detections()) for name in self.teachers]
         trust = np.ones(len(found)) if trust is None else trust[self.order]
         both = np.outer(trust, trust)
-        self.images += np.diag(both)
         for row, said in enumerate(found):
             squares = np.bincount(
                 said.labels, said.scores.astype(np.float64) ** 2, len(self.owners.T)
             )
             self.said[row] += both[row][:, None] * squares
+            self.claimed[row] += squares
         for one, other in combinations(range(len(found)), 2):
             rows, columns = _agreeing(found[one], found[other], self.iou_thr)
             scores = found[one].scores[rows].astype(np.float64)
@@ -121,13 +124,11 @@ class _Tally:
             out=np.ones_like(self.confirmed),
             where=self.confirmers > 0,
         )
-        # As if each had been trusted in as many images.
-        said = np.diagonal(self.said).T / self.images.clip(1)[:, None] * self.images.max()
         for label in np.flatnonzero(self.owners.sum(axis=0) > 1).tolist():
             owners = np.flatnonzero(self.owners[:, label]).tolist()
-            together = float(np.sqrt(said[owners, label].sum()))
+            together = float(np.sqrt(self.claimed[owners, label].sum()))
             for teacher in owners:
-                claimed = said[teacher, label] / unit[teacher] + _FEW_CLAIMED
+                claimed = self.claimed[teacher, label] / unit[teacher] + _FEW_CLAIMED
                 yield (teacher,), label, float(claimed), together
 
 

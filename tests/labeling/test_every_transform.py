@@ -41,6 +41,14 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
         {'type': 'mmcompose.CrossClassSuppression', 'min_count': 1, 'min_rate': 0.1},
     ],
     'ScoreCalibration': [{'type': 'mmcompose.ScoreCalibration'}, WBF],
+    'ScoreCalibration prior': [
+        WBF,
+        {
+            'type': 'mmcompose.ScoreCalibration',
+            'method': 'prior',
+            'boxes_per_image': {'person': 1.0, 'cat': 0.5},
+        },
+    ],
     'BoxWeights': [WBF, {'type': 'mmcompose.BoxWeights', 'by': ['score', 'votes', 'spread']}],
     'ResolveHierarchy': [{'type': 'mmcompose.ResolveHierarchy'}, WBF],
     **{

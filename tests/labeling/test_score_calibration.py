@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from mmcompose.labeling import (
     ByTeacher,
@@ -173,3 +174,52 @@ def test_no_boxes_have_no_calibration_error() -> None:
 def test_wrong_arguments(arguments: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
         ScoreCalibration(**arguments)
+
+
+@pytest.mark.parametrize('fused', [False, True])
+def test_scores_of_a_class_sum_to_the_boxes_expected(fused: bool) -> None:
+    expected = {'person': 0.3, 'cat': 0.8, 'dog': 0.4}
+    pool = shared()
+    if fused:
+        pool = [({'fused': Detections.concatenate(list(said.values()))}, at) for said, at in pool]
+    step = ScoreCalibration('prior', boxes_per_image=expected)
+    step.fit(pool)
+    sums: dict[str, NDArray[np.float64]] = {}
+    for said, at in pool:
+        for name, after in step.apply(said, at).items():
+            by_class = np.bincount(after.labels, after.scores, minlength=3) / len(pool)
+            sums[name] = sums.get(name, np.zeros(3)) + by_class
+            for label in range(3):
+                before = said[name][said[name].labels == label]
+                order = np.argsort(before.scores, kind='stable')
+                assert (np.diff(after.scores[after.labels == label][order]) >= 0).all()
+    wanted = {'fused': [0.3, 0.8, 0.4]} if fused else {'a': [0.3, 0.8, 0], 'c': [0, 0, 0.4]}
+    for name, total in wanted.items():
+        np.testing.assert_allclose(sums[name], total, rtol=1e-3)
+
+
+def test_a_sum_out_of_reach_stops_at_a_power_of_four() -> None:
+    step = ScoreCalibration('prior', boxes_per_image={'cat': 0.0, 'dog': 1.0})
+    step.fit(shared())
+    curves = step.learned['curves']
+    for name, label, before, after in (('a', 'cat', 0.7, 0.7**4), ('c', 'dog', 0.4, 0.4**0.25)):
+        got = calibrated(curves[name]['classes'][label], np.array([before]))
+        assert got == pytest.approx(after, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ('config', 'message'),
+    [
+        ({'method': 'prior'}, "boxes_per_image: None belongs to method='prior', and only there"),
+        ({'boxes_per_image': {'cat': 1.0}}, "belongs to method='prior', and only there"),
+    ],
+)
+def test_what_is_expected_belongs_to_the_prior(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        ScoreCalibration(**config)
+
+
+def test_an_unknown_class_is_told_before_any_work() -> None:
+    step = ScoreCalibration('prior', boxes_per_image={'cats': 1.0})
+    with pytest.raises(UserError, match=r"boxes_per_image.*'cats'.*did you mean 'cat'"):
+        step.check(context(TEACHERS).class_space)
