@@ -163,7 +163,7 @@ ON_A_COMMAND_LINE: dict[str, tuple[tuple[str, ...], str]] = {
         "student.checkpoint: 'epoch_1.pth' is no file",
     ),
     'student that is none': (
-        (EVALUATE, CONFIG, '--student', CONFIG), "student.checkpoint: 'compose.py' holds more"
+        (EVALUATE, CONFIG, '--student', CONFIG), "student.checkpoint: 'compose.py' is no checkpoint"
     ),
     'score floor': ((EVALUATE, CONFIG, '--score-floor', '2'), '--score-floor: 2.0'),
     'table into a folder': ((EVALUATE, CONFIG, '--out', '.'), "--out: '.' is a folder"),
