@@ -104,7 +104,7 @@ def _files(config: Config, numbers: list[int], out: str | None) -> dict[int, str
     """Return the file of each step that learns from labelled images.
 
     Raises:
-        UserError: With a line for each that has none, or cannot be written.
+        UserError: With a line for each that has none; or at the first that cannot be written.
     """
     if not numbers:
         raise UserError(

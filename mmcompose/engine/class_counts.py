@@ -44,6 +44,15 @@ def type_name(config: Mapping[str, Any]) -> str:
     return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
 
 
+def metrics_of(evaluator: Any) -> list[Any]:
+    """Return the metrics of an evaluator as a config gives it: one, several, or an Evaluator's."""
+    if isinstance(evaluator, (list, tuple)):
+        return list(evaluator)
+    if isinstance(evaluator, Mapping) and evaluator.get('metrics') is not None:
+        return metrics_of(evaluator['metrics'])
+    return [evaluator]
+
+
 def _parts(config: Any) -> Iterator[Any]:
     """Yield every dict with a ``type`` below ``config`` whose classes are the student's."""
     if isinstance(config, Mapping):

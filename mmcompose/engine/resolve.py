@@ -21,7 +21,7 @@ from mmcompose.datasets import (
     resolve_mixed_loader,
     wrapped,
 )
-from mmcompose.engine.class_counts import class_of, set_num_classes, type_name
+from mmcompose.engine.class_counts import class_of, metrics_of, set_num_classes, type_name
 from mmcompose.engine.hooks.student_snapshot import check_student
 from mmcompose.engine.label_support import check_label_support
 from mmcompose.engine.label_weights import carry_weights
@@ -166,9 +166,9 @@ def _resolve_evaluator(config: Config, name: str) -> None:
     evaluators = config.get(f'{name}_evaluator')
     if evaluators is None:
         return
-    for evaluator in evaluators if isinstance(evaluators, list) else [evaluators]:
-        if class_of(evaluator, METRICS) is CocoMetric:
-            evaluator.ann_file = None
+    for metric in metrics_of(evaluators):
+        if class_of(metric, METRICS) is CocoMetric:
+            metric.ann_file = None
     if config.get(f'{name}_dataloader') is not None:
         _pass_instances_on(config[f'{name}_dataloader'].dataset)
 

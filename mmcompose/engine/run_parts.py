@@ -7,6 +7,7 @@ from typing import Any
 
 from mmdet.registry import (
     DATA_SAMPLERS,
+    EVALUATOR,
     HOOKS,
     LOOPS,
     METRICS,
@@ -19,7 +20,7 @@ from mmengine.config import Config
 from mmengine.registry import Registry
 
 from mmcompose.engine.arguments import argument_problems, type_problems
-from mmcompose.engine.class_counts import class_of, type_name
+from mmcompose.engine.class_counts import class_of, metrics_of, type_name
 from mmcompose.registry import HOOKS as OWN_HOOKS
 from mmcompose.registry import build
 from mmcompose.utils import UserError, problem
@@ -49,16 +50,17 @@ def run_problems(config: Config) -> list[str]:
     """
     problems = [line for parts in _TOGETHER for line in _incomplete(config, parts)]
     for key, registry in _TYPES.items():
-        for part in _dicts(config.get(key)):
+        parts = config.get(key)
+        for part in _dicts(_by_optimizer(parts) if key == 'param_scheduler' else parts):
             # Without a type, a loop or optimizer wrapper is MMEngine's own.
             if 'type' in part or key == 'param_scheduler':
                 problems += type_problems(key, part, registry)
-    optimizer = (config.get('optim_wrapper') or {}).get('optimizer')
+    wrapper = config.get('optim_wrapper')
+    optimizer = wrapper.get('optimizer') if isinstance(wrapper, Mapping) else None
     for part in _dicts(optimizer):
         problems += argument_problems('optim_wrapper.optimizer', part, OPTIMIZERS, partly=True)
     for key in ('val_evaluator', 'test_evaluator'):
-        for part in _dicts(config.get(key)):
-            problems += argument_problems(key, part, METRICS)
+        problems += _evaluator_problems(key, config.get(key))
     for name, hook in (config.get('default_hooks') or {}).items():
         problems += _hook_problems(f'default_hooks.{name}', hook)
     for hook in config.get('custom_hooks') or ():
@@ -94,12 +96,31 @@ def _incomplete(config: Config, parts: tuple[str, ...]) -> list[str]:
 
 
 def _dicts(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the dicts that say what to build: one, several in a list, or several by name."""
+    """Yield the dicts that say what to build: one, or several in a list."""
     if isinstance(value, (list, tuple)):
         for each in value:
             yield from _dicts(each)
     elif isinstance(value, Mapping):
         yield value
+
+
+def _by_optimizer(schedulers: Any) -> Any:
+    """Return the schedulers of all optimizers, where a config names them by optimizer."""
+    if isinstance(schedulers, Mapping) and 'type' not in schedulers:
+        return list(schedulers.values())
+    return schedulers
+
+
+def _evaluator_problems(key: str, evaluator: Any) -> list[str]:
+    problems = []
+    if isinstance(evaluator, Mapping) and evaluator.get('metrics') is not None:
+        if 'type' in evaluator:
+            problems += type_problems(key, evaluator, EVALUATOR)
+        key = f'{key}.metrics'
+    for metric in metrics_of(evaluator):
+        if isinstance(metric, Mapping):
+            problems += argument_problems(key, metric, METRICS)
+    return problems
 
 
 def _hook_problems(key: str, hook: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -48,7 +49,7 @@ class CompositionRunner(Runner):
 
         Raises:
             UserError: For a mistake that only labelling finds, such as a picture that cannot be
-                decoded. It leaves no work directory behind; what the teachers said of other
+                decoded. It leaves no new work directory behind; what the teachers said of other
                 pictures stays in the store, for the next run.
         """
         try:
@@ -68,5 +69,7 @@ class CompositionRunner(Runner):
         for path in self._made:
             if not path.is_dir():
                 path.unlink(missing_ok=True)
-            elif not any(path.iterdir()):
-                path.rmdir()
+            else:
+                # Not where something lies in it: another's, or another process's.
+                with contextlib.suppress(OSError):
+                    path.rmdir()

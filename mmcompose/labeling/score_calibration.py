@@ -47,7 +47,8 @@ class ScoreCalibration(LabelTransform):
 
     Args:
         method: One of these five. Defaults to 'quantile'.
-        boxes_per_image: For 'prior': as in :class:`AdaptiveScoreFilter`.
+        boxes_per_image: For 'prior': as in :class:`AdaptiveScoreFilter`; but a class that is not
+            named, or 0, takes the curve of all others together.
         min_boxes: Classes with fewer boxes than this take their teacher's curve. Defaults to 50.
         shrinkage: See above. Defaults to 200.
         iou_thr: A right box overlaps a true one at least this much. Defaults to 0.5.
@@ -222,16 +223,23 @@ def _power_curves(
     expected: NDArray[np.floating],
     space: ClassSpace,
 ) -> dict[str, TeacherCurves]:
-    """Let the scores of each class sum to the number of boxes that is expected of it."""
+    """Let the scores of each class sum to the number of boxes that is expected of it.
+
+    A class of which nothing is known takes the curve of all together.
+    """
     curves: dict[str, TeacherCurves] = {}
     for name in sorted({teacher for teacher, _ in ranked}):
         own = {label: scores for (teacher, label), scores in ranked.items() if teacher == name}
-        total = float(expected[list(own)].sum())
+        known = [label for label in own if expected[label] > 0]
+        if not known:
+            continue
+        total = float(expected[known].sum())
         curves[name] = {
-            'common': power_curve(np.concatenate(list(own.values())), total),
+            'common': power_curve(np.concatenate([own[label] for label in known]), total),
             'classes': {
                 space.classes[label]: power_curve(own[label], float(expected[label]))
                 for label in sorted(own)
+                if expected[label] > 0
             },
         }
     return curves

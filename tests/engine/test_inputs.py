@@ -111,3 +111,25 @@ def test_an_option_that_leads_nowhere_is_told(config: Config) -> None:
     assert config.composition.workers == 3
     with pytest.raises(UserError, match=r'^--cfg-options: train_dataloader\.dataset\.pipeline\.9'):
         merge_options(config, {f'{TRAIN}.pipeline.9.type': 'X'})
+
+
+def test_schedulers_may_be_named_by_optimizer(config: Config) -> None:
+    one = dict(type='MultiStepLR', milestones=[1])
+    config.param_scheduler = dict(first=one, second=[one])
+    check_inputs(resolve(config))
+    config.param_scheduler = dict(first=one, second=[dict(one, type='MultiStepLRs')])
+    with pytest.raises(UserError, match=r"param_scheduler.type: 'MultiStepLRs'"):
+        check_inputs(resolve(config))
+
+
+def test_metrics_may_stand_within_an_evaluator(config: Config) -> None:
+    config.val_evaluator = dict(
+        type='Evaluator', metrics=[dict(type='CocoMetric', ann_file='there_is_none.json')]
+    )
+    resolved = resolve(config)
+    check_inputs(resolved)
+    # As of a metric that stands alone: the truth comes from the dataset.
+    assert resolved.val_evaluator.metrics[0].ann_file is None
+    config.val_evaluator.metrics[0].type = 'CocoMetrics'
+    with pytest.raises(UserError, match=r"val_evaluator.metrics.type: 'CocoMetrics'"):
+        check_inputs(resolve(config))

@@ -199,12 +199,22 @@ def test_scores_of_a_class_sum_to_the_boxes_expected(fused: bool) -> None:
 
 
 def test_a_sum_out_of_reach_stops_at_a_power_of_four() -> None:
-    step = ScoreCalibration('prior', boxes_per_image={'cat': 0.0, 'dog': 1.0})
+    step = ScoreCalibration('prior', boxes_per_image={'cat': 1e-6, 'dog': 1.0})
     step.fit(shared())
     curves = step.learned['curves']
     for name, label, before, after in (('a', 'cat', 0.7, 0.7**4), ('c', 'dog', 0.4, 0.4**0.25)):
         got = calibrated(curves[name]['classes'][label], np.array([before]))
         assert got == pytest.approx(after, abs=1e-3)
+
+
+def test_a_class_of_which_nothing_is_known_goes_with_the_others() -> None:
+    step = ScoreCalibration('prior', boxes_per_image={'person': 0.3})
+    step.fit(shared())
+    curves = step.learned['curves']
+    assert list(curves['a']['classes']) == ['person']
+    assert curves['a']['common'] == curves['a']['classes']['person']
+    # A teacher of which nothing is known stays as it is.
+    assert 'c' not in curves
 
 
 @pytest.mark.parametrize(

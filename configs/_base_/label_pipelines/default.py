@@ -1,7 +1,7 @@
 # Nothing to tune: what others fix is learned from the pool, without a label. Teachers are weighted
 # by how they agree on the classes that they share, boxes fused among the owners of each class,
 # names that mean one object told apart, and each class gets a threshold of its own.
-# Use: composition = dict(label_pipeline=_base_.label_pipeline)
+# What _base_/default_compose.py takes.
 label_pipeline = [
     dict(type='mmcompose.ScoreFilter', min_score=0.01),
     dict(type='mmcompose.AgreementWeightedFusion', iou_thr=0.7),

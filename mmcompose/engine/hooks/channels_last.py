@@ -13,8 +13,8 @@ from mmcompose.registry import HOOKS
 class ChannelsLastHook(Hook):
     """Lay the weights of convolutions out as ``torch.channels_last``.
 
-    Depthwise convolutions on a CPU are much faster that way; numbers differ by rounding alone, and
-    checkpoints not at all. See PyTorch's guide to channels-last memory.
+    Depthwise convolutions on a CPU are much faster that way; numbers differ by rounding alone.
+    See PyTorch's guide to channels-last memory.
     """
 
     def before_train(self, runner: Runner) -> None:

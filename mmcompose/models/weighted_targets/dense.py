@@ -65,7 +65,11 @@ class DenseTargets(MixesBackground):
     def _soften_objectness(
         self, loss: nn.Module, args: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, Tensor] | None:
-        """Let a box of score s be an object with s: rows are the priors, image after image."""
+        """Let a box of score s be an object with s: rows are the priors, image after image.
+
+        Its class score learns s too, so that either output tells doubtful boxes from sure ones:
+        their product, by which YOLOX ranks boxes, falls with the square of s.
+        """
         if self.images is None:
             return None
         prediction, target = args
