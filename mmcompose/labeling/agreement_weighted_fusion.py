@@ -40,9 +40,8 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
         allows_overflow: Likewise.
         agreement_iou_thr: Boxes of two teachers agree if they overlap at least this much.
             Defaults to 0.55.
-        sharpness: How far the weights set teachers apart; 0 makes them equal. Defaults to 3:
-            between 2 and 4 labels are alike (``benchmarks/label_constants.py``, which ``iou_thr``
-            rests on too).
+        sharpness: How far the weights set teachers apart; 0 makes them equal. Defaults to 3.
+            ``benchmarks/label_constants.py`` compares values of it and of ``iou_thr``.
 
     Raises:
         UserError: If an argument is out of range.
