@@ -9,6 +9,7 @@ detector. It is held against the same student trained on the true labels, and, f
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -188,16 +189,16 @@ def finetuned_arms(
 
 def supervised_arms(protocol: Protocol, folds: int, splits: Path) -> Iterator[Callable[[], Path]]:
     """Yield arms 3 to 5 of each fold, at each learning rate."""
-    for fold in range(1, folds + 1):
-        for percent in PERCENTS:
+    # All at one rate before any at the other: a run that is stopped has a whole comparison.
+    for rate in SUPERVISED_RATES:
+        for fold, percent in itertools.product(range(1, folds + 1), PERCENTS):
             labelled = splits / split_name(fold, percent)
-            for rate in SUPERVISED_RATES:
-                options = {
-                    'train_dataloader.dataset.ann_file': labelled,
-                    'optim_wrapper.optimizer.lr': rate,
-                }
-                name = supervised_arm(percent, fold, rate)
-                yield partial(protocol.arm, name, 'supervised', [labelled], options)
+            options = {
+                'train_dataloader.dataset.ann_file': labelled,
+                'optim_wrapper.optimizer.lr': rate,
+            }
+            name = supervised_arm(percent, fold, rate)
+            yield partial(protocol.arm, name, 'supervised', [labelled], options)
 
 
 def score_teachers(protocol: Protocol, inputs: list[Path], composed: Path) -> None:
