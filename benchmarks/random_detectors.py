@@ -26,19 +26,22 @@ OPENED |= {'distance_threshold': 1e6, 'corner_topk': 300}
 NO_BOXES = 'no boxes came out'
 
 
-def label_two_pictures(path: Path, long_side: int, settled: bool, folder: Path) -> dict[str, Any]:
+def label_two_pictures(
+    path: Path, long_side: int, settled: bool, seed: int, folder: Path
+) -> dict[str, Any]:
     """Build a config's detector with random weights and let it teach.
 
     Args:
         path: The config.
         long_side: What larger test sizes are cut to, in pixels.
         settled: Widen its heads, and let its batch norms see noise first.
+        seed: Of the random weights.
         folder: For the checkpoint and the changed config.
 
     Returns:
         How many parameters it has and boxes it finds.
     """
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     torch.set_num_threads(1)
     config = asked_for_boxes(detector_of(read_config(str(path))))
     if 'language_model' in config.model:
