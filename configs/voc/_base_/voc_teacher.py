@@ -1,38 +1,14 @@
 # What the teachers on VOC share: all but their classes and their training file.
-_base_ = ['../../_base_/models/yolox-nano_320.py']
+_base_ = ['./yolox-nano_320_voc.py']
 
 custom_imports = dict(imports=['mmcompose.engine'], allow_failed_imports=False)
-voc_root = '{{$VOC_ROOT:data/voc}}'
 
-train_dataloader = dict(
-    _delete_=True,
-    batch_size=16,
-    num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type='CocoDataset',
-        data_prefix=dict(img=voc_root + '/images/'),
-        filter_cfg=dict(filter_empty_gt=False),
-        pipeline=_base_.train_pipeline,
-    ),
-)
+# The file has labels of all 20 classes.
 test_dataloader = dict(
-    _delete_=True,
-    batch_size=8,
-    num_workers=1,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
+        _delete_=True,
         type='mmcompose.ClassSpaceDataset',
-        dataset=dict(
-            type='CocoDataset',
-            ann_file=voc_root + '/annotations/val.json',
-            data_prefix=dict(img=voc_root + '/images/'),
-            test_mode=True,
-            pipeline=_base_.test_pipeline,
-        ),
+        dataset=_base_.test_dataloader.dataset,
     ),
 )
-test_evaluator = dict(_delete_=True, type='CocoMetric', metric='bbox')
 val_dataloader = test_dataloader
-val_evaluator = test_evaluator

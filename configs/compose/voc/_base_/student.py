@@ -1,7 +1,6 @@
 # The student, the pool, what is tested on, and two teachers of 12 classes each.
-_base_ = ['../../../_base_/models/yolox-nano_320.py', '../../../_base_/default_compose.py']
+_base_ = ['../../../voc/_base_/yolox-nano_320_voc.py', '../../../_base_/default_compose.py']
 
-voc_root = '{{$VOC_ROOT:data/voc}}'
 teacher_root = '{{$VOC_TEACHERS:work_dirs/voc}}'
 
 composition = dict(
@@ -28,35 +27,16 @@ custom_hooks = [
 ]
 
 train_dataloader = dict(
-    _delete_=True,
-    batch_size=16,
-    num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
+        _delete_=True,
         type='mmcompose.PseudoLabeledDataset',
         dataset=dict(
             type='mmcompose.UnlabeledImages',
-            ann_file=voc_root + '/annotations/unlabeled.json',
-            data_prefix=dict(img=voc_root + '/images/'),
+            ann_file=_base_.voc_root + '/annotations/unlabeled.json',
+            data_prefix=dict(img=_base_.voc_root + '/images/'),
         ),
         pipeline=_base_.train_pipeline,
-    ),
+    )
 )
-val_dataloader = dict(
-    _delete_=True,
-    batch_size=8,
-    num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='CocoDataset',
-        ann_file=voc_root + '/annotations/val.json',
-        data_prefix=dict(img=voc_root + '/images/'),
-        test_mode=True,
-        pipeline=_base_.test_pipeline,
-    ),
-)
+val_dataloader = dict(persistent_workers=True)
 test_dataloader = val_dataloader
-val_evaluator = dict(_delete_=True, type='CocoMetric', metric='bbox')
-test_evaluator = val_evaluator
