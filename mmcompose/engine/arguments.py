@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmdet.datasets import MultiImageMixDataset
-from mmdet.registry import DATASETS, MODELS, TRANSFORMS
+from mmdet.registry import DATASETS, HOOKS, MODELS, TRANSFORMS
 from mmengine.config import Config
 from mmengine.registry import Registry
 
@@ -31,6 +32,10 @@ _OWN = {
     'data sampler': OWN_DATA_SAMPLERS,
 }
 _MODULES = ('data_preprocessor', 'backbone', 'neck')
+# As Python words that a constructor does not take an argument.
+_REFUSAL = re.compile(
+    r"(?P<cls>[\w.<>]+)\.__init__\(\) got an unexpected keyword argument '(?P<argument>\w+)'"
+)
 
 
 def dataset_problems(key: str, dataset: Any) -> list[str]:
@@ -45,11 +50,7 @@ def dataset_problems(key: str, dataset: Any) -> list[str]:
         return problems
     for step in dataset.get('pipeline') or ():
         problems += argument_problems(f'{key}.pipeline', step, TRANSFORMS)
-        if (
-            not problems
-            and _mixes(step)
-            and class_of(dataset, DATASETS) is not MultiImageMixDataset
-        ):
+        if not problems and _mixes(step) and not _gives_others(dataset):
             problems.append(
                 f'{key}.pipeline.{type_name(step)}: takes other pictures of a dataset, which this '
                 'does not give; put a MultiImageMixDataset with this step around it'
@@ -68,27 +69,60 @@ def _mixes(step: Mapping[str, Any]) -> bool:
     return asks is not None and 'dataset' in inspect.signature(asks).parameters
 
 
+def _gives_others(dataset: Mapping[str, Any]) -> bool:
+    """Return whether a dataset's steps get the other pictures that they ask for."""
+    cls = class_of(dataset, DATASETS)
+    return isinstance(cls, type) and issubclass(cls, MultiImageMixDataset)
+
+
 def model_problems(config: Config) -> list[str]:
     """Return a problem for each wrong type or argument of the model and its modules."""
-    parts = list(_modules('model', config.model))
+    model = copy.deepcopy(config.model)
+    parts = list(_modules('model', model))
     problems = [line for key, part in parts for line in type_problems(key, part, MODELS)]
     if problems:
         return problems
+    # Some heads swallow what they do not take, others call another's constructor than the next:
+    # only what a constructor refuses is wrong.
+    while any(_unknown_arguments(key, part) for key, part in parts):
+        found = _refused(model)
+        told = [line for key, part in parts for line in _take_out(key, part, *found)]
+        if not told:
+            break
+        problems += told
+    return problems
+
+
+def _unknown_arguments(key: str, part: Mapping[str, Any]) -> list[str]:
     # A detector gives its heads their train_cfg, and more.
-    suspected = [
-        line for key, part in parts for line in argument_problems(key, part, MODELS, partly=True)
-    ]
-    # Some heads swallow what they do not take, others call another's constructor than the next.
-    return suspected if suspected and not _takes_its_arguments(config.model) else []
+    return argument_problems(key, part, MODELS, partly=True)
 
 
-def _takes_its_arguments(model: Mapping[str, Any]) -> bool:
+def _refused(model: Mapping[str, Any]) -> tuple[str, str]:
+    """Return which class's constructor refuses which argument; empty names where none does."""
     try:
         with untouched_process():
             MODELS.build(copy.deepcopy(model))
-    except TypeError:
-        return False
-    return True
+    except TypeError as error:
+        if match := _REFUSAL.match(str(error)):
+            return match['cls'], match['argument']
+    return '', ''
+
+
+def _take_out(key: str, part: Any, owner: str, argument: str) -> list[str]:
+    """Take an argument out of a part that gives it to a constructor; return how to tell of it."""
+    cls = class_of(part, MODELS)
+    owners = [each.__qualname__ for each in inspect.getmro(cls)] if isinstance(cls, type) else []
+    if argument not in part or owner not in owners:
+        return []
+    told = [
+        line
+        for line in _unknown_arguments(key, part)
+        if line.startswith(problem(key, argument, ''))
+    ]
+    if told:
+        part.pop(argument)
+    return told
 
 
 def _modules(key: str, module: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -117,8 +151,8 @@ def argument_problems(key: str, config: Any, registry: Registry, partly: bool = 
         return problems
     cls = class_of(config, registry)
     arguments = [name for name in config if name not in ('type', '_scope_')]
-    # Of a transform the name and not the number: `resolve` may have put others between.
-    where = f'{key}.{type_name(config)}' if registry is TRANSFORMS else key
+    # Of one in a list the name and not the number: `resolve` may have put others between.
+    where = f'{key}.{type_name(config)}' if registry in (TRANSFORMS, HOOKS) else key
     return check_arguments(cls, arguments, where, partly) if isinstance(cls, type) else []
 
 

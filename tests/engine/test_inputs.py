@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mmdet.datasets import MultiImageMixDataset
+from mmdet.models import RetinaHead
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
 from mmcompose.engine import resolve
+from mmcompose.engine.arguments import dataset_problems, model_problems
 from mmcompose.engine.command_line import check_runner
 from mmcompose.engine.inputs import check_inputs, check_weights
 from mmcompose.engine.labelling import merge_options
@@ -133,3 +137,46 @@ def test_metrics_may_stand_within_an_evaluator(config: Config) -> None:
     config.val_evaluator.metrics[0].type = 'CocoMetrics'
     with pytest.raises(UserError, match=r"val_evaluator.metrics.type: 'CocoMetrics'"):
         check_inputs(resolve(config))
+
+
+def test_every_argument_that_a_constructor_refuses_is_told(config: Config) -> None:
+    config.model.bbox_head.reg_decoded_box = True
+    config.model.backbone.depht = 18
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        told = model_problems(config)
+    assert [line.partition(' is not')[0] for line in told] == [
+        "model.backbone: 'depht'",
+        "model.bbox_head: 'reg_decoded_box'",
+    ]
+
+
+class ColouredHead(RetinaHead):  # type: ignore[misc]
+    """A head that takes what its signature does not tell, and may fail at something else."""
+
+    def __init__(self, **arguments: Any) -> None:
+        colour = arguments.pop('colour')
+        super().__init__(**arguments)
+        self.paint = colour + ' paint'
+
+
+@pytest.mark.parametrize('colour', ['red', 3])
+def test_an_argument_that_no_constructor_refuses_is_not_told(config: Config, colour: Any) -> None:
+    config.model.bbox_head.type = ColouredHead
+    config.model.bbox_head.colour = colour
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        # 3 is a TypeError, but no mistake that its line would be right about.
+        assert model_problems(config) == []
+
+
+class OwnMixDataset(MultiImageMixDataset):  # type: ignore[misc]
+    """A user's own, which gives its steps other pictures as its parent does."""
+
+
+def test_mosaic_takes_other_pictures_of_a_mix_dataset_and_its_kin() -> None:
+    steps = [{'type': 'Mosaic', 'img_scale': (64, 64)}]
+    bare = {'type': 'CocoDataset', 'pipeline': steps}
+    kin = {'type': OwnMixDataset, 'dataset': {'type': 'CocoDataset'}, 'pipeline': steps}
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        assert dataset_problems('data', kin) == []
+        (line,) = dataset_problems('data', bare)
+    assert line.startswith('data.pipeline.Mosaic: takes other pictures')
