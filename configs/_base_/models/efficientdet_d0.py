@@ -32,8 +32,6 @@ model = dict(
             pos_iou_thr=0.5,
             neg_iou_thr=0.5,
             min_pos_iou=0,
-            # Negative in the published models; a composition's ignore bands need it.
-            ignore_iof_thr=0.5,
         ),
         sampler=dict(type='PseudoSampler'),
         allowed_border=-1,

@@ -30,8 +30,6 @@ composition = dict(
     ],
 )
 
-# Without, RetinaNet does not read ignore boxes.
-model = dict(train_cfg=dict(assigner=dict(ignore_iof_thr=0.5)))
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,

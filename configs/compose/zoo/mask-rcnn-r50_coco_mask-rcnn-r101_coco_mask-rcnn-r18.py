@@ -27,11 +27,6 @@ composition = dict(
 model = dict(
     backbone=dict(depth=18, init_cfg=dict(checkpoint='torchvision://resnet18')),
     neck=dict(in_channels=[64, 128, 256, 512]),
-    # Boxes of the ignore band are no background.
-    train_cfg=dict(
-        rpn=dict(assigner=dict(ignore_iof_thr=0.5)),
-        rcnn=dict(assigner=dict(ignore_iof_thr=0.5)),
-    ),
 )
 
 # COCO's own pipeline loads masks (with_mask=True), and so the pseudo-labels have them.

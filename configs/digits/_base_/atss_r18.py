@@ -40,7 +40,7 @@ model = dict(
         loss_centerness=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0),
     ),
     train_cfg=dict(
-        assigner=dict(type='ATSSAssigner', topk=9, ignore_iof_thr=0.5),
+        assigner=dict(type='ATSSAssigner', topk=9),
         allowed_border=-1,
         pos_weight=-1,
     ),

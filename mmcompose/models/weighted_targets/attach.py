@@ -35,6 +35,7 @@ class Attachment:
             reason = not_reached(type(module))
             if reason is not None:
                 self.unreached.append(f'model.{name}: {reason}')
+                self._note(name, module, settings, reached=False)
             elif name in stages:
                 RoITargets(module, settings).attach(self._patches)
                 self._note(name, module.bbox_head, settings)
@@ -44,9 +45,10 @@ class Attachment:
                 if not class_agnostic:
                     self._note(name, module, settings)
 
-    def _note(self, name: str, head: Any, settings: Settings) -> None:
+    def _note(self, name: str, head: Any, settings: Settings, reached: bool = True) -> None:
         heads = head if isinstance(head, nn.ModuleList) else [head]
-        if settings.soft_targets and not all(takes_soft_targets(each) for each in heads):
+        soft = reached and all(takes_soft_targets(each) for each in heads)
+        if settings.soft_targets and not soft:
             kind = type(heads[0]).__name__
             self.not_soft.append(f'model.{name}: {kind} takes no soft class targets')
 

@@ -9,7 +9,7 @@ import torch
 from mmdet.models.task_modules.prior_generators import anchor_inside_flags
 from torch import Tensor, nn
 
-from mmcompose.models.weighted_targets.patches import Patches, arguments
+from mmcompose.models.weighted_targets.patches import Patches, arguments, call_without
 from mmcompose.models.weighted_targets.reach import OUTPUTS
 from mmcompose.models.weighted_targets.soft_targets import (
     QUALITY_ASSIGNERS,
@@ -138,9 +138,10 @@ class DenseTargets(MixesBackground):
         return given['flat_anchors'] if 'flat_anchors' in given else given['priors']
 
     def _assign(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        result = original(*args, **kwargs)
         if self.current is None:
-            return result
+            return original(*args, **kwargs)
+        # By itself, with `ignore_iof_thr`, it would blank priors of kept boxes under ignore boxes.
+        result = call_without('gt_instances_ignore', original, args, kwargs)
         # No sampler takes these for background. Heads without a sampler do: the factor is 0, too.
         result.gt_inds[(result.gt_inds == 0) & self.current.ignored] = -1
         self.current.assigned = result.gt_inds.clone()

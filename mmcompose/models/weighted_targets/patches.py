@@ -38,3 +38,13 @@ def arguments(
 ) -> dict[str, Any]:
     """Return a call's arguments by name."""
     return inspect.signature(method).bind(*args, **kwargs).arguments
+
+
+def call_without(
+    name: str, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Call a method with None for one of its arguments, where that is given."""
+    bound = inspect.signature(method).bind(*args, **kwargs)
+    if name in bound.arguments:
+        bound.arguments[name] = None
+    return method(*bound.args, **bound.kwargs)

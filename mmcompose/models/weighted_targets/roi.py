@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmcompose.models.weighted_targets.patches import Patches, arguments
+from mmcompose.models.weighted_targets.patches import Patches, arguments, call_without
 from mmcompose.models.weighted_targets.soft_targets import MixesBackground, mixes
 from mmcompose.models.weighted_targets.targets import (
     Settings,
@@ -65,10 +65,13 @@ class RoITargets:
             self.covered = None
 
     def _assign(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        result = original(*args, **kwargs)
+        if self.covered is None:
+            return original(*args, **kwargs)
+        # See DenseTargets._assign.
+        result = call_without('gt_instances_ignore', original, args, kwargs)
         given = arguments(original, args, kwargs)
         ignored = given.get('gt_instances_ignore')
-        if self.covered is not None and ignored is not None and 'bboxes' in ignored:
+        if ignored is not None and 'bboxes' in ignored:
             inside = lie_in(given['pred_instances'].priors, ignored.bboxes)
             result.gt_inds[(result.gt_inds == 0) & inside] = -1
         return result

@@ -14,6 +14,7 @@ from mmdet.structures.mask import BitmapMasks
 from torch import Tensor, nn
 
 from mmcompose.models.weighted_targets import Settings, attach, is_uncertain
+from mmcompose.models.weighted_targets.soft_targets import assigners_of
 from tests.models.weighted_targets.students import (
     CLASSES,
     CONFIGS,
@@ -165,6 +166,23 @@ def test_an_ignore_box_is_no_background_and_erases_no_kept_box(name: str) -> Non
                 or not before.any()
                 or ((name, output) == ('YOLOX', 'cls') or output in ('box', 'centerness'))
             )
+
+
+@pytest.mark.parametrize('name', ['RetinaNet', 'ATSS', 'Faster R-CNN'])
+def test_mmdets_own_ignoring_erases_no_kept_box_either(name: str) -> None:
+    def look_with_thr(attached: bool) -> tuple[Seen, Tensor]:
+        model = student(name)
+        for module in list(model.modules()):
+            for assigner in assigners_of(module):
+                assigner.ignore_iof_thr = 0.5
+        if attached:
+            attach(model)
+        seen = look(model, samples(ignored=BAND))
+        return seen, torch.cat(next(iter(seen.assigned.values())))
+
+    (_, erased), (seen, kept) = look_with_thr(attached=False), look_with_thr(attached=True)
+    assert ((kept > 0) & (erased < 0)).any()
+    _same(seen, _look(name, ignored=BAND))
 
 
 def test_no_proposal_in_an_ignore_box_is_sampled() -> None:
