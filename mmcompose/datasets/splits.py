@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.utils import Mistakes, UserError, no_file, problem
+from mmcompose.utils import Mistakes, UserError, check_writable, no_file, problem, written_whole
 
 Presence = NDArray[np.bool_]
 # Among so many drawn images the best is chosen: fewer differ more from the pool, more make
 # all folds alike.
 _CANDIDATES = 256
+# What is read of each part of a COCO json.
+_KEYS = {
+    'images': ['id'],
+    'annotations': ['id', 'image_id', 'category_id'],
+    'categories': ['id', 'name'],
+}
 
 
 def nested_splits(
@@ -130,11 +137,12 @@ def split_coco(
     count is named ``{stem}.{fold}@{count}images.json``.
 
     Args:
-        path: The COCO json. Boxes with ``iscrowd`` do not make a class present.
+        path: The COCO json. Boxes with ``iscrowd`` or ``ignore``, from which no detector learns
+            a class, do not make it present.
         percents: Sizes in percent of the images, rounded to whole images.
         counts: Sizes in images.
         folds: How many times to split anew.
-        seed: With the fold it decides the split.
+        seed: With the fold it decides the split; at least 0.
         out: The folder to write to.
 
     Returns:
@@ -145,8 +153,14 @@ def split_coco(
     """
     content = _read_coco(Path(path))
     sizes = split_sizes(len(content['images']), percents, counts)
+    mistakes = Mistakes()
     if folds < 1:
-        raise UserError(problem('--folds', folds, 'is not above 0'))
+        mistakes.add(problem('--folds', folds, 'is not above 0'))
+    if seed < 0:
+        mistakes.add(problem('--seed', seed, 'is below 0'))
+    with mistakes:
+        check_writable('--out', out, folder=True)
+    mistakes.complain()
     presence = _presence(content)
     names = [category['name'] for category in content['categories']]
     files: dict[Path, Any] = {}
@@ -173,6 +187,9 @@ def split_sizes(
         UserError: If a size is out of range, or two are the same.
     """
     mistakes = Mistakes()
+    infinite = [each for each in percents if not math.isfinite(each)]
+    mistakes.add(*(problem('--percent', each, 'is no number') for each in infinite))
+    mistakes.complain()
     sizes = {f'{each:g}': round(num_images * each / 100) for each in percents}
     sizes |= {f'{each}images': each for each in counts}
     if not sizes:
@@ -199,16 +216,16 @@ def _read_coco(path: Path) -> dict[str, Any]:
         raise UserError(no_file('annotations', path))
     try:
         content = json.loads(path.read_text())
-        parts = [content[name] for name in ('images', 'annotations', 'categories')]
-        ids = [[each['id'] for each in part] for part in parts]
-        used = [
-            {each[name] for each in content['annotations']} for name in ('image_id', 'category_id')
-        ]
+        read = {
+            part: {key: [each[key] for each in content[part]] for key in keys}
+            for part, keys in _KEYS.items()
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
         expected = f'is no COCO json with annotations ({error!r})'
         raise UserError(problem('annotations', str(path), expected)) from error
     mistakes = Mistakes()
-    for name, known, named in (('image', ids[0], used[0]), ('category', ids[2], used[1])):
+    for name, part in (('image', 'images'), ('category', 'categories')):
+        known, named = read[part]['id'], set(read['annotations'][f'{name}_id'])
         if len(set(known)) < len(known):
             mistakes.add(f'annotations: {str(path)!r} has two with one {name} id')
         if unknown := sorted(named - set(known)):
@@ -225,7 +242,7 @@ def _presence(content: Mapping[str, Any]) -> Presence:
     columns = {category['id']: column for column, category in enumerate(content['categories'])}
     presence = np.zeros((len(rows), len(columns)), np.bool_)
     for each in content['annotations']:
-        if not each.get('iscrowd', 0):
+        if not each.get('iscrowd') and not each.get('ignore'):
             presence[rows[each['image_id']], columns[each['category_id']]] = True
     return presence
 
@@ -243,16 +260,8 @@ def _parts(content: Mapping[str, Any], chosen: set[int]) -> tuple[dict[str, Any]
 
 
 def _write(files: Mapping[Path, Any]) -> None:
-    """Write all files beside their places first, so that none stands there half-written."""
-    temporaries = {path: path.with_name(f'.{path.name}.{os.getpid()}.tmp') for path in files}
-    try:
+    """Write all files beside their places first, so that none is there without the others."""
+    with ExitStack() as all_whole:
         for path, content in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporaries[path].write_text(json.dumps(content))
-        for path, temporary in temporaries.items():
-            os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f'--out: cannot be written to: {error}') from error
-    finally:
-        for temporary in temporaries.values():
-            temporary.unlink(missing_ok=True)
+            temporary = all_whole.enter_context(written_whole('--out', path))
+            temporary.write_text(json.dumps(content))

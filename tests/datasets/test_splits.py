@@ -97,6 +97,7 @@ def test_sizes_are_whole_images(percents: Any, counts: Any, sizes: Any) -> None:
         ([100], [], '--percent: 100 of 1200 images are 1200: neither part may be empty'),
         ([], [-1], '--counts: -1 of 1200 images are -1: neither part may be empty'),
         ([1], [12], '--percent: 1 and 12images are both 12 images; leave out one'),
+        ([float('nan')], [], '--percent: nan is no number'),
     ],
 )
 def test_a_size_that_cannot_be_is_told(percents: Any, counts: Any, says: str) -> None:
@@ -147,13 +148,14 @@ def test_both_parts_are_read_as_data_sets(pool: Path, truth: str, tmp_path: Path
     assert [len(each) for each in paths] == [3, 5] and paths[0].isdisjoint(paths[1])
 
 
-def test_crowds_alone_do_not_make_a_class_present(
-    drawn: list[dict[str, Any]], tmp_path: Path
+@pytest.mark.parametrize('key', ['iscrowd', 'ignore'])
+def test_what_no_detector_learns_from_does_not_make_a_class_present(
+    key: str, drawn: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     path = Path(toys.write_coco(tmp_path / 'crowds.json', drawn, {1: 'red', 2: 'blue'}))
     content = json.loads(path.read_text())
     for each in content['annotations']:
-        each['iscrowd'] = int(each['category_id'] == 2 and each['image_id'] != 6)
+        each[key] = int(each['category_id'] == 2 and each['image_id'] != 6)
     path.write_text(json.dumps(content))
     (split,) = split_coco(path, counts=[2], out=tmp_path)
     images = json.loads(split.labelled.read_text())['images']
@@ -167,6 +169,7 @@ def test_crowds_alone_do_not_make_a_class_present(
         (lambda content: content['images'].pop(), 'has annotations of image 8, which is not there'),
         (lambda content: content['categories'].pop(), 'annotations of category 5, which is not'),
         (lambda content: content['images'].append(content['images'][0]), 'two with one image id'),
+        (lambda content: content['categories'][0].pop('name'), "(KeyError('name'))"),
     ],
 )  # fmt: skip
 def test_a_broken_file_is_told_and_nothing_is_written(
@@ -180,6 +183,11 @@ def test_a_broken_file_is_told_and_nothing_is_written(
         split_coco(path, counts=[2], out=tmp_path / 'out')
     assert says in str(caught.value) and str(path) in str(caught.value)
     assert not (tmp_path / 'out').exists()
+
+
+def test_a_file_where_the_folder_should_be_is_told(truth: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r'--out: .* is a file; give the path of a folder'):
+        split_coco(truth, counts=[2], out=truth)
 
 
 def test_a_missing_file_is_told_with_the_nearest(truth: str, tmp_path: Path) -> None:
