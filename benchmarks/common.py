@@ -14,6 +14,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -21,7 +22,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from mmengine.config import Config
@@ -48,23 +48,25 @@ class Stages:
 
     Attributes:
         seconds: What each stage took when it was made, by name, even where it is reused.
-        groups: The names of the stages, those that ran side by side together, and how many at
-            a time.
+        groups: The jobs that ran side by side, each by the names of its stages, and how many at
+            a time; a stage that ran alone is a job of its own.
     """
 
     total: int
     logs: Path
     seconds: dict[str, float] = field(default_factory=dict)
-    groups: list[tuple[int, list[str]]] = field(default_factory=list)
+    groups: list[tuple[int, list[list[str]]]] = field(default_factory=list)
     side_by_side: int = 1
+    # Each thread runs one job at a time.
+    _here: threading.local = field(default_factory=threading.local, init=False)
 
     @property
     def minutes(self) -> float:
-        """What all stages took, those that ran side by side one in the place of another."""
+        """What all jobs took, those that ran side by side one in the place of another."""
         return (
             sum(
-                makespan([self.seconds[name] for name in names], width)
-                for width, names in self.groups
+                makespan([sum(self.seconds[name] for name in job) for job in jobs], width)
+                for width, jobs in self.groups
             )
             / 60
         )
@@ -76,8 +78,7 @@ class Stages:
         Where one fails the others still run.
 
         Args:
-            *jobs: Each runs its stages, one after the other, and returns its result. One may
-                wait for the result of another that stands before it.
+            *jobs: Each runs its stages, one after the other, and returns its result.
             width: How many at a time. Defaults to all.
 
         Returns:
@@ -87,16 +88,21 @@ class Stages:
             UserError: If one failed.
         """
         self.side_by_side = width or len(jobs)
-        self.groups.append((self.side_by_side, []))
+        stages: list[list[str]] = [[] for _ in jobs]
+        self.groups.append((self.side_by_side, stages))
         pool = ThreadPoolExecutor(self.side_by_side)
         try:
-            futures = [pool.submit(job) for job in jobs]
+            futures = [pool.submit(self._as_job, *each) for each in zip(stages, jobs, strict=True)]
             wait(futures)
             return [future.result() for future in futures]
         finally:
             # Interrupted: no other is to begin.
             pool.shutdown(cancel_futures=True)
             self.side_by_side = 1
+
+    def _as_job(self, stages: list[str], job: Callable[[], Path]) -> Path:
+        self._here.stages = stages
+        return job()
 
     def run(
         self,
@@ -122,9 +128,10 @@ class Stages:
             UserError: If the command fails or leaves no result, with the end of its log.
         """
         if self.side_by_side == 1:
-            self.groups.append((1, []))
-        self.groups[-1][1].append(name)
-        number = sum(len(names) for _, names in self.groups)
+            self.groups.append((1, [[name]]))
+        else:
+            self._here.stages.append(name)
+        number = sum(len(job) for _, jobs in self.groups for job in jobs)
         stamp = Stamp(done, fingerprint([[str(part) for part in command], made_by]))
         label = f'[{number}/{self.total}] {name}'
         if reuse and stamp.is_finished:
@@ -282,7 +289,7 @@ def tool(name: str, *arguments: str | Path) -> list[str | Path]:
 
 
 # MMEngine reloads a module while it reads a config: two threads at once would trip each other.
-_READING = Lock()
+_READING = threading.Lock()
 
 
 def read_config(config: str | Path) -> Config:

@@ -129,6 +129,19 @@ def test_where_one_stage_fails_the_others_still_run(
     assert again.minutes == pytest.approx(max(again.seconds.values()) / 60)
 
 
+def test_the_stages_of_one_job_take_their_time_one_after_the_other(
+    stages: Stages, tmp_path: Path
+) -> None:
+    run(stages, tmp_path / 'alone')
+    stages.together(
+        lambda: [run(stages, tmp_path / name) for name in ('first', 'second')][-1],
+        lambda: run(stages, tmp_path / 'beside'),
+    )
+    stages.seconds = {'alone': 60, 'first': 120, 'second': 60, 'beside': 60}
+    # And not 3, as if the second stage could run beside the first.
+    assert stages.minutes == 4
+
+
 # A training that is killed the first time, and leaves something or nothing behind.
 TRAINING = """
 import sys
