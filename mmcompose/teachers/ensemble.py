@@ -12,7 +12,7 @@ from mmcompose.labeling import LabelContext
 from mmcompose.registry import LABEL_TRANSFORMS, TEACHERS, build
 from mmcompose.structures import Detections, Image, decode_masks, encode_masks
 from mmcompose.teachers.base import Teacher
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, problem
 
 MIRRORED = ', mirrored'
 
@@ -29,6 +29,10 @@ class EnsembleTeacher(Teacher):
         flip: Let each member look at the mirror image too. Defaults to False.
         fusion: Config dict of the label transform that fuses them. Defaults to
             ``dict(type='mmcompose.WeightedBoxesFusion')``.
+
+    Raises:
+        UserError: If members are too few or of different classes, or ``fusion`` is none that
+            works on one image at a time.
     """
 
     def __init__(
@@ -60,6 +64,20 @@ class EnsembleTeacher(Teacher):
         fusion = fusion or {'type': 'mmcompose.WeightedBoxesFusion'}
         self._fusion = build(LABEL_TRANSFORMS, fusion, 'fusion')
         self._fusion.check(self._space)
+        self._check_fusion(fusion['type'])
+
+    def _check_fusion(self, kind: Any) -> None:
+        """Try the fusion on an empty image before there are weights to load."""
+        if self._fusion.wants_pool or self._fusion.wants_truth:
+            expected = 'learns from a pool of images, and would be shown none here'
+            raise UserError(problem('fusion.type', kind, expected))
+        nothing = {name: Detections() for name in self._space.teachers}
+        if len(self._fusion.apply(nothing, self._context('an empty image', 1, 1))) != 1:
+            raise UserError(problem('fusion.type', kind, 'is no fusion: it leaves several entries'))
+
+    def _context(self, key: str, width: int, height: int) -> LabelContext:
+        weights = np.ones(len(self._space.teachers))
+        return LabelContext(self._space, weights, key, width, height)
 
     def _member(self, name: str) -> Teacher:
         return self._members[int(name.removesuffix(MIRRORED))]
@@ -99,13 +117,9 @@ class EnsembleTeacher(Teacher):
         return [self._space.convert(name, one) for one in found]
 
     def _fuse(self, said: Mapping[str, Detections], image: Image) -> Detections:
-        weights = np.ones(len(self._space.teachers))
-        context = LabelContext(self._space, weights, image.key, image.width, image.height)
-        fused = self._fusion.apply(said, context)
-        if len(fused) != 1:
-            raise UserError('fusion: leaves more than one entry; name a fusion')
+        context = self._context(image.key, image.width, image.height)
         # What a teacher says carries no votes: those of its members count as one.
-        (found,) = fused.values()
+        (found,) = self._fusion.apply(said, context).values()
         return Detections(found.boxes, found.scores, found.labels, masks=found.masks)
 
 

@@ -90,6 +90,16 @@ def test_identity_and_parameters_are_those_of_the_members() -> None:
         ([_member(), _member(('cat', 'cow'))], {}, r"members\[1\]: has other .* 'cow', 'dog'"),
         ([_member(), {'type': 'NoSuch'}], {}, r"both\.members\[1\]\.type: 'NoSuch' is not a"),
         ([_member(), _member()], {'fusion': {'type': 'NoSuch'}}, r"both\.fusion\.type: 'NoSuch'"),
+        (
+            [_member(), _member()],
+            {'fusion': {'type': 'mmcompose.ScoreFilter', 'min_score': 0.1}},
+            r"both\.fusion\.type: 'mmcompose\.ScoreFilter' is no fusion",
+        ),
+        (
+            [_member(), _member()],
+            {'fusion': {'type': 'mmcompose.AgreementWeightedFusion'}},
+            r"both\.fusion\.type: 'mmcompose\.AgreementWeightedFusion' learns from a pool",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_key(
@@ -97,11 +107,3 @@ def test_a_mistake_is_told_with_its_key(
 ) -> None:
     with pytest.raises(UserError, match=message):
         _ensemble(*members, **arguments)
-
-
-def test_a_fusion_that_fuses_nothing_is_told(image: Image) -> None:
-    ensemble = _ensemble(
-        _member(), _member(), fusion={'type': 'mmcompose.ScoreFilter', 'min_score': 0.1}
-    )
-    with pytest.raises(UserError, match='fusion: leaves more than one entry'):
-        ensemble.predict([image])
