@@ -24,8 +24,9 @@ class OverlapFusion(LabelTransform):
     input: so boxes are made fit before, and what comes back is checked. A box's score is
     multiplied by its teacher's weight over the largest weight among the class's owners: with
     equal weights it stays as it is, whoever else knows the class. A teacher votes for a box that
-    one of its own of that class overlaps by more than ``iou_thr``. A box has the mask of the one
-    that lies on it best among those that voted for it and have one.
+    one of its own of that class overlaps by more than ``iou_thr``; one that does not own the class
+    (see :class:`ResolveHierarchy`) votes, and its boxes are not among those to choose from. A box
+    has the mask of the one that lies on it best among those that voted for it and have one.
 
     Args:
         iou_thr: Boxes that overlap more than this are one object. Defaults to 0.55.
@@ -59,19 +60,21 @@ class OverlapFusion(LabelTransform):
         size = np.array([context.width, context.height] * 2, np.float64)
         boxes = (ballots.boxes / size).clip(0, 1)
         weights = electorate.weights[ballots.teachers, ballots.labels]
-        heaviest = np.maximum(electorate.maxima[ballots.labels], weights)
+        heaviest = electorate.maxima[ballots.labels]
         scores = ballots.scores * weights / np.where(heaviest > 0, heaviest, 1)
+        owned = electorate.owners[ballots.teachers, ballots.labels]
         fit = (boxes[:, 2:] > boxes[:, :2]).all(axis=1) & (scores > 0)
 
         nobody = np.zeros((0, len(context.class_space.teachers)), np.bool_)
         parts = [with_origin(Detections(), nobody, np.zeros(0), np.zeros(0), np.zeros(0))]
-        for label in np.unique(ballots.labels[fit]):
+        for label in np.unique(ballots.labels[fit & owned]):
             rows = np.flatnonzero(fit & (ballots.labels == label))
             # Tied scores are told apart by the box, or their order would decide.
             ranks = electorate.ranks[ballots.teachers[rows]]
             rows = rows[np.lexsort((ranks, *boxes[rows].T[::-1], -scores[rows]))]
-            chosen, chosen_scores = self._choose(boxes[rows].copy(), scores[rows].copy())
-            _check(chosen, chosen_scores, len(rows))
+            own = rows[owned[rows]]
+            chosen, chosen_scores = self._choose(boxes[own].copy(), scores[own].copy())
+            _check(chosen, chosen_scores, len(own))
             part = Detections.of(chosen * size, chosen_scores, np.full(len(chosen), label))
             parts.append(self._origin(part, chosen, boxes[rows], rows, ballots, context))
         return {FUSED: Detections.concatenate(parts).sorted()}

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform
+from mmcompose.labeling.base import FUSED, ByTeacher, LabelContext, LabelTransform
 from mmcompose.labeling.electorate import Ballots
 from mmcompose.labeling.per_class import check_fraction
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import iou
+from mmcompose.utils import UserError
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -20,10 +21,11 @@ class ResolveHierarchy(LabelTransform):
 
     Stands before a fusion. By ``class_space.hierarchy``, a coarse box takes the class of the box
     of another teacher that it overlaps: the finest such class, of its boxes the best. It takes
-    that box's score too where its own is lower: support never lowers a score. The fusion counts
-    it as a vote where it is cast; where the coarse teacher is silent it is not asked, for it does
-    not own the finer class. What lies on no finer box keeps its class, and is dropped where the
-    student has no such class.
+    that box's score too where its own is lower. To the fusion it is a vote for the finer box that
+    can raise its score and never lowers it, and no box by itself; where the coarse teacher is
+    silent it is not asked, for it does not own the finer class. What lies on no finer box keeps
+    its class, and is dropped where the student has no such class. Filters of single teachers stand
+    before this step.
 
     Args:
         iou_thr: Boxes that overlap more than this are one object. Defaults to 0.55.
@@ -37,6 +39,8 @@ class ResolveHierarchy(LabelTransform):
 
     def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
+        if FUSED in detections:
+            raise UserError('type: ResolveHierarchy tells teachers apart; put it before a fusion')
         hierarchy = context.class_space.hierarchy
         ballots = Ballots.of(detections, context)
         is_coarse = np.asarray(hierarchy.below.any(axis=1))

@@ -24,8 +24,8 @@ class WeightedBoxesFusion(LabelTransform):
     Solovyev, Wang, Gabruseva 2021. The package ensemble-boxes divides a fused score by the
     weights of all models; here a class is fused among its owners alone, so that a class which
     one of three teachers knows keeps its scores. Boxes of a class with a single owner are left as
-    they are. A teacher that votes for a class which it does not own (see
-    :class:`ResolveHierarchy`) is counted where it votes, and nowhere else.
+    they are. The box of a teacher that does not own its class (see :class:`ResolveHierarchy`)
+    supports that of owners which it overlaps most, and never lowers its score.
 
     Where teachers give masks, those of the boxes that become one vote on each pixel, with the
     weight that their boxes have; see :func:`mmcompose.labeling.mask_vote.vote_masks`.

@@ -82,6 +82,7 @@ def _eligible(
     labels: NDArray[np.int64],
     teachers: NDArray[np.int64],
     weights: Floats,
+    owners: NDArray[np.bool_],
     ranks: Floats,
     skip_box_thr: float,
     width: float,
@@ -89,7 +90,7 @@ def _eligible(
 ) -> tuple[Floats, Floats, NDArray[np.int64]]:
     """Return the boxes that take part, clipped and in [0, 1], their sort keys and their rows."""
     unit = np.empty((len(boxes), 4))
-    keys = np.empty((len(boxes), 8))
+    keys = np.empty((len(boxes), 9))
     rows = np.empty(len(boxes), np.int64)
     count = 0
     for row in range(len(boxes)):
@@ -100,14 +101,16 @@ def _eligible(
         for side in range(4):
             size = width if side % 2 == 0 else height
             unit[count, side] = min(max(boxes[row, side] / size, 0.0), 1.0)
-            keys[count, 2 + side] = unit[count, side]
+            keys[count, 3 + side] = unit[count, side]
         area = (unit[count, 2] - unit[count, 0]) * (unit[count, 3] - unit[count, 1])
         if area == 0:
             continue
         keys[count, 0] = labels[row]
-        keys[count, 1] = -(scores[row] * weight)
-        keys[count, 6] = weight
-        keys[count, 7] = ranks[teachers[row]]
+        # Owners first: what they make of a class does not depend on who else supports it.
+        keys[count, 1] = 0.0 if owners[teachers[row], labels[row]] else 1.0
+        keys[count, 2] = -(scores[row] * weight)
+        keys[count, 7] = weight
+        keys[count, 8] = ranks[teachers[row]]
         rows[count] = row
         count += 1
     return unit[:count], keys[:count], rows[:count]
@@ -116,56 +119,67 @@ def _eligible(
 @njit(cache=True)
 def _cluster(
     unit: Floats, keys: Floats, alone: NDArray[np.bool_], iou_thr: float, conf_type: int
-) -> tuple[NDArray[np.int64], int, Floats, Floats, NDArray[np.int64], Floats]:
-    """Put each box, in order, into the cluster that it overlaps most, or into a new one."""
+) -> tuple[NDArray[np.int64], int, Floats, Floats, Floats]:
+    """Put each box, in order, into the cluster that it overlaps most, or into a new one.
+
+    Returns:
+        The cluster of each box, -1 for one of no owner that lies on none; how many clusters there
+        are; their boxes; their score, size and sum of weights; and the same of their owners alone.
+    """
     count = len(unit)
     cluster_of = np.empty(count, np.int64)
     fused = np.empty((count, 4))
     sums = np.empty((count, 4), np.float32)
     score_sums = np.empty(count)
-    weight_sums = np.empty(count)
-    scores = np.empty(count)
-    sizes = np.empty(count, np.int64)
+    tallies = np.empty((count, 3))
+    of_owners = np.empty((count, 3))
     clusters, first = 0, 0
     for row in range(count):
         label = np.int64(keys[row, 0])
+        is_owner = keys[row, 1] == 0
         if row > 0 and keys[row, 0] != keys[row - 1, 0]:
             first = clusters
-        best, best_iou = -1, iou_thr
-        if not alone[label]:
+        # Which object another one supports was decided before.
+        best, best_iou = -1, iou_thr if is_owner else 0.0
+        if not (is_owner and alone[label]):
             for cluster in range(first, clusters):
                 overlap = _iou(fused, cluster, unit, row)
                 if overlap > best_iou:
                     best, best_iou = cluster, overlap
-        score = -keys[row, 1]
+        cluster_of[row] = best
+        if best < 0 and not is_owner:
+            continue
+        score = -keys[row, 2]
         if best < 0:
             best = clusters
+            cluster_of[row] = best
             clusters += 1
-            sizes[best] = 1
             score_sums[best] = score
-            weight_sums[best] = keys[row, 6]
-            scores[best] = score
+            tallies[best, 0] = score
+            tallies[best, 1] = 1
+            tallies[best, 2] = keys[row, 7]
             for side in range(4):
                 fused[best, side] = unit[row, side]
                 sums[best, side] = np.float32(score * unit[row, side])
         else:
-            sizes[best] += 1
             score_sums[best] += score
-            weight_sums[best] += keys[row, 6]
+            tallies[best, 1] += 1
+            tallies[best, 2] += keys[row, 7]
             if conf_type != _MAX:
-                scores[best] = np.float32(score_sums[best] / sizes[best])
+                tallies[best, 0] = np.float32(score_sums[best] / tallies[best, 1])
+            else:
+                tallies[best, 0] = max(tallies[best, 0], score)
             for side in range(4):
                 sums[best, side] = np.float32(sums[best, side] + score * unit[row, side])
                 fused[best, side] = np.float32(sums[best, side] / score_sums[best])
-        cluster_of[row] = best
-    return cluster_of, clusters, fused, scores, sizes, weight_sums
+        if is_owner:
+            of_owners[best] = tallies[best]
+    return cluster_of, clusters, fused, tallies, of_owners
 
 
 @njit(cache=True)
 def _confidence(
-    score: float,
-    size: int,
-    weight_sum: float,
+    tally: Floats,
     voted: float,
     asked: float,
     heaviest: float,
@@ -174,6 +188,7 @@ def _confidence(
     allows_overflow: bool,
 ) -> float:
     """Rescale a cluster's score by who voted for it among those who were asked."""
+    score, size, weight_sum = float(tally[0]), float(tally[1]), float(tally[2])
     if conf_type == _BOX_AND_MODEL_AVG:
         return score * size / weight_sum * voted / asked
     if conf_type == _ABSENT_MODEL_AWARE_AVG:
@@ -214,13 +229,13 @@ def fuse_boxes(
         teachers: ``(N,)`` int64, who said it.
         weights: ``(T, C)``; this and the next five as in
             :class:`mmcompose.labeling.electorate.Electorate`.
-        owners: ``(T, C)``; another teacher's vote counts where it is cast, its silence not.
+        owners: ``(T, C)``; another teacher's box joins that of owners which it overlaps most, and
+            never lowers its score; where there is none, it takes no part.
         counts: ``(C,)``.
         totals: ``(C,)``.
         maxima: ``(C,)``.
         ranks: ``(T,)``.
-        alone: ``(C,)`` bool, classes whose boxes are left as they are, unless a teacher that
-            does not own the class votes too.
+        alone: ``(C,)`` bool, classes whose owners' boxes are not fused with one another.
         iou_thr: Boxes that overlap a cluster by more than this join it.
         skip_box_thr: Boxes with a lower score take no part.
         conf_type: Index into ``CONF_TYPES``.
@@ -234,58 +249,64 @@ def fuse_boxes(
         then for each given box ``(N,)`` the row it was fused into, -1 where it took no part.
     """
     unit, keys, rows = _eligible(
-        boxes, scores, labels, teachers, weights, ranks, skip_box_thr, width, height
+        boxes, scores, labels, teachers, weights, owners, ranks, skip_box_thr, width, height
     )
     order = order_rows(keys)
     unit, keys, rows = unit[order], keys[order], rows[order]
-    alone = alone.copy()
-    for row in rows:
-        if not owners[teachers[row], labels[row]]:
-            alone[labels[row]] = False
-    cluster_of, clusters, fused, fused_scores, sizes, weight_sums = _cluster(
+    cluster_of, clusters, fused, tallies, of_owners = _cluster(
         unit, keys, alone, iou_thr, conf_type
     )
 
     votes = np.zeros((clusters, len(weights)), np.bool_)
     best_scores = np.zeros(clusters)
     overlaps = np.zeros(clusters)
-    voted = np.zeros(clusters)
-    asked = np.empty(clusters)
-    heaviest = np.empty(clusters)
-    count = np.empty(clusters, np.int64)
+    # Of owners, and of others that voted too.
+    voted = np.zeros((clusters, 2))
+    others = np.zeros(clusters, np.int64)
+    heaviest = np.zeros(clusters)
     result_keys = np.full((clusters, 7), -1.0)
     for place in range(len(rows)):
         row, cluster = rows[place], cluster_of[place]
+        if cluster < 0:
+            continue
         teacher, label = teachers[row], labels[row]
         if result_keys[cluster, 1] < 0:
             result_keys[cluster, 1] = label
-            result_keys[cluster, 6] = keys[place, 7]
-            asked[cluster] = totals[label]
+            result_keys[cluster, 6] = keys[place, 8]
             heaviest[cluster] = maxima[label]
-            count[cluster] = counts[label]
         if not votes[cluster, teacher]:
             votes[cluster, teacher] = True
-            voted[cluster] += keys[place, 6]
-            if not owners[teacher, label]:
-                asked[cluster] += keys[place, 6]
-                heaviest[cluster] = max(heaviest[cluster], keys[place, 6])
-                count[cluster] += 1
+            other = 0 if owners[teacher, label] else 1
+            voted[cluster, other] += keys[place, 7]
+            others[cluster] += other
+            heaviest[cluster] = max(heaviest[cluster], keys[place, 7])
         best_scores[cluster] = max(best_scores[cluster], scores[row])
         overlaps[cluster] += _iou(fused, cluster, unit, place)
 
+    fused_scores = np.empty(clusters)
     for cluster in range(clusters):
+        label = np.int64(result_keys[cluster, 1])
         fused_scores[cluster] = _confidence(
-            fused_scores[cluster],
-            sizes[cluster],
-            weight_sums[cluster],
-            voted[cluster],
-            asked[cluster],
-            heaviest[cluster],
-            count[cluster],
+            of_owners[cluster],
+            voted[cluster, 0],
+            totals[label],
+            maxima[label],
+            counts[label],
             conf_type,
             allows_overflow,
         )
-        overlaps[cluster] = max(1.0 - overlaps[cluster] / sizes[cluster], 0.0)
+        if others[cluster]:
+            supported = _confidence(
+                tallies[cluster],
+                voted[cluster].sum(),
+                totals[label] + voted[cluster, 1],
+                heaviest[cluster],
+                counts[label] + others[cluster],
+                conf_type,
+                allows_overflow,
+            )
+            fused_scores[cluster] = max(fused_scores[cluster], supported)
+        overlaps[cluster] = max(1.0 - overlaps[cluster] / tallies[cluster, 1], 0.0)
         result_keys[cluster, 0] = -fused_scores[cluster]
         for side in range(4):
             # Single precision may round a corner past the border.
@@ -297,14 +318,16 @@ def fuse_boxes(
     row_of = np.empty(clusters, np.int64)
     row_of[order] = np.arange(clusters)
     members = np.full(len(boxes), -1, np.int64)
-    members[rows] = row_of[cluster_of]
+    for place in range(len(rows)):
+        if cluster_of[place] >= 0:
+            members[rows[place]] = row_of[cluster_of[place]]
     return (
         fused[:clusters][order],
-        fused_scores[:clusters][order],
+        fused_scores[order],
         fused_labels,
         votes[order],
         best_scores[order],
-        sizes[:clusters][order],
+        tallies[:clusters, 1][order].astype(np.int64),
         overlaps[order],
         members,
     )

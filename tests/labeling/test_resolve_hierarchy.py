@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mmcompose.labeling import ByTeacher, LabelPipeline, ResolveHierarchy
+from mmcompose.labeling.weighted_boxes_kernel import CONF_TYPES
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError
-from tests.labeling.toys import context, found
+from tests.labeling.toys import QUICK, context, detections, found
 
 TEACHERS = {
     'fine': ['cat', 'dog'],
@@ -31,6 +35,53 @@ def said(
 ) -> ByTeacher:
     nothing = Detections()
     return {'fine': fine or nothing, 'coarse': coarse or nothing, 'coarser': coarser or nothing}
+
+
+FUSIONS: list[dict[str, Any]] = [
+    *({'type': 'mmcompose.WeightedBoxesFusion', 'conf_type': each} for each in CONF_TYPES),
+    {'type': 'mmcompose.WeightedBoxesFusion', 'allows_overflow': True},
+    {'type': 'mmcompose.WeightedBoxesFusion', 'iou_thr': 0.8},
+    {'type': 'mmcompose.NMS'},
+    {'type': 'mmcompose.SoftNMS'},
+    {'type': 'mmcompose.NonMaximumWeighted'},
+]
+THREE = {'fine': ['cat', 'dog'], 'other': ['dog', 'cat'], 'dogs': ['dog'], 'coarse': ['animal']}
+WEIGHTS = st.lists(st.sampled_from([0.2, 1.0, 5.0]), min_size=4, max_size=4)
+
+
+@pytest.mark.parametrize('fusion', FUSIONS, ids=lambda fusion: '-'.join(map(str, fusion.values())))
+@QUICK
+@given(data=st.data(), weights=WEIGHTS)
+def test_who_knows_only_the_coarse_class_never_lowers_a_score_and_makes_no_finer_box(
+    fusion: dict[str, Any], data: st.DataObject, weights: list[float]
+) -> None:
+    of = context(THREE, weights=weights, hierarchy={'animal': ['cat', 'dog']})
+    pipeline = LabelPipeline([STEPS[0], fusion])
+    image = {name: data.draw(detections([CAT, DOG])) for name in ('fine', 'other')}
+    image |= {'dogs': data.draw(detections([DOG])), 'coarse': data.draw(detections([ANIMAL]))}
+    alone = pipeline.apply({**image, 'coarse': Detections()}, of)
+    supported = pipeline.apply(image, of)
+    for label in (CAT, DOG):
+        before, after = (np.sort(made.scores[made.labels == label]) for made in (alone, supported))
+        assert len(after) == len(before)
+        assert (after >= before - 1e-6).all()
+
+
+@pytest.mark.parametrize('place', [HERE, FAR])
+def test_two_dogs_of_their_one_owner_stay_two_wherever_a_coarse_box_is(place: list[int]) -> None:
+    dogs = found((HERE, 0.9, DOG), ([0, 0, 50, 32], 0.3, DOG))
+    result = PIPELINE.apply(said(dogs, found((place, 0.2, ANIMAL))), OF)
+    assert result.scores[result.labels == DOG] == pytest.approx([0.9, 0.3])
+
+
+@pytest.mark.parametrize('fusion', FUSIONS[-4:], ids=lambda fusion: fusion['type'])
+def test_what_lies_on_a_finer_box_is_no_second_one_of_it(fusion: dict[str, Any]) -> None:
+    """The IoU of 0.6 is enough to support, though too little for the stricter fusion."""
+    image = said(found((HERE, 0.6, DOG)), found(([0, 0, 50, 30], 0.9, ANIMAL)))
+    result = LabelPipeline([STEPS[0], fusion]).apply(image, OF)
+    assert result.labels.tolist() == [DOG]
+    assert result.votes is not None and result.votes.tolist() == [[True, True, False]]
+    assert result.scores >= 0.6
 
 
 @pytest.mark.parametrize('score', [0.3, 0.9])
@@ -118,5 +169,9 @@ def test_a_hierarchy_that_no_step_uses_is_a_mistake() -> None:
 
 
 def test_wrong_arguments() -> None:
+    with pytest.raises(
+        UserError, match=r'^composition.label_pipeline\[1\].type: .*before a fusion'
+    ):
+        LabelPipeline(STEPS[::-1]).apply(said(), OF)
     with pytest.raises(UserError, match=r'^iou_thr: 2'):
         ResolveHierarchy(iou_thr=2)
