@@ -28,7 +28,8 @@ class ScoreFilter(LabelTransform):
             fusion the one teacher is 'fused'.
 
     Raises:
-        UserError: If a number is out of range.
+        UserError: If a number is out of range; when applied, if one is for a teacher that no
+            longer speaks by itself, or for 'fused' before a fusion.
     """
 
     def __init__(
@@ -70,6 +71,10 @@ class ScoreFilter(LabelTransform):
     def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
         kept = {}
+        for teacher in self.per_teacher if detections else ():
+            if (teacher == FUSED) != (FUSED in detections):
+                expected = 'speaks only after a fusion' if teacher == FUSED else 'is fused by now'
+                raise UserError(problem('per_teacher', teacher, expected, detections))
         for teacher, found in detections.items():
             thresholds = self._thresholds(teacher, context.class_space)
             kept[teacher] = found[found.scores >= thresholds[found.labels]]

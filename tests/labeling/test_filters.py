@@ -79,6 +79,19 @@ def test_scores_of_strangers(arguments: dict[str, Any], told: str) -> None:
         ScoreFilter(**arguments).check(context().class_space)
 
 
+@pytest.mark.parametrize(
+    ('number_for', 'speaks', 'told'),
+    [
+        ('a', FUSED, "^per_teacher: 'a' is fused by now"),
+        (FUSED, 'a', "^per_teacher: 'fused' speaks only after a fusion"),
+    ],
+)
+def test_a_number_for_who_does_not_speak_there(number_for: str, speaks: str, told: str) -> None:
+    step = ScoreFilter(per_teacher={number_for: 0.5})
+    with pytest.raises(UserError, match=told):
+        after(step, found(([0, 0, 9, 9], 0.1, CAT)), speaks)
+
+
 @pytest.mark.parametrize(('per_class', 'kept'), [(False, [0.9, 0.8]), (True, [0.9, 0.8, 0.5, 0.4])])
 def test_top_k(per_class: bool, kept: list[float]) -> None:
     boxes = found(
