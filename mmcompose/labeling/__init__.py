@@ -6,6 +6,7 @@ from mmcompose.labeling.agreement_filter import AgreementFilter
 from mmcompose.labeling.agreement_weighted_fusion import AgreementWeightedFusion
 from mmcompose.labeling.base import (
     FUSED,
+    STUDENT,
     ByTeacher,
     LabelContext,
     LabelTransform,
@@ -36,6 +37,7 @@ from mmcompose.labeling.weighted_boxes_fusion import WeightedBoxesFusion
 __all__ = [
     'FUSED',
     'NMS',
+    'STUDENT',
     'AdaptiveScoreBands',
     'AdaptiveScoreFilter',
     'AgreementFilter',

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Pool, Truth
 from mmcompose.labeling.class_prior import BoxesPerImage, check_prior, expected_boxes
-from mmcompose.labeling.learned_file import read_learned
+from mmcompose.labeling.learned_file import check_method, check_teachers, read_learned
 from mmcompose.labeling.matching import RIGHT, UNJUDGED, judge
 from mmcompose.labeling.per_class import by_class, check_fraction
 from mmcompose.labeling.thresholds import (
@@ -25,7 +25,8 @@ from mmcompose.labeling.thresholds import (
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.utils import UserError, problem
 
-METHODS = ('mixture', 'prior', 'expected_fbeta', 'precision', 'fbeta')
+_OF_LABELS = ('precision', 'fbeta')
+METHODS = ('mixture', 'prior', 'expected_fbeta', *_OF_LABELS)
 
 # For each teacher ('fused' after a fusion) and class the threshold.
 Thresholds = Mapping[str, Mapping[str, float]]
@@ -59,7 +60,7 @@ class AdaptiveScoreFilter(LabelTransform):
         learned_file: What was learned of labelled images: `tools/calibrate.py` writes it.
 
     Raises:
-        UserError: If an argument is out of range.
+        UserError: If an argument is out of range; if the file was learned of other teachers.
     """
 
     selects = True
@@ -92,14 +93,16 @@ class AdaptiveScoreFilter(LabelTransform):
         self.beta = beta
         self.min_boxes = min_boxes
         self.lowest, self.highest = lowest, highest
-        self.wants_truth = method in ('precision', 'fbeta')
+        self.wants_truth = method in _OF_LABELS
         self.thresholds: Thresholds = {}
         if learned_file is not None:
+            check_method(learned_file, method, _OF_LABELS)
             self.load_learned(read_learned(learned_file, type(self).__name__))
 
     def check(self, class_space: ClassSpace) -> None:
         """See :meth:`LabelTransform.check`."""
         expected_boxes(self.boxes_per_image, class_space)
+        check_teachers(self.thresholds, class_space)
 
     @property
     def learned(self) -> dict[str, Any]:

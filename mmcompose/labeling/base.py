@@ -19,7 +19,8 @@ ByTeacher: TypeAlias = Mapping[str, Detections]
 # True boxes by image key, in the student's classes; `ignore` marks crowd and difficult ones.
 Truth: TypeAlias = Mapping[str, Detections]
 
-FUSED = 'fused'
+# What speaks after a fusion, and the student among its teachers.
+FUSED, STUDENT = 'fused', 'student'
 
 
 @dataclass(frozen=True)

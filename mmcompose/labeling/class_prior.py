@@ -21,22 +21,38 @@ def check_prior(method: str, boxes_per_image: BoxesPerImage | None) -> BoxesPerI
     """Return what is known of the classes' frequency, nothing for another method than 'prior'.
 
     Raises:
-        UserError: If the one is given without the other.
+        UserError: If the one is given without the other, is empty, or has a number below 0.
     """
     if (method == 'prior') != (boxes_per_image is not None):
         expected = "belongs to method='prior', and only there"
         raise UserError(problem('boxes_per_image', boxes_per_image, expected))
-    return boxes_per_image or {}
+    if boxes_per_image is None:
+        return {}
+    if not boxes_per_image:
+        raise UserError(problem('boxes_per_image', boxes_per_image, 'names no class and no file'))
+    if isinstance(boxes_per_image, Mapping):
+        problems = [
+            problem(f'boxes_per_image.{name}', count, 'is no number of boxes from 0 up')
+            for name, count in boxes_per_image.items()
+            if not 0 <= count < np.inf
+        ]
+        if problems:
+            raise UserError(*problems)
+    return boxes_per_image
 
 
 def expected_boxes(counts: BoxesPerImage, class_space: ClassSpace) -> NDArray[np.float32]:
     """Return ``(C,)`` float32: how many boxes of each class an image should have.
 
     Raises:
-        UserError: If a class is unknown, or a file no COCO json.
+        UserError: If a class is unknown, or a file no COCO json; if files label no box of these
+            classes.
     """
     if not isinstance(counts, Mapping):
-        counts = box_counts_of_files(counts, class_space)
+        files, counts = counts, box_counts_of_files(counts, class_space)
+        if not any(counts.values()):
+            expected = 'label no box of a class of the student; are aliases missing?'
+            raise UserError(problem('boxes_per_image', list(files), expected))
     return by_class('boxes_per_image', 0.0, counts, class_space)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmcompose.class_space import ClassSpace
+from mmcompose.labeling.base import FUSED, STUDENT
 from mmcompose.utils import UserError, problem, write_json
 
 
@@ -39,3 +41,51 @@ def read_learned(path: str | Path, transform: str) -> dict[str, Any]:
             problem(key, str(path), f'was learned by {content.get("transform")}, not {transform}')
         )
     return dict(content['learned'])
+
+
+def check_method(path: str | Path, method: str, learning: Sequence[str]) -> None:
+    """Check that a method takes what a file holds, and does not learn anew of the pool.
+
+    Args:
+        path: The file.
+        method: The method that is to use it.
+        learning: Those that learn of labelled images.
+
+    Raises:
+        UserError: If it is none of them.
+    """
+    if method not in learning:
+        expected = (
+            f'holds what {", ".join(learning)} learn of labelled images; method={method!r} learns '
+            'of the pool'
+        )
+        raise UserError(problem('learned_file', str(path), expected))
+
+
+def check_teachers(learned: Collection[str], class_space: ClassSpace) -> None:
+    """Check that what a file holds, if anything, was learned of the teachers at hand.
+
+    Args:
+        learned: The teachers of whom something was learned, or 'fused'.
+        class_space: Names the teachers at hand. A student that joined them since then learned
+            from labels that went through this step, and is not asked for.
+
+    Raises:
+        UserError: With a line for each that is there without the other.
+    """
+    if not learned or FUSED in learned:
+        return
+    teachers = class_space.teachers
+    again = 'is it of another composition? Run tools/calibrate.py again'
+    problems = [
+        problem('learned_file', name, f'is in it, and is not a teacher; {again}', teachers)
+        for name in learned
+        if name not in teachers
+    ]
+    problems += [
+        f'learned_file: tells nothing of teacher {name!r}; {again}'
+        for name in teachers
+        if name not in learned and name != STUDENT
+    ]
+    if problems:
+        raise UserError(*problems)

@@ -23,7 +23,7 @@ from mmcompose.labeling.curves import (
     isotonic_curve,
     power_curve,
 )
-from mmcompose.labeling.learned_file import read_learned
+from mmcompose.labeling.learned_file import check_method, check_teachers, read_learned
 from mmcompose.labeling.matching import RIGHT, UNJUDGED, judge
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
@@ -55,7 +55,7 @@ class ScoreCalibration(LabelTransform):
         learned_file: What was learned of labelled images: `tools/calibrate.py` writes it.
 
     Raises:
-        UserError: If an argument is out of range.
+        UserError: If an argument is out of range; if the file was learned of other teachers.
     """
 
     def __init__(
@@ -84,11 +84,13 @@ class ScoreCalibration(LabelTransform):
         self.wants_truth = method in METHODS
         self.curves: Mapping[str, TeacherCurves] = {}
         if learned_file is not None:
+            check_method(learned_file, method, METHODS)
             self.load_learned(read_learned(learned_file, type(self).__name__))
 
     def check(self, class_space: ClassSpace) -> None:
         """See :meth:`LabelTransform.check`."""
         expected_boxes(self.boxes_per_image, class_space)
+        check_teachers(self.curves, class_space)
 
     @property
     def learned(self) -> dict[str, Any]:
@@ -153,9 +155,13 @@ class ScoreCalibration(LabelTransform):
                 Detections.concatenate(judged[teacher]),
                 np.concatenate(verdicts[teacher]),
             )
+            # Of whom no box was judged stays as it is.
+            curves: TeacherCurves = {'common': {'x': [0.0, 1.0], 'y': [0.0, 1.0]}, 'classes': {}}
             if (right != UNJUDGED).any():
                 curves = self._fitted(found[right != UNJUDGED], right[right != UNJUDGED], space)
-                self.curves = {**self.curves, teacher: curves}
+            self.curves = {**self.curves, teacher: curves}
+        if not any('calibration_error' in curves for curves in self.curves.values()):
+            self.curves = {}
 
     def _fitted(
         self, found: Detections, verdicts: NDArray[np.int8], space: ClassSpace

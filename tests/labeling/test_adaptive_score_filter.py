@@ -135,6 +135,9 @@ def test_a_prior_of_annotation_files(tmp_path: Path) -> None:
     counted = AdaptiveScoreFilter('prior', boxes_per_image={'cat': 0.5})
     counted.fit(pool())
     assert of_file.learned == counted.learned
+    file.write_text(json.dumps({**content, 'categories': [{'id': i, 'name': 'x'} for i in (3, 7)]}))
+    with pytest.raises(UserError, match=r'^boxes_per_image: .*label no box of a class .* aliases'):
+        of_file.check(space)
     file.write_text('[]')
     with pytest.raises(UserError, match=r'^boxes_per_image: .*is no COCO json'):
         of_file.check(space)
@@ -156,6 +159,23 @@ def test_learned_values_come_from_a_file(tmp_path: Path) -> None:
     assert kept(loaded) == kept(step)
 
 
+def test_a_file_of_another_composition_is_told_before_any_work(tmp_path: Path) -> None:
+    step = AdaptiveScoreFilter('fbeta', min_boxes=10)
+    step.fit_labelled([({'a': said[FUSED], 'b': found()}, of) for said, of in pool()], truth())
+    file = tmp_path / 'thresholds.json'
+    write_learned(file, 'AdaptiveScoreFilter', step.learned)
+    loaded = AdaptiveScoreFilter('fbeta', learned_file=str(file))
+    loaded.check(context({'b': ['cat'], 'a': ['person']}).class_space)
+    # The student of a refreshed composition learned from what went through this step.
+    loaded.check(context({'b': ['cat'], 'a': ['person'], 'student': ['cat']}).class_space)
+    with pytest.raises(UserError) as caught:
+        loaded.check(context({'a1': ['cat'], 'b': ['cat']}).class_space)
+    stranger, missing = caught.value.problems
+    assert stranger.startswith("learned_file: 'a' is in it, and is not a teacher")
+    assert stranger.endswith("did you mean 'a1'?")
+    assert missing.startswith("learned_file: tells nothing of teacher 'a1'")
+
+
 def test_a_file_that_does_not_fit(tmp_path: Path) -> None:
     file = tmp_path / 'learned.json'
     for content, told in (
@@ -167,7 +187,7 @@ def test_a_file_that_does_not_fit(tmp_path: Path) -> None:
         if content is not None:
             file.write_text(content)
         with pytest.raises(UserError, match=f'^learned_file: .*{told}'):
-            AdaptiveScoreFilter(learned_file=str(file))
+            AdaptiveScoreFilter('fbeta', learned_file=str(file))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +195,15 @@ def test_a_file_that_does_not_fit(tmp_path: Path) -> None:
     [
         ({'method': 'mix'}, r"^method: 'mix' .*did you mean 'mixture'"),
         ({'method': 'prior'}, '^boxes_per_image: None belongs'),
-        ({'boxes_per_image': {}}, '^boxes_per_image: '),
+        ({'boxes_per_image': {'cat': 1}}, '^boxes_per_image: .*belongs'),
+        ({'method': 'prior', 'boxes_per_image': {}}, '^boxes_per_image: {} names no class'),
+        ({'method': 'prior', 'boxes_per_image': []}, r'^boxes_per_image: \[\] names no class'),
+        ({'method': 'prior', 'boxes_per_image': {'cat': -1}}, '^boxes_per_image.cat: -1 is no'),
+        ({'method': 'prior', 'boxes_per_image': {'cat': np.nan}}, '^boxes_per_image.cat: nan'),
+        (
+            {'method': 'expected_fbeta', 'learned_file': 'a.json'},
+            "^learned_file: 'a.json' holds what precision, fbeta learn .*method='expected_fbeta'",
+        ),
         ({'posterior': 2}, '^posterior: 2'),
         ({'precision': 2}, '^precision: 2'),
         ({'beta': 0}, '^beta: 0'),

@@ -130,6 +130,21 @@ def test_learned_curves_come_from_a_file(tmp_path: Path) -> None:
         )
 
 
+def test_a_teacher_of_whom_nothing_was_judged_stays_as_it_is(tmp_path: Path) -> None:
+    step = ScoreCalibration('isotonic')
+    pool, truth = labelled(60)
+    step.fit_labelled(pool, truth)
+    write_learned(tmp_path / 'curves.json', 'ScoreCalibration', step.learned)
+    loaded = ScoreCalibration('isotonic', learned_file=str(tmp_path / 'curves.json'))
+    # Teacher c said nothing in the labelled images, and so belongs to them all the same.
+    loaded.check(context(TEACHERS).class_space)
+    dogs = found((BOX, 0.4, 2), (ELSEWHERE, 0.07, 2))
+    after = loaded.apply({'c': dogs}, context(TEACHERS))['c']
+    np.testing.assert_array_equal(after.scores, dogs.scores)
+    with pytest.raises(UserError, match=r"^learned_file: tells nothing of teacher 'd'"):
+        loaded.check(context({**TEACHERS, 'd': ['dog']}).class_space)
+
+
 @QUICK
 @given(
     method=st.sampled_from(METHODS),
@@ -169,6 +184,11 @@ def test_no_boxes_have_no_calibration_error() -> None:
         ({'min_boxes': 0}, '^min_boxes: 0'),
         ({'shrinkage': -1}, '^shrinkage: -1'),
         ({'iou_thr': 0}, '^iou_thr: 0'),
+        # The default method learns anew of the pool, whatever the file says.
+        (
+            {'learned_file': 'a.json'},
+            "^learned_file: 'a.json' holds what isotonic, .*; method='quantile' learns of the pool",
+        ),
     ],
 )
 def test_wrong_arguments(arguments: dict[str, Any], told: str) -> None:
