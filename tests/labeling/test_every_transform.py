@@ -89,7 +89,9 @@ def context_of(name: str, teachers: dict[str, list[str]] = TEACHERS, **more: Any
     return context(teachers, hierarchy=HIERARCHY if name == 'ResolveHierarchy' else None, **more)
 
 
-def fitted(name: str, teachers: dict[str, list[str]] = TEACHERS) -> LabelPipeline:
+def fitted(
+    name: str, teachers: dict[str, list[str]] = TEACHERS, seed: int | None = None, **more: Any
+) -> LabelPipeline:
     if any(
         step['type'].removeprefix('mmcompose.') not in LABEL_TRANSFORMS.module_dict
         for step in PIPELINES[name]
@@ -98,7 +100,13 @@ def fitted(name: str, teachers: dict[str, list[str]] = TEACHERS) -> LabelPipelin
     pipeline = LabelPipeline(PIPELINES[name])
 
     def pool() -> list[tuple[ByTeacher, LabelContext]]:
-        return [(image, context_of(name, teachers, key=str(n))) for n, image in enumerate(POOL)]
+        return [
+            (
+                image if seed is None else {t: permuted(image[t], seed) for t in reversed(image)},
+                context_of(name, teachers, key=str(n), **more),
+            )
+            for n, image in enumerate(POOL)
+        ]
 
     pipeline.fit(pool, pool, TRUTH)
     return pipeline
@@ -152,6 +160,16 @@ def test_the_order_of_teachers_and_boxes_does_not_matter(
     np.testing.assert_array_equal(rows(reordered), rows(expected))
     assert reordered.votes is not None and expected.votes is not None
     np.testing.assert_array_equal(reordered.sorted().votes[:, [2, 1, 0]], expected.sorted().votes)
+
+
+def test_what_is_learned_does_not_depend_on_the_order_of_teachers_and_boxes(
+    pipeline: LabelPipeline, name: str
+) -> None:
+    other = {teacher: TEACHERS[teacher] for teacher in ('c', 'a', 'b')}
+    again = fitted(name, other, seed=1, classes=list(context().class_space.classes))
+    for image in POOL:
+        expected, result = (each.apply(image, context_of(name)) for each in (pipeline, again))
+        np.testing.assert_allclose(rows(result), rows(expected), rtol=1e-6)
 
 
 @pytest.mark.parametrize('fusion', ['WeightedBoxesFusion', 'NMS', 'SoftNMS', 'NonMaximumWeighted'])
