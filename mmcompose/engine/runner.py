@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.runner import BaseLoop, Runner
+from mmengine.runner import Runner
 from torch import nn
 
 from mmcompose.engine.inputs import check_inputs
 from mmcompose.engine.resolve import resolve
+from mmcompose.engine.traces import Traces
 from mmcompose.registry import RUNNERS
 from mmcompose.utils import UserError
 
@@ -24,8 +24,8 @@ class CompositionRunner(Runner):
     Named by ``runner_type`` in a config, it is built by MMDetection's own tools/train.py.
     """
 
-    # What the constructor made: the dumped config, the work directory, the folders around it.
-    _made: tuple[Path, ...] = ()
+    # None from the first step on: then there is something to look into, and to resume.
+    _traces: Traces | None = None
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> Runner:
@@ -36,12 +36,9 @@ class CompositionRunner(Runner):
         """
         resolved = resolve(cfg)
         check_inputs(resolved)
-        work_dir = Path(resolved.work_dir).absolute()
-        new = [path for path in (work_dir, *work_dir.parents) if not path.exists()]
-        if resolved.filename and not (dumped := work_dir / Path(resolved.filename).name).exists():
-            new.insert(0, dumped)
+        traces = Traces(resolved.work_dir, resolved.filename)
         runner: CompositionRunner = super().from_cfg(resolved)
-        runner._made = tuple(new)
+        runner._traces = traces
         return runner
 
     def train(self) -> nn.Module:
@@ -49,27 +46,18 @@ class CompositionRunner(Runner):
 
         Raises:
             UserError: For a mistake that only labelling finds, such as a picture that cannot be
-                decoded. It leaves no new work directory behind; what the teachers said of other
+                decoded. It leaves the work directory as it was; what the teachers said of other
                 pictures stays in the store, for the next run.
         """
         try:
             return super().train()
         except UserError:
-            # Not by `self.iter`, which would build the loop, and so label, once more.
-            started = isinstance(self._train_loop, BaseLoop) and self._train_loop.iter > 0
-            if not started and is_main_process():
-                self._take_back()
+            if self._traces is not None and is_main_process():
+                self._traces.take_back(self.log_dir, Path(self.work_dir, f'{self.timestamp}.py'))
             raise
 
-    def _take_back(self) -> None:
-        """Remove what the constructor made, but nothing that others put beside it."""
-        shutil.rmtree(self.log_dir, ignore_errors=True)
-        # The dumped config of a Runner whose config is of no file.
-        Path(self.work_dir, f'{self.timestamp}.py').unlink(missing_ok=True)
-        for path in self._made:
-            if not path.is_dir():
-                path.unlink(missing_ok=True)
-            else:
-                # Not where something lies in it: another's, or another process's.
-                with contextlib.suppress(OSError):
-                    path.rmdir()
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        """Call the hooks; see :meth:`mmengine.runner.Runner.call_hook`."""
+        super().call_hook(fn_name, **kwargs)
+        if fn_name == 'after_train_iter':
+            self._traces = None

@@ -1,0 +1,71 @@
+"""Tests of CompositionRunner: what a run that fails leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS, RUNNERS
+from mmengine.runner import Runner
+
+from mmcompose.utils import UserError
+from tests.engine.toys import student_config
+from tests.toys import files_below
+
+
+class MistakeHook(Hook):
+    """Find a mistake of the user's at some point of a run."""
+
+    def __init__(self, point: str) -> None:
+        setattr(self, point, self._complain)
+
+    def _complain(self, runner: Runner, **_: Any) -> None:
+        raise UserError('found late')
+
+
+@pytest.fixture(autouse=True)
+def _registered() -> Iterator[None]:
+    HOOKS.register_module(name='MistakeHook', module=MistakeHook, force=True)
+    yield
+    HOOKS.module_dict.pop('MistakeHook')
+
+
+def _train(config: Config, mistake: str | None = None, resume: bool = False) -> None:
+    config = config.copy()
+    config.resume = resume
+    config.custom_hooks = [{'type': 'MistakeHook', 'point': mistake}] if mistake else []
+    # A resumed run would be a process of its own.
+    config.experiment_name = f'{Path(config.work_dir).parent.name}-{resume}'
+    RUNNERS.build(config).train()
+
+
+@pytest.fixture
+def config(pool: Path, truth: str, tmp_path: Path) -> Config:
+    config = student_config(pool, truth, tmp_path)
+    config.train_cfg = {'type': 'IterBasedTrainLoop', 'max_iters': 1, 'val_interval': 1000}
+    config.default_hooks.checkpoint = {'type': 'CheckpointHook', 'by_epoch': False, 'interval': 1}
+    for part in ('dataloader', 'evaluator', 'cfg'):
+        config[f'val_{part}'] = config[f'test_{part}'] = None
+    config.pop('visualizer', None)
+    return config
+
+
+def test_a_resumed_run_that_makes_no_step_leaves_the_work_dir_as_it_was(config: Config) -> None:
+    _train(config)
+    work_dir = Path(config.work_dir)
+    before = files_below(work_dir)
+    assert 'iter_1.pth' in before
+    config.train_cfg.max_iters = 2
+    with pytest.raises(UserError, match='found late'):
+        _train(config, 'before_train', resume=True)
+    assert files_below(work_dir) == before
+
+
+def test_a_run_that_made_a_step_keeps_its_log(config: Config) -> None:
+    with pytest.raises(UserError, match='found late'):
+        _train(config, 'after_train')
+    assert any(name.endswith('.log') for name in files_below(Path(config.work_dir)))
