@@ -56,7 +56,7 @@ def describe_classes(config: Config) -> tuple[Overview, list[CoOccurrence] | Non
 def pool_of(config: Config) -> Sequence[Image] | None:
     """Return the images of the first pseudo-labelled dataset, None where there is none."""
     outermost = (config.get('train_dataloader') or {}).get('dataset')
-    train = next(filter(_is_pseudo_labelled, each_dataset(outermost)), None)
+    train = next(filter(is_pseudo_labelled, each_dataset(outermost)), None)
     if train is None:
         return None
     bare = {**train, 'composition': {}, 'metainfo': {'classes': ()}, 'pipeline': []}
@@ -65,7 +65,8 @@ def pool_of(config: Config) -> Sequence[Image] | None:
         return dataset.images
 
 
-def _is_pseudo_labelled(dataset: Any) -> bool:
+def is_pseudo_labelled(dataset: Any) -> bool:
+    """Return whether a dataset's config is that of one whose labels a composition makes."""
     cls = class_of(dataset, DATASETS) if isinstance(dataset, Mapping) else None
     return isinstance(cls, type) and issubclass(cls, PseudoLabeledDataset)
 

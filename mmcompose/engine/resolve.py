@@ -22,18 +22,15 @@ from mmcompose.datasets import (
     wrapped,
 )
 from mmcompose.engine.class_counts import class_of, metrics_of, set_num_classes, type_name
-from mmcompose.engine.hooks.student_snapshot import check_student
 from mmcompose.engine.label_support import check_label_support
 from mmcompose.engine.label_weights import carry_weights
 from mmcompose.engine.mask_support import check_mask_support
 from mmcompose.engine.read_composition import read_composition
 from mmcompose.registry import DATASETS as OWN_DATASETS
-from mmcompose.registry import HOOKS, build
 from mmcompose.utils import UserError, problem, under
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 ROWS_HOOK = 'mmcompose.ClassRowsHook'
-REFRESH_HOOK = 'mmcompose.PseudoLabelRefreshHook'
 SUMMARY_HOOK = 'mmcompose.LabelSummaryHook'
 UNCERTAIN_HOOK = 'mmcompose.UncertainLabelsHook'
 # What PackDetInputs passes on by itself, and what a metric without a file of truths needs.
@@ -86,7 +83,6 @@ def resolve(config: Config) -> Config:
             _resolve_evaluator(config, name)
         _resolve_tta(config)
         _add_hooks(config, composition)
-        _check_refresh(config, composition)
     return config
 
 
@@ -208,22 +204,6 @@ def _resolve_tta(config: Config) -> None:
             dict(type='TestTimeAug', transforms=[flips, [pack]]),
         ]
     _pack_instances(config.get('tta_pipeline') or ())
-
-
-def _check_refresh(config: Config, composition: Composition) -> None:
-    """Check that labels can be made anew with the student, where a hook is to do so."""
-    for hook in config.custom_hooks:
-        if hook['type'] != REFRESH_HOOK:
-            continue
-        arguments = {key: value for key, value in hook.items() if key != 'priority'}
-        built = build(HOOKS, arguments, f'custom_hooks.{type_name(hook)}')
-        found = map(dataset_class, each_dataset(config.train_dataloader.dataset))
-        if not any(issubclass(cls, PseudoLabeledDataset) for cls in found):
-            raise UserError(
-                f'custom_hooks: {REFRESH_HOOK} makes labels anew, but train_dataloader.dataset '
-                'holds no mmcompose.PseudoLabeledDataset'
-            )
-        check_student(config, composition, built.weight)
 
 
 def _add_hooks(config: Config, composition: Composition) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,19 +12,22 @@ from mmdet.registry import (
     HOOKS,
     LOOPS,
     METRICS,
+    MODELS,
     OPTIM_WRAPPERS,
     OPTIMIZERS,
     PARAM_SCHEDULERS,
     VISUALIZERS,
 )
 from mmengine.config import Config
+from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.registry import Registry
 
 from mmcompose.engine.arguments import argument_problems, type_problems
 from mmcompose.engine.class_counts import class_of, metrics_of, type_name
+from mmcompose.engine.hooks import PseudoLabelRefreshHook
 from mmcompose.registry import HOOKS as OWN_HOOKS
 from mmcompose.registry import build
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, check_keys, problem
 
 # What MMEngine's Runner takes together or not at all.
 _TOGETHER = (
@@ -62,9 +66,9 @@ def run_problems(config: Config) -> list[str]:
     for key in ('val_evaluator', 'test_evaluator'):
         problems += _evaluator_problems(key, config.get(key))
     for name, hook in (config.get('default_hooks') or {}).items():
-        problems += _hook_problems(f'default_hooks.{name}', hook)
+        problems += _hook_problems(f'default_hooks.{name}', hook, config)
     for hook in config.get('custom_hooks') or ():
-        problems += _hook_problems('custom_hooks', hook)
+        problems += _hook_problems('custom_hooks', hook, config)
     return problems
 
 
@@ -123,16 +127,38 @@ def _evaluator_problems(key: str, evaluator: Any) -> list[str]:
     return problems
 
 
-def _hook_problems(key: str, hook: Any) -> list[str]:
+def _hook_problems(key: str, hook: Any, config: Config) -> list[str]:
     if not isinstance(hook, Mapping):
         return []
     arguments = {name: value for name, value in hook.items() if name not in ('priority', '_scope_')}
     if problems := argument_problems(key, arguments, HOOKS):
         return problems
     cls = class_of(arguments, HOOKS)
-    if OWN_HOOKS.module_dict.get(cls.__name__) is cls:
-        try:
-            build(OWN_HOOKS, {**arguments, 'type': cls}, f'{key}.{type_name(arguments)}')
-        except UserError as error:
-            return list(error.problems)
+    key = f'{key}.{type_name(arguments)}'
+    if OWN_HOOKS.module_dict.get(cls.__name__) is not cls:
+        return _passed_on_problems(key, cls, arguments)
+    try:
+        built = build(OWN_HOOKS, {**arguments, 'type': cls}, key)
+        if isinstance(built, PseudoLabelRefreshHook):
+            built.check(config)
+    except UserError as error:
+        return list(error.problems)
     return []
+
+
+def _passed_on_problems(key: str, cls: Any, arguments: Mapping[str, Any]) -> list[str]:
+    """Return a problem for each argument that one of MMEngine's hooks refuses hours later.
+
+    Some take anything, and pass it on where the average of the weights is made, or a checkpoint.
+    """
+    if cls not in (EMAHook, CheckpointHook):
+        return []
+    own = inspect.signature(cls).parameters
+    if cls is CheckpointHook:
+        # It gives the Runner's `save_checkpoint` each of its arguments already.
+        named = [name for name in own if name != 'kwargs']
+        return check_keys(key, [name for name in arguments if name != 'type'], named)
+    kind = arguments.get('ema_type', own['ema_type'].default)
+    average = {name: value for name, value in arguments.items() if name not in own}
+    problems = argument_problems(key, {**average, 'type': kind}, MODELS, partly=True)
+    return [line.replace(f'{key}.type: ', f'{key}.ema_type: ', 1) for line in problems]

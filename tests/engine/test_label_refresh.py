@@ -18,6 +18,7 @@ from mmcompose.composition import STUDENT
 from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.engine import resolve
 from mmcompose.engine.hooks.label_refresh import FOLDER, STATE
+from mmcompose.engine.inputs import check_inputs
 from mmcompose.utils import UserError
 from tests.engine.toys import student_config
 
@@ -265,8 +266,8 @@ def test_a_mistake_is_told_before_anything_is_made(
     for key, value in change.items():
         config[key] = value
     with pytest.raises(UserError) as caught:
-        resolve(config)
-    assert str(caught.value).startswith(says)
+        check_inputs(resolve(config))
+    assert any(line.startswith(says) for line in caught.value.problems)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -276,7 +277,7 @@ def test_a_training_set_without_pseudo_labels_is_told(
     config = _config(pool, truth, tmp_path, epochs=2)
     config.train_dataloader.dataset = config.val_dataloader.dataset
     with pytest.raises(UserError, match=r'holds no mmcompose\.Pseudo'):
-        resolve(config)
+        check_inputs(resolve(config))
 
 
 def test_the_name_student_is_still_taken_in_a_config(

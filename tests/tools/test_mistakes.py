@@ -71,7 +71,24 @@ IN_A_CONFIG: dict[str, tuple[dict[str, Any], str, str]] = {
         {'default_hooks.logger.type': 'LogerHook'}, 'default_hooks.logger.type', 'LoggerHook'
     ),
     'argument of a hook': (
-        {'default_hooks.logger.ignore_lst': True}, 'default_hooks.logger', 'ignore_last'
+        {'default_hooks.logger.ignore_lst': True},
+        'default_hooks.logger.LoggerHook',
+        'ignore_last',
+    ),
+    'argument of the average of weights': (
+        {'custom_hooks': [{'type': 'EMAHook', 'momentun': 0.002}]},
+        'custom_hooks.EMAHook',
+        'momentum',
+    ),
+    'kind of average': (
+        {'custom_hooks': [{'type': 'EMAHook', 'ema_type': 'ExpMomentumEMAA'}]},
+        'custom_hooks.EMAHook.ema_type',
+        'ExpMomentumEMA',
+    ),
+    'argument of checkpoints': (
+        {'default_hooks.checkpoint': {'type': 'CheckpointHook', 'intervall': 2}},
+        'default_hooks.checkpoint.CheckpointHook',
+        'interval',
     ),
     'optimizer': (
         {'optim_wrapper.optimizer.type': 'SGDD'}, 'optim_wrapper.optimizer.type', 'SGD'
@@ -236,6 +253,8 @@ def test_half_a_picture_takes_nothing_from_a_work_dir_that_was_there(pictures: P
     _cut(pictures / '002.png')
     work = pictures.parent / 'runs' / 'work'
     work.mkdir(parents=True)
-    (work / 'epoch_1.pth').write_bytes(b'of another run')
+    for name in ('epoch_1.pth', CONFIG):
+        (work / name).write_text('of another run')
     fails(TRAIN, *WORK, CONFIG, cwd=pictures.parent)
-    assert (work / 'epoch_1.pth').read_bytes() == b'of another run'
+    for name in ('epoch_1.pth', CONFIG):
+        assert (work / name).read_text() == 'of another run'

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmcompose.composition import STUDENT, Composition
 from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
-from mmcompose.engine.hooks.student_snapshot import save_student, student_teacher
+from mmcompose.engine.hooks.student_snapshot import check_student, save_student, student_teacher
 from mmcompose.labeling import LabelChange, label_change
 from mmcompose.registry import HOOKS
 from mmcompose.utils import UserError, log, problem
@@ -78,6 +79,23 @@ class PseudoLabelRefreshHook(Hook):
         self.iou_thr = iou_thr
         self._datasets: list[PseudoLabeledDataset] = []
         self._metrics: dict[str, float] = {}
+
+    def check(self, config: Config) -> None:
+        """Check that there can be rounds, before a run makes or writes anything.
+
+        Args:
+            config: The run's, resolved.
+
+        Raises:
+            UserError: If the training has no epochs to count, holds no pseudo-labels, or its
+                student cannot join the teachers.
+        """
+        loop = config.get('train_cfg') or {}
+        by_iteration = loop.get('type') == 'IterBasedTrainLoop' or not loop.get('by_epoch', True)
+        if self.by_epoch and by_iteration:
+            expected = 'makes no round in a train_cfg that counts iterations'
+            raise UserError(problem('custom_hooks.PseudoLabelRefreshHook.by_epoch', True, expected))
+        check_student(config, self.weight)
 
     def before_train(self, runner: Runner) -> None:
         """Check that there can be rounds, and go on with the one that a run resumes in."""

@@ -14,6 +14,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmcompose.composition import STUDENT, Composition
+from mmcompose.datasets import each_dataset
+from mmcompose.engine.read_composition import is_pseudo_labelled
 from mmcompose.utils import UserError, written_whole
 
 CONFIG = 'student.py'
@@ -36,19 +38,26 @@ def student_teacher(folder: Path, number: int, weight: float) -> dict[str, Any]:
     }
 
 
-def check_student(config: Config, composition: Composition, weight: float) -> None:
-    """Check that the student can join a composition, before anything is made or written.
+def check_student(config: Config, weight: float) -> None:
+    """Check that the student can join its teachers, before anything is made or written.
 
     Args:
         config: The run's, resolved.
-        composition: Its composition.
         weight: How much the student's vote will count.
 
     Raises:
-        UserError: If the run's config has no test pipeline, or a step of the label pipeline
-            does not know what to do with one more teacher.
+        UserError: If the training set holds no pseudo-labels, the config has no test pipeline, or
+            a step of the label pipeline does not know what to do with one more teacher.
     """
+    datasets = each_dataset(config.train_dataloader.dataset)
+    found = next(filter(is_pseudo_labelled, datasets), None)
+    if found is None:
+        raise UserError(
+            'custom_hooks: PseudoLabelRefreshHook makes labels anew, but train_dataloader.dataset '
+            'holds no mmcompose.PseudoLabeledDataset'
+        )
     student_config(config)
+    composition = Composition.from_config(found['composition'])
     classes = list(composition.class_space.classes)
     known = {'name': STUDENT, 'classes': classes, 'identity': ''}
     composition.with_teacher(STUDENT, student_teacher(Path(), 0, weight), known)
