@@ -163,8 +163,7 @@ class MixedSampler(MultiSourceSampler):
         sizes = [len(part) for part in dataset.datasets]
         if not all(sizes):
             raise UserError(f'MixedDataset.datasets[{sizes.index(0)}]: has no image')
-        if num_batches is not None and num_batches < 1:
-            raise UserError(problem('MixedSampler.num_batches', num_batches, 'is not above 0'))
+        check_length(num_batches)
         self.num_batches = num_batches or max(
             math.ceil(size / (share * self.world_size))
             for size, share in zip(sizes, shares, strict=True)
@@ -220,6 +219,17 @@ def images_per_source(batch_size: int, source_ratio: Sequence[float]) -> list[in
     return shares
 
 
+def check_length(num_batches: object) -> None:
+    """Check how many batches an epoch of a :class:`MixedSampler` is to have.
+
+    Raises:
+        UserError: If it is no whole number above 0, nor None.
+    """
+    if num_batches is not None and not (isinstance(num_batches, int) and num_batches > 0):
+        expected = 'is not a whole number above 0'
+        raise UserError(problem('MixedSampler.num_batches', num_batches, expected))
+
+
 def resolve_mixed_loader(loader: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a data loader of a :class:`MixedDataset` needs in its config.
 
@@ -231,7 +241,7 @@ def resolve_mixed_loader(loader: Mapping[str, Any]) -> dict[str, Any]:
         one that groups by shape would undo the ratio. Nothing where no ratio is stated.
 
     Raises:
-        UserError: If the ratio does not fit the batch.
+        UserError: If the ratio does not fit the batch, or the sampler's length is none.
     """
     dataset = loader['dataset']
     ratio = dataset.get('source_ratio')
@@ -240,7 +250,8 @@ def resolve_mixed_loader(loader: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     images_per_source(loader['batch_size'], ratio)
     own = loader.get('sampler') or {}
-    kept = own if str(own.get('type')).endswith('MixedSampler') else {}
+    kept = own if _is_mixed(own.get('type')) else {}
+    check_length(kept.get('num_batches'))
     sampler = {
         **kept,
         'type': 'mmcompose.MixedSampler',
@@ -248,3 +259,7 @@ def resolve_mixed_loader(loader: Mapping[str, Any]) -> dict[str, Any]:
         'source_ratio': list(ratio),
     }
     return {'sampler': sampler, 'batch_sampler': None}
+
+
+def _is_mixed(kind: object) -> bool:
+    return kind is MixedSampler or str(kind).endswith('MixedSampler')

@@ -208,13 +208,18 @@ def _resolve_tta(config: Config) -> None:
 
 def _add_hooks(config: Config, composition: Composition) -> None:
     hooks = list(config.get('custom_hooks') or ())
-    rows = next((hook for hook in hooks if hook['type'] == ROWS_HOOK), None)
+    rows = next((hook for hook in hooks if _is(hook, ROWS_HOOK)), None)
     if rows is None:
         rows = ConfigDict(type=ROWS_HOOK)
         hooks.append(rows)
     rows.classes = list(composition.class_space.classes)
     rows.aliases = composition.resolved['class_space'].get('aliases', [])
     for name in (SUMMARY_HOOK, UNCERTAIN_HOOK):
-        if all(hook['type'] != name for hook in hooks):
+        if not any(_is(hook, name) for hook in hooks):
             hooks.append(ConfigDict(type=name))
     config.custom_hooks = hooks
+
+
+def _is(hook: Mapping[str, Any], name: str) -> bool:
+    """Return whether a hook's config is of one of ours, by name or by class."""
+    return type_name(hook) == name.removeprefix('mmcompose.')

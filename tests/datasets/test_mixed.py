@@ -246,6 +246,18 @@ def test_resolve_writes_the_ratio_into_the_sampler(pool: Path, truth: str, tmp_p
     assert kinds == ['mmcompose.ClassSpaceDataset', 'mmcompose.PseudoLabeledDataset']
 
 
+@pytest.mark.parametrize('kind', ['mmcompose.MixedSampler', MixedSampler])
+def test_a_sampler_of_the_users_own_keeps_its_length(
+    kind: Any, pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = _mixed_config(pool, truth, tmp_path)
+    config.train_dataloader.sampler = {'type': kind, 'num_batches': 3}
+    assert resolve(config).train_dataloader.sampler.num_batches == 3
+    config.train_dataloader.sampler.num_batches = 0
+    with pytest.raises(UserError, match=r'MixedSampler.num_batches: 0 is not a whole number'):
+        resolve(config)
+
+
 def test_a_data_loader_gives_batches_in_that_ratio(pool: Path, truth: str, tmp_path: Path) -> None:
     config = _mixed_config(pool, truth, tmp_path)
     # The labelled part is told by a picture that is never turned, the rest by one that always is.
