@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from mmcompose.engine.hooks.label_refresh import FOLDER, STATE
+from mmcompose.utils import fingerprint
 from tests.composition.test_executors import ENVIRONMENT
 from tests.engine import test_label_refresh as single
 from tests.toys import files_below
@@ -34,6 +35,7 @@ def train_as_a_rank(pool: str, truth: str, folder: str) -> None:
         'broadcast_buffers': False,
         'device_ids': None,
     }
+    config.custom_hooks.append({'type': 'mmcompose.ChannelsLastHook'})
     killed = single._train(config.copy(), kill_at=(EPOCHS - 1) * EPOCH)
     resumed = single._train(config.copy(), resume=True)
     said = {
@@ -42,6 +44,13 @@ def train_as_a_rank(pool: str, truth: str, folder: str) -> None:
             'labels': single._labels(runner).labels_fingerprint,
             'kept': single._labels(runner).count_boxes()[:, 0].tolist(),
             'boxes': single._hook(runner, single.WatchHook).boxes,
+            'weights': fingerprint([each.tolist() for each in runner.model.parameters()]),
+            'channels_last': [
+                each.is_contiguous(memory_format=torch.channels_last)
+                for each in runner.model.parameters()
+                # Of a kernel of one pixel both layouts are the same.
+                if each.ndim == 4 and each.shape[2] > 1
+            ],
         }
         for name, runner in (('killed', killed), ('resumed', resumed))
     }
@@ -106,6 +115,14 @@ def test_both_ranks_resume_in_the_round_in_which_they_were_killed(ranks: Ranks) 
         assert resumed['labels'] == killed['labels']
     # Two teachers, and the student of two rounds, which nobody asked again.
     assert len(list((ranks.folder / 'store' / 'predictions').iterdir())) == 4
+
+
+def test_both_ranks_train_the_same_weights_in_channels_last(ranks: Ranks) -> None:
+    first, second = ranks.said
+    for name in ('killed', 'resumed'):
+        assert first[name]['weights'] == second[name]['weights']
+        assert first[name]['channels_last'] and all(first[name]['channels_last'])
+    assert first['killed']['weights'] != first['resumed']['weights']
 
 
 def test_the_labels_are_those_that_one_process_makes(
