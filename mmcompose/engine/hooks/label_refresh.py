@@ -90,6 +90,8 @@ class PseudoLabelRefreshHook(Hook):
             UserError: If the training has no epochs to count, holds no pseudo-labels, or its
                 student cannot join the teachers.
         """
+        if config.get('train_dataloader') is None:
+            return
         loop = config.get('train_cfg') or {}
         by_iteration = loop.get('type') == 'IterBasedTrainLoop' or not loop.get('by_epoch', True)
         if self.by_epoch and by_iteration:
