@@ -62,7 +62,9 @@ class Teacher(ABC):
         return None
 
 
-def checked(found: Detections, image: Image, classes: Sequence[str]) -> Detections:
+def checked(
+    found: Detections, image: Image, classes: Sequence[str], from_head: bool = False
+) -> Detections:
     """Check what a model said of an image, and cut its boxes at the border.
 
     Heads of some architectures let boxes run a little over the border, or a score over 1; that is
@@ -72,12 +74,24 @@ def checked(found: Detections, image: Image, classes: Sequence[str]) -> Detectio
         found: Boxes in pixels of the original image.
         image: The image.
         classes: The teacher's class names.
+        from_head: Whether boxes are what a head regressed, whose width may come out negative:
+            such are dropped, as MMDet does. Defaults to False: they are an error, for somebody
+            means other numbers than corners.
 
     Raises:
-        UserError: If a number is NaN, a score is outside [0, 1] or a label names no class.
+        UserError: If a number is NaN or infinite, a width or height negative, a score outside
+            [0, 1], or a label names no class.
     """
-    if np.isnan(found.boxes).any() or np.isnan(found.scores).any():
-        raise UserError(f'{image.path}: the model says NaN')
+    for word, has in (('NaN', np.isnan), ('infinite numbers', np.isinf)):
+        if has(found.boxes).any() or has(found.scores).any():
+            raise UserError(f'{image.path}: the model says {word}')
+    inverted = (found.boxes[:, 2:] < found.boxes[:, :2]).any(axis=1)
+    if inverted.any() and not from_head:
+        box = ', '.join(f'{side:g}' for side in found.boxes[inverted][0].tolist())
+        raise UserError(
+            f'{image.path}: the model says a box of negative width or height, x1, y1, x2, y2 = '
+            f'{box}'
+        )
     if len(found) and not -SLACK <= found.scores.min() <= found.scores.max() <= 1 + SLACK:
         low, high = found.scores.min(), found.scores.max()
         raise UserError(f'{image.path}: the model says scores in [{low}, {high}], not in [0, 1]')

@@ -104,7 +104,10 @@ class HuggingFaceTeacher(Teacher):
         found: list[Detections] = []
         for start in range(0, len(images), self._batch_size):
             found += self._predict_batch(images[start : start + self._batch_size])
-        return [checked(one, image, self.classes) for one, image in zip(found, images, strict=True)]
+        return [
+            checked(one, image, self.classes, from_head=True)
+            for one, image in zip(found, images, strict=True)
+        ]
 
     def _predict_batch(self, images: Sequence[Image]) -> list[Detections]:
         pictures = [np.ascontiguousarray(image.pixels[..., ::-1]) for image in images]

@@ -197,7 +197,7 @@ class MMDetTeacher(Teacher):
                 samples = self._test([prepared[index] for index in batch])
                 for index, sample in zip(batch, samples, strict=True):
                     said = detections_of(sample, images[index], self._masks)
-                    found[index] = checked(said, images[index], self.classes)
+                    found[index] = checked(said, images[index], self.classes, from_head=True)
         return found
 
     def _test(self, batch: Sequence[Any]) -> Any:

@@ -70,7 +70,7 @@ class TensorTeacher(Teacher):
         for chunk, outputs in zip(chunks, self._infer(prepare()), strict=True):
             found += self._decoded(outputs, len(chunk))
         return [
-            checked(geometry.to_original(one), image, self.classes)
+            checked(geometry.to_original(one), image, self.classes, from_head=True)
             for one, geometry, image in zip(found, geometries, images, strict=True)
         ]
 

@@ -28,6 +28,9 @@ def pair(pixels):
 def uneven(pixels):
     return [[0, 0, 1, 1]], [1, 1], [0]
 
+def sized(pixels):
+    return [[20, 10, 8, 9]], [0.5], [0]
+
 number = 3
 """
 
@@ -78,6 +81,11 @@ def test_a_name_that_is_no_function_is_told(name: str, message: str) -> None:
 def test_what_is_no_answer_is_told(name: str, make_images: Callable[..., list[Image]]) -> None:
     with pytest.raises(UserError, match='does not return boxes'):
         _teacher(f'my_detectors.{name}').predict(make_images((40, 30)))
+
+
+def test_a_size_where_a_corner_is_meant_is_told(make_images: Callable[..., list[Image]]) -> None:
+    with pytest.raises(UserError, match=r'negative width or height, x1, y1, x2, y2 = 20, 10, 8, 9'):
+        _teacher('my_detectors.sized').predict(make_images((40, 30)))
 
 
 def test_a_label_beyond_the_classes_is_told(make_images: Callable[..., list[Image]]) -> None:
