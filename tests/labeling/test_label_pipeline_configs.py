@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
 from mmcompose.labeling import ByTeacher, LabelContext, LabelPipeline
+from mmcompose.registry import LABEL_TRANSFORMS, build
 from tests.labeling.test_every_transform import POOL
 from tests.labeling.toys import context, found
 
-FOLDER = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'label_pipelines'
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / 'configs' / '_base_' / 'label_pipelines'
 
 
 @pytest.mark.parametrize('file', sorted(FOLDER.glob('*.py')), ids=lambda file: file.stem)
@@ -30,3 +33,17 @@ def test_a_shipped_pipeline_runs(file: Path) -> None:
     result = pipeline.apply(POOL[0], context())
     assert result.ignore is not None
     assert len(pipeline.without_bands().steps) == len(pipeline.steps) - 1
+
+
+def test_the_guide_tells_of_every_step_and_its_examples_run() -> None:
+    guide = (ROOT / 'docs' / 'label_pipeline.md').read_text(encoding='utf-8')
+    LABEL_TRANSFORMS.import_from_location()
+    assert [name for name in LABEL_TRANSFORMS.module_dict if f'`{name}' not in guide] == []
+    (example,) = re.findall('```python\n(.+?)```', guide, re.DOTALL)
+    LabelPipeline(Config.fromstring(example, '.py').label_pipeline).check(context().class_space)
+    inline = re.findall(r'`(\w+)(\([^`]+\))', guide)
+    calls = [(name, call) for name, call in inline if name in LABEL_TRANSFORMS.module_dict]
+    assert len(calls) > 5
+    for name, call in calls:
+        arguments = Config.fromstring(f'step = dict{call}', '.py').step
+        build(LABEL_TRANSFORMS, {'type': name, **arguments}, name)
