@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from mmdet.datasets import CocoDataset
@@ -56,9 +57,10 @@ class ClassSpaceDataset(RelabeledDataset):
         metainfo = {**(metainfo or {}), 'classes': tuple(classes)}
         super().__init__(dataset, metainfo=metainfo, **kwargs)
         names = self.dataset.metainfo['classes']
-        class_space = ClassSpace(
-            {TRUTH: names}, classes, aliases, {TRUTH: mapping or {}}, on_unmapped
-        )
+        with _told_of_truth():
+            class_space = ClassSpace(
+                {TRUTH: names}, classes, aliases, {TRUTH: mapping or {}}, on_unmapped
+            )
         self._index = class_space.teacher_index(TRUTH)
         covered = _covered(self._index.tolist(), classes, covered_classes)
         # Which of the student's classes are labelled in every image; None for all.
@@ -104,6 +106,23 @@ class ClassSpaceDataset(RelabeledDataset):
         return instances
 
 
+@contextmanager
+def _told_of_truth() -> Iterator[None]:
+    """Let what a class space says of a teacher be said of the data set."""
+    words = {
+        f'composition.class_space.mapping.{TRUTH}': 'ClassSpaceDataset.mapping',
+        'composition.class_space.': 'ClassSpaceDataset.',
+        f'teacher {TRUTH}': 'the data set',
+    }
+    try:
+        yield
+    except UserError as error:
+        lines = list(error.problems)
+        for said, meant in words.items():
+            lines = [line.replace(said, meant) for line in lines]
+        raise UserError(*lines) from error
+
+
 def _covered(
     index: Sequence[int], classes: Sequence[str], stated: Sequence[str] | None
 ) -> tuple[int, ...]:
@@ -111,6 +130,9 @@ def _covered(
     listed = {label for label in index if label >= 0}
     if stated is None:
         return tuple(sorted(listed))
+    if isinstance(stated, str):
+        key = 'ClassSpaceDataset.covered_classes'
+        raise UserError(problem(key, stated, 'is no list of class names'))
     names = [classes[label] for label in sorted(listed)]
     problems = [
         problem(

@@ -110,6 +110,26 @@ def test_a_class_that_the_student_lacks_can_be_an_error(truth: str) -> None:
         _dataset(truth, ('red', 'green'), on_unmapped='error')
 
 
+@pytest.mark.parametrize(
+    ('arguments', 'says'),
+    [
+        ({'mapping': {'gren': 'red'}},
+         "ClassSpaceDataset.mapping: 'gren' is not a class of the data set; did you mean 'green'?"),
+        ({'mapping': {'green': 'rot'}},
+         "ClassSpaceDataset.mapping.green: 'rot' is not a class of the student"),
+        ({'on_unmapped': 'dropp'}, "ClassSpaceDataset.on_unmapped: 'dropp' is neither"),
+        ({'covered_classes': 'red'},
+         "ClassSpaceDataset.covered_classes: 'red' is no list of class names"),
+    ],
+)  # fmt: skip
+def test_a_mistake_names_the_data_sets_own_key(
+    arguments: dict[str, Any], says: str, truth: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        _dataset(truth, toys.STUDENT, **arguments)
+    assert str(caught.value).startswith(says)
+
+
 def test_a_missing_annotation_file_is_told_with_the_nearest(truth: str) -> None:
     with pytest.raises(UserError) as caught:
         _dataset(truth.replace('truth.json', 'trut.json'), toys.STUDENT)
