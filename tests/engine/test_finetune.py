@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from mmdet.registry import MODELS
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import EMAHook, Hook
-from mmengine.registry import HOOKS, RUNNERS
+from mmengine.registry import HOOKS, RUNNERS, DefaultScope
 from mmengine.runner import Runner
 
 from mmcompose.datasets import MixedSampler, split_coco
+from mmcompose.engine.class_counts import set_num_classes
 from mmcompose.teachers.mmdet_model import build_model
 from tests import toys
 from tests.engine.toys import student_config
@@ -192,19 +194,25 @@ def _shrink(value: Any) -> None:
 
 
 def _save_composed(config: Config, path: Path, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Save a Faster R-CNN as a composed student's training leaves it."""
+    """Save a detector as a composed student's training leaves it."""
     detector = copy.deepcopy(config.model.detector)
-    detector.roi_head.bbox_head.num_classes = len(classes)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        set_num_classes(detector, len(classes), MODELS)
     torch.manual_seed(5)
     weights = build_model(Config({'model': detector, 'default_scope': 'mmdet'})).state_dict()
     torch.save({'state_dict': weights, 'meta': {'dataset_meta': {'classes': classes}}}, path)
     return {name: weight.clone() for name, weight in weights.items()}
 
 
-def test_soft_teacher_starts_from_a_composed_student_in_both_places(
-    pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize('kind', ['SoftTeacher', 'SemiBaseDetector'])
+def test_a_semi_supervised_detector_starts_from_a_composed_student_in_both_places(
+    kind: str, pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = _soft_teacher(pool, truth, tmp_path, monkeypatch)
+    config.model.type = kind
+    if kind == 'SemiBaseDetector':
+        # SoftTeacher is of two stages; its base is of any.
+        config.model.detector = student_config(pool, truth, tmp_path).model
     composed = _save_composed(config, tmp_path / 'composed.pth', toys.STUDENT)
     config.optim_wrapper.optimizer.lr = 0.0
     config.optim_wrapper.optimizer.weight_decay = 0.0
