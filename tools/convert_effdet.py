@@ -6,6 +6,7 @@ import torch
 
 from mmcompose.engine import run_tool
 from mmcompose.models.effdet_weights import convert_effdet
+from mmcompose.utils import check_writable, written_whole
 
 
 def main() -> None:
@@ -21,7 +22,10 @@ def main() -> None:
     )
     parser.add_argument('--ema', action='store_true', help='take the moving average of training')
     args = parser.parse_args()
-    torch.save(convert_effdet(args.checkpoint, args.config, args.classes, args.ema), args.out)
+    check_writable('out', args.out)
+    converted = convert_effdet(args.checkpoint, args.config, args.classes, args.ema)
+    with written_whole('out', args.out) as temporary:
+        torch.save(converted, temporary)
 
 
 if __name__ == '__main__':

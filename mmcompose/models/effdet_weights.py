@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmdet.models import SingleStageDetector
+from mmdet.models import EfficientNet, SingleStageDetector
 from torch import Tensor, nn
 
+from mmcompose.models.bifpn import BiFPN
+from mmcompose.models.efficientdet_head import EfficientDetHead
 from mmcompose.teachers import named_classes, read_checkpoint
 from mmcompose.teachers.mmdet_config import read_config
 from mmcompose.teachers.mmdet_model import build_model
@@ -53,16 +56,31 @@ def convert_effdet(
         ``state_dict``, and the classes in ``meta``; to be saved with ``torch.save``.
 
     Raises:
-        UserError: If the checkpoint is not of the config's model, or of another class count.
+        UserError: If the config is of no EfficientDet, or the checkpoint is not of its model, or
+            of another class count.
     """
-    model = build_model(read_config(config))
-    content = read_checkpoint(checkpoint)
+    model = _efficientdet(config)
+    # The training script keeps its own command line beside the weights.
+    with torch.serialization.safe_globals([Namespace]):
+        content = read_checkpoint(checkpoint)
     part = 'state_dict_ema' if ema else 'state_dict'
     if part not in content:
         raise UserError(f'checkpoint: {str(checkpoint)!r} keeps no moving average (state_dict_ema)')
     names = read_classes(classes)
     weights = convert_weights(content[part], model, names)
     return {'state_dict': weights, 'meta': {'dataset_meta': {'classes': names}}}
+
+
+def _efficientdet(config: str) -> SingleStageDetector:
+    read = read_config(config)
+    if read.get('model') is None:
+        raise UserError(f'model: is missing from {config}')
+    model = build_model(read)
+    kinds = {'backbone': EfficientNet, 'neck': BiFPN, 'bbox_head': EfficientDetHead}
+    if not all(isinstance(getattr(model, name, None), kind) for name, kind in kinds.items()):
+        expected = 'is of no EfficientDet; take one of configs/efficientdet'
+        raise UserError(problem('config', config, expected))
+    return model
 
 
 def read_classes(classes: str | Sequence[str]) -> tuple[str, ...]:

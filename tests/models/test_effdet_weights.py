@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,9 @@ def checkpoint(reference: None, tmp_path: Path) -> Path:
     weights['anchors.boxes'] = torch.zeros(5, 4)
     average = {name: weight * 0.5 for name, weight in weights.items()}
     path = tmp_path / 'effdet.pth'
-    torch.save({'epoch': 3, 'state_dict': weights, 'state_dict_ema': average}, path)
+    content = {'epoch': 3, 'state_dict': weights, 'state_dict_ema': average}
+    # timm's CheckpointSaver keeps the command line, too.
+    torch.save({**content, 'args': Namespace(model='tf_efficientdet_d0', lr=0.01)}, path)
     return path
 
 
@@ -169,13 +172,22 @@ def test_the_moving_average_is_taken_when_asked_for(checkpoint: Path, tmp_path: 
     average = convert_effdet(checkpoint, config, 'voc', ema=True)['state_dict']
     name = 'neck.cells.0.nodes.0.weights'
     torch.testing.assert_close(average[name], plain[name] * 0.5)
-    torch.save({'state_dict': torch.load(checkpoint)['state_dict']}, checkpoint)
+    torch.save({'state_dict': torch.load(checkpoint, weights_only=False)['state_dict']}, checkpoint)
     with pytest.raises(UserError, match='keeps no moving average'):
         convert_effdet(checkpoint, config, 'voc', ema=True)
 
 
+def test_a_config_of_another_detector_is_refused(tmp_path: Path) -> None:
+    retinanet = 'mmdet::retinanet/retinanet_r18_fpn_1x_coco.py'
+    with pytest.raises(UserError, match='is of no EfficientDet; take one of configs/efficientdet'):
+        convert_effdet(tmp_path / 'effdet.pth', retinanet)
+    (tmp_path / 'empty.py').write_text('a = 1')
+    with pytest.raises(UserError, match=r'model: is missing from .*empty\.py'):
+        convert_effdet(tmp_path / 'effdet.pth', str(tmp_path / 'empty.py'))
+
+
 def test_weights_of_another_model_are_refused(checkpoint: Path) -> None:
-    weights = torch.load(checkpoint)['state_dict']
+    weights = torch.load(checkpoint, weights_only=False)['state_dict']
     with pytest.raises(UserError, match='checkpoint: is of another model than the config'):
         deeper = Config.fromfile(CONFIG)
         deeper.model.neck.num_cells = 4
