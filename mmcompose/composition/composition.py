@@ -12,8 +12,9 @@ from mmengine.dist import get_rank
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.composition.executors import make_shards, run_shares
-from mmcompose.composition.identity import content_of, teacher_identity
+from mmcompose.composition.identity import content_of
 from mmcompose.composition.isolation import untouched_process
+from mmcompose.composition.teacher_configs import check_teachers, pop_weight, read_teacher
 from mmcompose.labeling import ByTeacher, LabelContext, LabelPipeline
 from mmcompose.registry import TEACHERS, build
 from mmcompose.store import DetectionTable, ShardedResult
@@ -31,8 +32,6 @@ from mmcompose.utils import (
 )
 from mmcompose.version import __version__
 
-STUDENT = 'student'
-RESERVED_NAMES = (STUDENT, 'fused', 'oracle')
 LEARNED = 'learned.json'
 _KEYS = ('teachers', 'class_space', 'label_pipeline', 'store', 'workers', 'known')
 _CLASS_SPACE_KEYS = ('classes', 'aliases', 'mapping', 'on_unmapped', 'hierarchy')
@@ -66,7 +65,7 @@ class Composition:
         workers: int | None = None,
         known: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
-        _check_teachers(teachers, is_resolved=known is not None)
+        check_teachers(teachers, is_resolved=known is not None)
         self._is_resolved = known is not None
         if known is not None:
             # A dumped config lists keys by the alphabet; votes and weights keep the first order.
@@ -86,7 +85,7 @@ class Composition:
         weights = []
         for name, config in self._configs.items():
             with mistakes:
-                weights.append(_pop_weight(name, config))
+                weights.append(pop_weight(name, config))
         mistakes.add(*check_keys('composition.class_space', class_space, _CLASS_SPACE_KEYS))
         self._known: dict[str, Mapping[str, Any]] = {each['name']: each for each in known or ()}
         if known is None:
@@ -166,7 +165,7 @@ class Composition:
                 or the label pipeline.
         """
         if known is None:
-            known = _read_teacher(name, config)
+            known = read_teacher(name, config)
         made = self.resolved
         return Composition.from_config(
             {
@@ -186,7 +185,7 @@ class Composition:
         known: dict[str, Mapping[str, Any]] = {}
         for name in self._configs if names is None else names:
             with mistakes:
-                known[name] = _read_teacher(name, self._configs[name])
+                known[name] = read_teacher(name, self._configs[name])
         mistakes.complain()
         return known
 
@@ -341,38 +340,3 @@ def _label_share(
         ]
 
     make_shards({'labels': result}, {'labels': produce}, rank, world_size, 'labels')
-
-
-def _read_teacher(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    own = {key: value for key, value in config.items() if key != 'weight'}
-    with untouched_process():
-        teacher = build(TEACHERS, own, f'composition.teachers.{name}')
-        identity = teacher_identity(own, teacher)
-    return {'name': name, 'classes': list(teacher.classes), 'identity': identity}
-
-
-def _check_teachers(teachers: Mapping[str, Any], is_resolved: bool = False) -> None:
-    key = 'composition.teachers'
-    if not isinstance(teachers, Mapping) or not teachers:
-        raise UserError(f'{key}: names no teacher; give dict(name=dict(type=...), ...)')
-    problems = [
-        f'{key}: {name!r} is taken: the composition table has a row of that name; choose another'
-        for name in teachers
-        # The student joins a resolved one; see Composition.with_teacher.
-        if name in RESERVED_NAMES and not (is_resolved and name == STUDENT)
-    ]
-    problems += [
-        problem(f'{key}.{name}', config, 'is no dict of a teacher')
-        for name, config in teachers.items()
-        if not isinstance(config, Mapping)
-    ]
-    if problems:
-        raise UserError(*problems)
-
-
-def _pop_weight(name: str, config: dict[str, Any]) -> float:
-    weight = config.pop('weight', 1.0)
-    if not isinstance(weight, (int, float)) or not 0 < weight < float('inf'):
-        key = f'composition.teachers.{name}.weight'
-        raise UserError(problem(key, weight, 'is not a number above 0'))
-    return float(weight)

@@ -1,0 +1,68 @@
+"""The teachers of a config's ``composition``: their names, weights, and what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmcompose.composition.identity import teacher_identity
+from mmcompose.composition.isolation import untouched_process
+from mmcompose.registry import TEACHERS, build
+from mmcompose.utils import UserError, problem
+
+STUDENT = 'student'
+RESERVED_NAMES = (STUDENT, 'fused', 'oracle')
+
+
+def check_teachers(teachers: Mapping[str, Any], is_resolved: bool = False) -> None:
+    """Check the names of teachers, and that each has a config dict.
+
+    Args:
+        teachers: Their config dicts, by name.
+        is_resolved: Whether they were read before: the student joins only those.
+
+    Raises:
+        UserError: With a line for each mistake.
+    """
+    key = 'composition.teachers'
+    if not isinstance(teachers, Mapping) or not teachers:
+        raise UserError(f'{key}: names no teacher; give dict(name=dict(type=...), ...)')
+    problems = [
+        f'{key}: {name!r} is taken: the composition table has a row of that name; choose another'
+        for name in teachers
+        # The student joins a resolved one; see Composition.with_teacher.
+        if name in RESERVED_NAMES and not (is_resolved and name == STUDENT)
+    ]
+    problems += [
+        problem(f'{key}.{name}', config, 'is no dict of a teacher')
+        for name, config in teachers.items()
+        if not isinstance(config, Mapping)
+    ]
+    if problems:
+        raise UserError(*problems)
+
+
+def pop_weight(name: str, config: dict[str, Any]) -> float:
+    """Take ``weight`` out of a teacher's config dict, and return it.
+
+    Raises:
+        UserError: If it is no number above 0.
+    """
+    weight = config.pop('weight', 1.0)
+    if not isinstance(weight, (int, float)) or not 0 < weight < float('inf'):
+        key = f'composition.teachers.{name}.weight'
+        raise UserError(problem(key, weight, 'is not a number above 0'))
+    return float(weight)
+
+
+def read_teacher(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a teacher's name, classes and identity, without loading its weights.
+
+    Raises:
+        UserError: If it cannot be built.
+    """
+    own = {key: value for key, value in config.items() if key != 'weight'}
+    with untouched_process():
+        teacher = build(TEACHERS, own, f'composition.teachers.{name}')
+        identity = teacher_identity(own, teacher)
+    return {'name': name, 'classes': list(teacher.classes), 'identity': identity}
