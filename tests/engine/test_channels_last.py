@@ -6,21 +6,26 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.model import MMDistributedDataParallel
 from torch import Tensor, nn
 
 from mmcompose.engine.hooks import ChannelsLastHook
 
 
-def _trained(hook: bool) -> tuple[nn.Module, Tensor]:
-    """Take two steps of a depthwise network, whose optimizer is older than the hook."""
+def _network() -> nn.Module:
     torch.manual_seed(0)
-    model = nn.Sequential(
+    return nn.Sequential(
         nn.Conv2d(3, 8, 3, stride=2, padding=1),
         nn.BatchNorm2d(8),
         nn.Conv2d(8, 8, 3, padding=1, groups=8),
         nn.ReLU(),
-        nn.Conv2d(8, 4, 1),
+        nn.Conv2d(8, 4, 3),
     )
+
+
+def _trained(hook: bool) -> tuple[nn.Module, Tensor]:
+    """Take two steps of a depthwise network, whose optimizer is older than the hook."""
+    model = _network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     if hook:
         ChannelsLastHook().before_train(SimpleNamespace(model=model))
@@ -46,3 +51,22 @@ def test_training_goes_the_same_way() -> None:
         assert with_hook[0].state_dict()[name].detach().numpy() == pytest.approx(
             weight.detach().numpy(), rel=1e-3, abs=1e-5
         )
+
+
+def first_gradients(hook: bool) -> list[list[float]]:
+    """Return the gradients of a first step in which several processes take part, this one of them.
+
+    Each sees other pictures; see ``test_label_refresh_distributed.py``.
+    """
+
+    def wrap(_: object, module: nn.Module) -> nn.Module:
+        return MMDistributedDataParallel(module, broadcast_buffers=False)
+
+    runner = SimpleNamespace(model=wrap(None, _network()), wrap_model=wrap, cfg={})
+    runner._maybe_compile = lambda target: None
+    if hook:
+        ChannelsLastHook().before_train(runner)
+    torch.manual_seed(torch.distributed.get_rank())
+    images = torch.rand(2, 3, 16, 16)
+    runner.model(images).square().mean().backward()
+    return [each.grad.flatten().tolist() for each in runner.model.module.parameters()]

@@ -15,6 +15,7 @@ from mmcompose.engine.hooks.label_refresh import FOLDER, STATE
 from mmcompose.utils import fingerprint
 from tests.composition.test_executors import ENVIRONMENT
 from tests.engine import test_label_refresh as single
+from tests.engine.test_channels_last import first_gradients
 from tests.toys import files_below
 
 EPOCHS = 3
@@ -54,6 +55,7 @@ def train_as_a_rank(pool: str, truth: str, folder: str) -> None:
         }
         for name, runner in (('killed', killed), ('resumed', resumed))
     }
+    said |= {f'gradients {hook}': first_gradients(hook) for hook in (True, False)}
     Path(folder, f'rank_{rank}.json').write_text(json.dumps(said))
 
 
@@ -123,6 +125,13 @@ def test_both_ranks_train_the_same_weights_in_channels_last(ranks: Ranks) -> Non
         assert first[name]['weights'] == second[name]['weights']
         assert first[name]['channels_last'] and all(first[name]['channels_last'])
     assert first['killed']['weights'] != first['resumed']['weights']
+
+
+def test_channels_last_leaves_the_gradients_of_the_first_step_as_they_are(ranks: Ranks) -> None:
+    first, second = ranks.said
+    assert first['gradients True'] == second['gradients True']
+    for ours, plain in zip(first['gradients True'], first['gradients False'], strict=True):
+        assert ours == pytest.approx(plain, rel=1e-3, abs=1e-6)
 
 
 def test_the_labels_are_those_that_one_process_makes(

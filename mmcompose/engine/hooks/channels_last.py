@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch.nn.parallel import DistributedDataParallel
 
 from mmcompose.registry import HOOKS
 
@@ -20,3 +21,9 @@ class ChannelsLastHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Lay the weights out anew: in place, so that the optimizer keeps them."""
         runner.model.to(memory_format=torch.channels_last)
+        if isinstance(runner.model, DistributedDataParallel):
+            # It adds gradients up in buckets of the layout that the weights had when it was made:
+            # those of other layouts come out of the first step shuffled.
+            module = runner.model.module
+            runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), module)
+            runner._maybe_compile('train_step')
