@@ -168,7 +168,12 @@ def _labelled_dataset(
     if img_prefix is None:
         img_prefix = _validation_prefix(config)
     coco = dict(
-        type='CocoDataset', ann_file=ann_file, data_prefix=dict(img=img_prefix), test_mode=True
+        type='CocoDataset',
+        ann_file=ann_file,
+        data_prefix=dict(img=img_prefix),
+        test_mode=True,
+        # MMEngine cannot serialize a list of no images, and few need no memory saved.
+        serialize_data=False,
     )
     aliases = composition.resolved['class_space'].get('aliases', [])
     with DefaultScope.overwrite_default_scope('mmdet'):
@@ -180,6 +185,9 @@ def _labelled_dataset(
     unmapped = _unmapped(dataset, composition)
     if unmapped and (not drop_unmapped or not len(_covered(dataset, composition))):
         raise UserError(_unmapped_problem(ann_file, unmapped, classes))
+    # All that the teachers say would be wrong.
+    if not any(len(truth_of(dataset.get_data_info(row))) for row in range(len(dataset))):
+        raise UserError(problem('ann_file', ann_file, 'labels no box of a class of the student'))
     return dataset
 
 

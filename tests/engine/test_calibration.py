@@ -138,6 +138,17 @@ def test_curves_and_thresholds_are_fitted_in_one_go_across_a_step_that_learns_fr
         assert (kept.scores >= lowest).all()
 
 
+@pytest.mark.parametrize('file', ['no images', 'no boxes'])
+def test_a_file_that_labels_nothing_is_told(
+    file: str, pool: Path, truth: str, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    pictures = [{**each, 'boxes': {}} for each in drawn] if file == 'no boxes' else []
+    path = toys.write_coco(tmp_path / 'empty.json', pictures, CATEGORIES)
+    with pytest.raises(UserError, match=r"^ann_file: '.*empty.json' labels no box of a class"):
+        calibrate(config_of(pool, truth, tmp_path), path, out=str(tmp_path / 'curves.json'))
+    assert not (tmp_path / 'curves.json').exists()
+
+
 @pytest.mark.parametrize(
     ('steps', 'arguments', 'told'),
     [
