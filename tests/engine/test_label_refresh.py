@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from mmengine.runner import Runner
 from mmcompose.composition import STUDENT
 from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.engine import resolve
-from mmcompose.engine.hooks.label_refresh import FOLDER, STATE
+from mmcompose.engine.hooks.label_refresh import FOLDER, STATE, PseudoLabelRefreshHook
 from mmcompose.engine.inputs import check_inputs
 from mmcompose.utils import UserError
 from tests.engine.toys import student_config
@@ -212,6 +213,33 @@ def test_a_run_does_not_resume_with_other_labels(
         _train(config, resume=True)
 
 
+def test_a_run_that_resumes_within_an_epoch_does_not_begin_its_round_again(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = _config(pool, truth, tmp_path, epochs=2, stop_below=0.0)
+    config.default_hooks.checkpoint.update(by_epoch=False)
+    killed = _train(config.copy(), kill_at=EPOCH + 2)
+    resumed = _train(config.copy(), resume=True)
+    state, before = (run.message_hub.get_info(STATE) for run in (resumed, killed))
+    assert state['round'] == before['round'] == 1
+    assert state['labels'] == before['labels']
+    assert [each['epoch'] for each in state['rounds']] == [1]
+    # MMEngine begins the epoch anew.
+    assert _seen(resumed) == VOTED_DOWN
+
+
+def test_a_round_that_was_not_scored_has_no_gain(pool: Path, truth: str, tmp_path: Path) -> None:
+    config = _config(pool, truth, tmp_path, epochs=4, stop_below=0.0)
+    config.train_cfg.val_interval = 2
+    state = _train(config).message_hub.get_info(STATE)
+    assert [each['epoch'] for each in state['rounds'] if each['metrics']] == [2]
+    hook = PseudoLabelRefreshHook(interval=1)
+    rounds = [{'metrics': {'mAP': 0.2}}, {'metrics': {}}]
+    assert hook._gain({'rounds': rounds}) == ''
+    hook.after_val_epoch(SimpleNamespace(), {'mAP': 0.25, 'mAP_50': 0.5})
+    assert hook._gain({'rounds': rounds}) == 'mAP 0.250 (+0.050)'
+
+
 def test_the_gain_of_a_round_is_told(rounds: Rounds) -> None:
     said = [line.split(' - ')[-1] for line in rounds.log.splitlines() if 'pseudo-labels: ' in line]
     assert said[0].startswith(
@@ -253,8 +281,14 @@ def test_rounds_by_iterations_and_without_an_average(
     [
         ({'custom_hooks': [{**REFRESH, 'interval': 0}]},
          'custom_hooks.PseudoLabelRefreshHook.interval: 0 is not above 0'),
+        ({'custom_hooks': [{**REFRESH, 'iou_thr': 5}]},
+         'custom_hooks.PseudoLabelRefreshHook.iou_thr: 5 is not in [0, 1]'),
         ({'custom_hooks': [{**REFRESH, 'wait': 0.5}]},
          "custom_hooks.PseudoLabelRefreshHook: 'wait' is not a key here"),
+        ({'train_cfg': {'type': 'IterBasedTrainLoop', 'max_iters': 6}},
+         'custom_hooks.PseudoLabelRefreshHook.by_epoch: True makes no round in a train_cfg that'),
+        ({'train_cfg': {'by_epoch': False, 'max_iters': 6}},
+         'custom_hooks.PseudoLabelRefreshHook.by_epoch: True makes no round in a train_cfg that'),
         ({'test_dataloader': None, 'val_dataloader': None},
          'test_dataloader: has no test pipeline'),
     ],

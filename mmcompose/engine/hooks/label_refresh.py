@@ -33,15 +33,16 @@ class PseudoLabelRefreshHook(Hook):
     come from the label store. A student of an earlier round does not vote in a later one.
 
     A checkpoint carries the round that its weights were trained in: a run that resumes finds the
-    labels of that round by their fingerprint, or makes the same ones again.
+    labels of that round by their fingerprint, or makes the same ones again. The gain of a round
+    is told where its student was scored since the run began or resumed.
 
     Args:
         interval: A round every so many epochs (or iterations).
         by_epoch: False counts iterations. Then each worker of the data loader still delivers
             the few batches that it made ahead with the old labels. Defaults to True.
         weight: How much the student's vote counts beside the teachers'. Defaults to 1.
-        stop_below: No more rounds after one that changed less than this fraction of boxes.
-            Defaults to 0.02.
+        stop_below: No more rounds after one that changed less than this fraction of boxes; 0
+            never stops. Defaults to 0.02.
         max_rounds: No more rounds than this. Defaults to no limit.
         iou_thr: A box is unchanged where the round before had one of its class and band that
             overlaps it this much. Defaults to 0.5.
@@ -68,6 +69,11 @@ class PseudoLabelRefreshHook(Hook):
             problem(name, value, 'is not above 0')
             for name, value in limits.items()
             if value is not None and value <= 0
+        ]
+        problems += [
+            problem(name, value, 'is not in [0, 1]')
+            for name, value in {'stop_below': stop_below, 'iou_thr': iou_thr}.items()
+            if not 0 <= value <= 1
         ]
         if problems:
             raise UserError(*problems)
@@ -126,7 +132,9 @@ class PseudoLabelRefreshHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Begin a round where one is due."""
-        if self.by_epoch and runner.epoch and runner.epoch % self.interval == 0:
+        # A run that resumes from the middle of an epoch begins the epoch anew, and not its round.
+        begun = any(each['epoch'] == runner.epoch for each in self._state(runner)['rounds'])
+        if self.by_epoch and runner.epoch and runner.epoch % self.interval == 0 and not begun:
             self._begin_round(runner)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
@@ -175,13 +183,14 @@ class PseudoLabelRefreshHook(Hook):
                     'epoch': runner.epoch,
                     'iter': runner.iter,
                     'changed': change.changed,
-                    # Of the student that learned from the labels before.
+                    # Of the student that learned from the labels before; none if not scored.
                     'metrics': self._metrics,
                 },
             ],
         }
         self._tell(runner, new_state, change, gain)
         self._keep(runner, new_state)
+        self._metrics = {}
 
     def _tell(
         self, runner: Runner, state: Mapping[str, Any], change: LabelChange, gain: str
@@ -202,8 +211,11 @@ class PseudoLabelRefreshHook(Hook):
         )
 
     def _gain(self, state: Mapping[str, Any]) -> str:
-        """Say how good the student is, and how much better than the round before it was."""
-        last = state['rounds'][-1]['metrics'] if state['rounds'] else {}
+        """Say how good this round's student is, if it was scored, and how much better than the
+        last one that was scored in a round before.
+        """
+        scored = [each['metrics'] for each in state['rounds'] if each['metrics']]
+        last = scored[-1] if scored else {}
         return ', '.join(
             f'{name} {value:.3f}' + (f' ({value - last[name]:+.3f})' if name in last else '')
             for name, value in self._metrics.items()
