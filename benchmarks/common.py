@@ -304,9 +304,13 @@ def config_text(config: str | Path) -> str:
     return text
 
 
-def final_checkpoint(config: str | Path, work_dir: Path) -> Path:
-    """Return where a training leaves its last checkpoint."""
-    loop = read_config(config).train_cfg
+def final_checkpoint(
+    config: str | Path, work_dir: Path, options: Mapping[str, Any] | None = None
+) -> Path:
+    """Return where a training leaves its last checkpoint; see :func:`train`."""
+    read = read_config(config)
+    read.merge_from_dict(dict(options or {}))
+    loop = read.train_cfg
     by_epoch = 'max_epochs' in loop
     name = f'epoch_{loop.max_epochs}' if by_epoch else f'iter_{loop.max_iters}'
     return work_dir / f'{name}.pth'
@@ -333,7 +337,7 @@ def train(
     Returns:
         The path of its last checkpoint.
     """
-    done = final_checkpoint(config, work_dir)
+    done = final_checkpoint(config, work_dir, options)
     command = tool('train', config, '--work-dir', work_dir)
     if options:
         command += ['--cfg-options', *(f'{key}={value}' for key, value in options.items())]

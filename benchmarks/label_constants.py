@@ -2,24 +2,26 @@
 
     python benchmarks/label_constants.py --data VOC --weights WEIGHTS
 
-Every second photograph that a teacher was trained on is labelled with the classes that it knows.
-The other two teachers have not seen it, so what is fused of those two is judged there, once as it
-is and once with the COCO teacher spoiled; the teacher that has seen it is left out of the classes
-that it shares. Weights and trust are learned from the unlabelled pool. Neither val.json nor the
-pool's truth is read.
+Each of VOC's two teachers is trained again on every second of its photographs, as long as before.
+The three teachers, it among them, label the others, which all of them see for the first time, and
+are judged on the classes that are annotated there: as they are, and with each of them spoiled in
+turn. Weights and trust are learned from the unlabelled pool. Neither val.json nor the pool's truth
+is read.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from common import console, exit_on_mistake, write_results
+from common import Stages, console, exit_on_mistake, train, write_results
 from label_measures import best_owners, gain_by_owners
 from label_world import CONFIG, Labelled, Said, Step, World
 from mmdet.registry import DATASETS
@@ -28,67 +30,87 @@ from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from rich.progress import track
 from rich.table import Table
-from voc_teachers import VOC
+from voc_teachers import TEACHER, VOC
 
-from mmcompose.class_space import ClassSpace
 from mmcompose.composition import Composition
 from mmcompose.datasets import images_of
 from mmcompose.evaluation import Scores
 from mmcompose.labeling import LabelPipeline
 from mmcompose.structures import Image
+from mmcompose.utils import write_json
 
-TRAINED = {'voc_a': 'teacher_a_train.json', 'voc_b': 'teacher_b_train.json'}
-STRONGEST = 'coco'
+# Twice the epochs of half of the photographs.
+EPOCHS = 12
+TRAINED_LONGER = {
+    'train_cfg.max_epochs': EPOCHS,
+    'train_cfg.val_interval': EPOCHS,
+    'param_scheduler.1.end': EPOCHS,
+    'param_scheduler.1.T_max': EPOCHS,
+}
 FLOOR: Step = {'type': 'mmcompose.ScoreFilter', 'min_score': 0.01}
 FUSION: Step = {'type': 'mmcompose.AgreementWeightedFusion'}
 TRIED: list[Step] = [
-    *({'sharpness': value} for value in (0.0, 1.0, 2.0, 3.0, 4.0)),
+    *({'sharpness': value} for value in (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)),
     *({'iou_thr': value} for value in (0.55, 0.6, 0.65, 0.7, 0.75)),
 ]
 
 
-def read_worlds(voc: VOC) -> dict[str, World]:
-    """Return by teacher the images that it was trained on, as the others see them."""
-    config = Config.fromfile(CONFIG)
-    composition = Composition.from_config(config.composition.to_dict())
+@dataclass(frozen=True)
+class Half:
+    """A teacher that was trained on half of its photographs.
 
-    def said(images: Sequence[Image]) -> list[Said]:
-        tables = composition.predictions(images)
-        return [composition.said(tables, images, row) for row in range(len(images))]
+    Args:
+        teacher: ``'a'`` or ``'b'``.
+        seen: Annotation file of the half that it is trained on.
+        unseen: Of the other.
+        work_dir: Where it is trained.
+    """
 
-    with DefaultScope.overwrite_default_scope('mmdet'):
-        unlabelled = DATASETS.build(dict(config.train_dataloader.dataset.dataset))
-    pool = said(images_of(unlabelled))
-    worlds = {}
-    for teacher, name in TRAINED.items():
-        read = Labelled.read(config, composition, str(voc.annotations / name))
-        images, infos = read.images[::2], read.infos[::2]
-        truth = {image.key: read.truth[image.key] for image in images}
-        rows = range(len(images))
-        worlds[teacher] = World(pool, without(teacher, said(images)), truth, infos, (rows, rows))
-    return worlds
+    teacher: str
+    seen: Path
+    unseen: Path
+    work_dir: Path
 
+    @classmethod
+    def of(cls, voc: VOC, teacher: str) -> Half:
+        """Write the annotation files of both halves."""
+        whole = json.loads((voc.annotations / f'teacher_{teacher}_train.json').read_bytes())
+        work_dir = voc.work_dir / 'halves' / f'teacher_{teacher}'
+        files = [work_dir.with_name(f'{teacher}_{name}.json') for name in ('seen', 'unseen')]
+        for first, file in enumerate(files):
+            images = whole['images'][first::2]
+            kept = {image['id'] for image in images}
+            boxes = [box for box in whole['annotations'] if box['image_id'] in kept]
+            write_json('--work-dir', file, {**whole, 'images': images, 'annotations': boxes})
+        return cls(teacher, *files, work_dir)
 
-def without(teacher: str, said: Sequence[Said]) -> list[Said]:
-    """Take the classes that it shares from a teacher."""
-    space = said[0][1].class_space
-    alone = space.owners.sum(axis=1) == 1
-    known = {
-        name: [
-            label
-            for label, owned, one in zip(space.classes, owns, alone, strict=True)
-            if owned and (one or name != teacher)
-        ]
-        for name, owns in zip(space.teachers, space.owners.T, strict=True)
-    }
-    fewer = ClassSpace(known, classes=list(space.classes))
-    return [
-        (
-            {n: f[alone[f.labels]] if n == teacher else f for n, f in by_teacher.items()},
-            replace(context, class_space=fewer),
+    def train(self, stages: Stages, voc: VOC) -> Path:
+        """Train the teacher, and return its checkpoint."""
+        return train(
+            stages,
+            f'fine-tuning teacher {self.teacher} on half of its photographs',
+            TEACHER.format(self.teacher),
+            self.work_dir,
+            [voc.weights, self.seen],
+            {'train_dataloader.dataset.ann_file': self.seen, **TRAINED_LONGER},
         )
-        for by_teacher, context in said
-    ]
+
+    def world(self, checkpoint: Path) -> World:
+        """Return what the three teachers, it among them, say of the pool and the other half."""
+        config = Config.fromfile(CONFIG)
+        config.composition.teachers[f'voc_{self.teacher}'].checkpoint = str(checkpoint)
+        composition = Composition.from_config(config.composition.to_dict())
+
+        def said(images: Sequence[Image]) -> list[Said]:
+            tables = composition.predictions(images)
+            return [composition.said(tables, images, row) for row in range(len(images))]
+
+        with DefaultScope.overwrite_default_scope('mmdet'):
+            unlabelled = DATASETS.build(dict(config.train_dataloader.dataset.dataset))
+        read = Labelled.read(config, composition, str(self.unseen))
+        rows = range(len(read.images))
+        pool, labelled = said(images_of(unlabelled)), said(read.images)
+        return World(pool, labelled, read.truth, read.infos, (rows, rows))
 
 
 def alone(world: World) -> dict[str, Scores]:
@@ -99,14 +121,25 @@ def alone(world: World) -> dict[str, Scores]:
     }
 
 
-def gain(world: World, by_teacher: Mapping[str, Scores], arguments: Step) -> float:
-    """Return points of AP above the better owner, mean over the classes of two owners."""
+def gains(world: World, by_teacher: Mapping[str, Scores], arguments: Step) -> dict[int, float]:
+    """Return points of AP above the best owner, by how many owners classes have."""
     pipeline = LabelPipeline([FLOOR, {**FUSION, **arguments}])
     pipeline.fit(lambda: world.pool)
     found = [pipeline.apply(*each) for each in world.labelled]
     fused = world.average_precision(found, world.halves[0])
     chosen = best_owners(by_teacher, world.owners_of)
-    return gain_by_owners(fused, by_teacher, chosen, world.owners_of)[2]
+    return gain_by_owners(fused, by_teacher, chosen, world.owners_of)
+
+
+def summary(found: Mapping[str, Mapping[int, float]]) -> dict[str, float]:
+    """Return means over the worlds as they are and over the spoiled, and the worst of these."""
+    spoiled = [each for name, each in found.items() if name.endswith('spoiled')]
+    usual = [each for name, each in found.items() if not name.endswith('spoiled')]
+    figures = {f'{n} owners': float(np.mean([each[n] for each in usual])) for n in (1, 2, 3)}
+    figures |= {
+        f'{n} owners, spoiled': float(np.mean([each[n] for each in spoiled])) for n in (1, 2, 3)
+    }
+    return {**figures, 'the worst, spoiled': min(value for e in spoiled for value in e.values())}
 
 
 def main() -> int:
@@ -121,21 +154,28 @@ def main() -> int:
     out = args.out.resolve()
     voc = VOC.at(args.data, args.weights, args.work_dir)
     voc.teachers()
-    worlds = {}
-    for teacher, world in read_worlds(voc).items():
-        worlds[f'without {teacher}'] = world
-        worlds[f'without {teacher}, {STRONGEST} spoiled'] = world.spoiled(STRONGEST)
+    halves = [Half.of(voc, teacher) for teacher in 'ab']
+    stages = Stages(total=len(halves), logs=voc.work_dir / 'logs')
+    checkpoints = stages.together(*(partial(half.train, stages, voc) for half in halves))
+    worlds: dict[str, World] = {}
+    for half, checkpoint in zip(halves, checkpoints, strict=True):
+        name = f"{half.teacher}'s other half"
+        worlds[name] = world = half.world(checkpoint)
+        for teacher in world.labelled[0][1].class_space.teachers:
+            worlds[f'{name}, {teacher} spoiled'] = world.spoiled(teacher)
     MMLogger.get_current_instance().setLevel(logging.WARNING)
     by_teacher = {name: alone(world) for name, world in worlds.items()}
-    table = Table('', *worlds, 'mean')
-    figures: dict[str, dict[str, float]] = {}
+    figures = {}
     for arguments in track(TRIED, 'constants', console=console):
         key = ', '.join(f'{name} {value}' for name, value in arguments.items())
-        gains = {name: gain(world, by_teacher[name], arguments) for name, world in worlds.items()}
-        figures[key] = {**gains, 'mean': float(np.mean(list(gains.values())))}
-        table.add_row(key, *(f'{value:+.2f}' for value in figures[key].values()))
+        found = {name: gains(world, by_teacher[name], arguments) for name, world in worlds.items()}
+        figures[key] = {**summary(found), 'worlds': found}
+    columns = [name for name in next(iter(figures.values())) if name != 'worlds']
+    table = Table('', *columns)
+    for key, row in figures.items():
+        table.add_row(key, *(f'{row[name]:+.2f}' for name in columns))
     console.print(table)
-    return write_results(out, figures, {})
+    return write_results(out, figures, {}, stages.seconds)
 
 
 if __name__ == '__main__':

@@ -25,7 +25,7 @@ def agreement_weights(
     pool: Pool,
     iou_thr: float = 0.55,
     trust: ImageTrust | None = None,
-    sharpness: float = 3.0,
+    sharpness: float = 5.0,
 ) -> dict[str, float]:
     """Weigh teachers by the classes that they share.
 
@@ -44,7 +44,7 @@ def agreement_weights(
         trust: Agreement in an image counts as far as both teachers are trusted there. What they
             claim to see counts everywhere: one that sees little is often silent, which looks like
             failure. Defaults to all alike.
-        sharpness: The power; 0 makes all weights 1. Defaults to 3.
+        sharpness: The power; 0 makes all weights 1. Defaults to 5.
 
     Returns:
         By teacher a weight in (0, 1], the largest 1; empty for an empty pool.

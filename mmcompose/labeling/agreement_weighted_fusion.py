@@ -40,7 +40,7 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
         allows_overflow: Likewise.
         agreement_iou_thr: Boxes of two teachers agree if they overlap at least this much.
             Defaults to 0.55.
-        sharpness: How far the weights set teachers apart; 0 makes them equal. Defaults to 3.
+        sharpness: How far the weights set teachers apart; 0 makes them equal. Defaults to 5.
             ``benchmarks/label_constants.py`` compares values of it and of ``iou_thr``.
 
     Raises:
@@ -54,7 +54,7 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
         conf_type: str = 'avg',
         allows_overflow: bool = False,
         agreement_iou_thr: float = 0.55,
-        sharpness: float = 3.0,
+        sharpness: float = 5.0,
     ) -> None:
         super().__init__(iou_thr, skip_box_thr, conf_type, allows_overflow)
         self.agreement_iou_thr = check_fraction('agreement_iou_thr', agreement_iou_thr)
