@@ -82,7 +82,7 @@ def loader_problems(key: str, loader: Mapping[str, Any]) -> list[str]:
     problems = []
     for name in ('sampler', 'batch_sampler'):
         for part in _dicts(loader.get(name)):
-            problems += type_problems(f'{key}.{name}', part, DATA_SAMPLERS)
+            problems += argument_problems(f'{key}.{name}', part, DATA_SAMPLERS, partly=True)
     size = loader.get('batch_size', 1)
     if not isinstance(size, int) or size < 1:
         problems.append(problem(f'{key}.batch_size', size, 'is not a number from 1 up'))

@@ -11,8 +11,8 @@ from tests import toys
 from tests.engine.toys import TRAIN_PIPELINE
 from tests.tools.running import MMDET_TOOLS, Done, fails, run, write_config, write_teacher
 
-TRAIN, LABEL, TEST, EVALUATE = (
-    f'tools/{name}.py' for name in ('train', 'label', 'test', 'evaluate')
+TRAIN, LABEL, TEST, EVALUATE, CONVERT = (
+    f'tools/{name}.py' for name in ('train', 'label', 'test', 'evaluate', 'convert_effdet')
 )
 CONFIG = 'compose.py'
 WORK = ('--work-dir', 'runs/work')
@@ -104,6 +104,9 @@ IN_A_CONFIG: dict[str, tuple[dict[str, Any], str, str]] = {
         'train_dataloader.sampler.type',
         'DefaultSampler',
     ),
+    'argument of a sampler': (
+        {'train_dataloader.sampler.round_upp': True}, 'train_dataloader.sampler', 'round_up'
+    ),
     'metric': ({'val_evaluator.type': 'CocoMetrc'}, 'val_evaluator.type', 'CocoMetric'),
     'schedule': (
         {'param_scheduler': [{'type': 'CosineAnealingLR', 'T_max': 3}]},
@@ -184,6 +187,9 @@ ON_A_COMMAND_LINE: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     'score floor': ((EVALUATE, CONFIG, '--score-floor', '2'), '--score-floor: 2.0'),
     'table into a folder': ((EVALUATE, CONFIG, '--out', '.'), "--out: '.' is a folder"),
+    'converted checkpoint': (
+        (CONVERT, 'effdet.pth', '.', '--config', CONFIG), "out: '.' is a folder"
+    ),
     'checkpoint': ((TEST, CONFIG, 'epoch_1.pth'), "checkpoint: 'epoch_1.pth' is no file"),
 }  # fmt: skip
 
