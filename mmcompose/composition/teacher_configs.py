@@ -7,11 +7,11 @@ from typing import Any
 
 from mmcompose.composition.identity import teacher_identity
 from mmcompose.composition.isolation import untouched_process
+from mmcompose.labeling import FUSED, STUDENT
 from mmcompose.registry import TEACHERS, build
 from mmcompose.utils import UserError, problem
 
-STUDENT = 'student'
-RESERVED_NAMES = (STUDENT, 'fused', 'oracle')
+RESERVED_NAMES = (STUDENT, FUSED, 'oracle')
 
 
 def check_teachers(teachers: Mapping[str, Any], is_resolved: bool = False) -> None:
