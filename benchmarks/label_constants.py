@@ -50,7 +50,7 @@ TRAINED_LONGER = {
 FLOOR: Step = {'type': 'mmcompose.ScoreFilter', 'min_score': 0.01}
 FUSION: Step = {'type': 'mmcompose.AgreementWeightedFusion'}
 TRIED: list[Step] = [
-    *({'sharpness': value} for value in (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)),
+    *({'sharpness': value} for value in (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 12.0)),
     *({'iou_thr': value} for value in (0.55, 0.6, 0.65, 0.7, 0.75)),
 ]
 
