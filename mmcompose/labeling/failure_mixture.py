@@ -21,25 +21,25 @@ def failure_mixture(counts: NDArray[np.float32], chance: Floats) -> tuple[Floats
     By expectation maximisation; see :class:`mmcompose.labeling.image_trust.ImageTrust`.
 
     Args:
-        counts: ``(N, T, T, L, 2)``, by image, whose boxes, by whom, level of score, and whether
-            confirmed.
-        chance: ``(T, T, L, 2)``, the same where they are confirmed by chance alone.
+        counts: ``(N, T, T, 2, L, 2)``, by image, whose boxes, by whom, whether nobody else owns
+            the class, level of score, and whether confirmed.
+        chance: ``(T, T, 2, L, 2)``, the same where they are confirmed by chance alone.
 
     Returns:
         The share of images in which each fails ``(T,)``, and logarithms of how much likelier a
-        box is where both work than by chance ``(T, T, L, 2)``.
+        box is where both work than by chance ``(T, T, 2, L, 2)``.
     """
-    told = counts.sum(axis=(3, 4)) > 0
+    told = counts.sum(axis=(3, 4, 5)) > 0
     told = (told | told.transpose(0, 2, 1)).any(axis=2)
     by_chance = _rates(chance)
     working = np.ones(counts.shape[:3])
     failing = np.full(counts.shape[1], _FIRST_GUESS)
     for _ in range(_ROUNDS):
-        rates = _rates(np.einsum('npqlc,npq->pqlc', counts, working, optimize=True))
+        rates = _rates(np.einsum('npqklc,npq->pqklc', counts, working, optimize=True))
         # To agree is never held against anyone.
         rates = np.maximum(rates, by_chance)
         ratios = np.stack([np.log((1 - rates) / (1 - by_chance)), np.log(rates / by_chance)], -1)
-        each = (counts * ratios).sum(axis=(3, 4), dtype=np.float64)
+        each = (counts * ratios).sum(axis=(3, 4, 5), dtype=np.float64)
         working, fails = failures(each, failing)
         before = failing
         seen = ((fails * told).sum(axis=0) - _FEW_IMAGES).clip(0)
@@ -50,7 +50,7 @@ def failure_mixture(counts: NDArray[np.float32], chance: Floats) -> tuple[Floats
 
 
 def _rates(counts: Floats) -> Floats:
-    """Return ``(T, T, L)`` in (0, 1): the share of boxes that are confirmed."""
+    """Return ``(T, T, 2, L)`` in (0, 1): the share of boxes that are confirmed."""
     total, confirmed = counts.sum(axis=-1), counts[..., 1]
     overall = (confirmed.sum(axis=-1) + 0.5) / (total.sum(axis=-1) + 1)
     rates: Floats = (confirmed + _FEW_BOXES * overall[..., None]) / (total + _FEW_BOXES)

@@ -34,8 +34,9 @@ class ImageTrust:
     where observers check each other. Where nobody fails, next to none of the images falls to the
     second component, and trust is 1 throughout.
 
-    An image in which a teacher says nothing of shared classes, and nobody else does, tells
-    nothing: trust is then the share of images in which it works. Of two teachers that contradict
+    Boxes of a class that nobody else owns are confirmed by boxes of any class. An image in which
+    nobody says anything tells nothing: trust is then the share of images in which a teacher
+    works. Of two teachers that contradict
     each other, either may have failed. At most two are taken to fail in one image.
 
     Args:
@@ -65,7 +66,7 @@ class ImageTrust:
         if space is None:
             return None
         teachers, owners = sorted(space.teachers), _owners(space)
-        edges = _levels(pool, teachers, owners)
+        edges = _levels(pool, teachers)
         counts, chance = _counts(pool, teachers, owners, edges, iou_thr)
         failing, ratios = failure_mixture(counts, chance)
         return cls(
@@ -83,8 +84,9 @@ class ImageTrust:
         """``failing`` ``(T,)``, the share of images in which each of ``teachers`` fails.
 
         ``levels`` ``(T, L - 1)``, the scores between levels, and ``log_ratios``
-        ``(T, T, L, 2)``: by how much a box of one teacher and level that another does not, or
-        does, confirm is likelier where both work than by chance.
+        ``(T, T, 2, L, 2)``: by how much a box of one teacher, of a class that others own or that
+        nobody else does, and of a level, which another teacher does not, or does, confirm is
+        likelier where both work than by chance.
         """
         return {
             'teachers': list(self.teachers),
@@ -107,9 +109,7 @@ class ImageTrust:
         _, owners, places = self._known
         said = [detections.get(name, _NOTHING) for name in self.teachers]
         evidence = evidence_of(said, said, owners, self._iou_thr)
-        each = self._ratios[
-            evidence.speakers, evidence.others, _level(evidence, self._edges), evidence.confirmed
-        ]
+        each = self._ratios[_place(evidence, self._edges)]
         ratios = np.zeros((1, len(said), len(said)))
         np.add.at(ratios[0], (evidence.speakers, evidence.others), each * evidence.shares)
         _, fails = failures(ratios, self.failing)
@@ -125,14 +125,12 @@ def _owners(space: ClassSpace) -> NDArray[np.bool_]:
     return space.owners.T[np.argsort(space.teachers)]
 
 
-def _levels(pool: Pool, teachers: Sequence[str], owners: NDArray[np.bool_]) -> Floats:
-    """Return ``(T, L - 1)``, the scores of shared classes between each teacher's levels."""
-    shared = owners.sum(axis=0) > 1
+def _levels(pool: Pool, teachers: Sequence[str]) -> Floats:
+    """Return ``(T, L - 1)``, the scores between each teacher's levels."""
     scores: list[list[NDArray[np.float32]]] = [[] for _ in teachers]
     for detections, _ in pool:
         for name, parts in zip(teachers, scores, strict=True):
-            found = detections.get(name, _NOTHING)
-            parts.append(found.scores[shared[found.labels]])
+            parts.append(detections.get(name, _NOTHING).scores)
     edges = np.ones((len(teachers), _LEVELS - 1))
     for row, parts in enumerate(scores):
         ordered = np.sort(np.concatenate([*parts, np.zeros(0)]))
@@ -143,10 +141,11 @@ def _levels(pool: Pool, teachers: Sequence[str], owners: NDArray[np.bool_]) -> F
     return edges
 
 
-def _level(evidence: Evidence, edges: Floats) -> NDArray[np.int64]:
+def _place(evidence: Evidence, edges: Floats) -> tuple[NDArray[np.int64], ...]:
+    """Return where each row counts, in ``(T, T, 2, L, 2)``."""
     above = evidence.scores[:, None] >= edges[evidence.speakers].astype(np.float32)
-    levels: NDArray[np.int64] = above.sum(axis=1)
-    return levels
+    kinds = evidence.alone.astype(np.int64)
+    return evidence.speakers, evidence.others, kinds, above.sum(axis=1), evidence.confirmed
 
 
 def _counts(
@@ -156,12 +155,12 @@ def _counts(
     edges: Floats,
     iou_thr: float,
 ) -> tuple[NDArray[np.float32], Floats]:
-    """Count boxes by whose, by whom, level, and whether confirmed; those by chance over all.
+    """Count boxes by what :func:`_place` tells; those confirmed by chance over all.
 
     Returns:
-        ``(N, T, T, L, 2)`` of N images, and ``(T, T, L, 2)``.
+        ``(N, T, T, 2, L, 2)`` of N images, and ``(T, T, 2, L, 2)``.
     """
-    shape = (len(teachers), len(teachers), _LEVELS, 2)
+    shape = (len(teachers), len(teachers), 2, _LEVELS, 2)
     counts: list[NDArray[np.float32]] = []
     chance = np.zeros(shape)
     elsewhere = Elsewhere(len(teachers))
@@ -172,6 +171,5 @@ def _counts(
         counts.append(np.zeros(shape, np.float32))
         for heard, count in ((said, counts[-1]), (elsewhere.swap(said), chance)):
             rows = evidence_of(said, heard, owners, iou_thr)
-            place = (rows.speakers, rows.others, _level(rows, edges), rows.confirmed)
-            np.add.at(count, place, rows.shares)
+            np.add.at(count, _place(rows, edges), rows.shares)
     return np.stack(counts), chance

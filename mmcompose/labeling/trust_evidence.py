@@ -14,21 +14,27 @@ Floats = NDArray[np.float64]
 
 
 class Evidence(NamedTuple):
-    """A row for each box and each other owner of its class, R of them.
+    """A row for each box and each other teacher that is asked about it, R of them.
+
+    Asked are the other owners of its class. Where there is none, all others are, for a box of any
+    class: who does not know a boat may still take it for something, and something is there.
 
     Args:
         speakers: ``(R,)`` int64, whose box it is.
         others: ``(R,)`` int64, who could have confirmed it.
         scores: ``(R,)`` float32.
-        confirmed: ``(R,)`` int64, 1 where the other has a box of the class there, 0 elsewhere.
+        alone: ``(R,)`` bool, whether the class has no other owner.
+        confirmed: ``(R,)`` int64, 1 where the other has a box there, of the class unless
+            ``alone``; 0 elsewhere.
         shares: ``(R,)`` float64, how much each counts. What two others say of one box is no
             more than one opinion of it, and n boxes of an image, which stand or fall together,
-            count as the square root of n.
+            count as the square root of n; those that stand ``alone`` are counted apart.
     """
 
     speakers: NDArray[np.int64]
     others: NDArray[np.int64]
     scores: NDArray[np.float32]
+    alone: NDArray[np.bool_]
     confirmed: NDArray[np.int64]
     shares: Floats
 
@@ -42,27 +48,33 @@ def evidence_of(
     """Look for each teacher's boxes among those of the others.
 
     Args:
-        said: What each of T teachers said; boxes of classes that nobody shares are left out.
+        said: What each of T teachers said.
         heard: By what it is confirmed: the same, or what was said elsewhere.
         owners: ``(T, C)`` bool, who owns which class.
-        iou_thr: Boxes of one class confirm each other if they overlap at least this much.
+        iou_thr: Boxes confirm each other if they overlap at least this much.
     """
     boxes, labels, speakers = _joined(said)
     their_boxes, their_labels, theirs = _joined(heard)
     near = iou(boxes, their_boxes) >= max(iou_thr, 1e-6)
-    near &= labels[:, None] == their_labels[None, :]
-    confirmed = near @ np.eye(len(owners), dtype=np.int64)[theirs] > 0
-    asked = owners.T[labels] & owners[speakers, labels][:, None]
-    asked[np.arange(len(labels)), speakers] = False
+    same = near & (labels[:, None] == their_labels[None, :])
+    of_teacher = np.eye(len(owners), dtype=np.int64)[theirs]
+    another = speakers[:, None] != np.arange(len(owners))
+    asked = owners.T[labels] & owners[speakers, labels][:, None] & another
+    alone = ~asked.any(axis=1)
+    confirmed = np.where(alone[:, None], near, same) @ of_teacher > 0
+    asked |= alone[:, None] & another
     rows, others = np.nonzero(asked)
     scores = np.concatenate([found.scores for found in said])
     shares = 1 / asked.sum(axis=1)[rows]
-    pairs = speakers[rows] * len(owners) + others
-    together = np.bincount(pairs, shares, len(owners) ** 2)[pairs]
+    kinds = np.ravel_multi_index(
+        (alone[rows].astype(np.int64), speakers[rows], others), (2, len(owners), len(owners))
+    )
+    together = np.bincount(kinds, shares, kinds.max(initial=-1) + 1)[kinds]
     return Evidence(
         speakers[rows],
         others,
         scores[rows],
+        alone[rows],
         confirmed[rows, others].astype(np.int64),
         shares / np.sqrt(np.maximum(together, 1)),
     )

@@ -28,7 +28,7 @@ def test_teachers_of_equal_strength_weigh_about_the_same() -> None:
 
 @pytest.mark.parametrize('spoiled', 'abc')
 def test_a_teacher_that_always_fails_loses_its_voice(spoiled: str) -> None:
-    weights = agreement_weights(world(spoiled=spoiled, failing=1.0).pool)
+    weights = agreement_weights(world(spoiled=spoiled, failing=1.0).pool, sharpness=3)
     others = [weight for name, weight in weights.items() if name != spoiled]
     assert weights[spoiled] < 0.25 * min(others)
     assert min(others) > 0.5
@@ -36,8 +36,8 @@ def test_a_teacher_that_always_fails_loses_its_voice(spoiled: str) -> None:
 
 def test_a_teacher_is_weighed_by_the_images_in_which_it_works() -> None:
     pool = world(spoiled='b').pool
-    assert agreement_weights(pool)['b'] < 0.3
-    assert agreement_weights(pool, trust=ImageTrust.fit(pool))['b'] > 0.6
+    assert agreement_weights(pool, sharpness=3)['b'] < 0.3
+    assert agreement_weights(pool, trust=ImageTrust.fit(pool), sharpness=3)['b'] > 0.6
 
 
 def test_one_object_without_a_confirmation_counts_as_far_as_its_teacher_is_trusted() -> None:
