@@ -27,11 +27,11 @@ from typing import Any
 
 from common import Bar, console, exit_on_mistake, write_results
 from mmdet.utils import register_all_modules
-from random_detectors import NO_BOXES, label_two_pictures
+from random_detectors import label_two_pictures
 from rich.table import Table
 
 from mmcompose.prerequisites import package_folder
-from mmcompose.utils import UserError, write_json
+from mmcompose.utils import UserError, check_writable, write_json
 
 # How much larger than its family's smallest a variant is likely to be, by words of its name.
 LARGER = """
@@ -58,10 +58,16 @@ some families need.
 | family | config | teaches |
 |---|---|---|"""
 NO_MODELS = ('_base_', 'common', 'dsdl')
-# Reasons that no other weights would change: what the config wants is not there.
-FOR_GOOD = ('config', 'device')
-# Corners of random weights seldom make a pair.
-SEEDS = 4
+# Reasons that no other weights would change: what the model wants is not there, or it is no
+# detector of single pictures.
+FOR_GOOD = (
+    'is not installed',
+    'Please install',
+    'mim install',
+    'name a GPU',
+    'needs proposals made by another',
+    'only detectors of single pictures can teach',
+)
 
 
 def smallest_variants(configs: Path) -> Iterator[tuple[str, Path]]:
@@ -90,14 +96,12 @@ class Trial:
         seconds: Of computing that it may take.
         long_side: What larger test sizes are cut to, in pixels.
         settled: Widen its heads, and let its batch norms see noise first.
-        seed: Of the random weights.
     """
 
     gigabytes: float
     seconds: int
     long_side: int
     settled: bool = False
-    seed: int = 0
 
     def run(self, path: Path) -> dict[str, Any]:
         """Label in a process of its own, within the limits."""
@@ -128,8 +132,7 @@ def _answer(sender: Any, path: Path, trial: Trial) -> None:
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            options = (trial.long_side, trial.settled, trial.seed)
-            sender.send(label_two_pictures(path, *options, Path(folder)))
+            sender.send(label_two_pictures(path, trial.long_side, trial.settled, Path(folder)))
         # Whatever goes wrong is what the table tells.
         except Exception as error:
             frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -142,19 +145,20 @@ def _answer(sender: Any, path: Path, trial: Trial) -> None:
             traceback.print_exc(file=sys.stderr)
 
 
+def is_for_good(why: str) -> bool:
+    """Return whether a family cannot teach here whatever its weights are."""
+    return any(reason in why for reason in FOR_GOOD)
+
+
 def trials(path: Path, first: Trial) -> dict[str, Any]:
     """Try a variant, and once more in another way where that may help."""
     result = first.run(path)
     if 'kernel' in result['why'].lower():
         # A small picture's last feature map is smaller than the kernel that slides over it.
         return replace(first, long_side=2 * first.long_side).run(path)
-    if result['ok'] or result['why'].startswith(FOR_GOOD):
+    if result['ok'] or is_for_good(result['why']):
         return result
-    for seed in range(SEEDS):
-        result = replace(first, settled=True, seed=seed).run(path)
-        if result['why'] != NO_BOXES:
-            break
-    return result
+    return replace(first, settled=True).run(path)
 
 
 def sweep(results: dict[str, Any], args: argparse.Namespace, kept: Path) -> None:
@@ -189,7 +193,7 @@ def bars(results: Mapping[str, Any]) -> dict[str, Bar]:
     failing = [
         family
         for family, result in results.items()
-        if not result['ok'] and not result['why'].startswith(FOR_GOOD)
+        if not result['ok'] and not is_for_good(result['why'])
     ]
     return {
         'families that fail though nothing they need is missing': Bar(len(failing), 0, at_most=True)
@@ -208,6 +212,9 @@ def main() -> int:
     parser.add_argument('--memory', type=float, default=8.0, help='gigabytes a model')
     parser.add_argument('--timeout', type=int, default=180, help='seconds of computing a model')
     args = parser.parse_args()
+    if args.families and args.out == parser.get_default('out'):
+        raise UserError('--families: a part of them needs an --out of its own')
+    check_writable('--out', args.out)
     register_all_modules(init_default_scope=False)
     # What an interrupted sweep has found so far.
     kept = Path('work_dirs/teacher_families.json')
@@ -220,8 +227,9 @@ def main() -> int:
     console.print(f'{sum(r["ok"] for r in results.values())} of {len(results)} families teach')
     if args.page:
         args.page.write_text(page(results), encoding='utf-8')
+    code = write_results(args.out, {'families': results}, bars(results))
     kept.unlink(missing_ok=True)
-    return write_results(args.out, {'families': results}, bars(results))
+    return code
 
 
 if __name__ == '__main__':
