@@ -119,6 +119,8 @@ class Trial:
                 return {'ok': False, 'why': f'took longer than {self.seconds} s'}
             return {'ok': False, 'why': f'its process died ({process.exitcode})'}
         finally:
+            # It still has its checkpoint to remove.
+            process.join(timeout=60)
             process.kill()
             process.join()
 
