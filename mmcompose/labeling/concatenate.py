@@ -13,7 +13,10 @@ from mmcompose.structures import Detections
 
 @LABEL_TRANSFORMS.register_module()
 class Concatenate(LabelTransform):
-    """Keep every box of every teacher, with the vote of the one that found it."""
+    """Keep every box of every teacher, with the vote of the one that found it.
+
+    But for those that only support another's (see :class:`ResolveHierarchy`): they are the same.
+    """
 
     def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
@@ -21,7 +24,8 @@ class Concatenate(LabelTransform):
         # By name, or the order of teachers would decide where two say the same.
         ballots = Ballots.of(detections, context).of_teachers(np.argsort(space.teachers))
         joined = Detections.of(ballots.boxes, ballots.scores, ballots.labels, ballots.masks)
-        votes = ballots.teachers[:, None] == np.arange(len(context.class_space.teachers))
+        votes = ballots.teachers[:, None] == np.arange(len(space.teachers))
         ones, zeros = np.ones(len(joined)), np.zeros(len(joined))
         joined = with_origin(joined, votes, joined.scores, ones, zeros)
+        joined = joined[space.owners[ballots.labels, ballots.teachers]]
         return {FUSED: joined.clipped(context.width, context.height).sorted()}

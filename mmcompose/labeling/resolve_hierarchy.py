@@ -19,11 +19,11 @@ from mmcompose.utils import UserError
 class ResolveHierarchy(LabelTransform):
     """Let a teacher that knows only `animal` vote for the `dog` that another one found there.
 
-    Stands before a fusion. By ``class_space.hierarchy``, a coarse box takes the class of the box
-    of another teacher that it overlaps: the finest such class, of its boxes the best. It takes
+    Stands before a fusion. By ``class_space.hierarchy``, a coarse box takes class and place of the
+    box of another teacher that it overlaps: the finest such class, of its boxes the best. It takes
     that box's score too where its own is lower. To the fusion it is a vote for the finer box that
     can raise its score and never lowers it, and no box by itself; where the coarse teacher is
-    silent it is not asked, for it does not own the finer class. What lies on no finer box keeps
+    silent it is not asked, unless it owns the finer class too. What lies on no finer box keeps
     its class, and is dropped where the student has no such class. Filters of single teachers stand
     before this step.
 
@@ -47,23 +47,28 @@ class ResolveHierarchy(LabelTransform):
         coarse = is_coarse[ballots.labels]
         if not coarse.any():
             return _of_the_student(detections, context)
-        labels, scores = ballots.labels.copy(), ballots.scores.copy()
         order = self._finest_first(ballots, hierarchy.depth)
         rows = np.flatnonzero(coarse)
         finer = hierarchy.below[ballots.labels[rows, None], ballots.labels[order]]
         finer &= ballots.teachers[rows, None] != ballots.teachers[order]
         finer &= iou(ballots.boxes[rows], ballots.boxes[order]) > self.iou_thr
         found = finer.any(axis=1)
-        rows, below = rows[found], order[finer[found].argmax(axis=1)]
-        labels[rows] = ballots.labels[below]
-        scores[rows] = np.maximum(ballots.scores[rows], ballots.scores[below])
+        supported = np.arange(len(ballots.labels))
+        supported[rows[found]] = order[finer[found].argmax(axis=1)]
+        # The box may itself lie on a finer one, and that on another.
+        for _ in range(int(hierarchy.depth.max())):
+            supported = supported[supported]
+        scores = np.maximum(ballots.scores, ballots.scores[supported]).astype(np.float32)
+        boxes = ballots.boxes[supported].astype(np.float32)
         resolved = {}
         for index, teacher in enumerate(context.class_space.teachers):
             if teacher in detections:
                 own = ballots.teachers == index
-                own_scores = scores[own].astype(np.float32)
                 resolved[teacher] = replace(
-                    detections[teacher], labels=labels[own], scores=own_scores
+                    detections[teacher],
+                    boxes=boxes[own],
+                    scores=scores[own],
+                    labels=ballots.labels[supported][own],
                 )
         return _of_the_student(resolved, context)
 

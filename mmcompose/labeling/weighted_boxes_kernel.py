@@ -139,8 +139,7 @@ def _cluster(
         is_owner = keys[row, 1] == 0
         if row > 0 and keys[row, 0] != keys[row - 1, 0]:
             first = clusters
-        # Which object another one supports was decided before.
-        best, best_iou = -1, iou_thr if is_owner else 0.0
+        best, best_iou = -1, iou_thr
         if not (is_owner and alone[label]):
             for cluster in range(first, clusters):
                 overlap = _iou(fused, cluster, unit, row)

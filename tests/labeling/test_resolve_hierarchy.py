@@ -74,6 +74,50 @@ def test_two_dogs_of_their_one_owner_stay_two_wherever_a_coarse_box_is(place: li
     assert result.scores[result.labels == DOG] == pytest.approx([0.9, 0.3])
 
 
+def test_a_coarse_box_supports_the_dog_that_it_was_resolved_to_and_no_other() -> None:
+    """It lies better on the second dog, but was resolved to the best above the threshold."""
+    lower = [0, 0, 50, 32]
+    dogs = found((HERE, 0.9, DOG), (lower, 0.3, DOG))
+    result = PIPELINE.apply(said(dogs, found((lower, 0.2, ANIMAL))), OF)
+    assert result.scores == pytest.approx([0.9, 0.3])
+    assert result.votes is not None and result.votes[:, 1].tolist() == [True, False]
+
+
+def test_a_vote_whose_box_is_skipped_joins_no_other() -> None:
+    beside = [48, 0, 98, 50]
+    image = said(found((HERE, 0.04, DOG), (beside, 0.5, DOG)), found((HERE, 0.9, ANIMAL)))
+    # The vote itself scores 0.9, and its dog is below the threshold of the fusion.
+    fusion = {'type': 'mmcompose.WeightedBoxesFusion', 'skip_box_thr': 0.05}
+    result = LabelPipeline([STEPS[0], fusion]).apply(image, OF)
+    assert result.boxes.tolist() == [pytest.approx(beside)]
+    assert result.scores == pytest.approx([0.5])
+
+
+@pytest.mark.parametrize(
+    'fusion',
+    [*FUSIONS, {'type': 'mmcompose.Concatenate'}],
+    ids=lambda fusion: '-'.join(map(str, fusion.values())),
+)
+def test_who_knows_both_classes_makes_no_second_dog_of_its_animal(fusion: dict[str, Any]) -> None:
+    space = context({'a': ['animal', 'dog'], 'b': ['dog']}, hierarchy={'animal': ['dog']})
+    image = {'a': found((HERE, 0.9, 0)), 'b': found(([0, 0, 50, 30], 0.6, 1))}
+    result = LabelPipeline([STEPS[0], fusion]).apply(image, space)
+    assert set(result.labels.tolist()) == {1}
+    assert len({tuple(box) for box in result.boxes.round(2).tolist()}) == 1
+    assert result.scores.max() >= 0.6
+
+
+def test_support_goes_down_all_steps() -> None:
+    """The coarsest lies on the coarse one alone, which lies on the dog."""
+    coarse, coarser = [0, 0, 50, 70], [0, 0, 50, 110]
+    image = said(
+        found((HERE, 0.6, DOG)), found((coarse, 0.6, ANIMAL)), found((coarser, 0.9, LIVING))
+    )
+    result = PIPELINE.apply(image, OF)
+    assert result.labels.tolist() == [DOG]
+    assert result.votes is not None and result.votes.tolist() == [[True, True, True]]
+
+
 @pytest.mark.parametrize('fusion', FUSIONS[-4:], ids=lambda fusion: fusion['type'])
 def test_what_lies_on_a_finer_box_is_no_second_one_of_it(fusion: dict[str, Any]) -> None:
     """The IoU of 0.6 is enough to support, though too little for the stricter fusion."""
