@@ -36,7 +36,7 @@ class Prerequisite:
 # In the order in which they are installed: mmcv compiles against torch.
 PREREQUISITES = (
     # A range would let pip take a newer torch, against which mmcv 2.1 does not compile.
-    Prerequisite('torch', '>=2.0.0', 'pip install torch==2.13.0'),
+    Prerequisite('torch', '>=2.5.0', 'pip install torch==2.13.0'),
     Prerequisite(
         'mmcv',
         '>=2.0.0rc4,<2.2.0',

@@ -16,7 +16,6 @@ ASSIGNER = {
     'neg_iou_thr': 0.5,
     'min_pos_iou': 0.3,
     'match_low_quality': True,
-    'ignore_iof_thr': 0.5,
 }
 SAMPLER = {'type': 'RandomSampler', 'num': 32, 'pos_fraction': 0.5, 'neg_pos_ub': -1}
 CODER = {'type': 'DeltaXYWHBBoxCoder'}

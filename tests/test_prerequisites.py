@@ -62,7 +62,7 @@ def test_all_problems_stand_in_one_message_in_the_order_of_installing(import_wit
     message = import_with({'mmcv': '2.2.0', 'mmengine': '0.10.7'})
     lines = message.splitlines()
     assert lines[1:4] == [
-        '  - torch is not installed; need torch>=2.0.0',
+        '  - torch is not installed; need torch>=2.5.0',
         '  - mmcv is 2.2.0; need mmcv>=2.0.0rc4,<2.2.0',
         '  - mmdet is not installed; need mmdet>=3.3.0,<4.0.0',
     ]
@@ -75,7 +75,7 @@ def test_all_problems_stand_in_one_message_in_the_order_of_installing(import_wit
 @pytest.mark.parametrize(
     ('name', 'version', 'fits'),
     [
-        ('torch', '2.0.0', True),
+        ('torch', '2.5.0', True),
         ('torch', '1.13.1', False),
         ('torch', '2.20.0a0+git1234', True),
         ('mmcv', '2.0.0rc4', True),

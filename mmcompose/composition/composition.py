@@ -275,9 +275,9 @@ class Composition:
     def _check_one_is_left(self) -> None:
         """Try the label pipeline on an empty image before the teachers are at work for hours.
 
-        Steps that learn can be tried only when they have.
+        What wants labelled images refuses its work before it saw some.
         """
-        if not self.pipeline.learns and not any(step.wants_truth for step in self.pipeline.steps):
+        if not any(step.wants_truth and not step.learned for step in self.pipeline.steps):
             space = self.class_space.with_coarse
             context = LabelContext(space, self._weights, 'an empty image', 1, 1)
             self.pipeline.apply({name: Detections() for name in self._known}, context)
@@ -297,6 +297,7 @@ class Composition:
     def _label_result(self, images: Sequence[Image]) -> ShardedResult:
         made_of = {
             'version': __version__,
+            'code': self.pipeline.code,
             # Pairs, since a fingerprint does not see the order of keys; votes have one.
             'teachers': [[name, known['identity']] for name, known in self._known.items()],
             'weights': self._weights,

@@ -112,6 +112,7 @@ def _told_of_truth() -> Iterator[None]:
     words = {
         f'composition.class_space.mapping.{TRUTH}': 'ClassSpaceDataset.mapping',
         'composition.class_space.': 'ClassSpaceDataset.',
+        'composition.class_space: ': 'ClassSpaceDataset: ',
         f'teacher {TRUTH}': 'the data set',
     }
     try:

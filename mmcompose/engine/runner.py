@@ -58,6 +58,6 @@ class CompositionRunner(Runner):
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         """Call the hooks; see :meth:`mmengine.runner.Runner.call_hook`."""
-        super().call_hook(fn_name, **kwargs)
         if fn_name == 'after_train_iter':
             self._traces = None
+        super().call_hook(fn_name, **kwargs)

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Pool, Truth
 from mmcompose.labeling.class_prior import BoxesPerImage, check_prior, expected_boxes
-from mmcompose.labeling.learned_file import check_method, check_teachers, read_learned
+from mmcompose.labeling.learned_file import (
+    check_method,
+    check_speakers,
+    check_teachers,
+    read_learned,
+)
 from mmcompose.labeling.matching import RIGHT, UNJUDGED, judge
 from mmcompose.labeling.per_class import by_class, check_fraction
 from mmcompose.labeling.thresholds import (
@@ -200,6 +205,8 @@ class AdaptiveScoreFilter(LabelTransform):
 
     def _learned_for(self, teacher: str, space: ClassSpace) -> Floats:
         """Return ``(C,)`` float32 thresholds; ``lowest`` where nothing was learned."""
+        if self.wants_truth:
+            check_speakers(self.thresholds, [teacher])
         return by_class('thresholds', self.lowest, self.thresholds.get(teacher, {}), space)
 
 

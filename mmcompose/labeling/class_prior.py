@@ -88,7 +88,7 @@ def box_counts_of_files(files: Sequence[str], class_space: ClassSpace) -> dict[s
             names = {category['id']: category['name'] for category in truth['categories']}
             labelled = class_space.index(list(names.values()))
             images[np.unique(labelled[labelled >= 0])] += len(truth['images'])
-            wanted = [a for a in truth['annotations'] if not a.get('iscrowd', 0)]
+            wanted = [a for a in truth['annotations'] if not (a.get('iscrowd') or a.get('ignore'))]
             labels = class_space.index([names[a['category_id']] for a in wanted])
         except (OSError, ValueError, KeyError, TypeError) as error:
             expected = f'is no COCO json ({error!r})'

@@ -62,6 +62,22 @@ def check_method(path: str | Path, method: str, learning: Sequence[str]) -> None
         raise UserError(problem('learned_file', str(path), expected))
 
 
+def check_speakers(learned: Collection[str], detections: Collection[str]) -> None:
+    """Check that something was learned of all who speak, or they would stay as they are.
+
+    Args:
+        learned: The teachers of whom something was learned, or 'fused'; nothing, nothing yet.
+        detections: Who speaks here.
+
+    Raises:
+        UserError: If the step stands on the other side of the fusion than when it learned.
+    """
+    strangers = [name for name in detections if name not in learned and name != STUDENT]
+    if learned and strangers:
+        expected = 'speaks here, but not where this was learned; run tools/calibrate.py again'
+        raise UserError(problem('learned_file', strangers[0], expected, learned))
+
+
 def check_teachers(learned: Collection[str], class_space: ClassSpace) -> None:
     """Check that what a file holds, if anything, was learned of the teachers at hand.
 

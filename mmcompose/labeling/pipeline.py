@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Poo
 from mmcompose.labeling.resolve_hierarchy import ResolveHierarchy
 from mmcompose.registry import LABEL_TRANSFORMS, build
 from mmcompose.structures import Detections
-from mmcompose.utils import UserError, under
+from mmcompose.utils import UserError, file_fingerprint, fingerprint, under
 
 KEY = 'composition.label_pipeline'
 
@@ -35,6 +37,14 @@ class LabelPipeline:
         self.steps: list[LabelTransform] = [
             build(LABEL_TRANSFORMS, step, f'{KEY}[{number}]') for number, step in enumerate(steps)
         ]
+
+    @property
+    def code(self) -> str:
+        """Fingerprint of the code that the steps run: another version may label otherwise."""
+        modules = {type(step).__module__ for step in self.steps}
+        own = [getattr(sys.modules[name], '__file__', None) for name in modules]
+        files = {*Path(__file__).parent.glob('*.py'), *(Path(file) for file in own if file)}
+        return fingerprint(sorted(file_fingerprint(file) for file in files))
 
     def check(self, class_space: ClassSpace) -> None:
         """Look up every class and teacher that the steps name, before any work starts.

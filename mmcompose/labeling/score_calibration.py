@@ -23,7 +23,12 @@ from mmcompose.labeling.curves import (
     isotonic_curve,
     power_curve,
 )
-from mmcompose.labeling.learned_file import check_method, check_teachers, read_learned
+from mmcompose.labeling.learned_file import (
+    check_method,
+    check_speakers,
+    check_teachers,
+    read_learned,
+)
 from mmcompose.labeling.matching import RIGHT, UNJUDGED, judge
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
@@ -183,6 +188,8 @@ class ScoreCalibration(LabelTransform):
 
     def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
+        if self.wants_truth:
+            check_speakers(self.curves, detections)
         return {
             teacher: self._calibrated(teacher, found, context.class_space)
             for teacher, found in detections.items()

@@ -98,6 +98,16 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
         'composition.label_pipeline:',
         'has no fusion, and 2 teachers speak',
     ),
+    'a fusion before a filter of teachers, where a step learns': (
+        {
+            'label_pipeline': [
+                {'type': 'mmcompose.AgreementWeightedFusion'},
+                {'type': 'mmcompose.ScoreFilter', 'per_teacher': {'a': 0.3}},
+            ]
+        },
+        'composition.label_pipeline[1].per_teacher',
+        "'a'",
+    ),
     'one step for many': (
         {'label_pipeline': toys.LABEL_PIPELINE[0]},
         'composition.label_pipeline:',

@@ -39,7 +39,6 @@ def student_config(pool: Path, truth: str, folder: Path, **changes: Any) -> Conf
             'pos_iou_thr': 0.5,
             'neg_iou_thr': 0.4,
             'min_pos_iou': 0,
-            'ignore_iof_thr': 0.5,
         },
         'sampler': {'type': 'PseudoSampler'},
         'allowed_border': -1,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +56,23 @@ class Counter(LabelTransform):
 def test_mistakes_name_the_step(steps: list[dict[str, Any]], told: str) -> None:
     with pytest.raises(UserError, match=told):
         LabelPipeline(steps)
+
+
+def test_labels_of_other_code_have_another_address(tmp_path: Path) -> None:
+    code = 'from mmcompose.labeling import Concatenate\nclass Own(Concatenate): pass  # {}\n'
+    found_codes = []
+    for text in ('one', 'one', 'two'):
+        (tmp_path / 'own_transform.py').write_text(code.format(text))
+        spec = spec_from_file_location('own_transform', tmp_path / 'own_transform.py')
+        assert spec is not None and spec.loader is not None
+        sys.modules['own_transform'] = module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        pipeline = LabelPipeline([WBF])
+        pipeline.steps.append(module.Own())
+        found_codes.append(pipeline.code)
+    del sys.modules['own_transform']
+    assert found_codes[0] == found_codes[1] != found_codes[2]
+    assert LabelPipeline([WBF]).code != found_codes[0]
 
 
 def test_check_tells_every_step_that_names_a_stranger() -> None:

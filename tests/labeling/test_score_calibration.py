@@ -130,6 +130,13 @@ def test_learned_curves_come_from_a_file(tmp_path: Path) -> None:
         )
 
 
+def test_what_was_learned_before_a_fusion_is_refused_behind_it() -> None:
+    step = ScoreCalibration('isotonic')
+    step.fit_labelled(*labelled(60))
+    with pytest.raises(UserError, match=r"^learned_file: 'fused' speaks here, but not where"):
+        step.apply({'fused': found((BOX, 0.4, 0))}, context(TEACHERS))
+
+
 def test_a_teacher_of_whom_nothing_was_judged_stays_as_it_is(tmp_path: Path) -> None:
     step = ScoreCalibration('isotonic')
     pool, truth = labelled(60)

@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 
 from mmcompose.composition import STUDENT, Composition
 from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
+from mmcompose.engine.class_counts import type_name
 from mmcompose.engine.hooks.student_snapshot import check_student, save_student, student_teacher
 from mmcompose.labeling import LabelChange, label_change
 from mmcompose.registry import HOOKS
@@ -99,7 +100,8 @@ class PseudoLabelRefreshHook(Hook):
         if config.get('train_dataloader') is None:
             return
         loop = config.get('train_cfg') or {}
-        by_iteration = loop.get('type') == 'IterBasedTrainLoop' or not loop.get('by_epoch', True)
+        kind = type_name(loop) if 'type' in loop else ''
+        by_iteration = kind == 'IterBasedTrainLoop' or not loop.get('by_epoch', True)
         if self.by_epoch and by_iteration:
             expected = 'makes no round in a train_cfg that counts iterations'
             raise UserError(problem('custom_hooks.PseudoLabelRefreshHook.by_epoch', True, expected))

@@ -33,14 +33,15 @@ class Attachment:
             if inside or not (name in stages or hasattr(module, 'loss_by_feat')):
                 continue
             reason = not_reached(type(module))
+            class_agnostic = name.rpartition('.')[2] == 'rpn_head'
             if reason is not None:
                 self.unreached.append(f'model.{name}: {reason}')
-                self._note(name, module, settings, reached=False)
+                if not class_agnostic:
+                    self._note(name, module, settings, reached=False)
             elif name in stages:
                 RoITargets(module, settings).attach(self._patches)
                 self._note(name, module.bbox_head, settings)
             else:
-                class_agnostic = name.rpartition('.')[2] == 'rpn_head'
                 DenseTargets(module, class_agnostic, settings).attach(self._patches)
                 if not class_agnostic:
                     self._note(name, module, settings)
