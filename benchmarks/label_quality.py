@@ -42,6 +42,7 @@ FLOOR: Step = {'type': 'mmcompose.ScoreFilter', 'min_score': 0.01}
 CALIBRATIONS: dict[str, list[Step]] = {
     'none': [],
     'quantile': [{'type': 'mmcompose.ScoreCalibration', 'method': 'quantile'}],
+    'agreement': [{'type': 'mmcompose.ScoreCalibration', 'method': 'agreement'}],
     'isotonic*': [{'type': 'mmcompose.ScoreCalibration', 'method': 'isotonic'}],
     'platt*': [{'type': 'mmcompose.ScoreCalibration', 'method': 'platt'}],
     'beta*': [{'type': 'mmcompose.ScoreCalibration', 'method': 'beta'}],

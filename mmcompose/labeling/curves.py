@@ -58,7 +58,7 @@ def fit_curve(method: str, scores: Floats, right: NDArray[np.bool_]) -> Curve:
 
 
 def isotonic_curve(scores: Floats, targets: Floats) -> Curve:
-    """Fit targets in [0, 1] as a rising curve of the score."""
+    """Fit targets as a rising curve of the score, in [0, 1]."""
     from sklearn.isotonic import IsotonicRegression
 
     model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds='clip')
@@ -85,6 +85,13 @@ def power_curve(scores: Floats, total: float) -> Curve:
         else:
             high = exponent
     return curve
+
+
+def anchored(curve: Curve) -> Curve:
+    """Lead a curve to 0 at 0 and to 1 at 1, so that scores outside what was seen keep an order."""
+    pairs = [(x, y) for x, y in zip(curve['x'], curve['y'], strict=True) if 0 < x < 1]
+    x, y = zip((0.0, 0.0), *pairs, (1.0, 1.0), strict=True)
+    return {'x': list(x), 'y': list(y)}
 
 
 def blended(own: Curve, common: Curve, share: float) -> Curve:

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
+from mmcompose.labeling.agreement_curves import agreement_curves
 from mmcompose.labeling.base import FUSED, ByTeacher, LabelContext, LabelTransform, Pool, Truth
 from mmcompose.labeling.class_prior import BoxesPerImage, check_prior, expected_boxes
 from mmcompose.labeling.curves import (
     METHODS,
     Curve,
+    anchored,
     blended,
     calibrated,
     calibration_error,
@@ -36,6 +38,8 @@ from mmcompose.utils import UserError, problem
 
 # Of one teacher: its common curve, and one by class name where there was enough to see.
 TeacherCurves = Mapping[str, Any]
+# Methods that compare teachers.
+_OF_TEACHERS = ('quantile', 'agreement')
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -47,16 +51,19 @@ class ScoreCalibration(LabelTransform):
     for each of its classes as far as data suffices: with n boxes a class's own curve counts
     ``n / (n + shrinkage)``, the teacher's the rest. Without labels, 'quantile' makes the k-th
     best box of a class score alike for all of the class's owners: at the mean of what they gave.
-    A teacher that shares no class stays as it is. 'prior', also for fused boxes, takes for each
-    class the power of the score with which scores sum to the number of boxes there should be.
+    'agreement' makes a score the chance that its box is right, by how the class's other owners
+    confirm such boxes; see :func:`mmcompose.labeling.agreement_curves.agreement_curves`. With
+    both, a teacher that shares no class stays as it is. 'prior', also for fused boxes, takes for
+    each class the power of the score with which scores sum to the number of boxes there should be.
 
     Args:
-        method: One of these five. Defaults to 'quantile'.
+        method: One of these six. Defaults to 'quantile'.
         boxes_per_image: For 'prior': as in :class:`AdaptiveScoreFilter`; but a class that is not
             named, or 0, takes the curve of all others together.
         min_boxes: Classes with fewer boxes than this take their teacher's curve. Defaults to 50.
         shrinkage: See above. Defaults to 200.
-        iou_thr: A right box overlaps a true one at least this much. Defaults to 0.5.
+        iou_thr: A right box overlaps a true one, or for 'agreement' another one, at least this
+            much. Defaults to 0.5.
         learned_file: What was learned of labelled images: `tools/calibrate.py` writes it.
 
     Raises:
@@ -72,7 +79,7 @@ class ScoreCalibration(LabelTransform):
         learned_file: str | None = None,
         boxes_per_image: BoxesPerImage | None = None,
     ) -> None:
-        known = ('quantile', 'prior', *METHODS)
+        known = (*_OF_TEACHERS, 'prior', *METHODS)
         if method not in known:
             raise UserError(problem('method', method, f'is not one of {", ".join(known)}', known))
         if not isinstance(min_boxes, int) or min_boxes < 1:
@@ -123,14 +130,18 @@ class ScoreCalibration(LabelTransform):
         Raises:
             UserError: If teachers are to be compared and a fusion went before.
         """
+        if self.method in _OF_TEACHERS:
+            pool = _before_a_fusion(pool)
+        if self.method == 'agreement':
+            curves = agreement_curves(pool, self.right_iou_thr)
+            self.curves = {n: {'common': curve, 'classes': {}} for n, curve in curves.items()}
+            return
         scores: dict[tuple[str, int], list[NDArray[np.float32]]] = defaultdict(list)
         space: ClassSpace | None = None
         images = 0
         for detections, context in pool:
             space = context.class_space
             images += 1
-            if FUSED in detections and self.method == 'quantile':
-                raise UserError('type: ScoreCalibration compares teachers; put it before a fusion')
             for teacher, found in detections.items():
                 for label in np.unique(found.labels).tolist():
                     scores[teacher, label].append(found.scores[found.labels == label])
@@ -208,6 +219,13 @@ class ScoreCalibration(LabelTransform):
         return replace(found, scores=scores)
 
 
+def _before_a_fusion(pool: Pool) -> Pool:
+    for detections, context in pool:
+        if FUSED in detections:
+            raise UserError('type: ScoreCalibration compares teachers; put it before a fusion')
+        yield detections, context
+
+
 def _quantile_curves(
     ranked: Mapping[tuple[str, int], NDArray[np.float32]], space: ClassSpace
 ) -> dict[str, TeacherCurves]:
@@ -227,7 +245,7 @@ def _quantile_curves(
     curves: dict[str, TeacherCurves] = {}
     for name in sorted(own):
         curve = isotonic_curve(np.concatenate(own[name]), np.concatenate(mean[name]))
-        curves[name] = {'common': _anchored(curve), 'classes': {}}
+        curves[name] = {'common': anchored(curve), 'classes': {}}
     return curves
 
 
@@ -256,10 +274,3 @@ def _power_curves(
             },
         }
     return curves
-
-
-def _anchored(curve: Curve) -> Curve:
-    """Lead a curve to 0 at 0 and to 1 at 1, so that scores outside what was seen keep an order."""
-    pairs = [(x, y) for x, y in zip(curve['x'], curve['y'], strict=True) if 0 < x < 1]
-    x, y = zip((0.0, 0.0), *pairs, (1.0, 1.0), strict=True)
-    return {'x': list(x), 'y': list(y)}

@@ -41,6 +41,10 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
         {'type': 'mmcompose.CrossClassSuppression', 'min_count': 1, 'min_rate': 0.1},
     ],
     'ScoreCalibration': [{'type': 'mmcompose.ScoreCalibration'}, WBF],
+    'ScoreCalibration agreement': [
+        {'type': 'mmcompose.ScoreCalibration', 'method': 'agreement'},
+        WBF,
+    ],
     'ScoreCalibration prior': [
         WBF,
         {

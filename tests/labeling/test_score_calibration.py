@@ -118,6 +118,32 @@ def test_a_teacher_that_speaks_more_is_matched_by_its_best_boxes() -> None:
     assert other.apply(image, context(TEACHERS))['b'].scores == pytest.approx(before)
 
 
+@pytest.mark.parametrize('sharpness', [0.5, 1.0, 2.0])
+def test_what_others_confirm_tells_how_often_scores_are_right(sharpness: float) -> None:
+    """Teacher a's box is right with a power of its score as chance; b finds most objects."""
+    rng = np.random.default_rng(0)
+    pool: Pool = []
+    for number in range(6000):
+        scores = rng.uniform(0.02, 0.98, 2)
+        right = rng.uniform(size=2) < scores**sharpness
+        a = [(BOX if r else ELSEWHERE, float(s), 0) for r, s in zip(right, scores, strict=True)]
+        sees = right.any() and rng.uniform() < 0.8
+        b = [(BOX, float(rng.uniform(0.5, 0.98)), 0)] if sees else []
+        # Every teacher also says what is not there.
+        b.append(([60, 0, 80, 20], float(rng.uniform(0.02, 0.4)), 0))
+        pool.append(
+            ({'a': found(*a), 'b': found(*b), 'c': found()}, context(TEACHERS, key=str(number)))
+        )
+    step = ScoreCalibration('agreement')
+    step.fit(pool)
+    assert set(step.curves) == {'a', 'b'}
+    asked = np.array([0.2, 0.4, 0.6, 0.8], np.float32)
+    answer = calibrated(step.curves['a']['common'], asked)
+    assert answer == pytest.approx(asked**sharpness, abs=0.1)
+    with pytest.raises(UserError, match='put it before a fusion'):
+        step.fit([({'fused': found()}, context(TEACHERS))])
+
+
 def test_learned_curves_come_from_a_file(tmp_path: Path) -> None:
     step = ScoreCalibration('platt')
     pool, truth = labelled(60)
