@@ -39,10 +39,12 @@ def found() -> dict[str, dict[str, float]]:
     return {name: {'mAP': mean, 'AP50': 2 * mean} for name, mean in means.items()}
 
 
-def test_a_gain_is_over_the_better_learning_rate(stages: Stages, tmp_path: Path) -> None:
+def test_a_gain_is_over_the_learning_rate_that_is_better_with_most_labels(
+    stages: Stages, tmp_path: Path
+) -> None:
     protocol = Protocol(stages, tmp_path, tmp_path, found())
     gains = {percent: paper_protocol.gain(protocol, percent, 1) for percent in PERCENTS}
-    assert gains == pytest.approx({1: 0.24 - 0.03, 5: 0.25 - 0.08, 10: 0.27 - 0.12})
+    assert gains == pytest.approx({1: 0.24 - 0.03, 5: 0.25 - 0.05, 10: 0.27 - 0.12})
     assert all(bar.ok for bar in paper_protocol.bars(protocol, gains).values())
     protocol.found['oracle']['mAP'] = 0.24
     missed = [name for name, bar in paper_protocol.bars(protocol, gains).items() if not bar.ok]
@@ -55,7 +57,7 @@ def test_every_arm_is_run_once_and_each_share_reads_its_own_files(
     protocol = Protocol(stages, tmp_path, tmp_path)
     jobs = [
         *paper_protocol.finetuned_arms(protocol, 2, tmp_path, [tmp_path / 'composed.pth']),
-        *paper_protocol.supervised_arms(protocol, 2, tmp_path),
+        *paper_protocol.supervised_arms(protocol, 2, tmp_path, PERCENTS, SUPERVISED_RATES),
     ]
     arms = {job.args[0]: job.args[1:] for job in jobs}
     assert len(arms) == len(jobs) == 2 * len(PERCENTS) * (1 + len(SUPERVISED_RATES))

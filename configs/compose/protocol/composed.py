@@ -1,5 +1,5 @@
 # Arm 1: the composition, from unlabelled images alone.
-_base_ = ['_base_/student.py']
+_base_ = ['_base_/composition.py']
 
 # Labels are made once, and may cost more than testing does: each teacher looks at a picture and at
 # its mirror image, one of them, whose input may have any size, also at a larger one, and votes with
@@ -24,11 +24,11 @@ composition = dict(
             flip=True,
         ),
     ),
-    # A heatmap's peaks and a detector with objectness score on different scales, and the thresholds
-    # take scores for probabilities: of what only one of them knows they would keep far too much.
+    # A heatmap's peaks and a detector with objectness score on different scales; thresholds and soft
+    # targets take scores for the chance to be right.
     label_pipeline=[
         _base_.composition.label_pipeline[0],
-        dict(type='mmcompose.ScoreCalibration', method='quantile'),
+        dict(type='mmcompose.ScoreCalibration', method='agreement'),
         *_base_.composition.label_pipeline[1:],
     ],
 )

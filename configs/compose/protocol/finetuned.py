@@ -19,6 +19,7 @@ train_dataloader = dict(
                 type='CocoDataset',
                 ann_file='{{$VOC_LABELED:data/voc/labeled.json}}',
                 data_prefix=images,
+                metainfo=dict(classes=_base_.voc_classes),
                 filter_cfg=dict(filter_empty_gt=False),
                 pipeline=_base_.train_pipeline,
             ),

@@ -1,5 +1,5 @@
 # Arm 9: the composition as in the paper: plain fusion and one threshold for all classes.
-_base_ = ['_base_/student.py']
+_base_ = ['_base_/composition.py']
 
 composition = dict(
     label_pipeline=[
