@@ -24,8 +24,8 @@ composition = dict(
             flip=True,
         ),
     ),
-    # A heatmap's peaks and a detector with objectness score on different scales; thresholds and soft
-    # targets take scores for the chance to be right.
+    # A heatmap's peaks and a detector with objectness score on different scales; thresholds and
+    # soft targets take scores for the chance to be right.
     label_pipeline=[
         _base_.composition.label_pipeline[0],
         dict(type='mmcompose.ScoreCalibration', method='agreement'),
