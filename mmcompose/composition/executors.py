@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from importlib import import_module
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait as wait_for
+from threading import Thread
 from typing import Protocol
 
 import torch
@@ -79,9 +81,19 @@ def _num_cores() -> int:
 
 
 def _in_new_process(plugins: Sequence[str], share: Share, rank: int, world_size: int) -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
     for module in plugins:
         import_module(module)
     _single_threaded(share, rank, world_size)
+
+
+def _end_with_parent() -> None:
+    """Do not work on for hours when the run that asked for it was killed."""
+    parent = parent_process()
+    assert parent is not None
+    wait_for([parent.sentinel])
+    # Shards are whole or absent.
+    os._exit(1)
 
 
 def _single_threaded(share: Share, rank: int, world_size: int) -> None:

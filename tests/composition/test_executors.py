@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,35 @@ def killed(rank: int, world_size: int) -> None:
 def test_a_process_that_is_killed_is_told_in_one_line() -> None:
     with pytest.raises(UserError, match=r'composition\.workers: one of 2 processes was killed'):
         run_shares(killed, workers=2, num_shards=2)
+
+
+def _note_and_sleep(folder: Path, rank: int, world_size: int) -> None:
+    (folder / str(rank)).write_text(str(os.getpid()))
+    time.sleep(120)
+
+
+def test_processes_end_with_the_run_that_was_killed(tmp_path: Path) -> None:
+    program = (
+        'from functools import partial; from pathlib import Path\n'
+        'from mmcompose.composition.executors import run_shares\n'
+        'from tests.composition.test_executors import _note_and_sleep\n'
+        f"if __name__ == '__main__':\n"
+        f'    run_shares(partial(_note_and_sleep, Path({str(tmp_path)!r})), 2, 2)\n'
+    )
+    (tmp_path / 'run.py').write_text(program)
+    process = subprocess.Popen([sys.executable, tmp_path / 'run.py'], env=ENVIRONMENT, cwd=ROOT)
+    _wait_until(lambda: all((tmp_path / name).is_file() for name in '01'))
+    workers = [int((tmp_path / name).read_text()) for name in '01']
+    process.kill()
+    process.wait()
+    _wait_until(lambda: not any(Path(f'/proc/{worker}').exists() for worker in workers))
+
+
+def _wait_until(happened: Callable[[], bool], seconds: float = 100) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_an_image_is_decoded_once_for_all_teachers(
