@@ -36,8 +36,8 @@ class ImageTrust:
 
     Boxes of a class that nobody else owns are confirmed by boxes of any class. An image in which
     nobody says anything tells nothing: trust is then the share of images in which a teacher
-    works. Of two teachers that contradict
-    each other, either may have failed. At most two are taken to fail in one image.
+    works. Of two teachers that contradict each other, either may have failed. At most two are
+    taken to fail in one image.
 
     Args:
         learned: What :attr:`learned` returned.
