@@ -1,22 +1,10 @@
 # Arm 1: the composition, from unlabelled images alone.
 _base_ = ['_base_/composition.py']
 
-# Labels are made once, and may cost more than testing does: each teacher looks at a picture and at
-# its mirror image, one of them, whose input may have any size, also at a larger one, and votes with
-# what its views say together (Data Distillation, Radosavovic et al. 2018).
-larger = {
-    'test_dataloader.dataset.dataset.pipeline.1.scale': (416, 416),
-    'test_dataloader.dataset.dataset.pipeline.2.size': (416, 416),
-}
-voc_a = _base_.composition.teachers.voc_a
 composition = dict(
     teachers=dict(
-        voc_a=dict(
-            _delete_=True,
-            type='mmcompose.EnsembleTeacher',
-            members=[voc_a, dict(voc_a, cfg_options=larger)],
-            flip=True,
-        ),
+        voc_a=dict(_delete_=True, **_base_.views_of_a),
+        # Its input has one size.
         coco=dict(
             _delete_=True,
             type='mmcompose.EnsembleTeacher',

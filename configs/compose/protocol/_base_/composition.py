@@ -1,15 +1,9 @@
 # A's 12 of VOC's classes and COCO's 80, from another framework, and the pool that they label.
-_base_ = ['student.py', '../../../_base_/default_compose.py']
-
-teacher_root = '{{$VOC_TEACHERS:work_dirs/voc}}'
+_base_ = ['student.py', '../../voc/_base_/teachers.py', '../../../_base_/default_compose.py']
 
 composition = dict(
     teachers=dict(
-        voc_a=dict(
-            type='mmcompose.MMDetTeacher',
-            config='configs/voc/yolox-nano_320_voc-a.py',
-            checkpoint=teacher_root + '/teacher_a/epoch_6.pth',
-        ),
+        voc_a=_base_.voc_a,
         coco=dict(
             type='mmcompose.ONNXTeacher',
             model='{{$CENTERNET_COCO:checkpoints/centernet_mobilenetv3_coco.onnx}}',

@@ -1,21 +1,12 @@
 # The student, the pool, what is tested on, and two teachers of 12 classes each.
-_base_ = ['../../../voc/_base_/yolox-nano_320_voc.py', '../../../_base_/default_compose.py']
-
-teacher_root = '{{$VOC_TEACHERS:work_dirs/voc}}'
+_base_ = [
+    '../../../voc/_base_/yolox-nano_320_voc.py',
+    '../../../_base_/default_compose.py',
+    './teachers.py',
+]
 
 composition = dict(
-    teachers=dict(
-        voc_a=dict(
-            type='mmcompose.MMDetTeacher',
-            config='configs/voc/yolox-nano_320_voc-a.py',
-            checkpoint=teacher_root + '/teacher_a/epoch_6.pth',
-        ),
-        voc_b=dict(
-            type='mmcompose.MMDetTeacher',
-            config='configs/voc/yolox-nano_320_voc-b.py',
-            checkpoint=teacher_root + '/teacher_b/epoch_6.pth',
-        ),
-    ),
+    teachers=dict(voc_a=_base_.voc_a, voc_b=_base_.voc_b),
     class_space=dict(aliases=['voc-coco']),
 )
 
