@@ -15,7 +15,7 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,20 +23,17 @@ from pathlib import Path
 import numpy as np
 from common import Stages, console, exit_on_mistake, train, write_results
 from label_measures import best_owners, gain_by_owners
-from label_world import CONFIG, Labelled, Said, Step, World
-from mmdet.registry import DATASETS
+from label_world import CONFIG, Labelled, Step, World, what_teachers_say
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from mmengine.registry import DefaultScope
 from rich.progress import track
 from rich.table import Table
 from voc_teachers import TEACHER, VOC
 
 from mmcompose.composition import Composition
-from mmcompose.datasets import images_of
+from mmcompose.engine.read_composition import pool_of
 from mmcompose.evaluation import Scores
 from mmcompose.labeling import LabelPipeline
-from mmcompose.structures import Image
 from mmcompose.utils import write_json
 
 # Twice the epochs of half of the photographs.
@@ -101,15 +98,10 @@ class Half:
         config.composition.teachers[f'voc_{self.teacher}'].checkpoint = str(checkpoint)
         composition = Composition.from_config(config.composition.to_dict())
 
-        def said(images: Sequence[Image]) -> list[Said]:
-            tables = composition.predictions(images)
-            return [composition.said(tables, images, row) for row in range(len(images))]
-
-        with DefaultScope.overwrite_default_scope('mmdet'):
-            unlabelled = DATASETS.build(dict(config.train_dataloader.dataset.dataset))
         read = Labelled.read(config, composition, str(self.unseen))
         rows = range(len(read.images))
-        pool, labelled = said(images_of(unlabelled)), said(read.images)
+        pool = what_teachers_say(composition, pool_of(config) or ())
+        labelled = what_teachers_say(composition, read.images)
         return World(pool, labelled, read.truth, read.infos, (rows, rows))
 
 

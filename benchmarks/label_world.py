@@ -18,6 +18,7 @@ from voc_teachers import VOC
 from mmcompose.composition import Composition
 from mmcompose.datasets import images_of
 from mmcompose.datasets.truth import truth_of
+from mmcompose.engine.read_composition import pool_of
 from mmcompose.evaluation import Scores, score
 from mmcompose.labeling import ByTeacher, LabelContext, LabelPipeline
 from mmcompose.structures import Detections, Image
@@ -159,6 +160,12 @@ class Labelled:
         return cls(images, truth, infos)
 
 
+def what_teachers_say(composition: Composition, images: Sequence[Image]) -> list[Said]:
+    """Return what the teachers say of images, letting them predict what the store lacks."""
+    tables = composition.predictions(images)
+    return [composition.said(tables, images, row) for row in range(len(images))]
+
+
 def _halves(count: int) -> tuple[list[int], list[int]]:
     rows = np.random.default_rng(SEED).permutation(count)
     return sorted(rows[::2].tolist()), sorted(rows[1::2].tolist())
@@ -176,16 +183,9 @@ def read_world(voc: VOC) -> tuple[World, World]:
     val = Labelled.read(config, composition)
     truth_file = str(voc.annotations / 'unlabeled_ground_truth.json')
     truth = Labelled.read(config, composition, truth_file)
-    with DefaultScope.overwrite_default_scope('mmdet'):
-        unlabelled = DATASETS.build(dict(config.train_dataloader.dataset.dataset))
-
-    def said(images: Sequence[Image]) -> list[Said]:
-        tables = composition.predictions(images)
-        return [composition.said(tables, images, row) for row in range(len(images))]
-
     world = World(
-        pool=said(images_of(unlabelled)),
-        labelled=said(val.images),
+        pool=what_teachers_say(composition, pool_of(config) or ()),
+        labelled=what_teachers_say(composition, val.images),
         truth=val.truth,
         infos=val.infos,
         halves=_halves(len(val.images)),
