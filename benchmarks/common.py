@@ -271,11 +271,22 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+# glibc's allocator gives each large tensor back to the system and asks for it anew: a fifth of a
+# training iteration on a CPU. So it keeps what it has, in large pages; elsewhere this does nothing.
+_KEEPS_MEMORY = {
+    'MALLOC_ARENA_MAX': '1',
+    'MALLOC_MMAP_MAX_': '0',
+    'MALLOC_TRIM_THRESHOLD_': str(2**36),
+    'GLIBC_TUNABLES': 'glibc.malloc.hugetlb=1',
+}
+
+
 def environment(num_threads: int) -> dict[str, str]:
     """Return the environment of a stage: its threads, and this repository's mmcompose."""
     threads = {f'{library}_NUM_THREADS': str(num_threads) for library in ('OMP', 'MKL', 'OPENBLAS')}
     paths = [str(ROOT), os.environ.get('PYTHONPATH', '')]
     return {
+        **_KEEPS_MEMORY,
         **os.environ,
         **threads,
         'PYTHONPATH': os.pathsep.join(path for path in paths if path),

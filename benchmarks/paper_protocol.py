@@ -144,22 +144,23 @@ def run_arms(protocol: Protocol, teachers: list[Path], folds: int, jobs: int) ->
     pool, truth = (protocol.annotations / f'{name}.json' for name in ('unlabeled', TRUTH))
     inputs = [*teachers, pool]
     splits = split_labels(protocol, folds)
-    composed, _ = protocol.stages.together(
-        partial(protocol.arm, 'composed', 'composed', inputs),
-        partial(protocol.arm, 'oracle', 'oracle', [truth]),
-        width=jobs,
-    )
     *fewer, most = PERCENTS
-    protocol.stages.together(
-        *finetuned_arms(protocol, folds, splits, [*inputs, composed]),
+
+    def compose_and_finetune() -> Path:
+        composed = protocol.arm('composed', 'composed', inputs)
+        for finetune in finetuned_arms(protocol, folds, splits, [*inputs, composed]):
+            finetune()
+        return composed
+
+    composed, *_ = protocol.stages.together(
+        compose_and_finetune,
+        partial(protocol.arm, 'oracle', 'oracle', [truth]),
+        partial(protocol.arm, 'as in the paper', 'plain', inputs),
         *supervised_arms(protocol, folds, splits, [most], SUPERVISED_RATES),
         width=jobs,
     )
-    protocol.stages.together(
-        *supervised_arms(protocol, folds, splits, fewer, [best_rate(protocol, folds)]),
-        partial(protocol.arm, 'as in the paper', 'plain', inputs),
-        width=jobs,
-    )
+    rate = best_rate(protocol, folds)
+    protocol.stages.together(*supervised_arms(protocol, folds, splits, fewer, [rate]), width=jobs)
     score_teachers(protocol, inputs, composed)
 
 

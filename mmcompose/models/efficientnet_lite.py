@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
+from mmcv.cnn.bricks import Conv2dAdaptivePadding
 from mmdet.models import EfficientNet
+from torch import Tensor, nn
 
 from mmcompose.registry import MODELS
 from mmcompose.utils import UserError, log
@@ -19,6 +21,28 @@ _LAYERS = {
     'depthwise_conv': ('_depthwise_conv', '_bn1'),
     'linear_conv': ('_project_conv', '_bn2'),
 }
+
+
+class SameConv2d(Conv2dAdaptivePadding):
+    """mmcv's convolution with TensorFlow's SAME padding, which pads in it where it can.
+
+    With stride 1 and an odd kernel as much is needed before as after, which a convolution adds
+    itself; mmcv copies its input into a larger one instead, which takes a tenth of the time of a
+    training iteration on a CPU.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        spans = [step * (size - 1) for step, size in zip(self.dilation, self.kernel_size)]
+        self._pads_itself = self.stride == (1, 1) and not any(span % 2 for span in spans)
+        if self._pads_itself:
+            self.padding = tuple(span // 2 for span in spans)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``(N, out_channels, ceil(H / stride), ceil(W / stride))``."""
+        forward = nn.Conv2d.forward if self._pads_itself else Conv2dAdaptivePadding.forward
+        convolved: Tensor = forward(self, x)
+        return convolved
 
 
 @MODELS.register_module()
@@ -67,6 +91,7 @@ class EfficientNetLite0(EfficientNet):
             drop_path_rate=drop_path_rate,
             out_indices=tuple(out_indices),
             frozen_stages=frozen_stages,
+            conv_cfg=dict(type=SameConv2d),
             norm_cfg=dict(norm_cfg or dict(type='BN', eps=1e-3, momentum=0.01)),
             act_cfg=dict(type='ReLU6'),
             norm_eval=norm_eval,
@@ -88,7 +113,7 @@ class EfficientNetLite0(EfficientNet):
             log(f'EfficientNetLite0: {len(weights)} ImageNet weights loaded from {_PACKAGE}')
 
 
-def imagenet_weights(model: EfficientNetLite0) -> dict[str, torch.Tensor]:
+def imagenet_weights(model: EfficientNetLite0) -> dict[str, Tensor]:
     """Return the published ImageNet weights, by their names in ``model``.
 
     Raises:

@@ -1,5 +1,5 @@
 # ATSS on an EfficientNet-Lite0 that knows ImageNet and no detector: short runs on a CPU.
-channels = 64
+channels = 96
 norm_cfg = dict(type='BN', requires_grad=True)
 model = dict(
     type='ATSS',
@@ -11,9 +11,7 @@ model = dict(
         bgr_to_rgb=True,
         pad_size_divisor=32,
     ),
-    # What ImageNet taught the stem and two stages, up to stride 4, stays as it is, as MMDetection's
-    # ResNets keep theirs: a quarter less time an iteration.
-    backbone=dict(type='mmcompose.EfficientNetLite0', frozen_stages=3),
+    backbone=dict(type='mmcompose.EfficientNetLite0'),
     neck=dict(
         type='FPN',
         in_channels=[40, 112, 320],

@@ -12,19 +12,11 @@ composition = dict(
             flip=True,
         ),
     ),
-    # A heatmap's peaks and a detector with objectness score on different scales; thresholds and
-    # soft targets take scores for the chance to be right.
+    # A heatmap's peaks and a detector with objectness score on different scales; fusion and
+    # thresholds take scores for the chance to be right.
     label_pipeline=[
         _base_.composition.label_pipeline[0],
         dict(type='mmcompose.ScoreCalibration', method='agreement'),
         *_base_.composition.label_pipeline[1:],
     ],
 )
-
-# The pool is small and the training short: a target that says how sure the teachers are varies less
-# than one that takes each box for true (Menon et al. 2021, "A statistical perspective on
-# distillation").
-custom_hooks = [
-    *_base_.custom_hooks,
-    dict(type='mmcompose.UncertainLabelsHook', soft_targets=True),
-]

@@ -3,7 +3,7 @@ _base_ = ['composed.py']
 
 max_iters = _base_.finetuned_iters
 train_cfg = dict(max_iters=max_iters, val_begin=max_iters + 1)
-load_from = '{{$COMPOSED:work_dirs/protocol/composed/iter_1500.pth}}'
+load_from = '{{$COMPOSED:work_dirs/protocol/composed/iter_2250.pth}}'
 optim_wrapper = dict(optimizer=dict(lr=2e-4))
 images = dict(img=_base_.voc_root + '/images/')
 train_dataloader = dict(

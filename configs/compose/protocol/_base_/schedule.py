@@ -4,8 +4,8 @@ _base_ = ['mmdet::_base_/default_runtime.py']
 
 # benchmarks/paper_protocol.py --scale: all trainings shorter, to see whether they run.
 scale = float('{{$PROTOCOL_SCALE:1}}')
-composed_iters = max(2, round(1500 * scale))
-finetuned_iters = max(2, round(300 * scale))
+composed_iters = max(2, round(2250 * scale))
+finetuned_iters = max(2, round(450 * scale))
 
 max_iters = composed_iters
 # No validation on the way: the benchmark scores what a training has left, however often it was
