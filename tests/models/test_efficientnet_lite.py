@@ -6,10 +6,12 @@ import sys
 
 import pytest
 import torch
+from mmcv.cnn.bricks import Conv2dAdaptivePadding
 from mmdet.models import SingleStageDetector
 from mmdet.registry import MODELS
 
 from mmcompose.models import EfficientNetLite0
+from mmcompose.models.efficientnet_lite import SameConv2d
 from mmcompose.utils import UserError
 
 CHANNELS = (40, 112, 320)
@@ -55,6 +57,42 @@ def test_imagenet_weights_give_the_outputs_of_the_package_that_they_are_of(
         torch.testing.assert_close(own, other, atol=1e-5, rtol=0)
     for own, other in zip(_ready(pretrained=False)(images), expected, strict=True):
         assert (own - other).abs().max() > 1
+
+
+@pytest.mark.parametrize(
+    ('kernel', 'stride', 'dilation'),
+    [(1, 1, 1), (3, 1, 1), (5, 1, 1), (3, 2, 1), (5, 2, 1), (3, 1, 2), (2, 1, 1), (2, 1, 2)],
+)
+@pytest.mark.parametrize('size', [(16, 11), (3, 2)])
+def test_padding_within_the_convolution_gives_what_mmcvs_gives(
+    kernel: int, stride: int, dilation: int, size: tuple[int, int]
+) -> None:
+    torch.manual_seed(0)
+    own, theirs = (
+        cls(4, 8, kernel, stride, dilation=dilation) for cls in (SameConv2d, Conv2dAdaptivePadding)
+    )
+    theirs.load_state_dict(own.state_dict())
+    images, also = (torch.rand(2, 4, *size, generator=_seeded()).requires_grad_() for _ in 'ab')
+    output, expected = own(images), theirs(also)
+    torch.testing.assert_close(output, expected, atol=1e-6, rtol=0)
+    output.square().sum().backward()
+    expected.square().sum().backward()
+    torch.testing.assert_close(images.grad, also.grad, atol=1e-5, rtol=0)
+    torch.testing.assert_close(own.weight.grad, theirs.weight.grad, atol=1e-4, rtol=0)
+
+
+def test_convolutions_that_can_pad_themselves_do() -> None:
+    convolutions = [m for m in EfficientNetLite0(pretrained=False).modules() if _is_convolution(m)]
+    copies = [each.stride for each in convolutions if not each._pads_itself]
+    assert len(convolutions) == 48 and copies == [(2, 2)] * 5
+
+
+def _is_convolution(module: torch.nn.Module) -> bool:
+    return isinstance(module, SameConv2d)
+
+
+def _seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
 
 
 def test_frozen_stages_and_statistics_stay(images: torch.Tensor) -> None:
