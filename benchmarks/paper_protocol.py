@@ -107,24 +107,11 @@ def main() -> int:
     parser.add_argument('--out', help='default: in benchmarks/results, with --scale in --work-dir')
     args = parser.parse_args()
 
-    centernet = args.weights.resolve() / 'centernet_mobilenetv3_coco.onnx'
-    if not centernet.is_file():
-        raise UserError(f'{centernet}: is missing; name its folder with --weights')
     out = args.out and Path(args.out).resolve()
-    voc = VOC.at(args.data, args.weights, args.work_dir)
-    work_dir = voc.work_dir
-    os.environ['CENTERNET_COCO'] = str(centernet)
-    # The configs read it. A short run leaves the long one's folders alone.
-    os.environ['PROTOCOL_SCALE'] = str(args.scale)
-    if args.scale != 1:
-        work_dir = work_dir / f'scale_{args.scale:g}'
-
     num_arms = 3 + args.folds * (2 * len(PERCENTS) + len(SUPERVISED_RATES) - 1)
     # The teacher, the splits and the table; each arm is trained and scored.
-    stages = Stages(total=3 + 2 * num_arms, logs=work_dir / 'logs')
-    protocol = Protocol(stages, work_dir, voc.annotations)
-    (teacher,) = voc.teachers('a', stages)
-    run_arms(protocol, [teacher, centernet], args.folds, args.jobs)
+    protocol, teachers = begin(args.data, args.weights, args.work_dir, args.scale, 3 + 2 * num_arms)
+    run_arms(protocol, teachers, args.folds, args.jobs)
 
     gains = {percent: gain(protocol, percent, args.folds) for percent in PERCENTS}
     console.print(arm_table(protocol), gain_table(protocol, gains, args.folds))
@@ -132,11 +119,42 @@ def main() -> int:
         'arms': protocol.found,
         'gains': {f'{percent} %': value for percent, value in gains.items()},
         'scale': args.scale,
-        'minutes': stages.minutes,
+        'minutes': protocol.stages.minutes,
     }
-    results = work_dir if args.scale != 1 else Path('benchmarks/results')
+    results = protocol.work_dir if args.scale != 1 else Path('benchmarks/results')
     out = out or results / 'paper_protocol.json'
-    return write_results(out, figures, bars(protocol, gains), stages.seconds)
+    return write_results(out, figures, bars(protocol, gains), protocol.stages.seconds)
+
+
+def begin(
+    data: Path, weights: Path, work_dir: Path, scale: float, total: int
+) -> tuple[Protocol, list[Path]]:
+    """Look whether all is there, tell the configs, and train the first teacher if it is not.
+
+    Args:
+        data: Folder of ``annotations`` and ``images``.
+        weights: Folder of the COCO detectors.
+        work_dir: Where results go; a short run leaves the long one's folders alone.
+        scale: Of all trainings.
+        total: How many stages there will be.
+
+    Returns:
+        The protocol, without an arm, and both teachers.
+
+    Raises:
+        UserError: If something is missing.
+    """
+    centernet = weights.resolve() / 'centernet_mobilenetv3_coco.onnx'
+    if not centernet.is_file():
+        raise UserError(f'{centernet}: is missing; name its folder with --weights')
+    voc = VOC.at(data, weights, work_dir)
+    # The configs read these, too.
+    os.environ['CENTERNET_COCO'] = str(centernet)
+    os.environ['PROTOCOL_SCALE'] = str(scale)
+    folder = voc.work_dir if scale == 1 else voc.work_dir / f'scale_{scale:g}'
+    stages = Stages(total=total, logs=folder / 'logs')
+    (teacher,) = voc.teachers('a', stages)
+    return Protocol(stages, folder, voc.annotations), [teacher, centernet]
 
 
 def run_arms(protocol: Protocol, teachers: list[Path], folds: int, jobs: int) -> None:

@@ -10,8 +10,22 @@ from mmcompose.structures import Detections, iou
 RIGHT, WRONG, UNJUDGED = 1, 0, -1
 
 
-def judge(found: Detections, truth: Detections, iou_thr: float = 0.5) -> NDArray[np.int8]:
+def match(found: Detections, truth: Detections, iou_thr: float = 0.5) -> NDArray[np.int64]:
     """Match the boxes of one image, the most confident first, to true boxes of their class.
+
+    Args:
+        found: What is matched.
+        truth: What is there; boxes with ``ignore`` are left out.
+        iou_thr: A match overlaps at least this much. Defaults to 0.5.
+
+    Returns:
+        ``(N,)`` int64: the row of ``truth`` that a box found, each row once; -1 for none.
+    """
+    return _greedy(found, _overlaps(found, truth), _ignored(truth), iou_thr)
+
+
+def judge(found: Detections, truth: Detections, iou_thr: float = 0.5) -> NDArray[np.int8]:
+    """Say of each box of one image whether it is right; see :func:`match`.
 
     Args:
         found: What is judged.
@@ -21,12 +35,22 @@ def judge(found: Detections, truth: Detections, iou_thr: float = 0.5) -> NDArray
     Returns:
         ``(N,)`` int8: 1 right, 0 wrong, -1 not judged.
     """
-    verdicts = np.full(len(found), WRONG, np.int8)
-    if not len(found) or not len(truth):
-        return verdicts
-    ignored = np.zeros(len(truth), np.bool_) if truth.ignore is None else truth.ignore
-    overlaps = iou(found.boxes, truth.boxes)
-    overlaps[found.labels[:, None] != truth.labels[None, :]] = 0
+    overlaps, ignored = _overlaps(found, truth), _ignored(truth)
+    doubtful = (overlaps[:, ignored] >= iou_thr).any(axis=1)
+    verdicts = np.where(doubtful, UNJUDGED, WRONG).astype(np.int8)
+    verdicts[_greedy(found, overlaps, ignored, iou_thr) >= 0] = RIGHT
+    return verdicts
+
+
+def _greedy(
+    found: Detections,
+    overlaps: NDArray[np.floating],
+    ignored: NDArray[np.bool_],
+    iou_thr: float,
+) -> NDArray[np.int64]:
+    matched = np.full(len(found), -1, np.int64)
+    if not overlaps.size:
+        return matched
     free = ~ignored
     order = np.lexsort((*found.boxes.T[::-1], -found.scores))
     for row in order[(overlaps[order] >= iou_thr).any(axis=1)]:
@@ -34,7 +58,15 @@ def judge(found: Detections, truth: Detections, iou_thr: float = 0.5) -> NDArray
         best = int(candidates.argmax())
         if candidates[best] >= iou_thr:
             free[best] = False
-            verdicts[row] = RIGHT
-        elif (overlaps[row][ignored] >= iou_thr).any():
-            verdicts[row] = UNJUDGED
-    return verdicts
+            matched[row] = best
+    return matched
+
+
+def _overlaps(found: Detections, truth: Detections) -> NDArray[np.floating]:
+    """Return the IoUs ``(N, M)``, 0 where the classes differ."""
+    same = found.labels[:, None] == truth.labels[None, :]
+    return np.where(same, iou(found.boxes, truth.boxes), 0)
+
+
+def _ignored(truth: Detections) -> NDArray[np.bool_]:
+    return np.zeros(len(truth), np.bool_) if truth.ignore is None else truth.ignore
