@@ -15,8 +15,9 @@ from mmengine.utils import is_abs
 
 from mmcompose.datasets import ClassSpaceDataset, UnlabeledImages, annotation_path
 from mmcompose.engine.arguments import dataset_problems, model_problems
-from mmcompose.engine.resolve import LOADERS, dataset_class
+from mmcompose.engine.resolve import dataset_class
 from mmcompose.engine.run_parts import loader_problems, run_problems
+from mmcompose.engine.shapes import LOADERS
 from mmcompose.teachers import read_checkpoint
 from mmcompose.utils import (
     Mistakes,

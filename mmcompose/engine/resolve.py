@@ -26,10 +26,10 @@ from mmcompose.engine.label_support import check_label_support
 from mmcompose.engine.label_weights import carry_weights
 from mmcompose.engine.mask_support import check_mask_support
 from mmcompose.engine.read_composition import read_composition
+from mmcompose.engine.shapes import LOADERS, check_shapes
 from mmcompose.registry import DATASETS as OWN_DATASETS
 from mmcompose.utils import UserError, problem, under
 
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 ROWS_HOOK = 'mmcompose.ClassRowsHook'
 SUMMARY_HOOK = 'mmcompose.LabelSummaryHook'
 UNCERTAIN_HOOK = 'mmcompose.UncertainLabelsHook'
@@ -61,6 +61,7 @@ def resolve(config: Config) -> Config:
         )
     if not isinstance(config.get('model'), Mapping):
         raise UserError("model: is missing; give the student's, or a _base_ that has one")
+    check_shapes(config)
     config = copy.deepcopy(config)
     config.pop('runner_type', None)
     # Without, MMEngine's Runner looks names up among its own classes alone.

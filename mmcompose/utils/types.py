@@ -25,12 +25,12 @@ def check_types(key: str, given: Mapping[str, Any], hints: Mapping[str, Any]) ->
     as they come.
 
     Args:
-        key: Where the values stand, for messages.
+        key: Where the values stand, for messages; empty for a config's own keys.
         given: The values, by name.
         hints: Their types, as :func:`typing.get_type_hints` gives them.
     """
     return [
-        problem(f'{key}.{name}', value, f'is not {_words(hints[name])}')
+        problem(f'{key}.{name}'.lstrip('.'), value, f'is not {_words(hints[name])}')
         for name, value in given.items()
         if name in hints and not _fits(value, hints[name])
     ]
