@@ -271,8 +271,8 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-# glibc's allocator gives each large tensor back to the system and asks for it anew: a fifth of a
-# training iteration on a CPU. So it keeps what it has, in large pages; elsewhere this does nothing.
+# glibc's allocator gives each large tensor back to the system and asks for it anew, page by page.
+# So it keeps what it has, in large pages; elsewhere this does nothing.
 _KEEPS_MEMORY = {
     'MALLOC_ARENA_MAX': '1',
     'MALLOC_MMAP_MAX_': '0',

@@ -27,8 +27,7 @@ class SameConv2d(Conv2dAdaptivePadding):
     """mmcv's convolution with TensorFlow's SAME padding, which pads in it where it can.
 
     With stride 1 and an odd kernel as much is needed before as after, which a convolution adds
-    itself; mmcv copies its input into a larger one instead, which takes a tenth of the time of a
-    training iteration on a CPU.
+    itself; mmcv copies its input into a larger one instead.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
