@@ -24,6 +24,7 @@ from typing import Any
 from common import (
     Bar,
     Stages,
+    config_text,
     console,
     exit_on_mistake,
     tool,
@@ -71,19 +72,21 @@ class Protocol:
         work_dir = self.work_dir / name.replace(' ', '_').replace('%', '')
         config = f'{CONFIGS}/{config}.py'
         checkpoint = train(self.stages, name, config, work_dir, inputs, options=options)
-        found = self._score(name, work_dir / Path(config).name, checkpoint)
+        found = self._score(name, checkpoint)
         with self._lock:
             self.found[name] = found
             write_json('--work-dir', self.work_dir / 'arms.json', self.found)
         console.print(f'    {name}: mAP {found["mAP"]:.3f}', markup=False)
         return checkpoint
 
-    def _score(self, name: str, config: Path, checkpoint: Path) -> dict[str, float]:
-        """Score a checkpoint on val.json by the config that its training left, and read mAP."""
+    def _score(self, name: str, checkpoint: Path) -> dict[str, float]:
+        """Score a checkpoint on val.json, as those of all arms, and read mAP."""
         folder = checkpoint.parent / 'scores'
         predictions = folder / 'predictions.pkl'
+        config = f'{CONFIGS}/scoring.py'
         command = tool('test', config, checkpoint, '--work-dir', folder, '--out', predictions)
-        self.stages.run(f'scoring {name}', command, predictions, file_fingerprint(checkpoint))
+        made_by = [config_text(config), file_fingerprint(checkpoint)]
+        self.stages.run(f'scoring {name}', command, predictions, made_by)
         logged = max(folder.glob('*/*.json'))
         metrics = json.loads(logged.read_text(encoding='utf-8'))
         return {'mAP': metrics['coco/bbox_mAP'], 'AP50': metrics['coco/bbox_mAP_50']}

@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.registry import Registry
 
 from mmcompose.composition import untouched_process
-from mmcompose.engine.class_counts import class_of, type_name
+from mmcompose.engine.class_counts import class_of, nameless, type_name
 from mmcompose.registry import DATA_SAMPLERS as OWN_DATA_SAMPLERS
 from mmcompose.registry import DATASETS as OWN_DATASETS
 from mmcompose.registry import HOOKS as OWN_HOOKS
@@ -158,8 +158,8 @@ def argument_problems(key: str, config: Any, registry: Registry, partly: bool = 
 
 def type_problems(key: str, config: Any, registry: Registry) -> list[str]:
     """Return a problem if a dict names no ``type`` of a registry; see :func:`argument_problems`."""
-    if not isinstance(config, Mapping) or 'type' not in config:
-        return [problem(key, config, f'is no dict of a {registry.name}: it names no type')]
+    if problems := nameless(key, config, registry.name):
+        return problems
     if class_of(config, registry) is not None:
         return []
     inherited = registry.parent.module_dict if registry.parent is not None else ()

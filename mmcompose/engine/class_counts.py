@@ -8,6 +8,8 @@ from typing import Any
 
 from mmengine.registry import Registry
 
+from mmcompose.utils import problem
+
 # Parts whose number of classes is not the student's: region proposals are class-agnostic,
 # stuff is no thing, who somebody is no class, and a backbone's are those of its pre-training.
 _OTHER_CLASSES = ('rpn_head', 'backbone', 'neck', 'semantic_head', 'reid', 'data_preprocessor')
@@ -42,6 +44,20 @@ def type_name(config: Mapping[str, Any]) -> str:
     """Return the name of a config's ``type`` without its scope."""
     kind = config['type']
     return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
+
+
+def nameless(key: str, value: Any, kind: str) -> list[str]:
+    """Return a problem if a value is no dict with the name of a type, or with a class.
+
+    Args:
+        key: Where it stands in the config, for messages.
+        value: The value.
+        kind: What is to be built of it.
+    """
+    named = value.get('type') if isinstance(value, Mapping) else None
+    if isinstance(named, str) or callable(named):
+        return []
+    return [problem(key, value, f'is no dict of a {kind}: it names no type')]
 
 
 def metrics_of(evaluator: Any) -> list[Any]:

@@ -21,7 +21,7 @@ from mmcompose.datasets import (
     resolve_mixed_loader,
     wrapped,
 )
-from mmcompose.engine.class_counts import class_of, metrics_of, set_num_classes, type_name
+from mmcompose.engine.class_counts import class_of, metrics_of, nameless, set_num_classes, type_name
 from mmcompose.engine.label_support import check_label_support
 from mmcompose.engine.label_weights import carry_weights
 from mmcompose.engine.mask_support import check_mask_support
@@ -146,8 +146,8 @@ def dataset_class(dataset: Mapping[str, Any]) -> Any:
     Raises:
         UserError: If there is no dataset of that name.
     """
-    if not isinstance(dataset, Mapping) or 'type' not in dataset:
-        raise UserError(problem('dataset', dataset, 'is no dict of a dataset: it names no type'))
+    if problems := nameless('dataset', dataset, 'dataset'):
+        raise UserError(*problems)
     cls = class_of(dataset, DATASETS)
     if cls is None:
         known = [*DATASETS.module_dict, *(f'mmcompose.{name}' for name in OWN_DATASETS.module_dict)]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 from mmengine.config import Config
 
-from mmcompose.datasets import each_dataset
+from mmcompose.engine.class_counts import metrics_of, nameless
 from mmcompose.utils import UserError, check_types, problem
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -15,7 +16,7 @@ _Dict = Mapping[str, Any]
 # As MMEngine's Runner is annotated, but for objects that no config file can hold.
 _SHAPES: Mapping[str, Any] = {
     'model': _Dict,
-    'work_dir': str | None,
+    'work_dir': str | PathLike | None,
     **dict.fromkeys(LOADERS, _Dict | None),
     **dict.fromkeys(('train_cfg', 'val_cfg', 'test_cfg', 'optim_wrapper'), _Dict | None),
     'param_scheduler': _Dict | Sequence[_Dict] | None,
@@ -23,7 +24,7 @@ _SHAPES: Mapping[str, Any] = {
     'default_hooks': _Dict | None,
     'custom_hooks': Sequence[_Dict] | None,
     'load_from': str | None,
-    'resume': bool,
+    'resume': bool | None,
     'env_cfg': _Dict,
     'log_processor': _Dict | None,
     'visualizer': _Dict | None,
@@ -42,27 +43,34 @@ def check_shapes(config: Config) -> None:
     problems = check_types('', given, _SHAPES)
     if not problems:
         problems += _nameless('custom_hooks', config.get('custom_hooks') or (), 'hook')
+        for name in ('val_evaluator', 'test_evaluator'):
+            metrics = metrics_of(config.get(name) or ())
+            problems += _nameless(name, metrics, 'metric')
         for name in LOADERS:
             if config.get(name) is not None:
-                problems += _dataset_problems(name, config[name])
+                problems += _dataset_problems(f'{name}.dataset', config[name].get('dataset'))
     if problems:
         raise UserError(*problems)
 
 
-def _dataset_problems(name: str, loader: Mapping[str, Any]) -> Iterator[str]:
-    if loader.get('dataset') is None:
-        yield f'{name}.dataset: is missing'
+def _dataset_problems(key: str, dataset: Any) -> Iterator[str]:
+    if not isinstance(dataset, Mapping):
+        yield from _nameless(key, [dataset], 'dataset')
         return
-    for dataset in each_dataset(loader['dataset']):
-        pipeline = dataset.get('pipeline') if isinstance(dataset, Mapping) else None
-        if isinstance(pipeline, (list, tuple)):
-            yield from _nameless(f'{name}.dataset.pipeline', pipeline, 'transform')
-        elif pipeline is not None:
-            yield problem(f'{name}.dataset.pipeline', pipeline, 'is not a list')
+    pipeline, parts = dataset.get('pipeline'), dataset.get('datasets')
+    if isinstance(pipeline, (list, tuple)):
+        yield from _nameless(f'{key}.pipeline', pipeline, 'transform')
+    elif pipeline is not None:
+        yield problem(f'{key}.pipeline', pipeline, 'is not a list')
+    if dataset.get('dataset') is not None:
+        yield from _dataset_problems(f'{key}.dataset', dataset['dataset'])
+    if isinstance(parts, (list, tuple)):
+        for number, part in enumerate(parts):
+            yield from _dataset_problems(f'{key}.datasets[{number}]', part)
+    elif parts is not None:
+        yield problem(f'{key}.datasets', parts, 'is not a list')
 
 
 def _nameless(key: str, values: Iterable[Any], kind: str) -> Iterator[str]:
-    """Yield a problem for each value that is no dict with a type."""
     for value in values:
-        if not isinstance(value, Mapping) or 'type' not in value:
-            yield problem(key, value, f'is no dict of a {kind}: it names no type')
+        yield from nameless(key, value, kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -14,6 +15,7 @@ _WORDS: dict[Any, str] = {
     float: 'a number',
     int: 'a whole number',
     str: 'a string',
+    PathLike: 'a path',
 }
 
 

@@ -24,15 +24,32 @@ def config(pool: Path, truth: str, tmp_path: Path) -> Config:
         ('custom_hooks', 'EMAHook', "custom_hooks: 'EMAHook' is not a list or None"),
         ('custom_hooks', [3], 'custom_hooks: [3] is not a list or None'),
         ('custom_hooks', [{}], 'custom_hooks: {} is no dict of a hook: it names no type'),
+        ('custom_hooks', [{'type': 3}], "custom_hooks: {'type': 3} is no dict of a hook"),
+        ('val_evaluator', {'metric': 'bbox'}, "val_evaluator: {'metric': 'bbox'} is no dict"),
+        ('val_evaluator', {'metrics': ['bbox']}, "val_evaluator: 'bbox' is no dict of a metric"),
         ('default_hooks', [1], 'default_hooks: [1] is not a dict or None'),
         ('train_dataloader', 3, 'train_dataloader: 3 is not a dict or None'),
         ('val_evaluator', 'bbox', "val_evaluator: 'bbox' is not a dict or a list or None"),
         ('param_scheduler', 0.1, 'param_scheduler: 0.1 is not a dict or a list or None'),
         ('default_scope', 3, 'default_scope: 3 is not a string or None'),
-        ('work_dir', 3, 'work_dir: 3 is not a string or None'),
+        ('work_dir', 3, 'work_dir: 3 is not a string or a path or None'),
         ('load_from', ['a.pth'], "load_from: ['a.pth'] is not a string or None"),
-        ('resume', 'yes', "resume: 'yes' is not True or False"),
-        ('train_dataloader.dataset', None, 'train_dataloader.dataset: is missing'),
+        ('resume', 'yes', "resume: 'yes' is not True or False or None"),
+        (
+            'train_dataloader.dataset',
+            None,
+            'train_dataloader.dataset: None is no dict of a dataset',
+        ),
+        (
+            'train_dataloader.dataset',
+            {'type': 'ConcatDataset', 'datasets': 3},
+            'train_dataloader.dataset.datasets: 3 is not a list',
+        ),
+        (
+            'train_dataloader.dataset',
+            {'type': 'ConcatDataset', 'datasets': [{'type': 'CocoDataset', 'pipeline': 3}]},
+            'train_dataloader.dataset.datasets[0].pipeline: 3 is not a list',
+        ),
         (
             'train_dataloader.dataset.pipeline',
             'Resize',
@@ -61,3 +78,8 @@ def test_what_may_be_left_out_may_be_none(config: Config) -> None:
     for name in ('val_dataloader', 'val_evaluator', 'val_cfg', 'custom_hooks', 'load_from'):
         config[name] = None
     assert resolve(config).val_dataloader is None
+
+
+def test_a_path_is_a_work_dir(config: Config, tmp_path: Path) -> None:
+    config.work_dir = tmp_path
+    assert resolve(config).work_dir == tmp_path
