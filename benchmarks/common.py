@@ -423,6 +423,7 @@ def machine() -> dict[str, Any]:
         'system': f'{platform.system()} {platform.machine()}',
         'python': platform.python_version(),
         **{name: _version(name) for name in ('torch', 'mmcv', 'mmengine', 'mmdet', 'numpy')},
+        'allocator': _KEEPS_MEMORY,
     }
 
 
