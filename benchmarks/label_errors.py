@@ -54,7 +54,7 @@ def main() -> int:
     protocol, teachers = begin(args.data, args.weights, args.work_dir, args.scale, total)
     results = protocol.work_dir if args.scale != SCALE else Path('benchmarks/results')
     protocol = replace(protocol, work_dir=protocol.work_dir / 'label_errors')
-    protocol.work_dir.mkdir(exist_ok=True)
+    protocol.work_dir.mkdir(parents=True, exist_ok=True)
     files, counts = mended_files(protocol, export(protocol, teachers))
     protocol.stages.together(
         *(partial(train_on, protocol, name, file) for name, file in files.items()),
