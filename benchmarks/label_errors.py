@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,7 +26,8 @@ from paper_protocol import CONFIGS, TRUTH, Protocol, begin
 from rich.table import Table
 
 from mmcompose.labeling.matching import RIGHT, UNJUDGED, judge, match
-from mmcompose.structures import Detections, iou
+from mmcompose.store import to_coco
+from mmcompose.structures import Detections, Image, iou
 from mmcompose.utils import file_fingerprint, write_json
 
 Boxes = Mapping[str, Detections]
@@ -85,6 +87,10 @@ def mended_files(protocol: Protocol, exported: Path) -> tuple[dict[str, Path], d
     source = protocol.annotations / f'{TRUTH}.json'
     labels, truth = (json.loads(path.read_text(encoding='utf-8')) for path in (exported, source))
     classes = [category['name'] for category in truth['categories']]
+    images = [
+        Image(each['file_name'], each['file_name'], each['width'], each['height'])
+        for each in truth['images']
+    ]
     said, there = (dict(boxes_of(coco, classes)) for coco in (labels, truth))
     found = {key: Diagnosis.of(said[key], boxes) for key, boxes in there.items()}
     written: dict[str, Boxes] = {
@@ -95,14 +101,16 @@ def mended_files(protocol: Protocol, exported: Path) -> tuple[dict[str, Path], d
     files = {}
     for name, boxes in written.items():
         files[name] = protocol.work_dir / f'{name.replace(" ", "_")}.json'
-        write_json('--work-dir', files[name], to_coco(truth, boxes), indent=None)
+        coco = to_coco(images, [boxes[image.key] for image in images], classes)
+        write_json('--work-dir', files[name], coco, indent=None)
+    kinds = Counter(kind for each in found.values() for kind in each.kind.tolist())
     counts = {
-        AS_THEY_ARE: sum(len(each.kept) for each in found.values()),
-        'wrong classes': sum(int((each.kind == CLASS).sum()) for each in found.values()),
-        'wrong places': sum(int((each.kind == PLACE).sum()) for each in found.values()),
-        'boxes of nothing': sum(int((each.kind == NOTHING).sum()) for each in found.values()),
+        AS_THEY_ARE: kinds.total(),
+        'wrong classes': kinds[CLASS],
+        'wrong places': kinds[PLACE],
+        'boxes of nothing': kinds[NOTHING],
         'missed objects': sum(len(each.missed) for each in found.values()),
-        TRUE: sum(int((~_flags(each)).sum()) for each in there.values()),
+        TRUE: sum(len(each.kept()) for each in there.values()),
     }
     return files, counts
 
@@ -134,29 +142,6 @@ def boxes_of(coco: Mapping[str, Any], classes: list[str]) -> Iterator[tuple[str,
         )
 
 
-def to_coco(truth: Mapping[str, Any], boxes: Boxes) -> dict[str, Any]:
-    """Return the images and categories of a COCO dict with other boxes."""
-    ids = [category['id'] for category in truth['categories']]
-    annotations: list[dict[str, Any]] = []
-    for image in truth['images']:
-        found = boxes[image['file_name']]
-        assert found.ignore is not None
-        for (x1, y1, x2, y2), label, ignored in zip(
-            found.boxes.tolist(), found.labels.tolist(), found.ignore.tolist(), strict=True
-        ):
-            annotations.append(
-                {
-                    'id': len(annotations) + 1,
-                    'image_id': image['id'],
-                    'category_id': ids[label],
-                    'bbox': [x1, y1, x2 - x1, y2 - y1],
-                    'area': (x2 - x1) * (y2 - y1),
-                    'iscrowd': int(ignored),
-                }
-            )
-    return {**truth, 'annotations': annotations}
-
-
 @dataclass(frozen=True)
 class Diagnosis:
     """What is wrong with the labels of one image.
@@ -180,10 +165,10 @@ class Diagnosis:
     @classmethod
     def of(cls, said: Detections, truth: Detections) -> Diagnosis:
         """Hold labels against the truth; the most confident boxes take their objects first."""
-        kept, ignored = said[~_flags(said)], said[_flags(said)]
+        kept, ignored = said.kept(), said[said.is_ignored]
         verdicts, target = judge(kept, truth), match(kept, truth)
         kind = np.select([verdicts == RIGHT, verdicts == UNJUDGED], [FOUND, DIFFICULT], NOTHING)
-        free = sorted({*np.flatnonzero(~_flags(truth)).tolist()} - {*target.tolist()})
+        free = sorted({*np.flatnonzero(~truth.is_ignored).tolist()} - {*target.tolist()})
         overlaps = iou(kept.boxes, truth.boxes)
         same = kept.labels[:, None] == truth.labels[None, :]
         nearly = ((CLASS, (overlaps >= SAME) & ~same), (PLACE, (overlaps >= NEAR) & same))
@@ -222,10 +207,6 @@ class Diagnosis:
 
     def _with(self, *kept: Detections) -> Detections:
         return Detections.concatenate([*kept, self.ignored])
-
-
-def _flags(boxes: Detections) -> NDArray[np.bool_]:
-    return np.zeros(len(boxes), np.bool_) if boxes.ignore is None else boxes.ignore
 
 
 MENDS: Mapping[str, Callable[[Diagnosis], Detections]] = {

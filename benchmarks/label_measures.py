@@ -66,14 +66,13 @@ class Judged:
         """
         scores, labels, verdicts, true_labels = [], [], [], []
         for found, there in zip(kept, truth, strict=True):
-            found = found if found.ignore is None else found[~found.ignore]
+            found = found.kept()
             verdict = judge(found, there, IOU_THR)
             judged = verdict != UNJUDGED
             scores.append(found.scores[judged])
             labels.append(found.labels[judged])
             verdicts.append(verdict[judged] == RIGHT)
-            wanted = slice(None) if there.ignore is None else ~there.ignore
-            true_labels.append(there.labels[wanted])
+            true_labels.append(there.kept().labels)
         return cls(
             np.concatenate(scores),
             np.concatenate(labels),

@@ -29,9 +29,7 @@ def for_mask_student(found: Detections) -> Detections:
     ignore = np.array([mask is None for mask in found.masks], bool)
     if not ignore.any():
         return found
-    if found.ignore is not None:
-        ignore |= found.ignore
-    found = replace(found, ignore=ignore)
+    found = replace(found, ignore=ignore | found.is_ignored)
     return found[~covers_a_kept_box(found)]
 
 

@@ -146,9 +146,12 @@ class PseudoLabeledDataset(RelabeledDataset):
     def relabel(self, index: int, info: dict[str, Any]) -> list[dict[str, Any]]:
         """See :meth:`RelabeledDataset.relabel`."""
         found = self.labels_of(index)
-        ignore = np.zeros(len(found), bool) if found.ignore is None else found.ignore
         rows = zip(
-            found.boxes.tolist(), found.labels.tolist(), found.scores.tolist(), ignore, strict=True
+            found.boxes.tolist(),
+            found.labels.tolist(),
+            found.scores.tolist(),
+            found.is_ignored,
+            strict=True,
         )
         instances = [
             {'bbox': box, 'bbox_label': label, 'ignore_flag': int(ignored), 'score': score}
@@ -168,8 +171,7 @@ class PseudoLabeledDataset(RelabeledDataset):
         counts = np.zeros((len(self.metainfo['classes']), 2), np.int64)
         for index in range(len(self)):
             found = self.labels_of(index)
-            ignore = np.zeros(len(found), bool) if found.ignore is None else found.ignore
-            np.add.at(counts, (found.labels, ignore.astype(int)), 1)
+            np.add.at(counts, (found.labels, found.is_ignored.astype(int)), 1)
         return counts
 
 

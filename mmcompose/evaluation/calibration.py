@@ -90,7 +90,7 @@ def calibration_rows(
 def _figures(
     found: Sequence[Detections], there: Sequence[Detections], iou_thr: float
 ) -> BoxFigures:
-    targets = [each if each.ignore is None else each[~each.ignore] for each in found]
+    targets = [each.kept() for each in found]
     verdicts = np.concatenate([judge(*pair, iou_thr) for pair in zip(targets, there, strict=True)])
     scores = np.concatenate([each.scores for each in targets])
     judged, right = verdicts != UNJUDGED, verdicts == RIGHT

@@ -149,9 +149,7 @@ class AdaptiveScoreFilter(LabelTransform):
                 if truth is not None:
                     there = truth[context.key]
                     right = judge(found, there, self.right_iou_thr)
-                    true_labels = (
-                        there.labels if there.ignore is None else (there.labels[~there.ignore])
-                    )
+                    true_labels = there.kept().labels
                 samples[teacher].append((found.scores, found.labels, right, true_labels))
         if space is not None:
             self.thresholds = {

@@ -64,8 +64,7 @@ def box_counts(truth: Truth, class_space: ClassSpace) -> dict[str, float]:
     """
     counts = np.zeros(len(class_space.classes))
     for there in truth.values():
-        labels = there.labels if there.ignore is None else there.labels[~there.ignore]
-        counts += np.bincount(labels, minlength=len(counts))
+        counts += np.bincount(there.kept().labels, minlength=len(counts))
     means = counts / max(len(truth), 1)
     return dict(zip(class_space.classes, means.tolist(), strict=True))
 

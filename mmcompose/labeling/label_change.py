@@ -54,7 +54,5 @@ def label_change(
 
 
 def _band(labels: Detections, ignored: bool) -> Detections:
-    if labels.ignore is None:
-        return labels[:0] if ignored else labels
     # Without the flag: an ignored box is compared like any other.
-    return replace(labels[labels.ignore == ignored], ignore=None)
+    return replace(labels[labels.is_ignored == ignored], ignore=None)

@@ -21,7 +21,7 @@ def match(found: Detections, truth: Detections, iou_thr: float = 0.5) -> NDArray
     Returns:
         ``(N,)`` int64: the row of ``truth`` that a box found, each row once; -1 for none.
     """
-    return _greedy(found, _overlaps(found, truth), _ignored(truth), iou_thr)
+    return _greedy(found, _overlaps(found, truth), truth.is_ignored, iou_thr)
 
 
 def judge(found: Detections, truth: Detections, iou_thr: float = 0.5) -> NDArray[np.int8]:
@@ -35,7 +35,7 @@ def judge(found: Detections, truth: Detections, iou_thr: float = 0.5) -> NDArray
     Returns:
         ``(N,)`` int8: 1 right, 0 wrong, -1 not judged.
     """
-    overlaps, ignored = _overlaps(found, truth), _ignored(truth)
+    overlaps, ignored = _overlaps(found, truth), truth.is_ignored
     doubtful = (overlaps[:, ignored] >= iou_thr).any(axis=1)
     verdicts = np.where(doubtful, UNJUDGED, WRONG).astype(np.int8)
     verdicts[_greedy(found, overlaps, ignored, iou_thr) >= 0] = RIGHT
@@ -66,7 +66,3 @@ def _overlaps(found: Detections, truth: Detections) -> NDArray[np.floating]:
     """Return the IoUs ``(N, M)``, 0 where the classes differ."""
     same = found.labels[:, None] == truth.labels[None, :]
     return np.where(same, iou(found.boxes, truth.boxes), 0)
-
-
-def _ignored(truth: Detections) -> NDArray[np.bool_]:
-    return np.zeros(len(truth), np.bool_) if truth.ignore is None else truth.ignore

@@ -104,10 +104,9 @@ def banded_by(
 
 def covers_a_kept_box(found: Detections) -> NDArray[np.bool_]:
     """Return ``(N,)``: ignore boxes that cover at least half of a kept box's area."""
-    assert found.ignore is not None
-    kept = found.boxes[~found.ignore]
+    kept = found.kept().boxes
     # Every box would cover a kept one that has no area.
     kept = kept[areas(kept) > 0]
     covered = intersections(found.boxes, kept) >= 0.5 * areas(kept)
-    covers: NDArray[np.bool_] = found.ignore & covered.any(axis=1)
+    covers: NDArray[np.bool_] = found.is_ignored & covered.any(axis=1)
     return covers

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmcompose.store.tables import DetectionTable
-from mmcompose.structures import Image, mask_area, to_rle
+from mmcompose.structures import Detections, Image, mask_area, to_rle
 
 
 def to_coco(
-    images: Sequence[Image], labels: DetectionTable, classes: Sequence[str]
+    images: Sequence[Image],
+    labels: DetectionTable | Sequence[Detections],
+    classes: Sequence[str],
 ) -> dict[str, Any]:
     """Return pseudo-labels as a COCO dict.
 
@@ -23,12 +25,11 @@ def to_coco(
     for image_id, image in enumerate(images, start=1):
         found = labels[image_id - 1]
         masks = [None] * len(found) if found.masks is None else found.masks.tolist()
-        ignore = [False] * len(found) if found.ignore is None else found.ignore.tolist()
         for box, score, label, ignored, mask in zip(
             found.boxes.tolist(),
             found.scores.tolist(),
             found.labels.tolist(),
-            ignore,
+            found.is_ignored.tolist(),
             masks,
             strict=True,
         ):

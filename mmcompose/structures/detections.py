@@ -98,6 +98,15 @@ class Detections:
         assert all(keys == names[0] for keys in names), f'fields differ: {names}'
         return cls(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names[0]})
 
+    @property
+    def is_ignored(self) -> NDArray[np.bool_]:
+        """``(N,)`` bool: ``ignore``, False for all before score bands are set."""
+        return np.zeros(len(self), np.bool_) if self.ignore is None else self.ignore
+
+    def kept(self) -> Detections:
+        """Return the boxes that are not ignored."""
+        return self[~self.is_ignored]
+
     def with_masks(self) -> Detections:
         """Return the same with ``masks`` set: None for each box, where there were none."""
         return self if self.masks is not None else replace(self, masks=no_masks(len(self)))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmcompose.structures import Detections
+from mmcompose.structures import Detections, Image
 from tests.labeling.toys import found
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
@@ -82,22 +82,13 @@ def test_an_object_is_taken_once(truth: Detections) -> None:
 
 
 def test_boxes_come_back_from_a_coco_file_by_class_name(truth: Detections) -> None:
-    images = [{'id': 7, 'file_name': 'a.jpg'}, {'id': 3, 'file_name': 'b.jpg'}]
-    categories = [
-        {'id': n, 'name': name}
-        for n, name in ((4, 'car'), (2, 'dog'), (9, 'cat'), (1, 'bus'), (3, 'man'))
-    ]
-    coco = {'images': images, 'categories': categories, 'annotations': []}
+    classes = ['car', 'dog', 'cat', 'bus', 'man']
+    images = [Image('a.jpg', 'a.jpg', 300, 300), Image('b.jpg', 'b.jpg', 300, 300)]
     nothing = replace(found(), ignore=flagged())
-    written = label_errors.to_coco(coco, {'a.jpg': nothing, 'b.jpg': truth})
-    assert [each['category_id'] for each in written['annotations']] == [4, 2, 9, 1, 3]
+    written = label_errors.to_coco(images, [nothing, truth], classes)
     assert [each['iscrowd'] for each in written['annotations']] == [0, 0, 1, 0, 0]
-    read = dict(label_errors.boxes_of(written, ['car', 'dog', 'cat', 'bus', 'man']))
+    read = dict(label_errors.boxes_of(written, classes))
     assert plain(read['b.jpg']) == plain(truth) and len(read['a.jpg']) == 0
     # Another file counts its categories in another order.
-    turned = dict(
-        label_errors.boxes_of(
-            {**written, 'categories': categories[::-1]}, ['man', 'bus', 'cat', 'dog', 'car']
-        )
-    )
+    turned = dict(label_errors.boxes_of(written, classes[::-1]))
     assert turned['b.jpg'].labels.tolist() == [4, 3, 2, 1, 0]

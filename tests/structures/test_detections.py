@@ -47,6 +47,13 @@ def test_order_is_by_score_and_never_by_position(fused: Detections) -> None:
         np.testing.assert_array_equal(permuted(fused, seed).sorted().boxes, fused.sorted().boxes)
 
 
+def test_only_flagged_boxes_are_ignored(fused: Detections) -> None:
+    assert not fused.is_ignored.any() and len(fused.kept()) == 3
+    banded = replace(fused, ignore=np.array([True, False, True]))
+    assert banded.is_ignored.tolist() == [True, False, True]
+    np.testing.assert_array_equal(banded.kept().boxes, fused.boxes[1:2])
+
+
 def test_rows_of_unequal_number_are_a_programmers_mistake() -> None:
     with pytest.raises(AssertionError, match='scores has 2 rows, boxes have 1'):
         Detections.of([[0, 0, 1, 1]], [0.5, 0.5], [0])
