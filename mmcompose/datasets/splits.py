@@ -33,7 +33,7 @@ def nested_splits(
 ) -> list[NDArray[np.int64]]:
     """Choose nested subsets of images in which every class keeps its share.
 
-    First the smallest subset takes images until each class has one, the rarest class first.
+    First each subset takes images until each class has one, the rarest class first.
     From there on each image is, of some drawn at random, the one that brings the subset's count
     of each class nearest to its share of the pool: herding (Welling, ICML 2009), which for one
     subset keeps shares closer than iterative stratification (Sechidis et al., ECML PKDD 2011)
@@ -47,14 +47,16 @@ def nested_splits(
 
     Returns:
         For each of ``sizes``, in its order, ascending image indices. Each smaller subset is in
-        each larger one. Where the smallest has as many images as there are classes, every
-        class that any image has is in it; else as many classes as a greedy choice finds.
+        each larger one. One that has as many images as there are classes has every class
+        that any image has; a smaller one as many classes as a greedy choice finds.
     """
     random = np.random.default_rng((seed, fold))
-    order = _cover(presence, min(sizes), random)
     # Images without a class are to keep their share, too.
-    strata = np.column_stack([presence, ~presence.any(axis=1)])
-    order = _herd(strata.astype(np.float64), order, max(sizes), random)
+    strata = np.column_stack([presence, ~presence.any(axis=1)]).astype(np.float64)
+    order: list[int] = []
+    for size in sorted(sizes):
+        order = _cover(presence, order, size, random)
+        order = _herd(strata, order, size, random)
     return [np.sort(np.array(order[:size], np.int64)) for size in sizes]
 
 
@@ -84,10 +86,12 @@ def _herd(
     return order
 
 
-def _cover(presence: Presence, size: int, random: np.random.Generator) -> list[int]:
-    """Choose at most ``size`` images in which as many classes stand as a greedy choice finds."""
-    chosen: list[int] = []
-    missing = presence.any(axis=0)
+def _cover(
+    presence: Presence, order: Sequence[int], size: int, random: np.random.Generator
+) -> list[int]:
+    """Go on with an order until each class stands in it that a greedy choice has room for."""
+    chosen = list(order)
+    missing = presence.any(axis=0) & ~presence[chosen].any(axis=0)
     counts = presence.sum(axis=0)
     while missing.any() and len(chosen) < size:
         gains = presence[:, missing].sum(axis=1)

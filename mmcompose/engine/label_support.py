@@ -13,6 +13,8 @@ from mmcompose.models.weighted_targets import unreached_heads
 from mmcompose.utils import warn
 
 _READ_IGNORE_BOXES = ('MaxIoUAssigner', 'ATSSAssigner', 'ApproxMaxIoUAssigner')
+# Its loss asks no assigner, whatever the train_cfg that it inherits names.
+_ASKS_NO_ASSIGNER = 'FreeAnchorRetinaHead'
 
 
 def check_label_support(model: Mapping[str, Any], pipeline: LabelPipeline) -> list[str]:
@@ -30,7 +32,9 @@ def check_label_support(model: Mapping[str, Any], pipeline: LabelPipeline) -> li
     if not ignores and not weighs:
         return []
     warnings = []
-    reads = _reads_ignore_boxes(model.get('train_cfg'))
+    head = model.get('bbox_head')
+    asks = not isinstance(head, Mapping) or type_name(head) != _ASKS_NO_ASSIGNER
+    reads = asks and _reads_ignore_boxes(model.get('train_cfg'))
     for line in unreached_heads(model, MODELS):
         if ignores and not reads:
             warnings.append(

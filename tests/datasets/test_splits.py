@@ -35,8 +35,8 @@ def test_splits_are_exact_nested_and_keep_every_class(presence: Any, seed: int, 
     by_size = [set(rows.tolist()) for rows in sorted(splits, key=len)]
     assert all(small < large for small, large in pairwise(by_size))
     present = presence.any(axis=0)
-    if min(sizes) >= present.sum():
-        for rows in splits:
+    for rows in splits:
+        if len(rows) >= present.sum():
             assert (presence[rows].any(axis=0) == present).all()
     again = nested_splits(presence, sizes, seed)
     assert all((a == b).all() for a, b in zip(splits, again, strict=True))
@@ -49,6 +49,17 @@ def test_a_class_of_a_single_image_is_in_the_smallest_split_of_every_fold() -> N
     presence[7, 9] = True
     for fold in range(20):
         assert 7 in nested_splits(presence, [10, 100], 0, fold)[0]
+
+
+def test_a_rare_class_is_in_the_first_split_that_has_room_for_all() -> None:
+    random = np.random.default_rng(0)
+    presence = random.random((500, 20)) < 0.2
+    presence[:, 19] = False
+    presence[[3, 4], 19] = True
+    for fold in range(10):
+        smallest, *larger = nested_splits(presence, [2, 25, 50], 0, fold)
+        assert not presence[smallest].any(axis=0).all()
+        assert all(presence[rows].any(axis=0).all() for rows in larger)
 
 
 def test_every_class_keeps_its_share() -> None:

@@ -17,6 +17,7 @@ WEIGHTS = {'type': 'mmcompose.BoxWeights'}
 RETINANET = {'type': 'RetinaNet', 'bbox_head': {'type': 'RetinaHead'}}
 FCOS = {'type': 'FCOS', 'bbox_head': {'type': 'FCOSHead'}}
 DETR = {'type': 'DETR', 'bbox_head': {'type': 'DETRHead'}}
+FREE_ANCHOR = {'type': 'RetinaNet', 'bbox_head': {'type': 'FreeAnchorRetinaHead'}}
 PAA = {'type': 'PAA', 'bbox_head': {'type': 'PAAHead'}}
 
 
@@ -56,6 +57,12 @@ def test_ignore_boxes_that_mmdet_reads_itself_are_no_matter() -> None:
     assigner = {'type': 'MaxIoUAssigner', 'ignore_iof_thr': 0.5}
     assert _said(PAA, BANDS, assigner=assigner) == []
     assert len(_said(PAA, BANDS, assigner={**assigner, 'ignore_iof_thr': -1})) == 1
+
+
+def test_an_assigner_that_no_loss_asks_reads_nothing() -> None:
+    assigner = {'type': 'MaxIoUAssigner', 'ignore_iof_thr': 0.5}
+    (ignored,) = _said(FREE_ANCHOR, BANDS, assigner=assigner)
+    assert 'FreeAnchorRetinaHead' in ignored and 'count as background' in ignored
 
 
 @pytest.mark.parametrize('steps', [[NO_BAND], []], ids=['no band', 'no bands'])

@@ -10,7 +10,7 @@ from torch import nn
 from mmcompose.models.weighted_targets.dense import DenseTargets
 from mmcompose.models.weighted_targets.patches import Patches
 from mmcompose.models.weighted_targets.reach import not_reached
-from mmcompose.models.weighted_targets.roi import RoITargets
+from mmcompose.models.weighted_targets.roi import RoITargets, each_of
 from mmcompose.models.weighted_targets.soft_targets import takes_soft_targets
 from mmcompose.models.weighted_targets.targets import Settings
 
@@ -32,7 +32,8 @@ class Attachment:
             inside = any(name.startswith(f'{stage}.') for stage in stages)
             if inside or not (name in stages or hasattr(module, 'loss_by_feat')):
                 continue
-            reason = not_reached(type(module))
+            box_heads = each_of(module.bbox_head) if name in stages else []
+            reason = not_reached(type(module), [type(each) for each in box_heads])
             class_agnostic = name.rpartition('.')[2] == 'rpn_head'
             if reason is not None:
                 self.unreached.append(f'model.{name}: {reason}')
@@ -47,7 +48,7 @@ class Attachment:
                     self._note(name, module, settings)
 
     def _note(self, name: str, head: Any, settings: Settings, reached: bool = True) -> None:
-        heads = head if isinstance(head, nn.ModuleList) else [head]
+        heads = each_of(head)
         soft = reached and all(takes_soft_targets(each) for each in heads)
         if settings.soft_targets and not soft:
             kind = type(heads[0]).__name__

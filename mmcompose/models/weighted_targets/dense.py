@@ -121,6 +121,7 @@ class DenseTargets(MixesBackground):
         self.current = ImageTargets(
             assigned if inside is None else assigned[inside],
             ignored if inside is None else ignored[inside],
+            boxes.labels,
             box_values(boxes, 'weights'),
             box_values(boxes, 'scores'),
             meta.get('covered_classes'),

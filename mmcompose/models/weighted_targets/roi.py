@@ -39,14 +39,14 @@ class RoITargets:
     def attach(self, patches: Patches) -> None:
         """Listen."""
         patches.replace(self.roi_head, 'loss', self._loss)
-        for assigner in _each(self.roi_head.bbox_assigner):
+        for assigner in each_of(self.roi_head.bbox_assigner):
             patches.replace(assigner, 'assign', self._assign)
-        for sampler in _each(self.roi_head.bbox_sampler):
+        for sampler in each_of(self.roi_head.bbox_sampler):
             patches.replace(sampler, 'sample', self._sample)
-        for head in _each(self.roi_head.bbox_head):
+        for head in each_of(self.roi_head.bbox_head):
             BoxHeadTargets(head, self).attach(patches)
         if getattr(self.roi_head, 'with_mask', False):
-            for head in _each(self.roi_head.mask_head):
+            for head in each_of(self.roi_head.mask_head):
                 patches.replace(head, 'loss_and_target', self._mask_loss)
 
     def _loss(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -148,5 +148,6 @@ def _with_negatives(result: Any, name: str) -> tuple[Tensor, Tensor]:
     return positive, positive.new_full((len(result.neg_inds),), value)
 
 
-def _each(value: Any) -> Sequence[Any]:
+def each_of(value: Any) -> Sequence[Any]:
+    """Return what a RoI head has one of, or one a stage."""
     return value if isinstance(value, (list, tuple, nn.ModuleList)) else [value]

@@ -26,7 +26,8 @@ def assigners_of(head: nn.Module) -> list[Any]:
 
 def mixes(head: nn.Module) -> bool:
     """Return whether a head's classification loss is one that can be mixed; see below."""
-    one_hot = isinstance(getattr(head, 'loss_cls', None), (FocalLoss, CrossEntropyLoss))
+    loss = getattr(head, 'loss_cls', None)
+    one_hot = isinstance(loss, (FocalLoss, CrossEntropyLoss)) and loss.reduction == 'mean'
     by_prior = getattr(type(head), 'loss_by_feat_single', None) in _ROW_FOR_EACH_PRIOR
     in_roi = isinstance(head, BBoxHead) and type(head).loss is BBoxHead.loss
     return one_hot and (by_prior or in_roi)

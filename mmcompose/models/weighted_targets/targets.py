@@ -45,6 +45,7 @@ class ImageTargets:
     Args:
         assigned: ``(P,)`` int64: the number of the box, from 1; 0 for none; -1 for left out.
         ignored: ``(P,)`` bool, which lie in an ignore box.
+        labels: ``(G,)`` int64, the boxes' classes.
         weights: ``(G,)`` float32 of the boxes.
         scores: ``(G,)`` float32 of the boxes, in [0, 1].
         covered: Classes whose labels are complete in this image; None for all.
@@ -52,6 +53,7 @@ class ImageTargets:
 
     assigned: Tensor
     ignored: Tensor
+    labels: Tensor
     weights: Tensor
     scores: Tensor
     covered: Sequence[int] | None
@@ -68,12 +70,14 @@ class ImageTargets:
         return factors
 
     def class_factors(self, num_classes: int) -> Tensor:
-        """``(P, num_classes)``: and 0 for classes not covered, where the prior has no box."""
+        """``(P, num_classes)``: and 0 for classes not covered, but that of the prior's box."""
         factors = self.prior_factors()[:, None].repeat(1, num_classes)
         if self.covered is not None:
-            uncovered = torch.ones(num_classes, dtype=torch.bool, device=factors.device)
-            uncovered[list(self.covered)] = False
-            factors[self.without_box[:, None] & uncovered] = 0
+            left_out = torch.ones_like(factors, dtype=torch.bool)
+            left_out[:, list(self.covered)] = False
+            has_box = ~self.without_box
+            left_out[has_box, self.labels[self.assigned[has_box] - 1]] = False
+            factors[left_out] = 0
         return factors
 
     def shared_factors(self, settings: Settings) -> Tensor:

@@ -199,7 +199,9 @@ COVERED = ((0,), None)
 
 
 @pytest.mark.parametrize('objectness', [0.0, 0.5])
-def test_a_class_that_is_not_covered_has_no_background(name: str, objectness: float) -> None:
+def test_a_class_that_is_not_covered_is_not_learned_but_from_its_boxes(
+    name: str, objectness: float
+) -> None:
     plain = _plain(name)
     settings = Settings(uncovered_objectness=objectness)
     seen = _look(name, settings, covered=COVERED)
@@ -211,9 +213,19 @@ def test_a_class_that_is_not_covered_has_no_background(name: str, objectness: fl
             first = torch.arange(len(box)) < len(seen.assigned['rois'][0])
         else:
             first = torch.arange(len(box)) < len(box) // 2
-        assert torch.equal(gradient[~first | (box > 0)], before[~first | (box > 0)])
+        by_class = output == 'cls' and head == 'bbox_head'
+        same = ~first if by_class else ~first | (box > 0)
+        assert torch.equal(gradient[same], before[same])
         nothing = first & (box == 0)
         shared = output == 'obj' or head == 'roi_head'
+        if by_class:
+            has_box = first & (box > 0)
+            # Its own class is, and what is covered.
+            taught = nn.functional.one_hot(_label_of(seen, head)[has_box], CLASSES).bool()
+            taught[:, 0] = True
+            assert torch.equal(gradient[has_box][taught], before[has_box][taught])
+            assert (gradient[has_box][~taught] == 0).all()
+            assert (before[has_box][~taught] != 0).any()
         if shared:
             torch.testing.assert_close(gradient[nothing], before[nothing] * objectness)
             assert output == 'box' or (before[nothing] != 0).any()

@@ -7,10 +7,13 @@ import copy
 import pytest
 import torch
 from mmdet.models import dense_heads, roi_heads
+from mmdet.models.roi_heads import bbox_heads
 from mmdet.registry import MODELS
+from mmengine.config import ConfigDict
 from mmengine.registry import DefaultScope
 
-from mmcompose.models.weighted_targets import not_reached, unreached_heads
+from mmcompose.models.weighted_targets import attach, not_reached, unreached_heads
+from mmcompose.models.weighted_targets.soft_targets import mixes
 from mmcompose.models.weighted_targets.targets import lie_in
 from tests.models.weighted_targets.students import CONFIGS, RETINANET
 
@@ -28,7 +31,7 @@ def test_heads_that_assign_boxes_to_priors_are_reached(name: str) -> None:
     'name',
     ['FCOSHead', 'DETRHead', 'DINOHead', 'FreeAnchorRetinaHead', 'PAAHead', 'CenterNetHead',
      'CornerHead', 'YOLOV3Head', 'FoveaHead', 'PISARetinaHead', 'RTMDetInsHead', 'DDODHead',
-     'TOODHead'],
+     'TOODHead', 'ATSSVLFusionHead'],
 )  # fmt: skip
 def test_other_heads_are_told_with_a_reason(name: str) -> None:
     assert name in (not_reached(getattr(dense_heads, name)) or '')
@@ -38,6 +41,9 @@ def test_second_stages() -> None:
     assert not_reached(roi_heads.StandardRoIHead) is None
     assert not_reached(roi_heads.CascadeRoIHead) is None
     assert not_reached(roi_heads.SparseRoIHead) is not None
+    shared, sabl = bbox_heads.Shared2FCBBoxHead, bbox_heads.SABLHead
+    assert not_reached(roi_heads.StandardRoIHead, [shared]) is None
+    assert 'SABLHead' in (not_reached(roi_heads.CascadeRoIHead, [shared, sabl]) or '')
 
 
 def test_each_head_of_a_config_is_named_by_its_key() -> None:
@@ -50,6 +56,24 @@ def test_each_head_of_a_config_is_named_by_its_key() -> None:
         assert line.startswith('model.bbox_head.type: FCOSHead')
         (line,) = unreached_heads({'type': 'SoftTeacher', 'detector': other}, MODELS)
         assert line.startswith('model.detector.bbox_head.type: FCOSHead')
+
+
+def test_a_second_stage_of_another_kind_is_named_in_config_and_model() -> None:
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        config = copy.deepcopy(CONFIGS['Faster R-CNN'])
+        config['roi_head']['bbox_head'] = {'type': 'SABLHead', 'num_classes': 3}
+        (line,) = unreached_heads(config, MODELS)
+        attached = attach(MODELS.build(ConfigDict(config)))
+    assert line == 'model.roi_head.type: its bbox_head SABLHead has a loss of its own'
+    assert attached.unreached == [line.replace('.type', '')]
+
+
+def test_a_focal_loss_that_is_not_summed_up_takes_no_soft_targets() -> None:
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        config = copy.deepcopy(RETINANET)
+        assert mixes(MODELS.build(ConfigDict(config)).bbox_head)
+        config['bbox_head']['loss_cls']['reduction'] = 'none'
+        assert not mixes(MODELS.build(ConfigDict(config)).bbox_head)
 
 
 def test_priors_in_a_box() -> None:
