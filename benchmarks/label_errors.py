@@ -36,7 +36,7 @@ Boxes = Mapping[str, Detections]
 FOUND, DIFFICULT, CLASS, PLACE, NOTHING = range(5)
 NEAR, SAME = 0.1, 0.5
 AS_THEY_ARE, TRUE = 'labels as they are', 'true boxes'
-SCALE = 0.3
+SCALE = 0.2
 
 
 def main() -> int:

@@ -26,7 +26,8 @@ def carry_weights(config: Config) -> None:
 
     Raises:
         UserError: If annotations are loaded but packed by another transform than
-            ``PackDetInputs``, which could not take labels and weights apart again.
+            ``PackDetInputs``, which could not take labels and weights apart again; or if a
+            transform reads or changes labels, or makes boxes anew.
     """
     loader = config.get('train_dataloader')
     if loader is None:
@@ -73,8 +74,28 @@ def _steps(value: Any) -> Iterator[Mapping[str, Any]]:
 
 def _check(steps: list[Mapping[str, Any]], key: str) -> None:
     names = [type_name(step) for step in steps]
+    for name, step in zip(names, steps, strict=True):
+        if (reason := _loses_weights(name, step)) is not None:
+            raise UserError(f'{key}.pipeline: {name} {reason}')
     if 'LoadWeights' in names and 'PackDetInputs' not in names:
         raise UserError(
             f'{key}.pipeline: loads annotations and has no PackDetInputs, which hands a label '
             f'and its weight over to the model; it ends with {names[-1]!r}'
         )
+
+
+def _loses_weights(name: str, step: Mapping[str, Any]) -> str | None:
+    """Say why labels do not come through one of MMDet's transforms as they are, or None."""
+    if name == 'InstaBoost':
+        return 'makes boxes anew before they are loaded, without the weights of labels'
+    if name == 'RandomSamplingNegPos':
+        return 'reads labels, which carry weights in a training pipeline, as words of a text'
+    if name == 'Albu':
+        parameters = step.get('bbox_params') or {}
+        fields = parameters.get('label_fields') or ()
+        if 'gt_bboxes_labels' in fields and 'filter_lost_elements' not in parameters:
+            return (
+                'hands gt_bboxes_labels to albumentations, which may round what they carry; set '
+                'filter_lost_elements=True in its bbox_params'
+            )
+    return None

@@ -204,6 +204,15 @@ def _save_composed(config: Config, path: Path, classes: tuple[str, ...]) -> dict
     return {name: weight.clone() for name, weight in weights.items()}
 
 
+def test_soft_teacher_is_the_student_that_the_zoos_config_composes() -> None:
+    zoo = CONFIGS.parent / 'zoo' / 'faster-rcnn_voc_yolox-s_coco_faster-rcnn-r50-caffe.py'
+    composed = Config.fromfile(zoo)
+    fine_tuned = Config.fromfile(CONFIGS / 'soft-teacher_faster-rcnn-r50_voc-coco.py')
+    assert composed.composition.teachers == fine_tuned.composition.teachers
+    for part in ('type', 'backbone', 'neck', 'rpn_head', 'roi_head'):
+        assert composed.model[part] == fine_tuned.model.detector[part], part
+
+
 @pytest.mark.parametrize('kind', ['SoftTeacher', 'SemiBaseDetector'])
 def test_a_semi_supervised_detector_starts_from_a_composed_student_in_both_places(
     kind: str, pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

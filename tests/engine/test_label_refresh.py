@@ -213,6 +213,17 @@ def test_a_run_does_not_resume_with_other_labels(
         _train(config, resume=True)
 
 
+def test_a_run_does_not_resume_with_other_labels_before_its_first_round_either(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = _config(pool, truth, tmp_path, epochs=2)
+    config.default_hooks.checkpoint.update(by_epoch=False)
+    _train(config.copy(), kill_at=2)
+    config.composition.label_pipeline[-1].keep = 0.9
+    with pytest.raises(UserError, match='resume: the checkpoint was trained on labels'):
+        _train(config, resume=True)
+
+
 def test_a_run_that_resumes_within_an_epoch_does_not_begin_its_round_again(
     pool: Path, truth: str, tmp_path: Path
 ) -> None:

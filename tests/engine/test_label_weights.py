@@ -111,6 +111,33 @@ def test_another_packer_is_refused(config: Config) -> None:
         resolve(config)
 
 
+ALBU = {'type': 'Albu', 'transforms': [{'type': 'ChannelShuffle'}]}
+
+
+@pytest.mark.parametrize(
+    ('step', 'told'),
+    [
+        ({'type': 'InstaBoost'}, 'InstaBoost makes boxes anew'),
+        ({'type': 'RandomSamplingNegPos'}, 'RandomSamplingNegPos reads labels'),
+        (
+            {**ALBU, 'bbox_params': {'type': 'BboxParams', 'label_fields': ['gt_bboxes_labels']}},
+            'Albu hands gt_bboxes_labels .* set filter_lost_elements=True',
+        ),
+    ],
+)
+def test_a_transform_that_would_lose_weights_is_refused(step: dict[str, Any], told: str) -> None:
+    pipeline = [TRAIN_PIPELINE[1], step, {'type': 'PackDetInputs'}]
+    config = Config({'train_dataloader': {'dataset': {'type': 'Any', 'pipeline': pipeline}}})
+    with pytest.raises(UserError, match=f'dataset.pipeline: {told}'):
+        carry_weights(config)
+
+
+def test_albu_that_keeps_labels_to_itself_is_not_refused() -> None:
+    parameters = {'label_fields': ['gt_bboxes_labels'], 'filter_lost_elements': True}
+    pipeline = [TRAIN_PIPELINE[1], {**ALBU, 'bbox_params': parameters}, {'type': 'PackDetInputs'}]
+    carry_weights(Config({'train_dataloader': {'dataset': {'type': 'Any', 'pipeline': pipeline}}}))
+
+
 def test_a_pseudo_labels_score_is_its_weight_in_the_sample(
     config: Config, drawn: list[dict[str, Any]]
 ) -> None:

@@ -1,6 +1,5 @@
 # SoftTeacher of MMDetection, which begins with a composed student in place of both its student and
-# its teacher. The student is a Faster R-CNN composed of the same teachers, with these bases:
-#   'mmdet::faster_rcnn/faster-rcnn_r50-caffe_fpn_1x_coco.py', '../zoo/_base_/voc_coco.py'
+# its teacher: that of configs/compose/zoo/faster-rcnn_voc_yolox-s_coco_faster-rcnn-r50-caffe.py.
 # Its checkpoint has neither 'student.' nor 'teacher.' in its names: SemiBaseDetector loads it into
 # both.
 _base_ = [

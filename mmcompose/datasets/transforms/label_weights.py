@@ -1,9 +1,10 @@
 """Carry each box's weight and score through MMDet's transforms, to the model.
 
 MMDet's transforms crop, flip, mix and drop boxes, and know five keys of them; whatever else is
-known of a box is lost: ``score`` is neither loaded nor packed. But each of them carries
-``gt_bboxes_labels`` along row by row and looks at none. So a label travels with what belongs to
-it in its own upper bits, from :class:`LoadWeights` to :class:`PackDetInputs`:
+known of a box is lost: ``score`` is neither loaded nor packed. But they carry
+``gt_bboxes_labels`` along row by row and look at none; the few that do otherwise are refused by
+``mmcompose.engine.label_weights``. So a label travels with what belongs to it in its own upper
+bits, from :class:`LoadWeights` to :class:`PackDetInputs`:
 
 ======  ==============================================================
 bits    content

@@ -116,14 +116,17 @@ class PseudoLabelRefreshHook(Hook):
                 'mmcompose.PseudoLabeledDataset whose labels could be made anew'
             )
         state = runner.message_hub.get_info(STATE)
-        if state is None or not state['round']:
-            self._keep(runner, {'round': 0, 'stopped': False, 'known': None, 'rounds': []})
+        if state is None:
+            made = [dataset.labels_fingerprint for dataset in self._datasets]
+            state = {'round': 0, 'stopped': False, 'known': None, 'labels': made, 'rounds': []}
+            self._keep(runner, state)
             return
         for dataset, fingerprint in zip(self._datasets, state['labels'], strict=True):
-            composition = self._joined(dataset, runner, state['round'], state['known'])
-            labels = composition.labels(dataset.images)
-            barrier()
-            dataset.use_labels(labels)
+            if state['round']:
+                composition = self._joined(dataset, runner, state['round'], state['known'])
+                labels = composition.labels(dataset.images)
+                barrier()
+                dataset.use_labels(labels)
             if dataset.labels_fingerprint != fingerprint:
                 raise UserError(
                     f'resume: the checkpoint was trained on labels {fingerprint}, but teachers, '

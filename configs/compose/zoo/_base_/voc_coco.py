@@ -18,7 +18,6 @@ composition = dict(
     label_pipeline=[
         dict(type='mmcompose.ScoreFilter', min_score=0.05),
         dict(type='mmcompose.WeightedBoxesFusion', iou_thr=0.55),
-        # The students' assigners read no ignore boxes.
-        dict(type='mmcompose.ScoreBands', keep=0.4),
+        dict(type='mmcompose.ScoreBands', keep=0.4, ignore=0.2),
     ],
 )
