@@ -32,7 +32,7 @@ class Attachment:
             inside = any(name.startswith(f'{stage}.') for stage in stages)
             if inside or not (name in stages or hasattr(module, 'loss_by_feat')):
                 continue
-            box_heads = each_of(module.bbox_head) if name in stages else []
+            box_heads = each_of(getattr(module, 'bbox_head', []))
             reason = not_reached(type(module), [type(each) for each in box_heads])
             class_agnostic = name.rpartition('.')[2] == 'rpn_head'
             if reason is not None:
