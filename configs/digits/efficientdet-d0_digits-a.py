@@ -4,7 +4,7 @@ _base_ = ['_base_/teacher.py', '_base_/schedule.py', '../_base_/models/efficient
 custom_imports = dict(imports=['mmcompose.engine'], allow_failed_imports=False)
 classes = ('0', '1', '2', '3', '4', '5')
 # Not BatchNorm: eight images of this size have too few pixels at strides of 32 and more for its
-# statistics to hold of others. The loss falls as well, and is a hundred times as high in eval mode.
+# statistics to hold of others: the loss falls, too, but is hundreds of times higher in eval mode.
 norm_cfg = dict(type='GN', num_groups=8)
 model = dict(
     data_preprocessor=dict(
