@@ -27,8 +27,8 @@ from ensemble_boxes import weighted_boxes_fusion
 from benchmarks.common import Bar, console, exit_on_mistake, write_results
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling import FUSED, ByTeacher, LabelContext, WeightedBoxesFusion
-from mmcompose.labeling.electorate import Ballots
-from mmcompose.labeling.weighted_boxes_kernel import CONF_TYPES
+from mmcompose.labeling.compute.vote_weights import StackedDetections
+from mmcompose.labeling.compute.weighted_boxes_kernel import CONF_TYPES
 from mmcompose.structures import Detections, areas
 from mmcompose.utils import UserError
 
@@ -56,7 +56,9 @@ def make_image(teachers: int, boxes: int, classes: int) -> tuple[ByTeacher, Labe
         moved = objects + rng.normal(0, 0.01, objects.shape)
         moved[:, 2:] = np.maximum(moved[:, 2:], moved[:, :2] + 0.01)
         scores = rng.uniform(0.01, 1, boxes)
-        said[teacher] = Detections.of(moved.clip(0, 1) * ([WIDTH, HEIGHT] * 2), scores, labels)
+        said[teacher] = Detections.from_arrays(
+            moved.clip(0, 1) * ([WIDTH, HEIGHT] * 2), scores, labels
+        )
     return said, LabelContext(space, np.ones(teachers), 'image', WIDTH, HEIGHT)
 
 
@@ -79,7 +81,7 @@ def measure(teachers: int, boxes: int, classes: int, rounds: int = ROUNDS) -> di
     # What each is given is made beforehand: the package takes boxes in [0, 1].
     given = for_the_package(said, context)
     fusion = WeightedBoxesFusion(iou_thr=IOU_THR, owners=False)
-    ballots = Ballots.of(said, context)
+    ballots = StackedDetections.from_detections(said, context)
 
     def package() -> Any:
         return weighted_boxes_fusion(*given, iou_thr=IOU_THR)
@@ -175,7 +177,8 @@ def compare(pool: Iterable[tuple[ByTeacher, LabelContext]]) -> dict[str, Any]:
 def real_predictions(path: str, limit: int) -> Iterable[tuple[ByTeacher, LabelContext]]:
     """Return what the teachers of a composition say of the first images of its pool."""
     # Here, since the timing needs neither torch nor MMDetection.
-    from mmcompose.engine import read_compose_config, read_composition
+    from mmcompose.commands import read_compose_config
+    from mmcompose.engine import read_composition
     from mmcompose.engine.read_composition import pool_of
 
     config = read_compose_config(path)
@@ -183,7 +186,10 @@ def real_predictions(path: str, limit: int) -> Iterable[tuple[ByTeacher, LabelCo
     if images is None:
         raise UserError(f'{path}: trains on no mmcompose.PseudoLabeledDataset')
     tables = composition.predictions(images)
-    return (composition.said(tables, images, row) for row in range(min(limit, len(images))))
+    return (
+        composition.teacher_detections(tables, images, row)
+        for row in range(min(limit, len(images)))
+    )
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmcompose.evaluation import Scores
 from mmcompose.labeling import calibration_error, judge
-from mmcompose.labeling.matching import RIGHT, UNJUDGED
+from mmcompose.labeling.compute.matching import RIGHT, UNJUDGED
 from mmcompose.structures import Detections
 
 IOU_THR = 0.5

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from common import Bar, console, exit_on_mistake, write_results
 from ensemble_boxes import weighted_boxes_fusion
-from label_world import Bench, Figures, Said, Step, both, read_world
+from label_world import Bench, Figures, LabelInput, Step, both, read_world
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from rich.progress import track
@@ -104,7 +104,7 @@ def _plain_fusion(said: ByTeacher, context: LabelContext) -> Detections:
         [found.labels for found in said.values()],
         iou_thr=PLAIN_IOU_THR,
     )
-    return Detections.of(boxes * size, scores, labels)
+    return Detections.from_arrays(boxes * size, scores, labels)
 
 
 def _of_owners(said: ByTeacher, owners: Mapping[str, str], context: LabelContext) -> Detections:
@@ -163,7 +163,7 @@ def try_grid(bench: Bench, filters: Mapping[str, Step]) -> dict[str, Any]:
 class _Fused:
     """What a calibration and a fusion make of pool and labelled images."""
 
-    pool: list[Said]
+    pool: list[LabelInput]
     labelled: list[Detections]
     seconds: float
 

@@ -28,7 +28,7 @@ CONFIG = (
 )
 
 Step = dict[str, Any]
-Said = tuple[ByTeacher, LabelContext]
+LabelInput = tuple[ByTeacher, LabelContext]
 Figures = dict[str, float]
 
 GLOBAL_THRESHOLDS = np.arange(0.02, 0.96, 0.02)
@@ -47,8 +47,8 @@ class World:
         halves: Rows of the labelled images, of one half and the other.
     """
 
-    pool: list[Said]
-    labelled: list[Said]
+    pool: list[LabelInput]
+    labelled: list[LabelInput]
     truth: dict[str, Detections]
     infos: list[Mapping[str, Any]]
     halves: tuple[Sequence[int], Sequence[int]]
@@ -109,7 +109,7 @@ class World:
         )
 
 
-def _spoiled(said: Sequence[Said], teacher: str, seed: int) -> list[Said]:
+def _spoiled(said: Sequence[LabelInput], teacher: str, seed: int) -> list[LabelInput]:
     rng = np.random.default_rng(seed)
     bad = rng.permutation(len(said)) < len(said) // 2
     made = []
@@ -118,7 +118,7 @@ def _spoiled(said: Sequence[Said], teacher: str, seed: int) -> list[Said]:
             found = by_teacher[teacher]
             corners = np.sort(rng.uniform(0, 1, (len(found), 2, 2)), axis=1).reshape(-1, 4)
             size = np.array([context.width, context.height] * 2)
-            found = Detections.of(corners * size, found.scores, found.labels)
+            found = Detections.from_arrays(corners * size, found.scores, found.labels)
             by_teacher = {**by_teacher, teacher: found}
         made.append((by_teacher, context))
     return made
@@ -160,10 +160,10 @@ class Labelled:
         return cls(images, truth, infos)
 
 
-def what_teachers_say(composition: Composition, images: Sequence[Image]) -> list[Said]:
+def what_teachers_say(composition: Composition, images: Sequence[Image]) -> list[LabelInput]:
     """Return what the teachers say of images, letting them predict what the store lacks."""
     tables = composition.predictions(images)
-    return [composition.said(tables, images, row) for row in range(len(images))]
+    return [composition.teacher_detections(tables, images, row) for row in range(len(images))]
 
 
 def _halves(count: int) -> tuple[list[int], list[int]]:

@@ -14,9 +14,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmcompose.structures import Image
 from mmcompose.teachers import MMDetTeacher, read_config
-from mmcompose.teachers.mmdet_model import build_model
-from mmcompose.teachers.mmdet_panoptic import asked_for_boxes
-from mmcompose.teachers.mmdet_tracking import detector_of
+from mmcompose.teachers.mmdet.model import build_model
+from mmcompose.teachers.mmdet.panoptic import asked_for_boxes
+from mmcompose.teachers.mmdet.tracking import detector_of
 
 # Thresholds that random weights stay under.
 OPENED: dict[str, float] = dict.fromkeys(

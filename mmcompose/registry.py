@@ -20,7 +20,7 @@ from mmengine.registry import TASK_UTILS as MMENGINE_TASK_UTILS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry as MMEngineRegistry
 
-from mmcompose.utils import UserError, check_keys, check_types, problem, under
+from mmcompose.utils import UserError, check_keys, check_types, key_prefix, problem
 
 SCOPE = 'mmcompose'
 
@@ -92,7 +92,7 @@ def build(registry: Registry, config: Mapping[str, Any], key: str) -> Any:
         problems += check_types(key, arguments, _annotations(cls))
     if problems:
         raise UserError(*problems)
-    with under(key):
+    with key_prefix(key):
         return cls(**arguments)
 
 
@@ -185,3 +185,29 @@ def find(registry: Registry, name: object, key: str) -> Any:
             )
         )
     return cls
+
+
+def class_of(config: Mapping[str, Any], registry: MMEngineRegistry) -> Any:
+    """Return the class that a config's ``type`` names or is, or None where there is none."""
+    kind = config['type']
+    return registry.get(kind) if isinstance(kind, str) else kind
+
+
+def type_name(config: Mapping[str, Any]) -> str:
+    """Return the name of a config's ``type`` without its scope."""
+    kind = config['type']
+    return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
+
+
+def missing_type(key: str, value: Any, kind: str) -> list[str]:
+    """Return a problem if a value is no dict with the name of a type, or with a class.
+
+    Args:
+        key: Where it stands in the config, for messages.
+        value: The value.
+        kind: What is to be built of it.
+    """
+    named = value.get('type') if isinstance(value, Mapping) else None
+    if isinstance(named, str) or callable(named):
+        return []
+    return [problem(key, value, f'is no dict of a {kind}: it names no type')]

@@ -15,7 +15,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / 'mmcompose'
 # From the top down: a room imports from those before it.
 ROOMS = (
     'prerequisites', 'version', 'utils', 'registry', 'structures', 'class_space', 'labeling',
-    'teachers', 'store', 'models', 'composition', 'datasets', 'evaluation', 'report', 'engine',
+    'store', 'teachers', 'models', 'composition', 'datasets', 'evaluation', 'checks', 'engine',
+    'commands',
 )  # fmt: skip
 PURE = ('utils', 'registry', 'structures', 'class_space', 'labeling', 'store')
 

@@ -149,7 +149,7 @@ def random_detections(seed: int, count: int, **more: Any) -> Detections:
     random = np.random.default_rng(seed)
     low = random.uniform(0, 40, (count, 2))
     boxes = np.hstack([low, low + random.uniform(5, 24, (count, 2))])
-    plain = Detections.of(boxes, random.uniform(0, 1, count), random.integers(0, 3, count))
+    plain = Detections.from_arrays(boxes, random.uniform(0, 1, count), random.integers(0, 3, count))
     return Detections(plain.boxes, plain.scores, plain.labels, **more)
 
 

@@ -5,7 +5,7 @@ import sys
 
 from rich.console import Console
 
-from mmcompose.engine import OptionsAction, calibrate, read_compose_config, run_tool
+from mmcompose.commands import OptionsAction, calibrate, read_compose_config, run_tool
 from mmcompose.evaluation import calibration_table
 
 

@@ -5,7 +5,8 @@ import sys
 
 from rich.console import Console
 
-from mmcompose.engine import OptionsAction, describe_classes, read_compose_config, run_tool
+from mmcompose.commands import OptionsAction, read_compose_config, run_tool
+from mmcompose.engine import describe_classes
 from mmcompose.evaluation import class_space_table, co_occurrence_table
 
 

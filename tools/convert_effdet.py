@@ -4,9 +4,9 @@ import argparse
 
 import torch
 
-from mmcompose.engine import run_tool
+from mmcompose.commands import run_tool
 from mmcompose.models.effdet_weights import convert_effdet
-from mmcompose.utils import check_writable, written_whole
+from mmcompose.utils import atomic_write, check_writable
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     args = parser.parse_args()
     check_writable('out', args.out)
     converted = convert_effdet(args.checkpoint, args.config, args.classes, args.ema)
-    with written_whole('out', args.out) as temporary:
+    with atomic_write('out', args.out) as temporary:
         torch.save(converted, temporary)
 
 

@@ -5,7 +5,7 @@ import sys
 
 from rich.console import Console
 
-from mmcompose.engine import OptionsAction, read_compose_config, run_tool, score_config
+from mmcompose.commands import OptionsAction, evaluate_config, read_compose_config, run_tool
 from mmcompose.evaluation import composition_table, per_class_table
 from mmcompose.utils import check_writable, write_json
 
@@ -24,7 +24,7 @@ def main() -> None:
     config = read_compose_config(args.config, args.cfg_options)
     if args.out:
         check_writable('--out', args.out)
-    table = score_config(config, args.student, args.oracle, args.score_floor)
+    table = evaluate_config(config, args.student, args.oracle, args.score_floor)
     # In a file there is no terminal to tell the width.
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(composition_table(table))

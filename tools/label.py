@@ -2,7 +2,7 @@
 
 import argparse
 
-from mmcompose.engine import OptionsAction, label, read_compose_config, run_tool
+from mmcompose.commands import OptionsAction, label, read_compose_config, run_tool
 
 
 def main() -> None:

@@ -5,8 +5,8 @@ import argparse
 from rich.console import Console
 from rich.table import Table
 
+from mmcompose.commands import run_tool
 from mmcompose.datasets import split_coco
-from mmcompose.engine import run_tool
 
 
 def main() -> None:

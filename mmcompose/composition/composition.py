@@ -13,7 +13,7 @@ from mmengine.dist import get_rank
 from mmcompose.class_space import ClassSpace
 from mmcompose.composition.executors import make_shards, run_shares
 from mmcompose.composition.identity import content_of
-from mmcompose.composition.isolation import untouched_process
+from mmcompose.composition.process_state import preserve_process_state
 from mmcompose.composition.teacher_configs import check_teachers, pop_weight, read_teacher
 from mmcompose.labeling import ByTeacher, LabelContext, LabelPipeline
 from mmcompose.registry import TEACHERS, build
@@ -26,9 +26,9 @@ from mmcompose.utils import (
     check_keys,
     check_types,
     check_writable,
+    key_prefix,
     log,
     problem,
-    under,
 )
 from mmcompose.version import __version__
 
@@ -102,7 +102,7 @@ class Composition:
                 )
                 if not mistakes:
                     self.pipeline.check(self.class_space.with_coarse)
-        mistakes.complain()
+        mistakes.raise_if_any()
         self._weights = np.array(weights)
         if not self._is_resolved:
             self._check_one_is_left()
@@ -186,7 +186,7 @@ class Composition:
         for name in self._configs if names is None else names:
             with mistakes:
                 known[name] = read_teacher(name, self._configs[name])
-        mistakes.complain()
+        mistakes.raise_if_any()
         return known
 
     def _check_identities(self, names: Iterable[str]) -> None:
@@ -233,7 +233,7 @@ class Composition:
             check_writable('composition.store', self._store, folder=True)
             predictions = self.predictions(images)
             if get_rank() == 0 and not result.has_json(LEARNED):
-                with untouched_process():
+                with preserve_process_state():
                     result.write_json(LEARNED, self._fit(images, predictions))
             share = partial(_label_share, self.resolved, images)
             run_shares(share, self._workers, len(missing))
@@ -250,7 +250,7 @@ class Composition:
         self.labels(images)
         return self.pipeline
 
-    def said(
+    def teacher_detections(
         self,
         predictions: Mapping[str, DetectionTable],
         images: Sequence[Image],
@@ -285,7 +285,9 @@ class Composition:
     def _fit(
         self, images: Sequence[Image], predictions: Mapping[str, DetectionTable]
     ) -> list[dict[str, Any]]:
-        self.pipeline.fit(lambda: (self.said(predictions, images, r) for r in range(len(images))))
+        self.pipeline.fit(
+            lambda: (self.teacher_detections(predictions, images, r) for r in range(len(images)))
+        )
         return self.pipeline.learned
 
     def _prediction_results(self, images: Sequence[Image]) -> dict[str, ShardedResult]:
@@ -321,7 +323,7 @@ def _predict_share(
 
 
 def _ask(name: str, teacher: Teacher, images: Sequence[Image]) -> list[Detections]:
-    with under(f'composition.teachers.{name}'):
+    with key_prefix(f'composition.teachers.{name}'):
         return teacher.predict(images)
 
 
@@ -336,7 +338,9 @@ def _label_share(
 
     def produce(chunk: Sequence[Image]) -> list[Detections]:
         return [
-            composition.pipeline.apply(*composition.said(predictions, images, rows[image.key]))
+            composition.pipeline.apply(
+                *composition.teacher_detections(predictions, images, rows[image.key])
+            )
             for image in chunk
         ]
 

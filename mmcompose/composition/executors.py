@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from mmengine.dist import get_dist_info
 
-from mmcompose.composition.isolation import untouched_process
+from mmcompose.composition.process_state import preserve_process_state
 from mmcompose.registry import plugin_modules
 from mmcompose.store import ShardedResult
 from mmcompose.structures import Detections, Image
@@ -27,13 +27,13 @@ CHUNK_SIZE = 32
 Produce = Callable[[Sequence[Image]], Sequence[Detections]]
 
 
-class Share(Protocol):
+class ShardJob(Protocol):
     """One process's part of the work; must travel to another process."""
 
     def __call__(self, rank: int, world_size: int) -> None: ...
 
 
-def run_shares(share: Share, workers: int | None, num_shards: int) -> None:
+def run_shares(share: ShardJob, workers: int | None, num_shards: int) -> None:
     """Run one share in each process that takes part.
 
     Under torchrun or slurm those are the ranks, of which each calls this and does its own; who
@@ -51,7 +51,7 @@ def run_shares(share: Share, workers: int | None, num_shards: int) -> None:
         workers = 1 if torch.cuda.is_available() else _num_cores()
     workers = min(workers, num_shards)
     if world_size > 1 or workers <= 1:
-        with untouched_process():
+        with preserve_process_state():
             _single_threaded(share, rank, world_size)
         return
     plugins = plugin_modules()
@@ -80,7 +80,7 @@ def _num_cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def _in_new_process(plugins: Sequence[str], share: Share, rank: int, world_size: int) -> None:
+def _in_new_process(plugins: Sequence[str], share: ShardJob, rank: int, world_size: int) -> None:
     Thread(target=_end_with_parent, daemon=True).start()
     for module in plugins:
         import_module(module)
@@ -96,7 +96,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _single_threaded(share: Share, rank: int, world_size: int) -> None:
+def _single_threaded(share: ShardJob, rank: int, world_size: int) -> None:
     # The number of threads changes the last bits of a convolution, and so the stored bytes.
     torch.set_num_threads(1)
     share(rank, world_size)

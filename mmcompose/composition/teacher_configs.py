@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmcompose.composition.identity import teacher_identity
-from mmcompose.composition.isolation import untouched_process
+from mmcompose.composition.process_state import preserve_process_state
 from mmcompose.labeling import FUSED, STUDENT
 from mmcompose.registry import TEACHERS, build
 from mmcompose.utils import UserError, problem
@@ -62,7 +62,7 @@ def read_teacher(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
         UserError: If it cannot be built.
     """
     own = {key: value for key, value in config.items() if key != 'weight'}
-    with untouched_process():
+    with preserve_process_state():
         teacher = build(TEACHERS, own, f'composition.teachers.{name}')
         identity = teacher_identity(own, teacher)
     return {'name': name, 'classes': list(teacher.classes), 'identity': identity}

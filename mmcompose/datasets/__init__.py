@@ -1,6 +1,7 @@
 """Dataset wrappers that plug the pool, pseudo-labels and the class space into MMDetection."""
 
 from mmcompose.datasets.class_space_dataset import ClassSpaceDataset, annotation_path
+from mmcompose.datasets.dataset_class import dataset_class
 from mmcompose.datasets.image_lists import find_images, image_size, images_of
 from mmcompose.datasets.mixed import MixedDataset, MixedSampler, resolve_mixed_loader
 from mmcompose.datasets.pseudo_labeled import PseudoLabeledDataset, pseudo_labeled
@@ -19,6 +20,7 @@ __all__ = [
     'SplitFile',
     'UnlabeledImages',
     'annotation_path',
+    'dataset_class',
     'each_dataset',
     'find_images',
     'image_size',

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmcompose.labeling.score_bands import covers_a_kept_box
+from mmcompose.labeling.bands.score_bands import covers_a_kept_box
 from mmcompose.structures import Detections, to_rle
 
 

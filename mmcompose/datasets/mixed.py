@@ -103,7 +103,7 @@ def check_sources(
                 if not isinstance(value, (int, float)) or not 0 < value < math.inf
             )
         )
-    mistakes.complain()
+    mistakes.raise_if_any()
 
 
 def _told(classes: Sequence[str]) -> str:

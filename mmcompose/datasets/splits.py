@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.utils import Mistakes, UserError, check_writable, no_file, problem, written_whole
+from mmcompose.utils import Mistakes, UserError, atomic_write, check_writable, no_file, problem
 
 Presence = NDArray[np.bool_]
 # Among so many drawn images the best is chosen: fewer differ more from the pool, more make
@@ -164,7 +164,7 @@ def split_coco(
         mistakes.add(problem('--seed', seed, 'is below 0'))
     with mistakes:
         check_writable('--out', out, folder=True)
-    mistakes.complain()
+    mistakes.raise_if_any()
     presence = _presence(content)
     names = [category['name'] for category in content['categories']]
     files: dict[Path, Any] = {}
@@ -193,7 +193,7 @@ def split_sizes(
     mistakes = Mistakes()
     infinite = [each for each in percents if not math.isfinite(each)]
     mistakes.add(*(problem('--percent', each, 'is no number') for each in infinite))
-    mistakes.complain()
+    mistakes.raise_if_any()
     sizes = {f'{each:g}': round(num_images * each / 100) for each in percents}
     sizes |= {f'{each}images': each for each in counts}
     if not sizes:
@@ -211,7 +211,7 @@ def split_sizes(
             for size in twice
         )
     )
-    mistakes.complain()
+    mistakes.raise_if_any()
     return sizes
 
 
@@ -237,7 +237,7 @@ def _read_coco(path: Path) -> dict[str, Any]:
                 f'annotations: {str(path)!r} has annotations of {name} {unknown[0]!r}, '
                 'which is not there'
             )
-    mistakes.complain()
+    mistakes.raise_if_any()
     return dict(content)
 
 
@@ -267,5 +267,5 @@ def _write(files: Mapping[Path, Any]) -> None:
     """Write all files beside their places first, so that none is there without the others."""
     with ExitStack() as all_whole:
         for path, content in files.items():
-            temporary = all_whole.enter_context(written_whole('--out', path))
+            temporary = all_whole.enter_context(atomic_write('--out', path))
             temporary.write_text(json.dumps(content))

@@ -8,10 +8,10 @@ from typing import Any
 from mmengine.config import Config
 
 from mmcompose.datasets import each_dataset
-from mmcompose.engine.class_counts import type_name
+from mmcompose.registry import type_name
 from mmcompose.utils import UserError
 
-LOAD = 'mmcompose.LoadWeights'
+LOAD = 'mmcompose.LoadLabelWeights'
 PACK = 'mmcompose.PackDetInputs'
 
 
@@ -48,7 +48,7 @@ def _wired(value: Any) -> Any:
         wired: list[Any] = []
         for number, each in enumerate(value):
             wired.append(_wired(each))
-            loaded = any(_is(after, 'LoadWeights') for after in value[number + 1 : number + 2])
+            loaded = any(_is(after, 'LoadLabelWeights') for after in value[number + 1 : number + 2])
             if _is(each, 'LoadAnnotations') and not loaded:
                 wired.append({'type': LOAD})
         return tuple(wired) if isinstance(value, tuple) else wired
@@ -77,7 +77,7 @@ def _check(steps: list[Mapping[str, Any]], key: str) -> None:
     for name, step in zip(names, steps, strict=True):
         if (reason := _loses_weights(name, step)) is not None:
             raise UserError(f'{key}.pipeline: {name} {reason}')
-    if 'LoadWeights' in names and 'PackDetInputs' not in names:
+    if 'LoadLabelWeights' in names and 'PackDetInputs' not in names:
         raise UserError(
             f'{key}.pipeline: loads annotations and has no PackDetInputs, which hands a label '
             f'and its weight over to the model; it ends with {names[-1]!r}'

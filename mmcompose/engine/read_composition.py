@@ -12,8 +12,8 @@ from mmengine.registry import DefaultScope
 from mmcompose.class_space import Overview, overview
 from mmcompose.composition import Composition
 from mmcompose.datasets import PseudoLabeledDataset, each_dataset
-from mmcompose.engine.class_counts import class_of
 from mmcompose.labeling import CoOccurrence, co_occurrences
+from mmcompose.registry import class_of
 from mmcompose.structures import Image
 from mmcompose.utils import UserError
 
@@ -80,7 +80,7 @@ def _together(composition: Composition, config: Config) -> list[CoOccurrence] | 
         return None
     space = composition.class_space.with_unmapped
     return co_occurrences(
-        composition.said(tables, images, row, space) for row in range(len(images))
+        composition.teacher_detections(tables, images, row, space) for row in range(len(images))
     )
 
 

@@ -7,28 +7,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmdet.evaluation import CocoMetric
-from mmdet.registry import DATASETS, METRICS, MODELS
+from mmdet.registry import METRICS, MODELS
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 
+from mmcompose.checks.check_label_support import check_label_support
+from mmcompose.checks.check_mask_support import check_mask_support
+from mmcompose.checks.check_value_types import LOADERS, check_value_types
+from mmcompose.checks.config_parts import metrics_of
 from mmcompose.composition import Composition
 from mmcompose.datasets import (
     ClassSpaceDataset,
     MixedDataset,
     PseudoLabeledDataset,
     UnlabeledImages,
+    dataset_class,
     each_dataset,
     resolve_mixed_loader,
     wrapped,
 )
-from mmcompose.engine.class_counts import class_of, metrics_of, nameless, set_num_classes, type_name
-from mmcompose.engine.label_support import check_label_support
 from mmcompose.engine.label_weights import carry_weights
-from mmcompose.engine.mask_support import check_mask_support
+from mmcompose.engine.num_classes import set_num_classes
 from mmcompose.engine.read_composition import read_composition
-from mmcompose.engine.shapes import LOADERS, check_shapes
-from mmcompose.registry import DATASETS as OWN_DATASETS
-from mmcompose.utils import UserError, problem, under
+from mmcompose.registry import class_of, type_name
+from mmcompose.utils import UserError, key_prefix
 
 ROWS_HOOK = 'mmcompose.ClassRowsHook'
 SUMMARY_HOOK = 'mmcompose.LabelSummaryHook'
@@ -61,7 +63,7 @@ def resolve(config: Config) -> Config:
         )
     if not isinstance(config.get('model'), Mapping):
         raise UserError("model: is missing; give the student's, or a _base_ that has one")
-    check_shapes(config)
+    check_value_types(config)
     config = copy.deepcopy(config)
     config.pop('runner_type', None)
     # Without, MMEngine's Runner looks names up among its own classes alone.
@@ -73,11 +75,11 @@ def resolve(config: Config) -> Config:
         check_label_support(config.model, composition.pipeline)
         for name in LOADERS:
             if config.get(name) is not None:
-                with under(name):
+                with key_prefix(name):
                     dataset = _resolve_dataset(config[name].dataset, composition)
                     config[name].dataset = dataset
                     _resolve_sources(config, name)
-        with under('train_dataloader'):
+        with key_prefix('train_dataloader'):
             carry_weights(config)
         check_mask_support(config, composition)
         for name in ('val', 'test'):
@@ -138,21 +140,6 @@ def _holds_mixed(dataset: Mapping[str, Any]) -> bool:
         for part in wrapped(dataset)
         for each in each_dataset(part)
     )
-
-
-def dataset_class(dataset: Mapping[str, Any]) -> Any:
-    """Return the class of a dataset's config.
-
-    Raises:
-        UserError: If there is no dataset of that name.
-    """
-    if problems := nameless('dataset', dataset, 'dataset'):
-        raise UserError(*problems)
-    cls = class_of(dataset, DATASETS)
-    if cls is None:
-        known = [*DATASETS.module_dict, *(f'mmcompose.{name}' for name in OWN_DATASETS.module_dict)]
-        raise UserError(problem('dataset.type', dataset['type'], 'is no dataset', known))
-    return cls
 
 
 def _resolve_evaluator(config: Config, name: str) -> None:

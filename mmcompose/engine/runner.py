@@ -10,9 +10,9 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 from torch import nn
 
-from mmcompose.engine.inputs import check_inputs
+from mmcompose.checks.preflight import preflight
 from mmcompose.engine.resolve import resolve
-from mmcompose.engine.traces import Traces
+from mmcompose.engine.work_dir_rollback import WorkDirRollback
 from mmcompose.registry import RUNNERS
 from mmcompose.utils import UserError
 
@@ -25,7 +25,7 @@ class CompositionRunner(Runner):
     """
 
     # None from the first step on: then there is something to look into, and to resume.
-    _traces: Traces | None = None
+    _rollback: WorkDirRollback | None = None
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> Runner:
@@ -35,10 +35,10 @@ class CompositionRunner(Runner):
             UserError: With a line for each mistake, before anything is written.
         """
         resolved = resolve(cfg)
-        check_inputs(resolved)
-        traces = Traces(resolved.work_dir, resolved.filename)
+        preflight(resolved)
+        traces = WorkDirRollback(resolved.work_dir, resolved.filename)
         runner: CompositionRunner = super().from_cfg(resolved)
-        runner._traces = traces
+        runner._rollback = traces
         return runner
 
     def train(self) -> nn.Module:
@@ -52,12 +52,12 @@ class CompositionRunner(Runner):
         try:
             return super().train()
         except UserError:
-            if self._traces is not None and is_main_process():
-                self._traces.take_back(self.log_dir, Path(self.work_dir, f'{self.timestamp}.py'))
+            if self._rollback is not None and is_main_process():
+                self._rollback.undo(self.log_dir, Path(self.work_dir, f'{self.timestamp}.py'))
             raise
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         """Call the hooks; see :meth:`mmengine.runner.Runner.call_hook`."""
         if fn_name == 'after_train_iter':
-            self._traces = None
+            self._rollback = None
         super().call_hook(fn_name, **kwargs)

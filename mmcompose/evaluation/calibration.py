@@ -18,7 +18,7 @@ from mmcompose.labeling import (
     calibration_error,
     judge,
 )
-from mmcompose.labeling.matching import RIGHT, UNJUDGED
+from mmcompose.labeling.compute.matching import RIGHT, UNJUDGED
 from mmcompose.structures import Detections
 
 Labelled = Sequence[tuple[ByTeacher, LabelContext]]

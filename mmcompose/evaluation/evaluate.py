@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.dataset import BaseDataset
 
-from mmcompose.composition import Composition, untouched_process
+from mmcompose.composition import Composition, preserve_process_state
 from mmcompose.datasets import images_of
 from mmcompose.evaluation.scoring import Scores, score
 from mmcompose.structures import Detections, Image
@@ -104,7 +104,7 @@ def evaluate(
         return Row(name, scores, size, seconds * 1000)
 
     rows = []
-    with untouched_process():
+    with preserve_process_state():
         said = _said(composition, images)
         seconds = {n: _seconds(t.predict, timed) for n, t in composition.teachers.items()}
         sizes = {name: teacher.num_parameters for name, teacher in composition.teachers.items()}
@@ -139,7 +139,7 @@ def class_groups(composition: Composition) -> dict[str, list[str]]:
 
 def _said(composition: Composition, images: Sequence[Image]) -> list[Any]:
     tables = composition.predictions(images)
-    return [composition.said(tables, images, row) for row in range(len(images))]
+    return [composition.teacher_detections(tables, images, row) for row in range(len(images))]
 
 
 def _predict(model: Teacher, images: Sequence[Image], name: str) -> list[Detections]:

@@ -1,9 +1,8 @@
 """The label pipeline: what becomes of the teachers' detections; one file a transform."""
 
-from mmcompose.labeling.adaptive_score_bands import AdaptiveScoreBands
-from mmcompose.labeling.adaptive_score_filter import AdaptiveScoreFilter
-from mmcompose.labeling.agreement_filter import AgreementFilter
-from mmcompose.labeling.agreement_weighted_fusion import AgreementWeightedFusion
+from mmcompose.labeling.bands.adaptive_score_bands import AdaptiveScoreBands
+from mmcompose.labeling.bands.box_weights import BoxWeights
+from mmcompose.labeling.bands.score_bands import ScoreBands
 from mmcompose.labeling.base import (
     FUSED,
     STUDENT,
@@ -13,26 +12,27 @@ from mmcompose.labeling.base import (
     Pool,
     Truth,
 )
-from mmcompose.labeling.box_size_filter import BoxSizeFilter
-from mmcompose.labeling.box_weights import BoxWeights
-from mmcompose.labeling.class_prior import box_counts
-from mmcompose.labeling.co_occurrence import CoOccurrence, co_occurrences
-from mmcompose.labeling.concatenate import Concatenate
-from mmcompose.labeling.cross_class_suppression import CrossClassSuppression
-from mmcompose.labeling.curves import calibration_error
-from mmcompose.labeling.label_change import LabelChange, label_change
-from mmcompose.labeling.learned_file import read_learned, write_learned
-from mmcompose.labeling.matching import judge
-from mmcompose.labeling.nms import NMS
-from mmcompose.labeling.non_maximum_weighted import NonMaximumWeighted
+from mmcompose.labeling.between_classes.cross_class_suppression import CrossClassSuppression
+from mmcompose.labeling.between_classes.resolve_hierarchy import ResolveHierarchy
+from mmcompose.labeling.calibration.score_calibration import ScoreCalibration
+from mmcompose.labeling.compute.class_prior import box_counts
+from mmcompose.labeling.compute.co_occurrence import CoOccurrence, co_occurrences
+from mmcompose.labeling.compute.curves import calibration_error
+from mmcompose.labeling.compute.label_change import LabelChange, label_change
+from mmcompose.labeling.compute.learned_file import read_learned, write_learned
+from mmcompose.labeling.compute.matching import judge
+from mmcompose.labeling.filters.adaptive_score_filter import AdaptiveScoreFilter
+from mmcompose.labeling.filters.agreement_filter import AgreementFilter
+from mmcompose.labeling.filters.box_size_filter import BoxSizeFilter
+from mmcompose.labeling.filters.score_filter import ScoreFilter
+from mmcompose.labeling.filters.top_k import TopK
+from mmcompose.labeling.fusion.agreement_weighted_fusion import AgreementWeightedFusion
+from mmcompose.labeling.fusion.concatenate import Concatenate
+from mmcompose.labeling.fusion.nms import NMS
+from mmcompose.labeling.fusion.non_maximum_weighted import NonMaximumWeighted
+from mmcompose.labeling.fusion.soft_nms import SoftNMS
+from mmcompose.labeling.fusion.weighted_boxes_fusion import WeightedBoxesFusion
 from mmcompose.labeling.pipeline import LabelPipeline
-from mmcompose.labeling.resolve_hierarchy import ResolveHierarchy
-from mmcompose.labeling.score_bands import ScoreBands
-from mmcompose.labeling.score_calibration import ScoreCalibration
-from mmcompose.labeling.score_filter import ScoreFilter
-from mmcompose.labeling.soft_nms import SoftNMS
-from mmcompose.labeling.top_k import TopK
-from mmcompose.labeling.weighted_boxes_fusion import WeightedBoxesFusion
 
 __all__ = [
     'FUSED',

@@ -12,14 +12,14 @@ import numpy as np
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Pool, Truth
-from mmcompose.labeling.resolve_hierarchy import ResolveHierarchy
+from mmcompose.labeling.between_classes.resolve_hierarchy import ResolveHierarchy
 from mmcompose.registry import LABEL_TRANSFORMS, build
 from mmcompose.structures import Detections
-from mmcompose.utils import UserError, file_fingerprint, fingerprint, under
+from mmcompose.utils import UserError, file_fingerprint, fingerprint, key_prefix
 
 KEY = 'composition.label_pipeline'
 
-Said = tuple[ByTeacher, LabelContext]
+LabelInput = tuple[ByTeacher, LabelContext]
 
 
 class LabelPipeline:
@@ -61,7 +61,7 @@ class LabelPipeline:
             )
         for number, step in enumerate(self.steps):
             try:
-                with under(f'{KEY}[{number}]'):
+                with key_prefix(f'{KEY}[{number}]'):
                     step.check(class_space)
             except UserError as error:
                 problems += error.problems
@@ -76,8 +76,8 @@ class LabelPipeline:
 
     def fit(
         self,
-        pool: Callable[[], Iterable[Said]],
-        labelled: Callable[[], Iterable[Said]] | None = None,
+        pool: Callable[[], Iterable[LabelInput]],
+        labelled: Callable[[], Iterable[LabelInput]] | None = None,
         truth: Truth | None = None,
         covered: Collection[int] | None = None,
     ) -> None:
@@ -105,7 +105,7 @@ class LabelPipeline:
                 with _told_by(number):
                     step.fit(self.before(number, pool))
 
-    def before(self, number: int, pool: Callable[[], Iterable[Said]]) -> Pool:
+    def before(self, number: int, pool: Callable[[], Iterable[LabelInput]]) -> Pool:
         """Return what the steps before one make of a pool; each iteration is a fresh pass.
 
         Args:
@@ -117,7 +117,7 @@ class LabelPipeline:
     def judged(
         self,
         number: int,
-        labelled: Callable[[], Iterable[Said]],
+        labelled: Callable[[], Iterable[LabelInput]],
         covered: Collection[int] | None = None,
     ) -> Pool:
         """Return what a step that learns from labelled images is shown of them.
@@ -190,7 +190,7 @@ class _Stream:
 
     def __init__(
         self,
-        pool: Callable[[], Iterable[Said]],
+        pool: Callable[[], Iterable[LabelInput]],
         steps: Sequence[LabelTransform],
         covered: Collection[int] | None = None,
     ) -> None:
@@ -198,7 +198,7 @@ class _Stream:
         self._steps = steps
         self._covered = None if covered is None else np.array(sorted(covered), np.int64)
 
-    def __iter__(self) -> Iterator[Said]:
+    def __iter__(self) -> Iterator[LabelInput]:
         for said, context in self._pool():
             made = _through(self._steps, said, context)
             if self._covered is not None:
@@ -225,6 +225,6 @@ def _through(steps: Iterable[LabelTransform], said: ByTeacher, context: LabelCon
         if (reason := found.invalid_reason()) is not None:
             raise UserError(f'composition.teachers.{teacher}: of image {context.key!r}, {reason}')
     for number, step in enumerate(steps):
-        with under(f'{KEY}[{number}]'):
+        with key_prefix(f'{KEY}[{number}]'):
             said = step.apply(said, context)
     return said

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from mmcompose.models.bifpn import BiFPN
 from mmcompose.models.efficientdet_head import EfficientDetHead
 from mmcompose.teachers import named_classes, read_checkpoint
-from mmcompose.teachers.mmdet_config import read_config
-from mmcompose.teachers.mmdet_model import build_model
+from mmcompose.teachers.mmdet.config import read_config
+from mmcompose.teachers.mmdet.model import build_model
 from mmcompose.utils import UserError, no_file, problem
 
 # COCO's category ids run to 90 and leave ten out; effdet's models have a row for each.

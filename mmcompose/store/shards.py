@@ -16,12 +16,12 @@ from mmcompose.store.tables import MASKS, SCHEMA, SCHEMA_WITH_MASKS, DetectionTa
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import (
     UserError,
+    atomic_write,
     fingerprint,
     lines_fingerprint,
     plain,
     problem,
     write_json,
-    written_whole,
 )
 
 FORMAT = 2
@@ -97,7 +97,7 @@ class ShardedResult:
         if not (self.folder / 'manifest.json').exists():
             self.write_json('manifest.json', self._manifest)
         table = to_table(self.images_of(shard), detections)
-        with written_whole(_KEY, self.shard_path(shard)) as temporary:
+        with atomic_write(_KEY, self.shard_path(shard)) as temporary:
             pq.write_table(table, temporary, compression='zstd')
 
     def wait(self) -> None:
@@ -115,7 +115,7 @@ class ShardedResult:
             paths = [self.shard_path(shard) for shard in range(self.num_shards)]
             with_masks = any(MASKS in _schema_of(path).names for path in paths)
             schema = SCHEMA_WITH_MASKS if with_masks else SCHEMA
-            with written_whole(_KEY, mapped) as temporary, pa.OSFile(str(temporary), 'wb') as sink:
+            with atomic_write(_KEY, mapped) as temporary, pa.OSFile(str(temporary), 'wb') as sink:
                 with pa.ipc.new_file(sink, schema) as writer:
                     for path in paths:
                         with _reading(path):

@@ -52,7 +52,7 @@ class Detections:
     masks: Masks | None = None
 
     @classmethod
-    def of(
+    def from_arrays(
         cls,
         boxes: ArrayLike,
         scores: ArrayLike,

@@ -12,9 +12,9 @@ from mmcompose.teachers.ensemble import EnsembleTeacher
 from mmcompose.teachers.function import FunctionTeacher
 from mmcompose.teachers.http import HTTPTeacher
 from mmcompose.teachers.huggingface import HuggingFaceTeacher
-from mmcompose.teachers.mmdet import MMDetTeacher
-from mmcompose.teachers.mmdet_config import read_config
-from mmcompose.teachers.mmdet_model import check_class_count, load_weights
+from mmcompose.teachers.mmdet.config import read_config
+from mmcompose.teachers.mmdet.model import check_class_count, load_weights
+from mmcompose.teachers.mmdet.teacher import MMDetTeacher
 from mmcompose.teachers.onnx import ONNXTeacher
 
 __all__ = [

@@ -98,7 +98,7 @@ class COCOResultsTeacher(Teacher):
             return Detections()
         boxes, scores, labels, segmentations = zip(*rows, strict=True)
         if all(each is None for each in segmentations):
-            return Detections.of(boxes, scores, labels)
+            return Detections.from_arrays(boxes, scores, labels)
         try:
             masks = as_masks(segmentations, image.width, image.height)
         except ValueError as error:
@@ -106,7 +106,7 @@ class COCOResultsTeacher(Teacher):
         size = (image.width, image.height)
         pairs = zip(boxes, masks, strict=True)
         boxes = tuple(mask_box(mask, *size) if box is None else box for box, mask in pairs)
-        return Detections.of(boxes, scores, labels, masks)
+        return Detections.from_arrays(boxes, scores, labels, masks)
 
     @cached_property
     def _index(self) -> dict[str, list[str]]:
@@ -159,7 +159,7 @@ class COCOResultsTeacher(Teacher):
         size = np.array([image.width, image.height])
         center, half = rows[:, 1:3] * size, rows[:, 3:5] * size / 2
         boxes = np.concatenate([center - half, center + half], axis=1)
-        return Detections.of(boxes, rows[:, 5], rows[:, 0])
+        return Detections.from_arrays(boxes, rows[:, 5], rows[:, 0])
 
 
 def _read_images(path: str) -> dict[str, Any]:

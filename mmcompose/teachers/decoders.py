@@ -149,7 +149,7 @@ def _over(
 ) -> Detections:
     # Strictly over: rows that only fill an array up have a score of 0, some a label of -1.
     keep = scores > score_thr
-    return Detections.of(boxes[keep], scores[keep], labels[keep])
+    return Detections.from_arrays(boxes[keep], scores[keep], labels[keep])
 
 
 def _suppressed(found: Detections, iou_threshold: float, most: int | None) -> Detections:

@@ -60,7 +60,7 @@ class FunctionTeacher(Teacher):
             boxes, scores, labels, *rest = said
             (masks,) = rest or (None,)
             encoded = None if masks is None else as_masks(masks, image.width, image.height)
-            return Detections.of(boxes, scores, labels, encoded)
+            return Detections.from_arrays(boxes, scores, labels, encoded)
         except (TypeError, ValueError, AssertionError) as error:
             expected = f'does not return boxes (N, 4), scores (N,), labels (N,), masks: {error}'
             raise UserError(problem('function', self._name, expected)) from error

@@ -170,4 +170,4 @@ class HuggingFaceTeacher(Teacher):
 
 
 def _detections(*arrays: torch.Tensor) -> Detections:
-    return Detections.of(*(array.detach().float().cpu().numpy() for array in arrays))
+    return Detections.from_arrays(*(array.detach().float().cpu().numpy() for array in arrays))

@@ -71,7 +71,7 @@ class Preprocess:
         if problems := check_keys('preprocess', config, [field.name for field in fields(cls)]):
             raise UserError(*problems)
         hints = get_type_hints(cls)
-        # Said below in the field's words.
+        # LabelInput below in the field's words.
         del hints['scale']
         if problems := check_types('preprocess', config, hints):
             raise UserError(*problems)

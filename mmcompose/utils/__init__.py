@@ -4,13 +4,13 @@ from mmcompose.utils.errors import (
     Mistakes,
     UserError,
     check_keys,
+    key_prefix,
     nearest,
     no_file,
     no_folder,
     problem,
-    under,
 )
-from mmcompose.utils.files import check_writable, without_nan, write_json, written_whole
+from mmcompose.utils.files import atomic_write, check_writable, without_nan, write_json
 from mmcompose.utils.hashing import file_fingerprint, fingerprint, lines_fingerprint, plain
 from mmcompose.utils.logging import log, progress, warn
 from mmcompose.utils.types import check_types
@@ -18,11 +18,13 @@ from mmcompose.utils.types import check_types
 __all__ = [
     'Mistakes',
     'UserError',
+    'atomic_write',
     'check_keys',
     'check_types',
     'check_writable',
     'file_fingerprint',
     'fingerprint',
+    'key_prefix',
     'lines_fingerprint',
     'log',
     'nearest',
@@ -31,9 +33,7 @@ __all__ = [
     'plain',
     'problem',
     'progress',
-    'under',
     'warn',
     'without_nan',
     'write_json',
-    'written_whole',
 ]

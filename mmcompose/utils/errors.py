@@ -55,7 +55,7 @@ class Mistakes:
         """Take down problems; see :func:`problem`."""
         self.problems += problems
 
-    def complain(self) -> None:
+    def raise_if_any(self) -> None:
         """Raise one :class:`UserError` of all that was gathered, if anything was."""
         if self.problems:
             raise UserError(*self.problems)
@@ -120,7 +120,7 @@ def check_keys(
 
 
 @contextmanager
-def under(key: str) -> Iterator[None]:
+def key_prefix(key: str) -> Iterator[None]:
     """Put ``key.`` before every problem raised inside.
 
     So that a class names only its own argument, and whoever builds it says where that stands.

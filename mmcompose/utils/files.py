@@ -15,7 +15,7 @@ from mmcompose.utils.errors import UserError, problem
 
 
 @contextmanager
-def written_whole(key: str, path: str | Path) -> Iterator[Path]:
+def atomic_write(key: str, path: str | Path) -> Iterator[Path]:
     """Give a path to write a file at, which is moved to its place when it is whole.
 
     Args:
@@ -44,13 +44,13 @@ def written_whole(key: str, path: str | Path) -> Iterator[Path]:
 def write_json(
     key: str, path: str | Path, content: Any, indent: int | None = 2, sort_keys: bool = False
 ) -> None:
-    """Write a JSON file; see :func:`written_whole`.
+    """Write a JSON file; see :func:`atomic_write`.
 
     Raises:
         ValueError: If a number is NaN or infinite, which JSON does not know.
     """
     text = json.dumps(content, indent=indent, sort_keys=sort_keys, allow_nan=False)
-    with written_whole(key, path) as temporary:
+    with atomic_write(key, path) as temporary:
         temporary.write_text(f'{text}\n', encoding='utf-8')
 
 

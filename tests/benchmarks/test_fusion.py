@@ -11,10 +11,10 @@ from mmengine.config import Config
 
 from benchmarks.fusion import compare, distinct, measure
 from mmcompose.labeling import ByTeacher, LabelContext
-from mmcompose.labeling.weighted_boxes_kernel import CONF_TYPES
+from mmcompose.labeling.compute.weighted_boxes_kernel import CONF_TYPES
 from mmcompose.structures import Detections
 from mmcompose.teachers import MMDetTeacher
-from mmcompose.teachers.mmdet_model import build_model
+from mmcompose.teachers.mmdet.model import build_model
 from tests import toys
 from tests.labeling.toys import context, found
 from tests.teachers.conftest import CLASSES, CONFIG

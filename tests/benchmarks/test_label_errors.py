@@ -35,7 +35,7 @@ def truth() -> Detections:
 
 
 @pytest.fixture
-def said() -> Detections:
+def teacher_detections() -> Detections:
     """Right, second on it, class, difficult, place, nothing; and one to ignore where the man is."""
     boxes = found(
         (ON_CAR, 0.9, 0),

@@ -26,7 +26,7 @@ TEACHERS = {'a': ['dog', 'sofa'], 'b': ['dog', 'bird'], 'c': ['dog', 'bird']}
 
 def boxes(*rows: tuple[float, float, int]) -> Detections:
     """Make squares of 20 pixels of (left, score, label) rows."""
-    return Detections.of(
+    return Detections.from_arrays(
         [[left, 10, left + 20, 30] for left, _, _ in rows],
         [score for _, score, _ in rows],
         [label for *_, label in rows],
@@ -98,7 +98,7 @@ def world() -> label_world.World:
             level = 0.5 if name == 'b' else 0.9
             clutter = boxes((30, rng.uniform(0.02, 0.2), int(space.teacher_index(name)[0])))
             scores = rng.uniform(level - 0.1, level, len(known))
-            right = Detections.of(known.boxes, scores, known.labels)
+            right = Detections.from_arrays(known.boxes, scores, known.labels)
             by_teacher[name] = Detections.concatenate([right, clutter])
         said.append((by_teacher, context))
         truth[str(number)] = there

@@ -12,7 +12,7 @@ from mmcompose.structures import Detections
 from mmcompose.utils import UserError
 
 BOXES = np.array([[0, 0, 100, 100], [0, 0, 100, 100.1], [200, 200, 300, 260]], np.float32)
-SAID = Detections.of(BOXES, [0.9, 0.8, 0.06], [0, 0, 1])
+SAID = Detections.from_arrays(BOXES, [0.9, 0.8, 0.06], [0, 0, 1])
 
 
 def test_a_teacher_agrees_with_itself_in_another_order() -> None:
@@ -21,7 +21,7 @@ def test_a_teacher_agrees_with_itself_in_another_order() -> None:
 
 
 def test_boxes_under_the_floor_are_partners_but_are_not_asked_for() -> None:
-    lower = Detections.of(BOXES, [0.9, 0.8, 0.0495], [0, 0, 1])
+    lower = Detections.from_arrays(BOXES, [0.9, 0.8, 0.0495], [0, 0, 1])
     same = agreement([(SAID, lower)])
     assert (same['boxes'], same['matched']) == (5, 1.0)
     assert same['score_difference'] == pytest.approx(0.0105, abs=1e-6)
@@ -31,9 +31,9 @@ def test_boxes_under_the_floor_are_partners_but_are_not_asked_for() -> None:
     'other',
     [
         SAID[[0, 1]],
-        Detections.of(BOXES, SAID.scores, [0, 0, 2]),
-        Detections.of(BOXES + np.array([[0], [0], [1]]), SAID.scores, SAID.labels),
-        Detections.of(BOXES[[0, 2]], [0.9, 0.06], [0, 1]),
+        Detections.from_arrays(BOXES, SAID.scores, [0, 0, 2]),
+        Detections.from_arrays(BOXES + np.array([[0], [0], [1]]), SAID.scores, SAID.labels),
+        Detections.from_arrays(BOXES[[0, 2]], [0.9, 0.06], [0, 1]),
     ],
     ids=['missing', 'another class', 'a pixel off', 'one partner for two'],
 )

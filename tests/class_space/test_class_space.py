@@ -130,7 +130,7 @@ def test_detections_are_converted_and_dropped_with_their_boxes() -> None:
     space = ClassSpace(
         {'a': ['cat', 'dog'], 'b': ['rug', 'dog', 'cat']}, mapping={'b': {'rug': None}}
     )
-    said = Detections.of([[0, 0, i, i] for i in (1, 2, 3)], [0.1, 0.2, 0.3], [2, 0, 1])
+    said = Detections.from_arrays([[0, 0, i, i] for i in (1, 2, 3)], [0.1, 0.2, 0.3], [2, 0, 1])
     converted = space.convert('b', said)
     assert converted.labels.tolist() == [0, 1]
     assert converted.boxes[:, 2].tolist() == [1, 3]
@@ -142,7 +142,7 @@ def test_detections_are_converted_and_dropped_with_their_boxes() -> None:
 def test_a_label_that_the_teacher_does_not_have(label: int) -> None:
     space = ClassSpace({'a': ['cat', 'dog']})
     with pytest.raises(UserError, match=rf'^composition.teachers.a: said label {label}'):
-        space.convert('a', Detections.of([[0, 0, 1, 1]], [0.5], [label]))
+        space.convert('a', Detections.from_arrays([[0, 0, 1, 1]], [0.5], [label]))
 
 
 @pytest.mark.parametrize(

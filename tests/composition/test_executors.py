@@ -45,7 +45,7 @@ class SlowTeacher(Teacher):
             if image.key == self.fails_at:
                 raise UserError(f'{image.path}: is too hard')
             boxes, scores, labels = toys.see(image.pixels, self.classes)
-            found.append(Detections.of(boxes, scores, labels))
+            found.append(Detections.from_arrays(boxes, scores, labels))
         return found
 
 
@@ -222,7 +222,7 @@ def test_two_ranks_of_torchrun_make_one_store(
         program.replace(
             'if __name__ == "__main__":\n',
             'if __name__ == "__main__":\n'
-            '    from mmcompose.engine.labelling import _join\n'
+            '    from mmcompose.commands.label import _join\n'
             '    _join("pytorch", {"backend": "nccl"})\n',
         )
     )

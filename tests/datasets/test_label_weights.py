@@ -82,7 +82,7 @@ class _Images(BaseDataset):
 
 LOAD = [
     {'type': 'LoadAnnotations', 'with_bbox': True},
-    {'type': 'mmcompose.LoadWeights'},
+    {'type': 'mmcompose.LoadLabelWeights'},
 ]
 LOAD_MASKS = [{**LOAD[0], 'with_mask': True}, LOAD[1]]
 PACK = {'type': 'mmcompose.PackDetInputs', 'meta_keys': ()}
@@ -187,7 +187,7 @@ def test_covered_classes_are_told_of_the_image() -> None:
 
 @pytest.mark.parametrize('weight', [-0.5, float('nan'), float('inf')])
 def test_a_weight_that_is_none_is_refused(weight: float) -> None:
-    step = TRANSFORMS.build({'type': 'mmcompose.LoadWeights'})
+    step = TRANSFORMS.build({'type': 'mmcompose.LoadLabelWeights'})
     results = {'gt_bboxes_labels': np.array([1]), 'instances': [{'weight': weight}]}
     with pytest.raises(UserError, match='is no weight of at least 0'):
         step(results)

@@ -16,8 +16,8 @@ from mmengine.registry import HOOKS, RUNNERS, DefaultScope
 from mmengine.runner import Runner
 
 from mmcompose.datasets import MixedSampler, split_coco
-from mmcompose.engine.class_counts import set_num_classes
-from mmcompose.teachers.mmdet_model import build_model
+from mmcompose.engine.num_classes import set_num_classes
+from mmcompose.teachers.mmdet.model import build_model
 from tests import toys
 from tests.engine.toys import student_config
 

@@ -15,11 +15,11 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, RUNNERS
 from mmengine.runner import Runner
 
+from mmcompose.checks.preflight import preflight
 from mmcompose.composition import STUDENT
 from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.engine import resolve
 from mmcompose.engine.hooks.label_refresh import FOLDER, STATE, PseudoLabelRefreshHook
-from mmcompose.engine.inputs import check_inputs
 from mmcompose.utils import UserError
 from tests.engine.toys import student_config
 
@@ -311,7 +311,7 @@ def test_a_mistake_is_told_before_anything_is_made(
     for key, value in change.items():
         config[key] = value
     with pytest.raises(UserError) as caught:
-        check_inputs(resolve(config))
+        preflight(resolve(config))
     assert any(line.startswith(says) for line in caught.value.problems)
     assert list(tmp_path.iterdir()) == []
 
@@ -322,7 +322,7 @@ def test_a_training_set_without_pseudo_labels_is_told(
     config = _config(pool, truth, tmp_path, epochs=2)
     config.train_dataloader.dataset = config.val_dataloader.dataset
     with pytest.raises(UserError, match=r'holds no mmcompose\.Pseudo'):
-        check_inputs(resolve(config))
+        preflight(resolve(config))
 
 
 def test_the_name_student_is_still_taken_in_a_config(

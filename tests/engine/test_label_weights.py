@@ -42,7 +42,7 @@ def _types(pipeline: Any) -> list[str]:
 def test_the_training_pipeline_carries_weights_and_no_other_does(config: Config) -> None:
     resolved = resolve(config)
     assert _types(resolved.train_dataloader.dataset.pipeline) == [
-        'LoadImageFromFile', 'LoadAnnotations', 'mmcompose.LoadWeights', 'RandomFlip',
+        'LoadImageFromFile', 'LoadAnnotations', 'mmcompose.LoadLabelWeights', 'RandomFlip',
         'mmcompose.PackDetInputs',
     ]  # fmt: skip
     assert 'mmcompose.' not in str(resolved.val_dataloader.dataset.dataset.pipeline)
@@ -89,7 +89,7 @@ def test_pipelines_around_within_and_in_place_of_others_are_wired() -> None:
     )  # fmt: skip
     carry_weights(config)
     mixed, branched = config.train_dataloader.dataset.datasets
-    weights = 'mmcompose.LoadWeights'
+    weights = 'mmcompose.LoadLabelWeights'
     assert _types(mixed.dataset.pipeline) == ['LoadAnnotations', weights]
     assert _types(mixed.pipeline) == ['Mosaic', 'mmcompose.PackDetInputs']
     choice, scaled, last = branched.pipeline

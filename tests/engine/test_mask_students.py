@@ -10,9 +10,10 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 
+from mmcompose.checks.check_mask_support import check_mask_support
+from mmcompose.commands import evaluate_config
 from mmcompose.datasets import pseudo_labeled
-from mmcompose.engine import resolve, score_config
-from mmcompose.engine.mask_support import check_mask_support
+from mmcompose.engine import resolve
 from mmcompose.structures import decode_masks
 from mmcompose.utils import UserError
 from tests import mask_rcnn, toys
@@ -76,7 +77,7 @@ def test_teachers_and_fused_labels_are_scored_by_masks(
     pool: Path, masks_truth: str, tmp_path: Path
 ) -> None:
     teachers = {'first': mask_rcnn.TEACHERS['first'], 'second': BOXES['second']}
-    table = score_config(mask_config(pool, masks_truth, tmp_path, teachers))
+    table = evaluate_config(mask_config(pool, masks_truth, tmp_path, teachers))
     figures = table.to_dict()['rows']
     assert figures['first']['mask AP50'] > 0.5
     # Blue is known to a teacher of boxes alone.

@@ -16,8 +16,8 @@ from torch import nn
 from mmcompose.datasets import MixedDataset, PseudoLabeledDataset
 from mmcompose.engine import CompositionRunner
 from mmcompose.teachers import named_classes
-from mmcompose.teachers.mmdet_config import read_config
-from mmcompose.teachers.mmdet_model import build_model
+from mmcompose.teachers.mmdet.config import read_config
+from mmcompose.teachers.mmdet.model import build_model
 from tests import toys
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,9 @@ import pytest
 import torch
 from rich.console import Console
 
+from mmcompose.commands import evaluate_config
 from mmcompose.composition import Composition
-from mmcompose.engine import resolve, score_config
+from mmcompose.engine import resolve
 from mmcompose.evaluation import (
     CompositionTable,
     Row,
@@ -21,7 +22,7 @@ from mmcompose.evaluation import (
     composition_table,
     per_class_table,
 )
-from mmcompose.teachers.mmdet_model import build_model
+from mmcompose.teachers.mmdet.model import build_model
 from mmcompose.utils import UserError
 from tests import toys
 from tests.engine.toys import student_config
@@ -39,7 +40,7 @@ def _student(folder: Path, pool: Path, truth: str, classes: tuple[str, ...]) -> 
 def table(pool: Path, truth: str, tmp_path_factory: pytest.TempPathFactory) -> CompositionTable:
     folder = tmp_path_factory.mktemp('evaluate')
     student = _student(folder, pool, truth, toys.STUDENT)
-    return score_config(student_config(pool, truth, folder), student=student, oracle=student)
+    return evaluate_config(student_config(pool, truth, folder), student=student, oracle=student)
 
 
 def test_there_is_a_row_for_each_detector(table: CompositionTable) -> None:
@@ -94,7 +95,7 @@ def test_a_figure_that_there_is_not_is_null_in_json() -> None:
 
 def test_the_score_floor_is_the_same_for_every_row(pool: Path, truth: str, tmp_path: Path) -> None:
     # The toy teachers never say more than 0.99.
-    rows = score_config(student_config(pool, truth, tmp_path), score_floor=0.995).rows
+    rows = evaluate_config(student_config(pool, truth, tmp_path), score_floor=0.995).rows
     assert [row.scores.mAP for row in rows] == [0, 0, 0]
     assert not any(math.isnan(row.scores.mAP) for row in rows)
 
@@ -105,7 +106,7 @@ def test_a_checkpoint_of_other_classes_is_told_before_any_work(
 ) -> None:
     wrong = _student(tmp_path, pool, truth, tuple(reversed(toys.STUDENT)))
     with pytest.raises(UserError, match=rf'{name}\.checkpoint: .*other classes'):
-        score_config(student_config(pool, truth, tmp_path), **{name: wrong})
+        evaluate_config(student_config(pool, truth, tmp_path), **{name: wrong})
     assert not (tmp_path / 'store').exists()
 
 
@@ -113,5 +114,5 @@ def test_a_missing_checkpoint_is_told_before_any_work(
     pool: Path, truth: str, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=r'student\.checkpoint: .*is no file'):
-        score_config(student_config(pool, truth, tmp_path), student=str(tmp_path / 'none.pth'))
+        evaluate_config(student_config(pool, truth, tmp_path), student=str(tmp_path / 'none.pth'))
     assert not (tmp_path / 'store').exists()

@@ -25,7 +25,7 @@ def _info(*labels: int, ignored: int = 0) -> dict[str, Any]:
 
 
 def _found(*labels: int) -> Detections:
-    return Detections.of(BOXES[: len(labels)], [0.9] * len(labels), labels)
+    return Detections.from_arrays(BOXES[: len(labels)], [0.9] * len(labels), labels)
 
 
 INFOS = [_info(0, 1), _info(0), _info()]
@@ -95,7 +95,7 @@ def test_masks_are_scored_by_masks() -> None:
 
 def test_a_box_without_a_mask_is_no_wrong_mask() -> None:
     both = _masked(0, 0, 1)
-    boxes = Detections.of([[60, 5, 90, 30]], [0.99], [0], no_masks(1))
+    boxes = Detections.from_arrays([[60, 5, 90, 30]], [0.99], [0], no_masks(1))
     found = Detections.concatenate([both, boxes])
     scores = score([_info_with_masks(0, 1)], [found], CLASSES)
     assert scores.mask_mAP == 1 and scores.by_class['cat'] < 1

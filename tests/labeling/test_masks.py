@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmcompose.labeling import FUSED, NMS, ByTeacher, WeightedBoxesFusion
-from mmcompose.labeling.mask_vote import vote_masks
+from mmcompose.labeling.compute.mask_vote import vote_masks
 from mmcompose.structures import Detections, Masks, decode_masks, encode_masks
 from mmcompose.structures.masks import no_masks
 from tests.labeling.test_every_transform import PIPELINES, fitted

@@ -40,7 +40,7 @@ def context(
 def found(*rows: tuple[Sequence[float], float, int]) -> Detections:
     """Make detections of (box, score, label) rows."""
     boxes, scores, labels = zip(*rows, strict=True) if rows else ((), (), ())
-    return Detections.of(boxes, scores, labels)
+    return Detections.from_arrays(boxes, scores, labels)
 
 
 def rows(detections: Detections) -> list[tuple[object, ...]]:
@@ -71,7 +71,9 @@ def detections(draw: st.DrawFn, labels: Sequence[int], most: int = 8) -> Detecti
 
 
 @st.composite
-def said(draw: st.DrawFn, teachers: Mapping[str, Sequence[str]] = TEACHERS) -> ByTeacher:
+def teacher_detections(
+    draw: st.DrawFn, teachers: Mapping[str, Sequence[str]] = TEACHERS
+) -> ByTeacher:
     """What each teacher says of one image, in the student's classes, its own among them."""
     space = ClassSpace(teachers)
     return {

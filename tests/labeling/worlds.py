@@ -62,7 +62,7 @@ def world(
             kept = rng.random(4) < (sees or {}).get(name, 0.9)
             kept &= np.isin(labels, where.class_space.teacher_index(name))
             scores = rng.uniform(0.4, 0.9, 4) * (scale or {}).get(name, 1.0)
-            said[name] = Detections.of(boxes[kept], scores[kept], labels[kept])
+            said[name] = Detections.from_arrays(boxes[kept], scores[kept], labels[kept])
             if fails and silent:
                 said[name] = Detections()
         pool.append((said, where))

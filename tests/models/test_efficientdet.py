@@ -19,8 +19,8 @@ from mmengine.structures import InstanceData
 from torch import nn
 
 from mmcompose.engine import CompositionRunner
-from mmcompose.engine.class_counts import set_num_classes
 from mmcompose.engine.hooks import ClassRowsHook
+from mmcompose.engine.num_classes import set_num_classes
 from mmcompose.models.bifpn import BiFPN, fusions
 from mmcompose.models.separable_conv import half_size
 from tests.engine.toys import student_config

@@ -21,9 +21,9 @@ CLASSES = ('zebra', 'ant', 'mole')
 def exported(tmp_path: Path) -> str:
     images = [Image(f'{number}.png', '', 96, 64) for number in range(3)]
     found = [
-        Detections.of([[0, 0, 40, 40], [50, 10, 90, 60]], [0.9, 0.8], [0, 1]),
+        Detections.from_arrays([[0, 0, 40, 40], [50, 10, 90, 60]], [0.9, 0.8], [0, 1]),
         Detections(),
-        Detections.of([[5, 5, 45, 45]], [0.7], [2]),
+        Detections.from_arrays([[5, 5, 45, 45]], [0.7], [2]),
     ]
     table = to_table(images, found)
     with pa.OSFile(str(tmp_path / 'all.arrow'), 'wb') as sink:
@@ -58,7 +58,7 @@ def test_images_without_labels_are_listed(exported: str) -> None:
 
 
 def test_ignored_boxes_are_crowds(tmp_path: Path) -> None:
-    box = Detections.of([[0, 0, 40, 40]], [0.4], [0])
+    box = Detections.from_arrays([[0, 0, 40, 40]], [0.4], [0])
     box = Detections(box.boxes, box.scores, box.labels, ignore=np.array([True]))
     image = Image('a.png', '', 96, 64)
     table = to_table([image], [box])
@@ -73,7 +73,7 @@ def test_masks_are_exported_and_match_themselves(tmp_path: Path) -> None:
     image = Image('a.png', '', 96, 64)
     bitmaps = np.zeros((2, 64, 96), bool)
     bitmaps[0, 5:20, 10:30] = bitmaps[0, 20:30, 15:20] = True
-    found = Detections.of(
+    found = Detections.from_arrays(
         [[10, 5, 30, 30], [40, 40, 60, 60]], [0.9, 0.8], [0, 1], encode_masks(bitmaps)
     )
     table = to_table([image], [found])

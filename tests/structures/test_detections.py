@@ -19,9 +19,9 @@ def fused() -> Detections:
 
 
 def test_dtypes_and_shapes_of_lists() -> None:
-    made = Detections.of([[0, 0, 1, 1]], [1], [3])
+    made = Detections.from_arrays([[0, 0, 1, 1]], [1], [3])
     assert (made.boxes.dtype, made.scores.dtype, made.labels.dtype) == ('f4', 'f4', 'i8')
-    empty = Detections.of([], [], [])
+    empty = Detections.from_arrays([], [], [])
     assert (empty.boxes.shape, empty.scores.shape, empty.labels.shape) == ((0, 4), (0,), (0,))
 
 
@@ -56,7 +56,7 @@ def test_only_flagged_boxes_are_ignored(fused: Detections) -> None:
 
 def test_rows_of_unequal_number_are_a_programmers_mistake() -> None:
     with pytest.raises(AssertionError, match='scores has 2 rows, boxes have 1'):
-        Detections.of([[0, 0, 1, 1]], [0.5, 0.5], [0])
+        Detections.from_arrays([[0, 0, 1, 1]], [0.5, 0.5], [0])
 
 
 def test_clipping_drops_what_is_outside() -> None:

@@ -87,7 +87,7 @@ def test_what_is_no_mask(given: Any, told: str) -> None:
 def masked() -> Detections:
     boxes = [[0, 0, 9, 9], [1, 1, 9, 9], [2, 2, 3, 3]]
     bitmaps = np.arange(3)[:, None, None] == np.arange(HEIGHT)[:, None] + np.zeros(WIDTH)
-    return Detections.of(boxes, [0.5, 0.9, 0.7], [0, 1, 0], encode_masks(bitmaps))
+    return Detections.from_arrays(boxes, [0.5, 0.9, 0.7], [0, 1, 0], encode_masks(bitmaps))
 
 
 def test_masks_go_where_their_boxes_go(masked: Detections) -> None:
@@ -100,7 +100,7 @@ def test_masks_go_where_their_boxes_go(masked: Detections) -> None:
 
 
 def test_boxes_without_masks_join_those_with(masked: Detections) -> None:
-    boxes = Detections.of([[0, 0, 4, 4]], [0.5], [0])
+    boxes = Detections.from_arrays([[0, 0, 4, 4]], [0.5], [0])
     joined = Detections.concatenate([boxes, masked[:1]])
     assert joined.masks.tolist() == [None, masked.masks[0]]
     assert boxes.with_masks().masks.tolist() == [None]

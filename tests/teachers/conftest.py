@@ -15,7 +15,7 @@ from mmengine.config import Config
 from onnx import TensorProto, helper, numpy_helper
 
 from mmcompose.structures import Image
-from mmcompose.teachers.mmdet_model import build_model
+from mmcompose.teachers.mmdet.model import build_model
 
 CLASSES = ('cat', 'dog', 'tree')
 

@@ -95,6 +95,8 @@ def test_an_output_of_another_shape_is_told(shape: tuple[int, ...]) -> None:
 
 def test_suppression_is_by_class() -> None:
     boxes = [[0, 0, 10, 10]] * 3
-    found = decoders._suppressed(Detections.of(boxes, [0.5, 0.9, 0.7], [0, 0, 1]), 0.5, None)
+    found = decoders._suppressed(
+        Detections.from_arrays(boxes, [0.5, 0.9, 0.7], [0, 0, 1]), 0.5, None
+    )
     assert sorted(found.scores.tolist()) == pytest.approx([0.7, 0.9])
     assert iou(found.boxes, found.boxes).min() == 1

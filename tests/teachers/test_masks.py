@@ -17,9 +17,9 @@ from pycocotools import mask as coco
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Image, as_masks, decode_masks, encode_masks
 from mmcompose.teachers import Teacher
-from mmcompose.teachers.mmdet_config import read_config
-from mmcompose.teachers.mmdet_model import build_model
-from mmcompose.teachers.mmdet_results import may_give_masks
+from mmcompose.teachers.mmdet.config import read_config
+from mmcompose.teachers.mmdet.model import build_model
+from mmcompose.teachers.mmdet.results import may_give_masks
 from mmcompose.utils import UserError
 from tests import mask_rcnn, toys
 from tests.teachers.conftest import CLASSES, CONFIG

@@ -100,7 +100,8 @@ def test_a_decoder_of_ones_own(
     module.write_text(
         'from mmcompose.structures import Detections\n'
         'def whole(outputs, input_size, num_classes, label=0):\n'
-        "    return [Detections.of([[0, 0, *input_size]], [v], [label]) for v in outputs['b']]\n"
+        '    whole = [[0, 0, *input_size]]\n'
+        "    return [Detections.from_arrays(whole, [v], [label]) for v in outputs['b']]\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     model = make_onnx({'b': (np.float32(0), 1)})

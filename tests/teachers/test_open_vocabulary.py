@@ -12,7 +12,7 @@ from mmengine.config import Config
 
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Image
-from mmcompose.teachers.mmdet_model import build_model
+from mmcompose.teachers.mmdet.model import build_model
 from mmcompose.utils import UserError
 
 transformers = pytest.importorskip('transformers')

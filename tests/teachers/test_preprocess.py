@@ -58,5 +58,5 @@ def test_channels_last_and_the_middle() -> None:
     assert (array[10:30] == 7).all()
     assert (array[:10] == 114).all()
     assert (array[30:] == 114).all()
-    found = geometry.to_original(Detections.of([[0, 10, 40, 30]], [1], [0]))
+    found = geometry.to_original(Detections.from_arrays([[0, 10, 40, 30]], [1], [0]))
     assert found.boxes.tolist() == [[0, 0, 20, 10]]

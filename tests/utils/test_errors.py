@@ -11,11 +11,11 @@ from mmcompose.utils import (
     Mistakes,
     UserError,
     check_keys,
+    key_prefix,
     nearest,
     no_file,
     no_folder,
     problem,
-    under,
 )
 
 
@@ -48,7 +48,7 @@ def test_an_unknown_key_is_told_with_the_nearest_that_is_still_free() -> None:
 
 
 def test_under_puts_the_key_before_every_line() -> None:
-    with pytest.raises(UserError) as caught, under('a.b'):
+    with pytest.raises(UserError) as caught, key_prefix('a.b'):
         raise UserError('c: wrong', 'd: wrong too')
     assert caught.value.problems == ('a.b.c: wrong', 'a.b.d: wrong too')
 
@@ -66,7 +66,7 @@ def test_mistakes_are_told_all_at_once() -> None:
     with mistakes:
         raise UserError('two', 'three')
     with pytest.raises(UserError) as caught:
-        mistakes.complain()
+        mistakes.raise_if_any()
     assert caught.value.problems == ('one', 'two', 'three')
 
 
@@ -83,7 +83,7 @@ def test_a_missing_file_is_told_with_the_nearest_beside_it(tmp_path: Path) -> No
 
 
 def test_a_line_that_begins_with_a_path_is_no_argument() -> None:
-    with pytest.raises(UserError) as caught, under('teachers.a'):
+    with pytest.raises(UserError) as caught, key_prefix('teachers.a'):
         raise UserError('steps[0].keep: is missing', 'pool/b.png: is no picture')
     assert caught.value.problems == (
         'teachers.a.steps[0].keep: is missing',

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from mmcompose.utils import UserError, check_writable, without_nan, write_json, written_whole
+from mmcompose.utils import UserError, atomic_write, check_writable, without_nan, write_json
 
 
 def test_a_file_appears_when_it_is_whole_and_its_folder_with_it(tmp_path: Path) -> None:
     place = tmp_path / 'new' / 'a.txt'
-    with written_whole('out', place) as temporary:
+    with atomic_write('out', place) as temporary:
         temporary.write_text('half')
         assert not place.exists()
         temporary.write_text('whole')
@@ -27,7 +27,7 @@ def test_what_was_there_stays_where_writing_fails(tmp_path: Path, error: BaseExc
     place = tmp_path / 'a.txt'
     place.write_text('old')
     told = UserError if isinstance(error, OSError) else type(error)
-    with pytest.raises(told), written_whole('out', place) as temporary:
+    with pytest.raises(told), atomic_write('out', place) as temporary:
         temporary.write_text('half')
         raise error
     assert place.read_text() == 'old'
@@ -35,7 +35,7 @@ def test_what_was_there_stays_where_writing_fails(tmp_path: Path, error: BaseExc
 
 
 def test_a_full_disk_is_one_line_with_key_and_place(tmp_path: Path) -> None:
-    with pytest.raises(UserError) as caught, written_whole('--out', tmp_path / 'a.json'):
+    with pytest.raises(UserError) as caught, atomic_write('--out', tmp_path / 'a.json'):
         raise OSError(28, 'No space left on device')
     (line,) = caught.value.problems
     assert line.startswith(f"--out: '{tmp_path / 'a.json'}' cannot be written: ")

@@ -1,5 +1,5 @@
 """Transforms of images and labels that MMDetection lacks."""
 
-from mmcompose.datasets.transforms.label_weights import LoadWeights, PackDetInputs
+from mmcompose.datasets.transforms.label_weights import LoadLabelWeights, PackDetInputs
 
-__all__ = ['LoadWeights', 'PackDetInputs']
+__all__ = ['LoadLabelWeights', 'PackDetInputs']

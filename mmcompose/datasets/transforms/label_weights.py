@@ -4,7 +4,7 @@ MMDet's transforms crop, flip, mix and drop boxes, and know five keys of them; w
 known of a box is lost: ``score`` is neither loaded nor packed. But they carry
 ``gt_bboxes_labels`` along row by row and look at none; the few that do otherwise are refused by
 ``mmcompose.engine.label_weights``. So a label travels with what belongs to it in its own upper
-bits, from :class:`LoadWeights` to :class:`PackDetInputs`:
+bits, from :class:`LoadLabelWeights` to :class:`PackDetInputs`:
 
 ======  ==============================================================
 bits    content
@@ -72,7 +72,7 @@ def decode(
 
 
 @TRANSFORMS.register_module()
-class LoadWeights(BaseTransform):
+class LoadLabelWeights(BaseTransform):
     """Load each instance's ``weight`` and ``score``; stands right after ``LoadAnnotations``.
 
     ``resolve`` puts it there. An instance that lacks one has 1. From here to
@@ -88,7 +88,7 @@ class LoadWeights(BaseTransform):
         if labels is None:
             return results
         instances = results['instances']
-        assert len(instances) == len(labels), 'LoadWeights stands right after LoadAnnotations'
+        assert len(instances) == len(labels), 'LoadLabelWeights stands right after LoadAnnotations'
         weights = np.array([instance.get('weight', 1.0) for instance in instances], np.float32)
         if not (np.isfinite(weights) & (weights >= 0)).all():
             path = results.get('img_path')

@@ -13,8 +13,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.composition import untouched_process
-from mmcompose.engine.class_counts import set_num_classes
+from mmcompose.composition import preserve_process_state
+from mmcompose.engine.num_classes import set_num_classes
 from mmcompose.registry import HOOKS
 from mmcompose.teachers import checkpoint_classes, named_classes
 from mmcompose.utils import UserError, log
@@ -144,7 +144,7 @@ def class_layers(
     """Find the weights that depend on the number of classes, by building with one class more."""
     config = copy.deepcopy(model)
     set_num_classes(config, num_classes + 1, MODELS)
-    with untouched_process():
+    with preserve_process_state():
         larger = MODELS.build(config).state_dict()
     layers = {}
     for name, weight in own.items():

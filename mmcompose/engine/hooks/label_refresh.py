@@ -13,10 +13,9 @@ from mmengine.runner import Runner
 
 from mmcompose.composition import STUDENT, Composition
 from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
-from mmcompose.engine.class_counts import type_name
 from mmcompose.engine.hooks.student_snapshot import check_student, save_student, student_teacher
 from mmcompose.labeling import LabelChange, label_change
-from mmcompose.registry import HOOKS
+from mmcompose.registry import HOOKS, type_name
 from mmcompose.utils import UserError, log, problem
 
 # Where the state stands in MMEngine's message hub, which checkpoints carry.

@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 from mmcompose.composition import STUDENT, Composition
 from mmcompose.datasets import each_dataset
 from mmcompose.engine.read_composition import is_pseudo_labelled
-from mmcompose.utils import UserError, written_whole
+from mmcompose.utils import UserError, atomic_write
 
 CONFIG = 'student.py'
 _KEY = 'work_dir'
@@ -102,9 +102,9 @@ def save_student(runner: Runner, folder: Path, number: int) -> None:
     # Into memory first: torch puts a file's own name into what it writes there.
     buffer = BytesIO()
     torch.save(content, buffer)
-    with written_whole(_KEY, folder / f'round_{number}.pth') as temporary:
+    with atomic_write(_KEY, folder / f'round_{number}.pth') as temporary:
         temporary.write_bytes(buffer.getbuffer())
-    with written_whole(_KEY, folder / CONFIG) as temporary:
+    with atomic_write(_KEY, folder / CONFIG) as temporary:
         temporary.write_text(student_config(runner.cfg).pretty_text)
 
 

@@ -9,9 +9,9 @@ from torch import nn
 
 from mmcompose.models.weighted_targets.dense import DenseTargets
 from mmcompose.models.weighted_targets.patches import Patches
-from mmcompose.models.weighted_targets.reach import not_reached
 from mmcompose.models.weighted_targets.roi import RoITargets, each_of
 from mmcompose.models.weighted_targets.soft_targets import takes_soft_targets
+from mmcompose.models.weighted_targets.supported_heads import not_reached
 from mmcompose.models.weighted_targets.targets import Settings
 
 

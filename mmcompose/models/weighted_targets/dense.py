@@ -10,13 +10,13 @@ from mmdet.models.task_modules.prior_generators import anchor_inside_flags
 from torch import Tensor, nn
 
 from mmcompose.models.weighted_targets.patches import Patches, arguments, call_without
-from mmcompose.models.weighted_targets.reach import OUTPUTS
 from mmcompose.models.weighted_targets.soft_targets import (
     QUALITY_ASSIGNERS,
     MixesBackground,
     assigners_of,
     mixes,
 )
+from mmcompose.models.weighted_targets.supported_heads import OUTPUTS
 from mmcompose.models.weighted_targets.targets import (
     ImageTargets,
     Settings,

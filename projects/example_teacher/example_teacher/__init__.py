@@ -35,5 +35,5 @@ class BrightSpotTeacher(Teacher):
         _, _, stats, _ = cv2.connectedComponentsWithStats(bright.astype(np.uint8))
         x, y, width, height, area = stats[1:].T  # the first is the background
         boxes = np.stack([x, y, x + width, y + height], axis=1)
-        found = Detections.of(boxes, area / (width * height), np.zeros(len(boxes)))
+        found = Detections.from_arrays(boxes, area / (width * height), np.zeros(len(boxes)))
         return found[np.minimum(width, height) >= self._min_side]

@@ -1,0 +1,244 @@
+"""Fit what a config's label pipeline learns from a few labelled images."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from os.path import join
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from numpy.typing import NDArray
+
+from mmcompose.class_space import shipped_ties
+from mmcompose.composition import Composition
+from mmcompose.datasets import ClassSpaceDataset, images_of, truth_of
+from mmcompose.engine.read_composition import pool_of, read_composition
+from mmcompose.evaluation import CalibrationRow, calibration_rows
+from mmcompose.labeling import ByTeacher, LabelContext, LabelPipeline, Truth, write_learned
+from mmcompose.utils import UserError, check_writable, nearest, no_file, problem
+
+PIPELINE = 'composition.label_pipeline'
+
+LabelInput = tuple[ByTeacher, LabelContext]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What :func:`calibrate` did.
+
+    Args:
+        rows: By step and teacher precision and calibration error before and after.
+        learned: What was learned, in lines for a person.
+        images: How many labelled images there were.
+        files: By the config key that is to name it the file that was written.
+    """
+
+    rows: list[CalibrationRow]
+    learned: list[str]
+    images: int
+    files: dict[str, str]
+
+
+def calibrate(
+    config: Config,
+    ann_file: str,
+    img_prefix: str | None = None,
+    out: str | None = None,
+    folds: int = 5,
+    drop_unmapped: bool = False,
+) -> Calibration:
+    """Fit every step of a config that learns from labelled images, and write what it learned.
+
+    Such are ``ScoreCalibration`` and the learned thresholds, by a method that wants labels. They
+    are fitted in order, each on what the steps before it make of the images; where one of those
+    learns from the pool, it does so first. The teachers' predictions come from the store, or are
+    made and stored there. Boxes of classes that the file does not label are not judged: their
+    absence is no evidence.
+
+    Args:
+        config: A config whose label pipeline has such a step.
+        ann_file: A COCO json, in any class names that the class space knows.
+        img_prefix: The folder of its images. Defaults to that of the validation set.
+        out: The file to write, for a single step. Defaults to each step's ``learned_file``, which
+            need not exist.
+        folds: For the figures on held-out images; see :func:`calibration_rows`. Defaults to 5.
+        drop_unmapped: Whether boxes of classes that the student does not have are left out of
+            the file. They are a mistake otherwise, for a class of another name would make all
+            of the teachers' boxes of it wrong.
+
+    Raises:
+        UserError: If something of that is missing, or does not fit.
+    """
+    if not Path(ann_file).is_file():
+        raise UserError(no_file('ann_file', ann_file))
+    composition = read_composition(_without_learned_files(config))
+    steps = composition.pipeline.steps
+    numbers = [number for number, step in enumerate(steps) if step.wants_truth]
+    files = _files(config, numbers, out)
+    dataset = _labelled_dataset(config, composition, ann_file, img_prefix, drop_unmapped)
+    if not 2 <= folds <= len(dataset):
+        expected = f'is no number of folds between 2 and {len(dataset)}, the number of images'
+        raise UserError(problem('folds', folds, expected))
+    labelled, truth = _labelled(composition, dataset)
+    covered = _covered(dataset, composition).tolist()
+    pipeline = composition.pipeline.up_to(numbers[-1])
+    pool = _pool(config, composition) if _wants_pool(pipeline) else list
+    pipeline.fit(pool, lambda: labelled, truth, covered)
+    rows = []
+    for number in numbers:
+        shown = list(pipeline.judged(number, lambda: labelled, covered))
+        if not steps[number].learned:
+            raise UserError(problem('ann_file', ann_file, 'tells of no box whether it is right'))
+        rows += calibration_rows(steps[number], shown, truth, folds)
+    for number in numbers:
+        write_learned(files[number], type(steps[number]).__name__, steps[number].learned)
+    named = {f'{PIPELINE}[{number}].learned_file': files[number] for number in numbers}
+    return Calibration(rows, pipeline.describe_learned(), len(labelled), named)
+
+
+def _files(config: Config, numbers: list[int], out: str | None) -> dict[int, str]:
+    """Return the file of each step that learns from labelled images.
+
+    Raises:
+        UserError: With a line for each that has none; or at the first that cannot be written.
+    """
+    if not numbers:
+        raise UserError(
+            f'{PIPELINE}: has no step that learns from labelled images, such as '
+            "dict(type='mmcompose.ScoreCalibration', method='isotonic') or "
+            "dict(type='mmcompose.AdaptiveScoreBands', method='fbeta')"
+        )
+    if out is not None and len(numbers) > 1:
+        expected = f'is one file, and {len(numbers)} steps learn: name a learned_file for each'
+        raise UserError(problem('out', out, expected))
+    problems, files = [], {}
+    for number in numbers:
+        key = f'{PIPELINE}[{number}].learned_file'
+        path = out or config.composition.label_pipeline[number].get('learned_file')
+        if path is None:
+            problems.append(f'{key}: is missing; name the file to write')
+            continue
+        if path in files.values():
+            problems.append(problem(key, path, 'is the file of an earlier step too'))
+        check_writable(key if out is None else 'out', path)
+        files[number] = path
+    if problems:
+        raise UserError(*problems)
+    return files
+
+
+def _without_learned_files(config: Config) -> Config:
+    """Return the config without files that need not be made yet."""
+    config = copy.deepcopy(config)
+    for step in config.composition.get('label_pipeline', ()):
+        if isinstance(step, Mapping):
+            step.pop('learned_file', None)
+    return config
+
+
+def _wants_pool(pipeline: LabelPipeline) -> bool:
+    return any(step.wants_pool for step in pipeline.steps)
+
+
+def _pool(config: Config, composition: Composition) -> Callable[[], Iterable[LabelInput]]:
+    """Return what the teachers say of the images that the student learns from."""
+    images = pool_of(config)
+    if images is None:
+        raise UserError(
+            'train_dataloader.dataset: holds no mmcompose.PseudoLabeledDataset, from whose images '
+            f'an earlier step of {PIPELINE} learns'
+        )
+    tables = composition.predictions(images)
+    return lambda: (
+        composition.teacher_detections(tables, images, row) for row in range(len(images))
+    )
+
+
+def _labelled_dataset(
+    config: Config,
+    composition: Composition,
+    ann_file: str,
+    img_prefix: str | None,
+    drop_unmapped: bool,
+) -> ClassSpaceDataset:
+    """Return the labelled images, in the student's classes."""
+    classes = composition.class_space.classes
+    if img_prefix is None:
+        img_prefix = _validation_prefix(config)
+    coco = dict(
+        type='CocoDataset',
+        ann_file=ann_file,
+        data_prefix=dict(img=img_prefix),
+        test_mode=True,
+        # MMEngine cannot serialize a list of no images, and few need no memory saved.
+        serialize_data=False,
+    )
+    aliases = composition.resolved['class_space'].get('aliases', [])
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        dataset = ClassSpaceDataset(coco, classes, aliases)
+    dataset.full_init()
+    first = dataset.get_data_info(0)['img_path'] if len(dataset) else ann_file
+    if not Path(first).is_file():
+        raise UserError(no_file('img_prefix', first))
+    unmapped = _unmapped(dataset, composition)
+    if unmapped and (not drop_unmapped or not len(_covered(dataset, composition))):
+        raise UserError(_unmapped_problem(ann_file, unmapped, classes))
+    # All that the teachers say would be wrong.
+    if not any(len(truth_of(dataset.get_data_info(row))) for row in range(len(dataset))):
+        raise UserError(problem('ann_file', ann_file, 'labels no box of a class of the student'))
+    return dataset
+
+
+def _covered(dataset: ClassSpaceDataset, composition: Composition) -> NDArray[np.int64]:
+    """Return the student's indices of the classes that a file labels."""
+    found = composition.class_space.index(dataset.dataset.metainfo['classes'])
+    return found[found >= 0]
+
+
+def _unmapped(dataset: ClassSpaceDataset, composition: Composition) -> list[str]:
+    """Return the classes that a file has boxes of, and the student does not know."""
+    inner = dataset.dataset
+    labels = {
+        each['bbox_label']
+        for row in range(len(inner))
+        for each in inner.get_data_info(row)['instances']
+    }
+    names = [name for label, name in enumerate(inner.metainfo['classes']) if label in labels]
+    indices = composition.class_space.index(names)
+    return [name for name, index in zip(names, indices, strict=True) if index < 0]
+
+
+def _validation_prefix(config: Config) -> str:
+    dataset = (config.get('val_dataloader') or {}).get('dataset') or {}
+    prefix = (dataset.get('data_prefix') or {}).get('img')
+    if prefix is None:
+        raise UserError('img_prefix: is missing; name the folder of the labelled images')
+    return join(dataset.get('data_root') or '', prefix)
+
+
+def _unmapped_problem(ann_file: str, unmapped: list[str], classes: tuple[str, ...]) -> str:
+    ties = {name: f'in the alias table {t!r}' for name, _, t in shipped_ties(unmapped, classes)}
+    told = []
+    for name in unmapped:
+        near = nearest(name, classes)
+        why = ties.get(name) or (f'did you mean {near!r}?' if near else None)
+        told.append(f'{name!r} ({why})' if why else repr(name))
+    return (
+        f'ann_file: {ann_file!r} labels {", ".join(told)}: no class of the student; add to '
+        'composition.class_space.aliases, or ask to leave such boxes out (--drop-unmapped)'
+    )
+
+
+def _labelled(
+    composition: Composition, dataset: ClassSpaceDataset
+) -> tuple[list[LabelInput], Truth]:
+    """Return what the teachers say of labelled images, and what is in them."""
+    images = images_of(dataset)
+    tables = composition.predictions(images)
+    said = [composition.teacher_detections(tables, images, row) for row in range(len(images))]
+    truth = {image.key: truth_of(dataset.get_data_info(row)) for row, image in enumerate(images)}
+    return said, truth

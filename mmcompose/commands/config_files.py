@@ -1,0 +1,50 @@
+"""Configs that a command line names, and what ``--cfg-options`` change in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmcompose.teachers import read_config
+from mmcompose.utils import UserError, no_file
+
+
+def read_config_file(path: str) -> Config:
+    """Read a config that is named on a command line.
+
+    Raises:
+        UserError: If there is none at ``path``, with the most alike, or it cannot be read.
+    """
+    if '::' not in path and not Path(path).is_file():
+        raise UserError(no_file('config', path))
+    return read_config(path)
+
+
+def read_compose_config(path: str, options: dict[str, Any] | None = None) -> Config:
+    """Read a config that must have a composition.
+
+    Raises:
+        UserError: If there is none at ``path``, or it has no composition.
+    """
+    config = read_config_file(path)
+    if options:
+        merge_options(config, options)
+    if not isinstance(config.get('composition'), Mapping):
+        raise UserError(f'composition: is missing from {path}; see _base_/default_compose.py')
+    return config
+
+
+def merge_options(config: Config, options: Mapping[str, Any]) -> None:
+    """Change a config as ``--cfg-options`` say.
+
+    Raises:
+        UserError: If one of them leads nowhere in the config.
+    """
+    for name, value in options.items():
+        try:
+            config.merge_from_dict({name: value})
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+            raise UserError(f'--cfg-options: {name}={value!r} cannot be set: {error}') from error

@@ -1,0 +1,83 @@
+"""The composition table of a config."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmdet.registry import DATASETS
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from mmcompose.checks.preflight import check_checkpoint, check_loader
+from mmcompose.composition import Composition
+from mmcompose.datasets import pseudo_labeled
+from mmcompose.engine.resolve import resolve
+from mmcompose.evaluation import CompositionTable, evaluate
+from mmcompose.labeling import LabelPipeline
+from mmcompose.teachers import MMDetTeacher
+from mmcompose.utils import UserError, key_prefix, problem
+
+
+def evaluate_config(
+    config: Config,
+    student: str | None = None,
+    oracle: str | None = None,
+    score_floor: float = 0.01,
+) -> CompositionTable:
+    """Score teachers, fused labels and, where given, the student and an oracle.
+
+    Args:
+        config: A config with a composition; its validation set is what is scored on.
+        student: Path of the student's checkpoint.
+        oracle: Path of a checkpoint of the same model, trained on true labels.
+        score_floor: Boxes below are left out in every row.
+
+    Returns:
+        The table.
+
+    Raises:
+        UserError: For a mistake in the config, or a checkpoint that does not fit it.
+    """
+    if not 0 <= score_floor < 1:
+        raise UserError(problem('--score-floor', score_floor, 'is not in [0, 1)'))
+    resolved = resolve(config)
+    if resolved.get('val_dataloader') is None:
+        raise UserError('val_dataloader: is missing; there is nothing to score on')
+    check_loader(resolved, 'val_dataloader')
+    composition = Composition.from_config(config.composition.to_dict())
+    # Before any work, so that a wrong checkpoint is told at once.
+    models = {
+        name: _read_model(name, checkpoint, resolved, composition.class_space.classes)
+        for name, checkpoint in (('student', student), ('oracle', oracle))
+        if checkpoint is not None
+    }
+    with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
+        truth = DATASETS.build(resolved.val_dataloader.dataset)
+        composition.pipeline = _fitted(composition, resolved)
+        return evaluate(composition, truth, models, score_floor)
+
+
+def _fitted(composition: Composition, resolved: Config) -> LabelPipeline:
+    """Return the pipeline with what it learned from the pool that the student learns from."""
+    if not composition.pipeline.learns:
+        return composition.pipeline
+    train = DATASETS.build(dict(resolved.train_dataloader.dataset, lazy_init=True))
+    pool = next(pseudo_labeled(train), None)
+    if pool is None:
+        raise UserError('train_dataloader.dataset: holds no PseudoLabeledDataset to learn from')
+    return composition.fitted_pipeline(pool.images)
+
+
+def _read_model(
+    name: str, checkpoint: str, resolved: Config, classes: Sequence[str]
+) -> MMDetTeacher:
+    check_checkpoint(f'{name}.checkpoint', checkpoint)
+    with key_prefix(name):
+        model = MMDetTeacher(config=resolved, checkpoint=checkpoint)
+    if model.classes != tuple(classes):
+        raise UserError(
+            f'{name}.checkpoint: {checkpoint!r} was trained on other classes '
+            f'({len(model.classes)}, from {model.classes[0]!r} on) than the composition has '
+            f'({len(classes)}, from {classes[0]!r} on)'
+        )
+    return model

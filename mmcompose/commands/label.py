@@ -1,0 +1,69 @@
+"""Make a config's pseudo-labels without training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmdet.registry import DATASETS
+from mmengine.config import Config
+from mmengine.dist import init_dist, is_main_process
+from mmengine.registry import DefaultScope
+
+from mmcompose.checks.preflight import check_launcher, check_loader
+from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
+from mmcompose.engine.hooks.label_summary import summary
+from mmcompose.engine.resolve import resolve
+from mmcompose.store import to_coco
+from mmcompose.utils import UserError, check_writable, log, write_json
+
+
+def label(config: Config, export: str | None = None, launcher: str = 'none') -> None:
+    """Make the pseudo-labels that a training run of this config would make.
+
+    Args:
+        config: A config with a composition.
+        export: Path of a COCO json that the labels are also written to.
+        launcher: 'none', or what started this process and its peers.
+
+    Raises:
+        UserError: If the training set holds no pseudo-labelled dataset, or ``launcher`` did not
+            start this process.
+    """
+    if export is not None:
+        check_writable('--export', export)
+    check_launcher(launcher)
+    if config.get('train_dataloader') is None:
+        raise UserError('train_dataloader: is missing; there is nothing to label')
+    _join(launcher, config.get('env_cfg', {}).get('dist_cfg') or {'backend': 'nccl'})
+    resolved = resolve(config)
+    check_loader(resolved, 'train_dataloader')
+    with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmdet')):
+        train = DATASETS.build(dict(resolved.train_dataloader.dataset, lazy_init=True))
+    found = list(pseudo_labeled(train))
+    if not found:
+        raise UserError('train_dataloader.dataset: holds no mmcompose.PseudoLabeledDataset')
+    for dataset in found:
+        dataset.full_init()
+        if is_main_process():
+            log(summary(dataset))
+    if export is not None and is_main_process():
+        _export(found[0], export)
+
+
+def _join(launcher: str, dist_cfg: Mapping[str, Any]) -> None:
+    """Join the processes that a launcher started beside this one."""
+    if launcher == 'none':
+        return
+    if launcher == 'pytorch' and not torch.cuda.is_available():
+        # MMEngine would ask for a GPU; the configs' nccl would, too.
+        torch.distributed.init_process_group('gloo')
+    else:
+        init_dist(launcher, **dist_cfg)
+
+
+def _export(dataset: PseudoLabeledDataset, path: str) -> None:
+    exported = to_coco(dataset.images, dataset.labels, dataset.metainfo['classes'])
+    write_json('--export', path, exported, indent=None)
+    log(f'exported to {path}')

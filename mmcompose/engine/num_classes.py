@@ -1,0 +1,81 @@
+"""Set the number of classes wherever a model's config states or defaults it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmengine.registry import Registry
+
+from mmcompose.registry import class_of
+
+# Parts whose number of classes is not the student's: region proposals are class-agnostic,
+# stuff is no thing, who somebody is no class, and a backbone's are those of its pre-training.
+_OTHER_CLASSES = ('rpn_head', 'backbone', 'neck', 'semantic_head', 'reid', 'data_preprocessor')
+
+
+def set_num_classes(model: Any, num_classes: int, registry: Registry) -> None:
+    """Write the number of classes into every part of a model that takes one.
+
+    By constructor signature and not by key: a count hides in defaults, and beside other names
+    (``num_things_classes``, ``class_weight`` lists).
+
+    Args:
+        model: The ``model`` of an MMDet config; changed in place.
+        num_classes: The student's.
+        registry: Where the types are looked up.
+    """
+    for part in _parts(model):
+        cls = class_of(part, registry)
+        for name in ('num_classes', 'num_things_classes'):
+            if _takes(cls, name):
+                _resize_class_weights(part, _stated(part, cls, name), num_classes)
+                part[name] = num_classes
+
+
+def _parts(config: Any) -> Iterator[Any]:
+    """Yield every dict with a ``type`` below ``config`` whose classes are the student's."""
+    if isinstance(config, Mapping):
+        if 'type' in config:
+            yield config
+        for key, value in list(config.items()):
+            if key not in _OTHER_CLASSES:
+                yield from _parts(value)
+    elif isinstance(config, (list, tuple)):
+        for value in config:
+            yield from _parts(value)
+
+
+def _takes(cls: Any, name: str) -> bool:
+    """Return whether a constructor, or one that its ``**kwargs`` reach, takes ``name``."""
+    for base in inspect.getmro(cls) if inspect.isclass(cls) else (cls,):
+        own = vars(base).get('__init__') if inspect.isclass(base) else base
+        if own is None:
+            continue
+        parameters = inspect.signature(own).parameters
+        if name in parameters:
+            return True
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            return False
+    return False
+
+
+def _stated(part: Mapping[str, Any], cls: Any, name: str) -> int | None:
+    if name in part:
+        return int(part[name])
+    for base in inspect.getmro(cls):
+        own = vars(base).get('__init__')
+        if own is not None and name in inspect.signature(own).parameters:
+            default = inspect.signature(own).parameters[name].default
+            return default if isinstance(default, int) else None
+    return None
+
+
+def _resize_class_weights(part: Any, old: int | None, new: int) -> None:
+    """Stretch ``class_weight`` lists of a part's losses; a last entry may be the background."""
+    for value in part.values():
+        weights = value.get('class_weight') if isinstance(value, Mapping) else None
+        if isinstance(weights, (list, tuple)) and old is not None and len(weights) >= old > 0:
+            rest = list(weights[old:])
+            value['class_weight'] = [weights[0]] * new + rest

@@ -1,0 +1,1 @@
+"""Which boxes teach, and how much."""

@@ -1,0 +1,112 @@
+"""Decide which fused boxes teach, which are left out of the loss, and which are dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.class_space import ClassSpace
+from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform
+from mmcompose.labeling.compute.per_class import by_class, is_fraction
+from mmcompose.registry import LABEL_TRANSFORMS
+from mmcompose.structures import Detections, areas, intersections
+from mmcompose.utils import UserError, check_keys, problem
+
+Band = Mapping[str, float]
+
+
+@LABEL_TRANSFORMS.register_module()
+class ScoreBands(LabelTransform):
+    """Keep confident boxes, ignore doubtful ones, drop the rest.
+
+    A box of the ignore band is no target, and no background either. An ignore box that covers
+    a kept one is dropped: MMDet's assigners blank the anchors under ignore boxes before they
+    assign, so it would erase the kept one.
+
+    Args:
+        keep: Boxes with at least this score are targets.
+        ignore: Boxes with at least this score, but less than ``keep``, are ignored. Defaults
+            to ``keep``: no ignore band.
+        per_class: By class name another ``dict(keep=..., ignore=...)``; what it leaves out is as
+            for all classes, but no ``ignore`` above its ``keep``.
+
+    Raises:
+        UserError: If a number is out of range.
+    """
+
+    selects = True
+
+    def __init__(
+        self,
+        keep: float,
+        ignore: float | None = None,
+        per_class: Mapping[str, Band] | None = None,
+    ) -> None:
+        self.keep, self.ignore = _band('', keep, ignore)
+        self.keep_of: dict[str, float] = {}
+        self.ignore_of: dict[str, float] = {}
+        for name, band in (per_class or {}).items():
+            key = f'per_class.{name}'
+            if not isinstance(band, Mapping):
+                raise UserError(problem(key, band, 'is no dict(keep=..., ignore=...)'))
+            if problems := check_keys(key, band, ['keep', 'ignore']):
+                raise UserError(*problems)
+            own_keep = band.get('keep', self.keep)
+            # With `keep` alone, the band's lower edge moves down with it where it must.
+            own_ignore = band.get('ignore', min(self.ignore, own_keep))
+            self.keep_of[name], self.ignore_of[name] = _band(f'{key}.', own_keep, own_ignore)
+
+    @property
+    def ignores(self) -> bool:
+        """See :attr:`LabelTransform.ignores`."""
+        return self.ignore < self.keep or self.ignore_of != self.keep_of
+
+    def check(self, class_space: ClassSpace) -> None:
+        """See :meth:`LabelTransform.check`."""
+        by_class('per_class', self.keep, self.keep_of, class_space)
+
+    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
+        """See :meth:`LabelTransform.apply`."""
+        keep = by_class('per_class', self.keep, self.keep_of, context.class_space)
+        ignore = by_class('per_class', self.ignore, self.ignore_of, context.class_space)
+        banded = {}
+        for name, found in detections.items():
+            banded[name] = banded_by(found, keep, ignore)
+        return banded
+
+
+def _band(key: str, keep: float, ignore: float | None) -> tuple[float, float]:
+    ignore = keep if ignore is None else ignore
+    if not is_fraction(keep):
+        raise UserError(problem(f'{key}keep', keep, 'is not in [0, 1]'))
+    if not is_fraction(ignore) or ignore > keep:
+        raise UserError(problem(f'{key}ignore', ignore, f'is not in [0, keep], keep = {keep}'))
+    return keep, ignore
+
+
+def banded_by(
+    found: Detections, keep: NDArray[np.float32], ignore: NDArray[np.float32]
+) -> Detections:
+    """Return the boxes of both bands, ``ignore`` set, none that would erase a kept one.
+
+    Args:
+        found: Boxes of one image.
+        keep: ``(C,)``, by class the score from which a box is kept.
+        ignore: ``(C,)``, from which it is ignored.
+    """
+    found = found[found.scores >= ignore[found.labels]]
+    found = replace(found, ignore=found.scores < keep[found.labels])
+    return found[~covers_a_kept_box(found)]
+
+
+def covers_a_kept_box(found: Detections) -> NDArray[np.bool_]:
+    """Return ``(N,)``: ignore boxes that cover at least half of a kept box's area."""
+    kept = found.kept().boxes
+    # Every box would cover a kept one that has no area.
+    kept = kept[areas(kept) > 0]
+    covered = intersections(found.boxes, kept) >= 0.5 * areas(kept)
+    covers: NDArray[np.bool_] = found.is_ignored & covered.any(axis=1)
+    return covers

@@ -1,0 +1,1 @@
+"""One object, one name: boxes of different classes in one place."""

@@ -1,0 +1,1 @@
+"""Scores become comparable, or chances."""

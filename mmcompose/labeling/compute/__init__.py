@@ -1,0 +1,1 @@
+"""What label transforms compute with: arrays in, arrays out."""

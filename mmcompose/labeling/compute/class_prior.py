@@ -1,0 +1,97 @@
+"""How many boxes of each class an image has, by a labelled set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from mmengine.fileio import load
+from numpy.typing import NDArray
+
+from mmcompose.class_space import ClassSpace
+from mmcompose.labeling.base import Truth
+from mmcompose.labeling.compute.per_class import by_class
+from mmcompose.utils import UserError, problem
+
+# By class name the mean number of boxes an image; or COCO jsons to count it in.
+BoxesPerImage = Mapping[str, float] | Sequence[str]
+
+
+def check_prior(method: str, boxes_per_image: BoxesPerImage | None) -> BoxesPerImage:
+    """Return what is known of the classes' frequency, nothing for another method than 'prior'.
+
+    Raises:
+        UserError: If the one is given without the other, is empty, or has a number below 0.
+    """
+    if (method == 'prior') != (boxes_per_image is not None):
+        expected = "belongs to method='prior', and only there"
+        raise UserError(problem('boxes_per_image', boxes_per_image, expected))
+    if boxes_per_image is None:
+        return {}
+    if not boxes_per_image:
+        raise UserError(problem('boxes_per_image', boxes_per_image, 'names no class and no file'))
+    if isinstance(boxes_per_image, Mapping):
+        problems = [
+            problem(f'boxes_per_image.{name}', count, 'is no number of boxes from 0 up')
+            for name, count in boxes_per_image.items()
+            if not 0 <= count < np.inf
+        ]
+        if problems:
+            raise UserError(*problems)
+    return boxes_per_image
+
+
+def expected_boxes(counts: BoxesPerImage, class_space: ClassSpace) -> NDArray[np.float32]:
+    """Return ``(C,)`` float32: how many boxes of each class an image should have.
+
+    Raises:
+        UserError: If a class is unknown, or a file no COCO json; if files label no box of these
+            classes.
+    """
+    if not isinstance(counts, Mapping):
+        files, counts = counts, box_counts_of_files(counts, class_space)
+        if not any(counts.values()):
+            expected = 'label no box of a class of the student; are aliases missing?'
+            raise UserError(problem('boxes_per_image', list(files), expected))
+    return by_class('boxes_per_image', 0.0, counts, class_space)
+
+
+def box_counts(truth: Truth, class_space: ClassSpace) -> dict[str, float]:
+    """Return by class name the mean number of true boxes an image, those to ignore left out.
+
+    What :class:`AdaptiveScoreFilter` takes as ``boxes_per_image``; the labelled images need not
+    be of the pool, only of its kind.
+    """
+    counts = np.zeros(len(class_space.classes))
+    for there in truth.values():
+        counts += np.bincount(there.kept().labels, minlength=len(counts))
+    means = counts / max(len(truth), 1)
+    return dict(zip(class_space.classes, means.tolist(), strict=True))
+
+
+def box_counts_of_files(files: Sequence[str], class_space: ClassSpace) -> dict[str, float]:
+    """Return by class name the mean number of boxes an image, where a COCO json labels it.
+
+    Args:
+        files: COCO jsons, e.g. those that the teachers were trained on. A class counts only in
+            the images of those files that have it among their categories.
+        class_space: The student's classes; a file's other classes are not counted.
+
+    Raises:
+        UserError: If a file is no COCO json.
+    """
+    boxes, images = np.zeros(len(class_space.classes)), np.zeros(len(class_space.classes))
+    for file in files:
+        try:
+            truth = load(file)
+            names = {category['id']: category['name'] for category in truth['categories']}
+            labelled = class_space.index(list(names.values()))
+            images[np.unique(labelled[labelled >= 0])] += len(truth['images'])
+            wanted = [a for a in truth['annotations'] if not (a.get('iscrowd') or a.get('ignore'))]
+            labels = class_space.index([names[a['category_id']] for a in wanted])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            expected = f'is no COCO json ({error!r})'
+            raise UserError(problem('boxes_per_image', file, expected)) from error
+        boxes += np.bincount(labels[labels >= 0], minlength=len(boxes))
+    means = np.divide(boxes, images, out=np.zeros_like(boxes), where=images > 0)
+    return dict(zip(class_space.classes, means.tolist(), strict=True))

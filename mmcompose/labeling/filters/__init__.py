@@ -1,0 +1,1 @@
+"""Label transforms that drop boxes."""

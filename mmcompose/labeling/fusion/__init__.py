@@ -1,0 +1,1 @@
+"""Label transforms that make one set of boxes of several teachers'."""

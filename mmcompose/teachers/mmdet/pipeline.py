@@ -1,0 +1,102 @@
+"""From an MMDetection config to a test pipeline that takes decoded pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby, islice
+from typing import Any
+
+from mmcv.transforms import Compose
+from mmdet.utils import get_test_pipeline_cfg
+from mmengine.config import Config
+
+from mmcompose.teachers.mmdet.config import scope_of
+from mmcompose.utils import UserError
+
+_COLORS = ('color', 'color_ignore_orientation')
+
+
+def make_pipeline(config: Config, tta: bool = False) -> Compose:
+    """Build the test pipeline of a config, to be fed ``{'img': pixels, ...}``.
+
+    Args:
+        config: A whole config, read.
+        tta: Take the pipeline of test-time augmentation instead. Defaults to False.
+
+    Raises:
+        UserError: If the pipeline wants more than one picture.
+    """
+    with scope_of(config):
+        return Compose(pipeline_steps(config.tta_pipeline if tta else _test_steps(config)))
+
+
+def pipeline_steps(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a test pipeline's steps without annotations, its loader replaced.
+
+    The loader keeps its arguments: ``to_float32`` decides how the steps after it round.
+    """
+    kept = _without_annotations(steps)
+    if not kept or _name(kept[0]) != 'LoadImageFromFile':
+        first = _name(kept[0]) if kept else 'nothing'
+        raise UserError(
+            f'config: its test pipeline begins with {first}, not with LoadImageFromFile; '
+            f'only detectors of single pictures can teach'
+        )
+    color = kept[0].get('color_type', 'color')
+    if color not in _COLORS:
+        raise UserError(f'config: its test pipeline reads {color!r} pictures, not colour')
+    if any(_name(step) == 'LoadProposals' for step in kept):
+        raise UserError('config: its detector needs proposals made by another one')
+    return [{**kept[0], 'type': 'mmdet.LoadImageFromNDArray'}, *kept[1:]]
+
+
+def batches(shapes: Sequence[Any], size: int) -> list[list[int]]:
+    """Group indices of inputs that have one shape: padding changes detections.
+
+    Args:
+        shapes: Each input's, comparable with each other.
+        size: The largest batch.
+    """
+    made = []
+    order = sorted(range(len(shapes)), key=lambda index: shapes[index])
+    for _, group in groupby(order, key=lambda index: shapes[index]):
+        while batch := list(islice(group, size)):
+            made.append(batch)
+    return made
+
+
+def shapes_of(inputs: Any) -> tuple[tuple[int, ...], ...]:
+    """Return the shape of a picture, or of each of its augmented views."""
+    views = inputs if isinstance(inputs, list) else [inputs]
+    return tuple(tuple(view.shape) for view in views)
+
+
+def _test_steps(config: Config) -> Sequence[Mapping[str, Any]]:
+    try:
+        steps: Sequence[Mapping[str, Any]] = get_test_pipeline_cfg(config)
+    except (AttributeError, RuntimeError) as error:
+        raise UserError('config: has no test pipeline') from error
+    return steps
+
+
+def _without_annotations(steps: Iterable[Any]) -> list[Any]:
+    kept: list[Any] = []
+    for step in steps:
+        # TestTimeAug holds a list of alternatives in each place.
+        if isinstance(step, (list, tuple)):
+            alternatives = _without_annotations(step)
+            kept += [alternatives] if alternatives else []
+        elif not _reads_annotations(_name(step)):
+            inner = step.get('transforms')
+            changed = {} if inner is None else {'transforms': _without_annotations(inner)}
+            kept.append({**step, **changed})
+    return kept
+
+
+def _reads_annotations(name: str) -> bool:
+    return name.startswith('Load') and name.endswith('Annotations')
+
+
+def _name(step: Mapping[str, Any]) -> str:
+    kind = step['type']
+    return kind.rpartition('.')[2] if isinstance(kind, str) else kind.__name__

@@ -1,0 +1,92 @@
+"""What a detector of MMDetection says of a picture: boxes, and masks where it makes any."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from mmdet.structures.bbox import get_box_tensor
+from mmdet.structures.mask import mask2bbox
+
+from mmcompose.structures import Detections, Image, Masks, as_masks
+from mmcompose.utils import UserError
+
+# Speak of masks where no head makes any.
+_ELSEWHERE = ('data_preprocessor', 'train_cfg', 'test_cfg')
+
+
+def may_give_masks(model: Mapping[str, Any]) -> bool:
+    """Return whether a model's config speaks of masks: no box detector's does."""
+    return _speaks_of_masks({name: model[name] for name in model if name not in _ELSEWHERE})
+
+
+def has_mask_head(model: Any) -> bool:
+    """Return whether a model's config has a mask head, as Mask R-CNN and its kin."""
+    if isinstance(model, Mapping):
+        return bool(model.get('mask_head')) or any(map(has_mask_head, model.values()))
+    return isinstance(model, (list, tuple)) and any(map(has_mask_head, model))
+
+
+def detections_of(sample: Any, image: Image, with_masks: bool) -> Detections:
+    """Take what was found out of an MMDet data sample.
+
+    Args:
+        sample: A ``DetDataSample`` with ``pred_instances``.
+        image: The image, for the size of its masks.
+        with_masks: Take the masks too, where there are any.
+
+    Raises:
+        UserError: If it holds no boxes of four numbers, or masks of another size than the image.
+    """
+    if 'pred_instances' not in sample:
+        made = ', '.join(name for name in sorted(sample.keys()) if name.startswith('pred_'))
+        raise UserError(f'config: its detector makes no boxes, but {made or "nothing"}')
+    found = sample.pred_instances
+    boxes = get_box_tensor(found.bboxes)
+    if boxes.size(-1) != 4:
+        raise UserError(f'config: its detector makes boxes of {boxes.size(-1)} numbers, not of 4')
+    # SOLO says where an object is by its mask alone.
+    if len(boxes) and 'masks' in found and not boxes.any():
+        boxes = mask2bbox(torch.as_tensor(found.masks))
+    arrays = (boxes, found.scores, found.labels)
+    said = Detections.from_arrays(*(array.detach().float().cpu().numpy() for array in arrays))
+    if not with_masks or 'masks' not in found:
+        return said
+    return replace(said, masks=_masks_of(found, image))
+
+
+def lacks_operator(error: RuntimeError) -> UserError | None:
+    """Return what to tell where MMCV's operator does not run on the device, else None."""
+    named = re.match(
+        r'(\w+?)(?:_forward)?_impl: implementation for device (\w+) not found', str(error)
+    )
+    if named is None:
+        return None
+    return UserError(
+        f'device: {named[2]!r} cannot run this model: MMCV has no {named[1]} for it; name a GPU'
+    )
+
+
+def _masks_of(found: Any, image: Image) -> Masks:
+    masks = torch.as_tensor(found.masks).detach().cpu().numpy().astype(bool)
+    try:
+        return as_masks(masks, image.width, image.height)
+    except ValueError as error:
+        raise UserError(f'config: of {image.path}, the model says what is no mask: {error}') from (
+            error
+        )
+
+
+def _speaks_of_masks(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(
+            item is not None and ('mask' in str(name).lower() or _speaks_of_masks(item))
+            for name, item in value.items()
+        )
+    if isinstance(value, (list, tuple)):
+        return any(map(_speaks_of_masks, value))
+    name = value.__name__ if isinstance(value, type) else value
+    return isinstance(name, str) and 'mask' in name.lower()

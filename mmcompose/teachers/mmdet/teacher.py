@@ -1,0 +1,209 @@
+"""MMDetTeacher: any detector of MMDetection, from its config and checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from mmcv.transforms import Compose
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+
+from mmcompose.registry import TEACHERS
+from mmcompose.structures import Detections, Image
+from mmcompose.teachers.arguments import at_least, named_classes, named_texts, torch_device
+from mmcompose.teachers.base import Teacher, checked
+from mmcompose.teachers.checkpoint import checkpoint_classes, local_checkpoint, read_checkpoint
+from mmcompose.teachers.mmdet.config import read_config, scope_of
+from mmcompose.teachers.mmdet.model import build_model, check_class_count, load_weights
+from mmcompose.teachers.mmdet.panoptic import asked_for_boxes, num_things
+from mmcompose.teachers.mmdet.pipeline import batches, make_pipeline, shapes_of
+from mmcompose.teachers.mmdet.results import (
+    detections_of,
+    has_mask_head,
+    lacks_operator,
+    may_give_masks,
+)
+from mmcompose.teachers.mmdet.speed import check_compile_options, compile_features, halve_features
+from mmcompose.teachers.mmdet.tracking import detector_of, is_tracker, without_tracker
+from mmcompose.teachers.mmdet.zoo import config_and_checkpoint
+from mmcompose.utils import UserError, file_fingerprint
+
+
+@TEACHERS.register_module()
+class MMDetTeacher(Teacher):
+    """A detector of MMDetection (or of a package built on it), or the one inside a tracker.
+
+    Args:
+        config: A config file's path, or the name of one that an OpenMMLab package installed,
+            e.g. ``mmdet::yolox/yolox_s_8xb8-300e_coco.py``; or a config that was read already.
+        checkpoint: Path or URL of its weights (``.pth`` or ``.safetensors``).
+        classes: Class names, or a data set's name that MMDet knows. Defaults to those in the
+            checkpoint.
+        cfg_options: Changes to the config, as MMDet's tools take them.
+        batch_size: How many images of one shape share a batch. Defaults to 8.
+        device: Defaults to the current GPU where there is one, else the CPU.
+        trust_checkpoint: Load a checkpoint that holds more than weights. Defaults to False.
+        model: A model of MMDet's zoo by name, e.g. ``rtmdet_tiny_8xb32-300e_coco``, instead of
+            ``config``, and of ``checkpoint`` where that is not given.
+        texts: What an open-vocabulary model (GLIP, Grounding DINO) shall look for; these are
+            then its classes.
+        tta: Test-time augmentation as the config's ``tta_model`` and ``tta_pipeline`` have it.
+            Defaults to False.
+        half_precision: Compute backbone and neck in 16 bits (autocast: float16 on a GPU,
+            bfloat16 on the CPU), the heads in 32. Defaults to False.
+        torch_compile: Compile backbone and neck: True, or arguments of ``torch.compile``.
+            Defaults to False.
+        masks: Whether to take the model's masks where it makes any: False spares encoding and
+            storing what a box student does not read. Defaults to True.
+    """
+
+    def __init__(
+        self,
+        config: str | Config | None = None,
+        checkpoint: str | None = None,
+        classes: str | Sequence[str] | None = None,
+        cfg_options: Mapping[str, Any] | None = None,
+        batch_size: int = 8,
+        device: str | None = None,
+        trust_checkpoint: bool = False,
+        model: str | None = None,
+        texts: Sequence[str] | None = None,
+        tta: bool = False,
+        half_precision: bool = False,
+        torch_compile: bool | Mapping[str, Any] = False,
+        masks: bool = True,
+    ) -> None:
+        config, checkpoint = config_and_checkpoint(config, checkpoint, model)
+        self._config = read_config(config)
+        if cfg_options:
+            self._config.merge_from_dict(dict(cfg_options))
+        if 'model' not in self._config:
+            raise UserError(f'config: {config!r} has no model')
+        self._is_tracker = is_tracker(self._config)
+        self._config = detector_of(self._config)
+        self._num_things = num_things(self._config)
+        self._config = asked_for_boxes(self._config)
+        if tta and not {'tta_model', 'tta_pipeline'} <= set(self._config):
+            raise UserError(f'tta: {config!r} has no tta_model and tta_pipeline')
+        if tta and has_mask_head(self._config.model):
+            raise UserError(
+                "tta: MMDetection does not merge the masks of a picture's views; use "
+                'mmcompose.EnsembleTeacher, whose flip does'
+            )
+        if texts is not None and not self._is_open_vocabulary:
+            raise UserError(f'texts: {config!r} is no model that reads text')
+        self._checkpoint = local_checkpoint(checkpoint)
+        self._trust = trust_checkpoint
+        at_least(1, batch_size=batch_size)
+        self._batch_size = batch_size
+        self._device = torch_device(device)
+        if texts is None:
+            self.classes = self._read_classes(classes)
+        else:
+            self.classes = named_texts(texts, classes)
+        self._tta = tta
+        self._half_precision = half_precision
+        self._torch_compile = check_compile_options(torch_compile)
+        self._masks = masks
+
+    def _read_classes(self, classes: str | Sequence[str] | None) -> tuple[str, ...]:
+        stored = checkpoint_classes(read_checkpoint(self._checkpoint, self._trust))
+        # Stuff has no boxes.
+        stored = stored and stored[: self._num_things]
+        if classes is None and stored is None:
+            raise UserError(
+                f'classes: is missing, and {self._checkpoint!r} does not say what its classes '
+                f"are; list them, or name a data set, e.g. 'coco'"
+            )
+        if classes is None:
+            return named_classes(stored or ())
+        given = named_classes(classes)
+        if stored is not None and len(stored) != len(given):
+            raise UserError(
+                f'classes: {len(given)} names are given, but {self._checkpoint!r} was trained '
+                f'on {len(stored)} classes'
+            )
+        return given
+
+    @property
+    def identity(self) -> Any:
+        """See :attr:`Teacher.identity`: the config with all that it inherits, the weights."""
+        names = ['model', 'test_dataloader']
+        names += ['tta_model', 'tta_pipeline'] if self._tta else []
+        identity = {
+            'settings': Config({name: self._config.get(name) for name in names}).pretty_text,
+            'checkpoint': file_fingerprint(self._checkpoint),
+        }
+        return {**identity, 'masks': True} if self.may_give_masks else identity
+
+    @property
+    def may_give_masks(self) -> bool:
+        """See :attr:`Teacher.may_give_masks`."""
+        return self._masks and may_give_masks(self._config.model)
+
+    @property
+    def num_parameters(self) -> int:
+        """See :attr:`Teacher.num_parameters`."""
+        return sum(parameter.numel() for parameter in self._model.parameters())
+
+    @property
+    def _is_open_vocabulary(self) -> bool:
+        return 'language_model' in self._config.model
+
+    @cached_property
+    def _model(self) -> Any:
+        model = build_model(self._config)
+        weights = read_checkpoint(self._checkpoint, self._trust)['state_dict']
+        if self._is_tracker:
+            weights = without_tracker(weights)
+        load_weights(model, weights, self._checkpoint)
+        if not self._is_open_vocabulary:
+            check_class_count(model, self.classes)
+        # No chaining: `train` of a distillation detector returns nothing.
+        model.to(self._device)
+        model.eval()
+        if self._torch_compile:
+            compile_features(model, self._torch_compile)
+        if self._half_precision:
+            halve_features(model, self._device)
+        if self._tta:
+            with scope_of(self._config):
+                model = MODELS.build({**self._config.tta_model, 'module': model}).eval()
+        return model
+
+    @cached_property
+    def _pipeline(self) -> Compose:
+        return make_pipeline(self._config, self._tta)
+
+    def _prepare(self, image: Image) -> Any:
+        data = {'img': image.pixels, 'img_id': image.key, 'img_path': image.path}
+        if self._is_open_vocabulary:
+            data |= {'text': self.classes, 'custom_entities': True}
+        return self._pipeline(data)
+
+    @torch.inference_mode()
+    def predict(self, images: Sequence[Image]) -> list[Detections]:
+        """See :meth:`Teacher.predict`."""
+        prepared = [self._prepare(image) for image in images]
+        found = [Detections()] * len(images)
+        chunked = (self._config.model.get('test_cfg') or {}).get('chunked_size', -1) > 0
+        size = 1 if chunked else self._batch_size
+        with scope_of(self._config):
+            for batch in batches([shapes_of(item['inputs']) for item in prepared], size):
+                samples = self._test([prepared[index] for index in batch])
+                for index, sample in zip(batch, samples, strict=True):
+                    said = detections_of(sample, images[index], self._masks)
+                    found[index] = checked(said, images[index], self.classes, from_head=True)
+        return found
+
+    def _test(self, batch: Sequence[Any]) -> Any:
+        try:
+            return self._model.test_step(pseudo_collate(batch))
+        except RuntimeError as error:
+            if (mistake := lacks_operator(error)) is not None:
+                raise mistake from error
+            raise

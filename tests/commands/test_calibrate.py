@@ -1,0 +1,181 @@
+"""Fitting the calibration of a config on a few labelled images."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+from mmcompose.commands import calibrate
+from mmcompose.composition import Composition
+from mmcompose.utils import UserError
+from tests import toys
+from tests.engine.toys import student_config
+
+CATEGORIES = {7: 'blue', 2: 'red', 5: 'green'}
+CALIBRATION = {
+    'type': 'mmcompose.ScoreCalibration',
+    'method': 'isotonic',
+    'min_boxes': 3,
+    'shrinkage': 0,
+}
+
+
+def config_of(pool: Path, truth: str, folder: Path, **arguments: Any) -> Config:
+    config = student_config(pool, truth, folder)
+    steps = copy.deepcopy(toys.LABEL_PIPELINE)
+    config.composition.label_pipeline = [steps[0], {**CALIBRATION, **arguments}, *steps[1:]]
+    return config
+
+
+@pytest.fixture(scope='module')
+def labelled(drawn: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file in which the red things of every other picture are not there."""
+    pictures = copy.deepcopy(drawn)
+    for picture in pictures[::2]:
+        picture['boxes'].pop('red', None)
+    path = tmp_path_factory.mktemp('labelled') / 'labelled.json'
+    return toys.write_coco(path, pictures, CATEGORIES)
+
+
+def test_it_writes_what_the_config_names(
+    pool: Path, truth: str, labelled: str, tmp_path: Path
+) -> None:
+    curves = str(tmp_path / 'curves' / 'calibration.json')
+    config = config_of(pool, truth, tmp_path, learned_file=curves)
+    made = calibrate(config, labelled, folds=4)
+    assert made.files == {'composition.label_pipeline[1].learned_file': curves}
+    assert any('scores of first count' in line for line in made.learned)
+    # Of seven pictures with things in them, the red ones of four are no truth.
+    assert [(row.teacher, row.before.boxes) for row in made.rows] == [('first', 14), ('second', 14)]
+    for row in made.rows:
+        assert row.before.right == pytest.approx(10 / 14)
+        assert row.after.error < 0.01 < row.before.error
+        assert row.after.error <= row.held_out.error
+    composition = Composition.from_config(config.composition.to_dict())
+    learned = composition.pipeline.learned[1]['curves']
+    assert set(learned['first']['classes']) == {'green', 'red'}
+    found = composition.labels(toys.images_in(pool))[0]
+    scores = dict(zip(found.labels.tolist(), found.scores.tolist(), strict=True))
+    assert scores[0] == pytest.approx(1)
+    # What is wrong as often as right is no sure label any more, or none at all.
+    assert scores.get(1, 0) < 0.8
+
+
+def test_classes_that_the_file_does_not_label_are_not_judged(
+    pool: Path, truth: str, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    path = toys.write_coco(tmp_path / 'some.json', drawn, {1: 'blue', 2: 'green'})
+    config = config_of(pool, truth, tmp_path)
+    made = calibrate(config, path, out=str(tmp_path / 'curves.json'))
+    assert [(row.before.boxes, row.before.right) for row in made.rows] == [(7, 1.0), (7, 1.0)]
+
+
+def test_a_name_that_the_student_lacks_can_be_left_out(
+    pool: Path, truth: str, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    renamed = copy.deepcopy(drawn)
+    for picture in renamed:
+        if picture['boxes']:
+            picture['boxes']['gren'] = picture['boxes'].pop('green')
+    path = toys.write_coco(tmp_path / 'renamed.json', renamed, {1: 'blue', 2: 'red', 3: 'gren'})
+    config = config_of(pool, truth, tmp_path)
+    out = tmp_path / 'curves.json'
+    with pytest.raises(UserError, match=r"^ann_file: .* labels 'gren' \(did you mean 'green'\?\):"):
+        calibrate(config, path, out=str(out))
+    assert not out.exists()
+    made = calibrate(config, path, out=str(out), drop_unmapped=True)
+    assert [row.before.boxes for row in made.rows] == [7, 14]
+    config.composition.class_space = {'aliases': [{'green': ['gren']}]}
+    again = calibrate(config, path, out=str(out))
+    assert [row.before.boxes for row in again.rows] == [14, 14]
+
+
+def test_curves_and_thresholds_are_fitted_in_one_go_across_a_step_that_learns_from_the_pool(
+    pool: Path, truth: str, labelled: str, tmp_path: Path
+) -> None:
+    files = [str(tmp_path / name) for name in ('curves.json', 'thresholds.json')]
+    # A smooth curve for all classes alike: it drops none of the wrong boxes.
+    curve = {'method': 'platt', 'min_boxes': 1000, 'learned_file': files[0]}
+    config = config_of(pool, truth, tmp_path, **curve)
+    thresholds = {
+        'type': 'mmcompose.AdaptiveScoreBands',
+        'method': 'precision',
+        'precision': 0.9,
+        'min_boxes': 2,
+        'lowest': 0.0,
+        'highest': 1.0,
+        'learned_file': files[1],
+    }
+    steps = config.composition.label_pipeline
+    fusion = {'type': 'mmcompose.AgreementWeightedFusion', 'iou_thr': 0.55}
+    config.composition.label_pipeline = [*steps[:2], fusion, thresholds]
+    made = calibrate(config, labelled, folds=2)
+    assert list(made.files.values()) == files
+    assert [(row.step, row.teacher) for row in made.rows] == [
+        ('ScoreCalibration', 'first'),
+        ('ScoreCalibration', 'second'),
+        ('AdaptiveScoreBands', 'fused'),
+    ]
+    # Four of the seven red things are no truth.
+    assert made.rows[-1].before.right == pytest.approx(17 / 21)
+    assert made.rows[-1].after.right >= 0.9
+    composition = Composition.from_config(config.composition.to_dict())
+    thresholds_of = composition.pipeline.learned[3]['thresholds']['fused']
+    assert set(thresholds_of) == {'blue', 'red', 'green'}
+    images = toys.images_in(pool)
+    table = composition.labels(images)
+    for found in (table[row] for row in range(len(images))):
+        assert found.ignore is not None
+        kept = found[~found.ignore]
+        names = [composition.class_space.classes[label] for label in kept.labels]
+        lowest = np.array([thresholds_of[name] for name in names], np.float32)
+        assert (kept.scores >= lowest).all()
+
+
+@pytest.mark.parametrize('file', ['no images', 'no boxes'])
+def test_a_file_that_labels_nothing_is_told(
+    file: str, pool: Path, truth: str, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    pictures = [{**each, 'boxes': {}} for each in drawn] if file == 'no boxes' else []
+    path = toys.write_coco(tmp_path / 'empty.json', pictures, CATEGORIES)
+    with pytest.raises(UserError, match=r"^ann_file: '.*empty.json' labels no box of a class"):
+        calibrate(config_of(pool, truth, tmp_path), path, out=str(tmp_path / 'curves.json'))
+    assert not (tmp_path / 'curves.json').exists()
+
+
+@pytest.mark.parametrize(
+    ('steps', 'arguments', 'told'),
+    [
+        (None, {'ann_file': 'nowhere.json'}, r"^ann_file: 'nowhere.json' is no file"),
+        (None, {'out': None}, r'^composition.label_pipeline\[1\].learned_file: is missing'),
+        (None, {'folds': 1}, r'^folds: 1 is no number of folds between 2 and 8'),
+        (None, {'folds': 9}, r'^folds: 9 is no number of folds between 2 and 8'),
+        (None, {'img_prefix': 'elsewhere'}, r"^img_prefix: 'elsewhere/000.png' is no file"),
+        ([], {}, r'^composition.label_pipeline: has no .*ScoreCalibration'),
+        ([{'method': 'quantile'}], {}, r'^composition.label_pipeline: has no step that learns'),
+        ([{}, {}], {}, r"^out: '.*' is one file, and 2 steps learn"),
+        ([{'learned_file': 'a'}] * 2, {'out': None}, r"\[1\].learned_file: 'a' is the file of an"),
+    ],
+)
+def test_mistakes_are_told_and_nothing_is_written(
+    steps: Sequence[dict[str, Any]] | None,
+    arguments: dict[str, Any],
+    told: str,
+    pool: Path,
+    truth: str,
+    tmp_path: Path,
+) -> None:
+    config = config_of(pool, truth, tmp_path)
+    if steps is not None:
+        made = [step if 'type' in step else {**CALIBRATION, **step} for step in steps]
+        config.composition.label_pipeline = [*made, toys.LABEL_PIPELINE[1]]
+    given = {'ann_file': truth, 'out': str(tmp_path / 'curves.json'), **arguments}
+    with pytest.raises(UserError, match=told):
+        calibrate(config, **given)
+    assert not (tmp_path / 'curves.json').exists()

@@ -1,0 +1,288 @@
+"""ScoreCalibration: by labels, or by what teachers share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from mmcompose.labeling import (
+    ByTeacher,
+    LabelContext,
+    ScoreCalibration,
+    calibration_error,
+    write_learned,
+)
+from mmcompose.labeling.compute.curves import METHODS, calibrated, fit_curve
+from mmcompose.structures import Detections
+from mmcompose.utils import UserError
+from tests.labeling.toys import QUICK, context, found
+
+BOX, ELSEWHERE = [0, 0, 20, 20], [100, 50, 150, 90]
+TEACHERS = {'a': ['person', 'cat'], 'b': ['person'], 'c': ['dog']}
+Pool = list[tuple[ByTeacher, LabelContext]]
+
+
+def labelled(images: int = 400) -> tuple[Pool, dict[str, Detections]]:
+    """Teacher a is overconfident: a box of score s is right with chance s squared."""
+    rng = np.random.default_rng(0)
+    pool, truth = [], {}
+    for number in range(images):
+        scores = rng.uniform(0.02, 0.98, 2)
+        boxes = [BOX if rng.uniform() < s**2 else ELSEWHERE for s in scores]
+        rows = [(box, float(s), label) for label, (box, s) in enumerate(zip(boxes, scores))]
+        said = {'a': found(*rows), 'b': found(rows[0]), 'c': found()}
+        pool.append((said, context(TEACHERS, key=str(number))))
+        truth[str(number)] = found((BOX, 1, 0), (BOX, 1, 1))
+    return pool, truth
+
+
+def shared(images: int = 300) -> Pool:
+    """The same objects, of which teacher b says half the score that a does."""
+    rng = np.random.default_rng(0)
+    pool = []
+    for number in range(images):
+        score = rng.uniform(0.02, 0.98)
+        said = {
+            'a': found((BOX, score, 0), (BOX, 0.7, 1)),
+            'b': found((BOX, score / 2, 0)),
+            'c': found((BOX, 0.4, 2)),
+        }
+        pool.append((said, context(TEACHERS, key=str(number))))
+    return pool
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_labels_make_a_score_the_share_of_right_boxes(method: str) -> None:
+    step = ScoreCalibration(method)
+    assert step.wants_truth
+    step.fit_labelled(*labelled())
+    scores = np.linspace(0.1, 0.9, 9)
+    boxes = Detections.from_arrays([BOX] * 9, scores, [0] * 9)
+    result = step.apply({'a': boxes}, context(TEACHERS))['a']
+    assert np.abs(result.scores - scores**2).max() < 0.13
+    assert (np.diff(result.scores) >= 0).all()
+    np.testing.assert_array_equal(result.boxes, boxes.boxes)
+    before, after = step.learned['curves']['a']['calibration_error']
+    assert after < before / 2
+
+
+def test_a_class_counts_as_far_as_data_suffices() -> None:
+    pool, truth = labelled()
+    own = ScoreCalibration('isotonic', shrinkage=0)
+    own.fit_labelled(pool, truth)
+    assert set(own.learned['curves']['a']['classes']) == {'person', 'cat'}
+    common = ScoreCalibration('isotonic', min_boxes=401)
+    common.fit_labelled(pool, truth)
+    assert common.learned['curves']['a']['classes'] == {}
+    mixed = ScoreCalibration('isotonic', shrinkage=400)
+    mixed.fit_labelled(pool, truth)
+    boxes = {'a': Detections.from_arrays([BOX], [0.63], [0])}
+    scores = [
+        float(step.apply(boxes, context(TEACHERS))['a'].scores[0]) for step in (own, common, mixed)
+    ]
+    assert scores[2] == pytest.approx((scores[0] + scores[1]) / 2, abs=1e-5)
+
+
+def test_without_labels_shared_classes_meet_in_the_middle() -> None:
+    step = ScoreCalibration()
+    step.fit(shared())
+    image = {
+        'a': found((BOX, 0.8, 0)),
+        'b': found((BOX, 0.4, 0)),
+        'c': found((BOX, 0.4, 2)),
+    }
+    result = step.apply(image, context(TEACHERS))
+    assert result['a'].scores == pytest.approx([0.6], abs=0.02)
+    assert result['b'].scores == pytest.approx([0.6], abs=0.02)
+    # A class that one teacher knows says nothing of another's scores.
+    assert result['c'].scores == pytest.approx([0.4])
+
+
+def test_a_teacher_that_speaks_more_is_matched_by_its_best_boxes() -> None:
+    pool = shared()
+    flooded = []
+    for said, of in pool:
+        low = found(*[(ELSEWHERE, 0.005, 0)] * 5)
+        flooded.append(({**said, 'b': Detections.concatenate([said['b'], low])}, of))
+    step, other = ScoreCalibration(), ScoreCalibration()
+    step.fit(pool)
+    other.fit(flooded)
+    image = {'b': found((BOX, 0.4, 0))}
+    before = step.apply(image, context(TEACHERS))['b'].scores
+    assert other.apply(image, context(TEACHERS))['b'].scores == pytest.approx(before)
+
+
+@pytest.mark.parametrize('sharpness', [0.5, 1.0, 2.0])
+def test_what_others_confirm_tells_how_often_scores_are_right(sharpness: float) -> None:
+    """Teacher a's box is right with a power of its score as chance; b finds most objects."""
+    rng = np.random.default_rng(0)
+    pool: Pool = []
+    for number in range(6000):
+        scores = rng.uniform(0.02, 0.98, 2)
+        right = rng.uniform(size=2) < scores**sharpness
+        a = [(BOX if r else ELSEWHERE, float(s), 0) for r, s in zip(right, scores, strict=True)]
+        sees = right.any() and rng.uniform() < 0.8
+        b = [(BOX, float(rng.uniform(0.5, 0.98)), 0)] if sees else []
+        # Every teacher also says what is not there.
+        b.append(([60, 0, 80, 20], float(rng.uniform(0.02, 0.4)), 0))
+        pool.append(
+            ({'a': found(*a), 'b': found(*b), 'c': found()}, context(TEACHERS, key=str(number)))
+        )
+    step = ScoreCalibration('agreement')
+    step.fit(pool)
+    assert set(step.curves) == {'a', 'b'}
+    asked = np.array([0.2, 0.4, 0.6, 0.8], np.float32)
+    answer = calibrated(step.curves['a']['common'], asked)
+    assert answer == pytest.approx(asked**sharpness, abs=0.1)
+    with pytest.raises(UserError, match='put it before a fusion'):
+        step.fit([({'fused': found()}, context(TEACHERS))])
+
+
+def test_learned_curves_come_from_a_file(tmp_path: Path) -> None:
+    step = ScoreCalibration('platt')
+    pool, truth = labelled(60)
+    step.fit_labelled(pool, truth)
+    write_learned(tmp_path / 'curves.json', 'ScoreCalibration', step.learned)
+    loaded = ScoreCalibration('platt', learned_file=str(tmp_path / 'curves.json'))
+    for said, of in pool:
+        np.testing.assert_array_equal(
+            loaded.apply(said, of)['a'].scores, step.apply(said, of)['a'].scores
+        )
+
+
+def test_what_was_learned_before_a_fusion_is_refused_behind_it() -> None:
+    step = ScoreCalibration('isotonic')
+    step.fit_labelled(*labelled(60))
+    with pytest.raises(UserError, match=r"^learned_file: 'fused' speaks here, but not where"):
+        step.apply({'fused': found((BOX, 0.4, 0))}, context(TEACHERS))
+
+
+def test_a_teacher_of_whom_nothing_was_judged_stays_as_it_is(tmp_path: Path) -> None:
+    step = ScoreCalibration('isotonic')
+    pool, truth = labelled(60)
+    step.fit_labelled(pool, truth)
+    write_learned(tmp_path / 'curves.json', 'ScoreCalibration', step.learned)
+    loaded = ScoreCalibration('isotonic', learned_file=str(tmp_path / 'curves.json'))
+    # Teacher c said nothing in the labelled images, and so belongs to them all the same.
+    loaded.check(context(TEACHERS).class_space)
+    dogs = found((BOX, 0.4, 2), (ELSEWHERE, 0.07, 2))
+    after = loaded.apply({'c': dogs}, context(TEACHERS))['c']
+    np.testing.assert_array_equal(after.scores, dogs.scores)
+    with pytest.raises(UserError, match=r"^learned_file: tells nothing of teacher 'd'"):
+        loaded.check(context({**TEACHERS, 'd': ['dog']}).class_space)
+
+
+@QUICK
+@given(
+    method=st.sampled_from(METHODS),
+    rows=st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=30),
+)
+def test_curves_rise_and_stay_in_range(method: str, rows: list[tuple[float, bool]]) -> None:
+    scores, right = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    curve = fit_curve(method, scores, right)
+    values = calibrated(curve, np.linspace(0, 1, 51))
+    assert ((values >= 0) & (values <= 1)).all()
+    assert (np.diff(values) >= 0).all()
+    assert (np.diff(curve['x']) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ('scores', 'right', 'expected'),
+    [
+        ([1.0, 1.0], [1, 1], 0.0),
+        ([0.8, 0.8, 0.8, 0.8, 0.8], [1, 1, 1, 1, 0], 0.0),
+        ([0.9, 0.9], [0, 0], 0.9),
+        ([0.0, 1.0], [1, 0], 1.0),
+    ],
+)
+def test_calibration_error(scores: list[float], right: list[int], expected: float) -> None:
+    result = calibration_error(np.array(scores), np.array(right, bool))
+    assert result == pytest.approx(expected, abs=1e-9)
+
+
+def test_no_boxes_have_no_calibration_error() -> None:
+    assert np.isnan(calibration_error(np.zeros(0), np.zeros(0, bool)))
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'told'),
+    [
+        ({'method': 'plat'}, r"^method: 'plat' .*did you mean 'platt'"),
+        ({'min_boxes': 0}, '^min_boxes: 0'),
+        ({'shrinkage': -1}, '^shrinkage: -1'),
+        ({'iou_thr': 0}, '^iou_thr: 0'),
+        # The default method learns anew of the pool, whatever the file says.
+        (
+            {'learned_file': 'a.json'},
+            "^learned_file: 'a.json' holds what isotonic, .*; method='quantile' learns of the pool",
+        ),
+    ],
+)
+def test_wrong_arguments(arguments: dict[str, Any], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        ScoreCalibration(**arguments)
+
+
+@pytest.mark.parametrize('fused', [False, True])
+def test_scores_of_a_class_sum_to_the_boxes_expected(fused: bool) -> None:
+    expected = {'person': 0.3, 'cat': 0.8, 'dog': 0.4}
+    pool = shared()
+    if fused:
+        pool = [({'fused': Detections.concatenate(list(said.values()))}, at) for said, at in pool]
+    step = ScoreCalibration('prior', boxes_per_image=expected)
+    step.fit(pool)
+    sums: dict[str, NDArray[np.float64]] = {}
+    for said, at in pool:
+        for name, after in step.apply(said, at).items():
+            by_class = np.bincount(after.labels, after.scores, minlength=3) / len(pool)
+            sums[name] = sums.get(name, np.zeros(3)) + by_class
+            for label in range(3):
+                before = said[name][said[name].labels == label]
+                order = np.argsort(before.scores, kind='stable')
+                assert (np.diff(after.scores[after.labels == label][order]) >= 0).all()
+    wanted = {'fused': [0.3, 0.8, 0.4]} if fused else {'a': [0.3, 0.8, 0], 'c': [0, 0, 0.4]}
+    for name, total in wanted.items():
+        np.testing.assert_allclose(sums[name], total, rtol=1e-3)
+
+
+def test_a_sum_out_of_reach_stops_at_a_power_of_four() -> None:
+    step = ScoreCalibration('prior', boxes_per_image={'cat': 1e-6, 'dog': 1.0})
+    step.fit(shared())
+    curves = step.learned['curves']
+    for name, label, before, after in (('a', 'cat', 0.7, 0.7**4), ('c', 'dog', 0.4, 0.4**0.25)):
+        got = calibrated(curves[name]['classes'][label], np.array([before]))
+        assert got == pytest.approx(after, abs=1e-3)
+
+
+def test_a_class_of_which_nothing_is_known_goes_with_the_others() -> None:
+    step = ScoreCalibration('prior', boxes_per_image={'person': 0.3})
+    step.fit(shared())
+    curves = step.learned['curves']
+    assert list(curves['a']['classes']) == ['person']
+    assert curves['a']['common'] == curves['a']['classes']['person']
+    # A teacher of which nothing is known stays as it is.
+    assert 'c' not in curves
+
+
+@pytest.mark.parametrize(
+    ('config', 'message'),
+    [
+        ({'method': 'prior'}, "boxes_per_image: None belongs to method='prior', and only there"),
+        ({'boxes_per_image': {'cat': 1.0}}, "belongs to method='prior', and only there"),
+    ],
+)
+def test_what_is_expected_belongs_to_the_prior(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        ScoreCalibration(**config)
+
+
+def test_an_unknown_class_is_told_before_any_work() -> None:
+    step = ScoreCalibration('prior', boxes_per_image={'cats': 1.0})
+    with pytest.raises(UserError, match=r"boxes_per_image.*'cats'.*did you mean 'cat'"):
+        step.check(context(TEACHERS).class_space)
