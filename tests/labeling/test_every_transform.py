@@ -16,7 +16,17 @@ from mmcompose.labeling import ByTeacher, LabelContext, LabelPipeline, LabelTran
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError
-from tests.labeling.toys import HEIGHT, QUICK, TEACHERS, WIDTH, context, found, permuted, rows, said
+from tests.labeling.toys import (
+    HEIGHT,
+    QUICK,
+    TEACHERS,
+    WIDTH,
+    context,
+    found,
+    permuted,
+    rows,
+    teacher_detections,
+)
 
 WBF = {'type': 'mmcompose.WeightedBoxesFusion'}
 PIPELINES: dict[str, list[dict[str, Any]]] = {
@@ -132,7 +142,7 @@ def pipeline(name: str) -> LabelPipeline:
 
 
 @QUICK
-@given(image=said())
+@given(image=teacher_detections())
 def test_boxes_stay_in_the_image_with_scores_and_votes(
     pipeline: LabelPipeline, name: str, image: ByTeacher
 ) -> None:
@@ -149,7 +159,7 @@ def test_boxes_stay_in_the_image_with_scores_and_votes(
 
 
 @QUICK
-@given(image=said(), seed=st.integers(0, 99))
+@given(image=teacher_detections(), seed=st.integers(0, 99))
 def test_the_order_of_teachers_and_boxes_does_not_matter(
     pipeline: LabelPipeline, name: str, image: ByTeacher, seed: int
 ) -> None:

@@ -15,7 +15,16 @@ from mmcompose.labeling.compute.mask_vote import vote_masks
 from mmcompose.structures import Detections, Masks, decode_masks, encode_masks
 from mmcompose.structures.masks import no_masks
 from tests.labeling.test_every_transform import PIPELINES, fitted
-from tests.labeling.toys import HEIGHT, QUICK, TEACHERS, WIDTH, context, found, permuted, said
+from tests.labeling.toys import (
+    HEIGHT,
+    QUICK,
+    TEACHERS,
+    WIDTH,
+    context,
+    found,
+    permuted,
+    teacher_detections,
+)
 
 BOX = [20, 10, 60, 50]
 
@@ -49,7 +58,7 @@ def rows(detections: Detections) -> list[tuple[Any, ...]]:
 @st.composite
 def said_with_masks(draw: st.DrawFn) -> ByTeacher:
     """What each teacher says, some of them without masks, some boxes too."""
-    image = draw(said())
+    image = draw(teacher_detections())
     with_masks = draw(st.sets(st.sampled_from(sorted(image)), min_size=1))
     return {
         name: replace(each, masks=_masks(each, ord(name))) if name in with_masks else each

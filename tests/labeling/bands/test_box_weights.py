@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mmcompose.labeling import BoxWeights, LabelPipeline
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError
-from tests.labeling.toys import QUICK, context, found, said
+from tests.labeling.toys import QUICK, context, found, teacher_detections
 
 # 'cat' has two owners of the three teachers, 'person' three, 'sofa' one.
 FUSED = replace(
@@ -69,7 +69,7 @@ def test_a_wrong_argument_is_told(arguments: dict[str, Any], told: str) -> None:
 
 
 @QUICK
-@given(image=said(), power=st.floats(0.1, 4), lowest=st.floats(0, 1))
+@given(image=teacher_detections(), power=st.floats(0.1, 4), lowest=st.floats(0, 1))
 def test_weights_are_between_the_lowest_and_one(image: Any, power: float, lowest: float) -> None:
     weigh = {'type': 'mmcompose.BoxWeights', 'by': ['score', 'votes', 'spread'],
              'power': power, 'lowest': lowest}  # fmt: skip

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.labeling.test_adaptive_score_filter import pool
 
 from mmcompose.labeling import FUSED, AdaptiveScoreFilter
 from mmcompose.labeling.compute.thresholds import expected_fbeta_threshold, fbeta_threshold
+from tests.labeling.filters.test_adaptive_score_filter import pool
 from tests.labeling.toys import THOROUGH
 
 SCORES = st.lists(st.sampled_from([0.0, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0]), min_size=1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmcompose.labeling import ByTeacher
 from mmcompose.labeling.compute.image_trust import ImageTrust
-from tests.labeling.toys import QUICK, context, found, permuted, said
+from tests.labeling.toys import QUICK, context, found, permuted, teacher_detections
 from tests.labeling.worlds import ALIKE, World, world
 
 
@@ -107,7 +107,7 @@ def test_what_was_learned_can_be_stored() -> None:
 
 
 @QUICK
-@given(images=st.lists(said(), max_size=4))
+@given(images=st.lists(teacher_detections(), max_size=4))
 def test_trust_is_a_chance_whatever_is_said(images: list[ByTeacher]) -> None:
     pool = [(image, context()) for image in images]
     trust = ImageTrust.fit(pool)

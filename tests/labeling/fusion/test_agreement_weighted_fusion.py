@@ -16,7 +16,7 @@ from mmcompose.labeling import (
 from mmcompose.labeling.compute.agreement import agreement_weights
 from mmcompose.labeling.compute.image_trust import ImageTrust
 from mmcompose.utils import UserError
-from tests.labeling.toys import QUICK, context, found, permuted, rows, said
+from tests.labeling.toys import QUICK, context, found, permuted, rows, teacher_detections
 from tests.labeling.worlds import ALIKE, world
 
 
@@ -104,7 +104,7 @@ def test_neither_the_order_of_teachers_nor_of_boxes_matters() -> None:
 
 
 @QUICK
-@given(images=st.lists(said(), max_size=4))
+@given(images=st.lists(teacher_detections(), max_size=4))
 def test_weights_are_in_the_unit_interval_whatever_is_said(images: list[ByTeacher]) -> None:
     weights = agreement_weights([(image, context()) for image in images])
     assert set(weights) == ({'a', 'b', 'c'} if images else set())

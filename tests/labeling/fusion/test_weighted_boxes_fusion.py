@@ -16,7 +16,7 @@ from mmcompose.labeling import FUSED, WeightedBoxesFusion
 from mmcompose.labeling.compute.weighted_boxes_kernel import CONF_TYPES, fuse_boxes, order_rows
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError
-from tests.labeling.toys import HEIGHT, QUICK, THOROUGH, WIDTH, context, found, said
+from tests.labeling.toys import HEIGHT, QUICK, THOROUGH, WIDTH, context, found, teacher_detections
 
 Arrays = tuple[NDArray[Any], ...]
 SIZE = np.array([WIDTH, HEIGHT] * 2, float)
@@ -223,7 +223,7 @@ def test_what_breaks_ensemble_boxes_does_not_break_this(score: float) -> None:
 
 
 @QUICK
-@given(image=said(), conf_type=st.sampled_from(CONF_TYPES), overflow=st.booleans())
+@given(image=teacher_detections(), conf_type=st.sampled_from(CONF_TYPES), overflow=st.booleans())
 def test_scores_stay_in_range_with_unequal_weights(
     image: dict[str, Detections], conf_type: str, overflow: bool
 ) -> None:
