@@ -1,12 +1,67 @@
 """Combine trained detectors into one, from unlabeled images alone.
 
-Importing this package imports neither torch nor any OpenMMLab package; it only looks at which of
-them are installed.
+The front door: the names below are loaded when they are first used. Importing this package imports
+neither torch nor any OpenMMLab package; it only looks at which of them are installed.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from mmcompose.prerequisites import require_prerequisites
 from mmcompose.version import __version__
 
+if TYPE_CHECKING:
+    from mmcompose.class_space import ClassSpace
+    from mmcompose.commands import evaluate_config as evaluate
+    from mmcompose.commands import load
+    from mmcompose.composition import Composition
+    from mmcompose.labeling import LabelTransform
+    from mmcompose.registry import list_label_transforms, list_teachers
+    from mmcompose.structures import Detections, Image
+    from mmcompose.teachers import Teacher
+
 require_prerequisites()
 
-__all__ = ['__version__']
+# Where each name is defined.
+_HOMES = {
+    'ClassSpace': 'class_space.ClassSpace',
+    'Composition': 'composition.Composition',
+    'Detections': 'structures.Detections',
+    'Image': 'structures.Image',
+    'LabelTransform': 'labeling.LabelTransform',
+    'Teacher': 'teachers.Teacher',
+    'evaluate': 'commands.evaluate_config',
+    'list_label_transforms': 'registry.list_label_transforms',
+    'list_teachers': 'registry.list_teachers',
+    'load': 'commands.load',
+}
+
+__all__ = [
+    'ClassSpace',
+    'Composition',
+    'Detections',
+    'Image',
+    'LabelTransform',
+    'Teacher',
+    '__version__',
+    'evaluate',
+    'list_label_transforms',
+    'list_teachers',
+    'load',
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its home."""
+    if name not in _HOMES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    room, attribute = _HOMES[name].split('.')
+    value = getattr(import_module(f'{__name__}.{room}'), attribute)
+    # The next look-up finds it here.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Any, get_type_hints
 
@@ -68,6 +69,22 @@ TASK_UTILS = Registry(
 # What MMEngine has no root for: a teacher kind, and a step of the label pipeline.
 TEACHERS = Registry('teacher', scope=SCOPE, locations=['mmcompose.teachers'])
 LABEL_TRANSFORMS = Registry('label transform', scope=SCOPE, locations=['mmcompose.labeling'])
+
+
+def list_teachers(pattern: str = '*') -> list[str]:
+    """Return the kinds of teachers that a config can name, by a glob such as ``'*onnx*'``."""
+    return _names(TEACHERS, pattern)
+
+
+def list_label_transforms(pattern: str = '*') -> list[str]:
+    """Return the label transforms that a config can name, by a glob such as ``'*fusion*'``."""
+    return _names(LABEL_TRANSFORMS, pattern)
+
+
+def _names(registry: Registry, pattern: str) -> list[str]:
+    registry.import_from_location()
+    names = sorted(f'{SCOPE}.{name}' for name in registry.module_dict)
+    return [name for name in names if fnmatchcase(name.lower(), pattern.lower())]
 
 
 def build(registry: Registry, config: Mapping[str, Any], key: str) -> Any:

@@ -5,6 +5,7 @@ from mmcompose.commands.command_line import OptionsAction, run_mmdet_tool, run_t
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.commands.evaluate import evaluate_config
 from mmcompose.commands.label import label
+from mmcompose.commands.load import load
 
 __all__ = [
     'Calibration',
@@ -12,6 +13,7 @@ __all__ = [
     'calibrate',
     'evaluate_config',
     'label',
+    'load',
     'read_compose_config',
     'run_mmdet_tool',
     'run_tool',

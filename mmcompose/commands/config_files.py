@@ -23,17 +23,19 @@ def read_config_file(path: str) -> Config:
     return read_config(path)
 
 
-def read_compose_config(path: str, options: dict[str, Any] | None = None) -> Config:
-    """Read a config that must have a composition.
+def read_compose_config(path: str | Config, options: dict[str, Any] | None = None) -> Config:
+    """Read a config that must have a composition; one that is read already is looked at alone.
 
     Raises:
         UserError: If there is none at ``path``, or it has no composition.
     """
-    config = read_config_file(path)
+    config = read_config_file(path) if isinstance(path, str) else path
     if options:
         merge_options(config, options)
     if not isinstance(config.get('composition'), Mapping):
-        raise UserError(f'composition: is missing from {path}; see _base_/default_compose.py')
+        raise UserError(
+            f'composition: is missing from {config.filename}; see _base_/default_compose.py'
+        )
     return config
 
 

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mmcompose.checks.preflight import check_checkpoint, check_loader
+from mmcompose.commands.config_files import read_compose_config
 from mmcompose.composition import Composition
 from mmcompose.datasets import pseudo_labeled
 from mmcompose.engine.resolve import resolve
@@ -19,7 +20,7 @@ from mmcompose.utils import UserError, key_prefix, problem
 
 
 def evaluate_config(
-    config: Config,
+    config: str | Config,
     student: str | None = None,
     oracle: str | None = None,
     score_floor: float = 0.01,
@@ -27,7 +28,7 @@ def evaluate_config(
     """Score teachers, fused labels and, where given, the student and an oracle.
 
     Args:
-        config: A config with a composition; its validation set is what is scored on.
+        config: A config with a composition, or its path; its validation set is what is scored on.
         student: Path of the student's checkpoint.
         oracle: Path of a checkpoint of the same model, trained on true labels.
         score_floor: Boxes below are left out in every row.
@@ -38,6 +39,7 @@ def evaluate_config(
     Raises:
         UserError: For a mistake in the config, or a checkpoint that does not fit it.
     """
+    config = read_compose_config(config)
     if not 0 <= score_floor < 1:
         raise UserError(problem('--score-floor', score_floor, 'is not in [0, 1)'))
     resolved = resolve(config)

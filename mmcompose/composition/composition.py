@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
+from os import PathLike
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
 from mmengine.dist import get_rank
+from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.composition.executors import make_shards, run_shares
@@ -80,6 +82,7 @@ class Composition:
             'workers': workers,
         }
         self._store = Path(store)
+        self.list_pool: Callable[[], Sequence[Image]] | None = None
         self._workers = workers
         mistakes = Mistakes()
         weights = []
@@ -175,6 +178,45 @@ class Composition:
             }
         )
 
+    def predict(self, image: Image | str | PathLike[str] | NDArray[np.uint8]) -> Detections:
+        """Return the pseudo-labels of one picture; nothing is stored.
+
+        A step that learns from a pool takes what :meth:`labels` or :meth:`fitted_pipeline` let it
+        learn, else its defaults.
+
+        Args:
+            image: An image, a path or URL, or pixels; see :meth:`Image.of`.
+
+        Returns:
+            Boxes in pixels of the picture, labels as indices into :attr:`classes`.
+        """
+        image, space = Image.of(image), self.class_space.with_coarse
+        predicted = {
+            name: space.convert(name, _ask(name, teacher, [image])[0])
+            for name, teacher in self.teachers.items()
+        }
+        context = LabelContext(space, self._weights, image.key, image.width, image.height)
+        return self.pipeline.apply(predicted, context)
+
+    @cached_property
+    def pool(self) -> Sequence[Image]:
+        """The images that the student of a loaded config learns from; see :func:`mmcompose.load`.
+
+        Raises:
+            UserError: If this composition was made without one.
+        """
+        if self.list_pool is None:
+            raise UserError('images: is missing, and this composition has no pool of its own')
+        return self.list_pool()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The student's classes, in the order of its labels."""
+        return self.class_space.classes
+
+    def __repr__(self) -> str:
+        return f'Composition({", ".join(self._known)}: {len(self.classes)} classes)'
+
     @property
     def known(self) -> dict[str, Mapping[str, Any]]:
         """What was read from each teacher: its name, classes and identity."""
@@ -223,11 +265,15 @@ class Composition:
         results = self._prediction_results(images)
         return {name: result.read() for name, result in results.items() if not result.missing()}
 
-    def labels(self, images: Sequence[Image]) -> DetectionTable:
+    def labels(self, images: Sequence[Image] | None = None) -> DetectionTable:
         """Return the pseudo-labels of each image, in the student's classes.
 
         What the store does not hold yet is made, by this process and those beside it.
+
+        Args:
+            images: Defaults to :attr:`pool`.
         """
+        images = self.pool if images is None else images
         result = self._label_result(images)
         if missing := result.missing():
             check_writable('composition.store', self._store, folder=True)

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmcompose.structures.masks import Masks, no_masks
+from mmcompose.structures.showing import as_html, as_supervision, in_one_line
 
 
 def _float32(shape: tuple[int, ...]) -> NDArray[np.float32]:
     return np.zeros(shape, np.float32)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Detections:
     """Boxes of one image with scores, labels and, after a fusion, where each came from.
 
@@ -97,6 +98,26 @@ class Detections:
         names = [part._arrays().keys() for part in parts]
         assert all(keys == names[0] for keys in names), f'fields differ: {names}'
         return cls(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names[0]})
+
+    def __repr__(self) -> str:
+        return in_one_line(self.scores, self.labels, self.ignore)
+
+    def _repr_html_(self) -> str:
+        surest = self.sorted()
+        return as_html(surest.boxes, surest.scores, surest.labels)
+
+    def to_supervision(self, classes: Sequence[str] | None = None) -> Any:
+        """Return the boxes as ``supervision.Detections`` (extra ``supervision``), without masks.
+
+        Args:
+            classes: The names of the labels, for ``data['class_name']``; a composition's are its
+                ``classes``. Defaults to none.
+
+        Raises:
+            UserError: If supervision is not installed.
+        """
+        more = {name: getattr(self, name) for name in ('votes', 'spread', 'ignore', 'weights')}
+        return as_supervision(self.boxes, self.scores, self.labels, classes, more)
 
     @property
     def is_ignored(self) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ import fsspec
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, problem
 
 
 def read_bytes(path: str) -> bytes:
@@ -25,6 +25,19 @@ def read_bytes(path: str) -> bytes:
             return bytes(file.read())
     except OSError as error:
         raise UserError(f'{path}: cannot be read: {error}') from error
+
+
+def decode(path: str) -> NDArray[np.uint8]:
+    """Return a file's ``(height, width, 3)`` uint8 pixels, BGR, as MMCV decodes it.
+
+    Raises:
+        UserError: If the file cannot be read, or is no picture.
+    """
+    data = np.frombuffer(read_bytes(path), np.uint8)
+    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if pixels is None:
+        raise UserError(f'{path}: is not a picture that OpenCV can decode')
+    return np.asarray(pixels, np.uint8)
 
 
 class Image:
@@ -43,6 +56,31 @@ class Image:
         self.path = path
         self.width = int(width)
         self.height = int(height)
+
+    @classmethod
+    def of(cls, source: Image | str | os.PathLike[str] | NDArray[np.uint8]) -> Image:
+        """Return an image of its file or pixels; one that is an image already stays as it is.
+
+        Args:
+            source: A local path, a fsspec URL, or ``(height, width, 3)`` uint8 pixels, BGR as
+                OpenCV reads them. Pixels stay in memory and do not travel to another process.
+
+        Raises:
+            UserError: If the file cannot be read or is no picture; if the array is none.
+        """
+        if isinstance(source, Image):
+            return source
+        if isinstance(source, np.ndarray):
+            if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8:
+                shape = f'{source.dtype} of shape {source.shape}'
+                raise UserError(problem('image', shape, 'is not uint8 of shape (height, width, 3)'))
+            path, pixels = '', source
+        else:
+            path = os.fspath(source)
+            pixels = decode(path)
+        image = cls(path, path, pixels.shape[1], pixels.shape[0])
+        image.__dict__['pixels'] = pixels
+        return image
 
     def __repr__(self) -> str:
         return f'Image({self.key!r}, {self.width}x{self.height})'
@@ -67,16 +105,13 @@ class Image:
         Raises:
             UserError: If the file is no picture, or not of the size that was stated.
         """
-        data = np.frombuffer(read_bytes(self.path), np.uint8)
-        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-        if pixels is None:
-            raise UserError(f'{self.path}: is not a picture that OpenCV can decode')
+        pixels = decode(self.path)
         if pixels.shape[:2] != (self.height, self.width):
             raise UserError(
                 f'{self.path}: is {pixels.shape[1]}x{pixels.shape[0]} pixels, '
                 f'but was listed as {self.width}x{self.height}'
             )
-        return np.asarray(pixels, np.uint8)
+        return pixels
 
     def forget_pixels(self) -> None:
         """Free the decoded picture; the next look decodes it again."""

@@ -13,6 +13,7 @@ from mmcompose.utils.errors import (
 from mmcompose.utils.files import atomic_write, check_writable, without_nan, write_json
 from mmcompose.utils.hashing import file_fingerprint, fingerprint, lines_fingerprint, plain
 from mmcompose.utils.logging import log, progress, warn
+from mmcompose.utils.packages import optional_package
 from mmcompose.utils.types import check_types
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     'nearest',
     'no_file',
     'no_folder',
+    'optional_package',
     'plain',
     'problem',
     'progress',
