@@ -1,6 +1,6 @@
 # Every target makes .venv first where it is missing or out of date; see scripts/setup_env.py.
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format types demo
+.PHONY: help setup test lint format types demo docs
 .NOTPARALLEL:
 
 # Two test processes: more threads than that only get in each other's way.
@@ -35,3 +35,8 @@ format: setup ## Mend style
 
 types: setup ## Check types
 	.venv/bin/mypy $(STRICT)
+
+docs: setup ## Build the documentation site into site/
+	@test -x .venv/docs/bin/mkdocs || { .venv/bin/python -m venv .venv/docs && \
+		.venv/docs/bin/pip install -q -r requirements/docs.txt -c constraints.txt; }
+	NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict --quiet

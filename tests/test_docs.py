@@ -1,0 +1,88 @@
+"""Tests of README and docs: their links lead somewhere, their code is code, their names exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmcompose.registry import (
+    DATA_SAMPLERS,
+    DATASETS,
+    HOOKS,
+    LABEL_TRANSFORMS,
+    RUNNERS,
+    TEACHERS,
+    TRANSFORMS,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').rglob('*.md'))]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+
+
+def _text(page: str) -> str:
+    return (ROOT / page).read_text(encoding='utf-8')
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r'^#+ (.*)$', page.read_text(encoding='utf-8'), re.MULTILINE)
+    return {re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-') for heading in headings}
+
+
+@pytest.mark.parametrize('page', NAMES)
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r'\]\(([^)\s]+)\)', _text(page)):
+        if target.startswith('https://'):
+            continue
+        path, _, anchor = target.partition('#')
+        file = (ROOT / page).parent / path if path else ROOT / page
+        assert file.exists(), target
+        assert not anchor or anchor in _anchors(file), target
+
+
+@pytest.mark.parametrize('page', NAMES)
+def test_python_is_python(page: str) -> None:
+    for block in re.findall(r'```python\n(.*?)```', _text(page), re.DOTALL):
+        # An ellipsis stands for what the reader fills in; a fragment is an argument of a call.
+        code = block.replace('…', '')
+        try:
+            ast.parse(code)
+        except SyntaxError:
+            ast.parse(f'f({code.strip().rstrip(",")})')
+
+
+@pytest.mark.parametrize('page', NAMES)
+def test_names_that_configs_take_exist(page: str) -> None:
+    kinds = (DATASETS, DATA_SAMPLERS, HOOKS, RUNNERS, TRANSFORMS)
+    registries = (TEACHERS, LABEL_TRANSFORMS, *kinds)
+    for registry in registries:
+        registry.import_from_location()
+    known = {name for registry in registries for name in registry.module_dict}
+    named = set(re.findall(r"'mmcompose\.([A-Z]\w+)'", _text(page)))
+    # What the page itself adds.
+    assert named - set(re.findall(r'^class (\w+)', _text(page), re.MULTILINE)) <= known
+
+
+def test_the_readme_is_for_somebody_with_a_minute() -> None:
+    text = _text('README.md')
+    assert len(text.splitlines()) <= 150
+    commands = re.findall(r'^(make \w+)', text, re.MULTILINE)
+    assert commands[:2] == ['make demo', 'make test']
+
+
+def test_the_config_of_the_readme_is_one(tmp_path: Path) -> None:
+    text = next(
+        block for block in re.findall(r'```python\n(.*?)```', _text('README.md'), re.DOTALL)
+        if '_base_' in block
+    )  # fmt: skip
+    folder = ROOT / 'configs'
+    path = tmp_path / 'config.py'
+    path.write_text(text.replace("'../_base_", f"'{folder}/_base_"))
+    config = Config.fromfile(path, import_custom_modules=False)
+    assert config.runner_type == 'mmcompose.CompositionRunner'
+    assert set(config.composition.teachers) == {'voc', 'coco'}
+    assert config.train_dataloader.dataset.pipeline
