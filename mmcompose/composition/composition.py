@@ -253,6 +253,9 @@ class Composition:
             # Only those who still have something to say need be there.
             absent = [name for name, result in results.items() if result.missing()]
             self._check_identities(absent)
+            for name in absent:
+                with key_prefix(f'composition.teachers.{name}'):
+                    self.teachers[name].check_pool(images)
             log(f'{", ".join(absent)} predict on {len(images)} images, into {self._store}')
             share = partial(_predict_share, self.resolved, images)
             run_shares(share, self._workers, len(missing))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ _VALUE_TYPES: dict[str, pa.DataType] = {
     'weights': pa.float32(),
 }
 MASKS = 'masks'
-_FIELDS = tuple(field.name for field in fields(Detections) if field.name != MASKS)
+_FIELDS = tuple(_VALUE_TYPES)
 SCHEMA = pa.schema(
     [
         pa.field('key', pa.string(), nullable=False),
@@ -55,7 +54,8 @@ def to_table(images: Sequence[Image], detections: Sequence[Detections]) -> pa.Ta
         'num_teachers': [None if d.votes is None else d.votes.shape[1] for d in detections],
     }
     for name in _FIELDS:
-        arrays = [getattr(found, name) for found in detections]
+        # A row without scores, not even none: the teacher was not asked about the image.
+        arrays = [getattr(found, name) if found.asked else None for found in detections]
         columns[name] = [None if array is None else array.reshape(-1) for array in arrays]
     masks = [found.masks for found in detections]
     if all(each is None for each in masks):
@@ -125,6 +125,8 @@ class DetectionTable:
     def __getitem__(self, row: int) -> Detections:
         """Return the detections of the image at ``row``."""
         values = {name: _row(self._column(name), row) for name in _FIELDS}
+        if values['scores'] is None:
+            return Detections(asked=False)
         count = len(values['scores'])
         for name, width in (('boxes', 4), ('votes', self._column('num_teachers')[row].as_py())):
             if values[name] is not None:

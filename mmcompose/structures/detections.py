@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmcompose.structures.masks import Masks, no_masks
 from mmcompose.structures.showing import as_html, as_supervision, in_one_line
+from mmcompose.utils import UserError
 
 
 def _float32(shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -39,6 +40,8 @@ class Detections:
             None where all count alike.
         masks: ``(N,)`` of bytes, an instance mask over the image for each box, or None where it
             has none; see :mod:`mmcompose.structures.masks`. None where boxes are all there is.
+        asked: Whether a teacher was asked about the image. False is not that it found nothing:
+            it does not vote there, and there are no boxes.
     """
 
     boxes: NDArray[np.float32] = field(default_factory=lambda: _float32((0, 4)))
@@ -51,6 +54,7 @@ class Detections:
     ignore: NDArray[np.bool_] | None = None
     weights: NDArray[np.float32] | None = None
     masks: Masks | None = None
+    asked: bool = True
 
     @classmethod
     def from_arrays(
@@ -60,11 +64,20 @@ class Detections:
         labels: ArrayLike,
         masks: Masks | None = None,
     ) -> Detections:
-        """Make detections of anything array-like, converted to the dtypes above."""
+        """Make detections of anything array-like, converted to the dtypes above.
+
+        Raises:
+            UserError: If a label is no whole number.
+        """
+        given = np.asarray(labels).reshape(-1)
+        with np.errstate(invalid='ignore'):
+            whole = given.astype(np.int64)
+        if (different := given != whole).any():
+            raise UserError(f'labels: {given[different][0]} is no whole number, so no class index')
         return cls(
             np.asarray(boxes, np.float32).reshape(-1, 4),
             np.asarray(scores, np.float32).reshape(-1),
-            np.asarray(labels, np.int64).reshape(-1),
+            whole,
             masks=masks,
         )
 
@@ -74,7 +87,7 @@ class Detections:
             assert len(array) == count, f'{name} has {len(array)} rows, boxes have {count}'
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
-        present = {f.name: getattr(self, f.name) for f in fields(self)}
+        present = {f.name: getattr(self, f.name) for f in fields(self) if f.name != 'asked'}
         return {name: array for name, array in present.items() if array is not None}
 
     def __len__(self) -> int:

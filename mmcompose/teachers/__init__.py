@@ -7,7 +7,7 @@ from mmcompose.teachers.checkpoint import (
     checkpoint_classes,
     read_checkpoint,
 )
-from mmcompose.teachers.coco_results import COCOResultsTeacher
+from mmcompose.teachers.coco_results.teacher import COCOResultsTeacher
 from mmcompose.teachers.ensemble import EnsembleTeacher
 from mmcompose.teachers.function import FunctionTeacher
 from mmcompose.teachers.http import HTTPTeacher

@@ -19,7 +19,7 @@ from mmcompose.teachers.arguments import (
     optional_package,
     torch_device,
 )
-from mmcompose.teachers.base import Teacher, checked
+from mmcompose.teachers.base import Teacher
 from mmcompose.utils import UserError, problem
 
 # How a zero-shot model takes its texts: each as a query of its own, or all in one sentence.
@@ -42,6 +42,8 @@ class HuggingFaceTeacher(Teacher):
             and padding changes detections.
         device: Defaults to the current GPU where there is one, else the CPU.
     """
+
+    regresses_boxes = True
 
     def __init__(
         self,
@@ -104,10 +106,7 @@ class HuggingFaceTeacher(Teacher):
         found: list[Detections] = []
         for start in range(0, len(images), self._batch_size):
             found += self._predict_batch(images[start : start + self._batch_size])
-        return [
-            checked(one, image, self.classes, from_head=True)
-            for one, image in zip(found, images, strict=True)
-        ]
+        return found
 
     def _predict_batch(self, images: Sequence[Image]) -> list[Detections]:
         pictures = [np.ascontiguousarray(image.pixels[..., ::-1]) for image in images]

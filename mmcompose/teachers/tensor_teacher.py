@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers.arguments import at_least, named_classes, source_fingerprint
-from mmcompose.teachers.base import Teacher, checked
+from mmcompose.teachers.base import Teacher
 from mmcompose.teachers.decoders import Outputs, make_decoder
 from mmcompose.teachers.preprocess import Geometry, Preprocess
 from mmcompose.utils import UserError
@@ -26,6 +26,8 @@ class TensorTeacher(Teacher):
         preprocess: Arguments of :class:`mmcompose.teachers.preprocess.Preprocess`.
         batch_size: How many images share a batch.
     """
+
+    regresses_boxes = True
 
     def __init__(
         self,
@@ -69,10 +71,7 @@ class TensorTeacher(Teacher):
         found: list[Detections] = []
         for chunk, outputs in zip(chunks, self._infer(prepare()), strict=True):
             found += self._decoded(outputs, len(chunk))
-        return [
-            checked(geometry.to_original(one), image, self.classes, from_head=True)
-            for one, geometry, image in zip(found, geometries, images, strict=True)
-        ]
+        return [geometry.to_original(one) for one, geometry in zip(found, geometries, strict=True)]
 
     def _decoded(self, outputs: Outputs, count: int) -> list[Detections]:
         size = self._preprocess.scale

@@ -33,11 +33,16 @@ def _round_trip(folder: Path, found: list[Detections]) -> DetectionTable:
     return DetectionTable(folder / 'all.arrow')
 
 
+def test_not_to_be_asked_is_not_to_find_nothing(tmp_path: Path) -> None:
+    nothing, not_asked = _round_trip(tmp_path, [Detections(), Detections(asked=False)])
+    assert (nothing.asked, not_asked.asked, len(not_asked)) == (True, False, 0)
+
+
 @pytest.mark.parametrize('fields', [(), ('ignore',), tuple(MORE)], ids=['plain', 'ignore', 'all'])
 def test_every_field_comes_back_as_it_was(tmp_path: Path, fields: tuple[str, ...]) -> None:
     sent = random_detections(0, COUNT, **{name: MORE[name] for name in fields})
     got = _round_trip(tmp_path, [sent])[0]
-    for name in Detections.__dataclass_fields__:
+    for name in set(Detections.__dataclass_fields__) - {'asked'}:
         one, other = getattr(sent, name), getattr(got, name)
         if one is None:
             assert other is None, name

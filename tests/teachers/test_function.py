@@ -89,5 +89,5 @@ def test_a_size_where_a_corner_is_meant_is_told(make_images: Callable[..., list[
 
 
 def test_a_label_beyond_the_classes_is_told(make_images: Callable[..., list[Image]]) -> None:
-    with pytest.raises(UserError, match='1 names, but the model says class number 1'):
+    with pytest.raises(UserError, match='1 names, but the model predicts class number 1'):
         _teacher('my_detectors.whole', classes=['a']).predict(make_images((40, 30)))

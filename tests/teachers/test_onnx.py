@@ -153,7 +153,7 @@ def test_a_mistake_is_told_before_any_work(
             (1, 3, 64, 64),
             r'channels_last: True does not fit a model that takes \[1, 3, 64, 64\]',
         ),
-        ({'classes': ['a', 'b']}, (1, 3, 64, 64), '2 names, but the model says class number 2'),
+        ({'classes': ['a', 'b']}, (1, 3, 64, 64), '2 names, but the model predicts class number 2'),
         ({'decode': 'yolox'}, (1, 3, 64, 64), r'gives \(1, 2, 6\), but for 3 classes'),
         ({'decode': 'detr'}, (1, 3, 64, 64), 'needs 3 outputs, the model has o'),
         ({'providers': ['CUDAExecutionProvidr']}, (1, 3, 64, 64), 'is not available'),

@@ -15,7 +15,7 @@ from mmengine.dataset import pseudo_collate
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers.arguments import at_least, named_classes, named_texts, torch_device
-from mmcompose.teachers.base import Teacher, checked
+from mmcompose.teachers.base import Teacher
 from mmcompose.teachers.checkpoint import checkpoint_classes, local_checkpoint, read_checkpoint
 from mmcompose.teachers.mmdet.config import read_config, scope_of
 from mmcompose.teachers.mmdet.model import build_model, check_class_count, load_weights
@@ -60,6 +60,8 @@ class MMDetTeacher(Teacher):
         masks: Whether to take the model's masks where it makes any: False spares encoding and
             storing what a box student does not read. Defaults to True.
     """
+
+    regresses_boxes = True
 
     def __init__(
         self,
@@ -196,8 +198,7 @@ class MMDetTeacher(Teacher):
             for batch in batches([shapes_of(item['inputs']) for item in prepared], size):
                 samples = self._test([prepared[index] for index in batch])
                 for index, sample in zip(batch, samples, strict=True):
-                    said = detections_of(sample, images[index], self._masks)
-                    found[index] = checked(said, images[index], self.classes, from_head=True)
+                    found[index] = detections_of(sample, images[index], self._masks)
         return found
 
     def _test(self, batch: Sequence[Any]) -> Any:

@@ -15,7 +15,6 @@ from mmengine.registry import DefaultScope
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Detections, Image, iou
 from mmcompose.teachers import Teacher
-from mmcompose.teachers.base import checked
 from mmcompose.teachers.mmdet.inference import for_inference
 from mmcompose.teachers.mmdet.pipeline import batches, pipeline_steps
 from mmcompose.utils import UserError
@@ -254,39 +253,6 @@ def test_no_pretrained_weights_are_fetched_wherever_they_are_named() -> None:
         'data_preprocessor': {'type': 'DetDataPreprocessor', 'mean': [0]},
         'teacher_ckpt': None,
     }
-
-
-@pytest.mark.parametrize(
-    ('found', 'message'),
-    [
-        (Detections.from_arrays([[0, 0, np.nan, 1]], [0.5], [0]), '^a.jpg: the model says NaN'),
-        (Detections.from_arrays([[0, 0, np.inf, 1]], [0.5], [0]), 'infinite'),
-        # A position and a size where corners are meant.
-        (
-            Detections.from_arrays([[6, 6, 9, 9], [6, 6, 3, 9]], [0.5, 0.5], [0, 0]),
-            '^a.jpg: .* negative width or height, x1, y1, x2, y2 = 6, 6, 3, 9',
-        ),
-        (Detections.from_arrays([[0, 0, 1, 1]], [1.5], [0]), 'scores in'),
-        (
-            Detections.from_arrays([[0, 0, 1, 1]], [0.5], [3]),
-            '3 names, but the model says class number 3',
-        ),
-    ],
-)
-def test_what_is_no_detection_is_refused(found: Detections, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        checked(found, Image('a', 'a.jpg', 10, 10), ('a', 'b', 'c'))
-
-
-def test_a_score_a_little_out_of_bounds_is_mended() -> None:
-    found = Detections.from_arrays([[0, 0, 4, 4], [0, 0, 5, 5]], [1.02, -0.02], [0, 1])
-    assert checked(found, Image('a', 'a.jpg', 10, 10), ('a', 'b')).scores.tolist() == [1, 0]
-
-
-def test_a_width_that_a_head_regressed_below_0_is_no_box() -> None:
-    found = Detections.from_arrays([[6, 6, 9, 9], [6, 6, 3, 9]], [0.5, 0.6], [0, 0])
-    kept = checked(found, Image('a', 'a.jpg', 10, 10), ('a',), from_head=True)
-    assert kept.boxes.tolist() == [[6, 6, 9, 9]]
 
 
 def test_test_time_augmentation(teacher_config: dict[str, Any], images: list[Image]) -> None:

@@ -1,0 +1,191 @@
+"""A json in COCO's results format, and the json with its images and categories."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+
+from mmcompose.structures import (
+    Detections,
+    Image,
+    Masks,
+    as_masks,
+    decode_masks,
+    encode_masks,
+    mask_box,
+)
+from mmcompose.structures.coco import CocoFile, Ids, parse_coco, roots
+from mmcompose.structures.json_files import read_json
+from mmcompose.structures.matching import names_agree
+from mmcompose.teachers.arguments import named_classes
+from mmcompose.utils import UserError, log, problem, warn
+
+# From how many boxes on scores that are all 1 are told.
+_MANY = 20
+
+
+class ResultsJson:
+    """Results by the file name of their image.
+
+    Args:
+        results: Path of the results json.
+        images: Path of the json with ``images`` and ``categories``.
+        classes: See :class:`mmcompose.COCOResultsTeacher`.
+        rescale: Likewise.
+    """
+
+    by_stem = False
+    what = 'entries of the images json'
+
+    def __init__(
+        self, results: str, images: str, classes: str | Sequence[str] | None, rescale: bool
+    ) -> None:
+        self._path = results
+        self._rescale = rescale
+        self._coco: CocoFile = parse_coco(read_json('images', images), 'images', images, False)
+        if not self._coco.categories:
+            raise UserError(problem('images', images, 'has no categories'))
+        names = self._category_names(classes)
+        self.classes = named_classes(names if classes is None else classes)
+        if unknown := [name for name in names if name not in self.classes]:
+            expected = 'is missing from them, but a category of the images json'
+            raise UserError(problem('classes', unknown[0], expected, self.classes))
+
+    def _category_names(self, classes: str | Sequence[str] | None) -> list[str]:
+        """Return the categories' names, without those that only group others."""
+        names = [category['name'] for category in self._coco.categories]
+        if classes is not None or not roots(self._coco.categories, set()):
+            return names
+        categories = Ids(self._coco.categories)
+        used = {categories.find(row.get('category_id')) for row in self._rows}
+        unused = roots(self._coco.categories, used)
+        for name in unused:
+            log(f'category {name!r} only groups others and has no result: it is no class')
+        return [name for name in names if name not in unused]
+
+    @property
+    def entries(self) -> list[str]:
+        """The images' file names."""
+        return list(self._images)
+
+    @cached_property
+    def _images(self) -> dict[str, dict[str, Any]]:
+        return {entry['file_name']: entry for entry in self._coco.images}
+
+    def read(self, entry: str, image: Image) -> Detections:
+        """Return the results of an entry, in pixels of the image.
+
+        Raises:
+            UserError: If its size is another than the image's, and is not to be scaled.
+        """
+        rows = self._by_name.get(entry)
+        factor = self._factor(self._images[entry], image)
+        if not rows:
+            return Detections()
+        given, scores, labels, segmentations = zip(*rows, strict=True)
+        masks, boxes = None, given
+        if any(each is not None for each in segmentations):
+            masks = self._masks(segmentations, entry, image)
+            size = (image.width, image.height)
+            boxes = tuple(
+                np.array(mask_box(mask, *size)) / factor if box is None else box
+                for box, mask in zip(given, masks, strict=True)
+            )
+        found = Detections.from_arrays(boxes, scores, labels, masks)
+        return replace(found, boxes=(found.boxes * factor).astype(np.float32))
+
+    def _factor(self, entry: Mapping[str, Any], image: Image) -> Any:
+        """Return what to multiply ``(N, 4)`` boxes by."""
+        listed, size = (entry['width'], entry['height']), (image.width, image.height)
+        if None in listed or listed == size:
+            return np.ones(4)
+        both = f'{listed[0]}x{listed[1]}, but the picture is {size[0]}x{size[1]} pixels'
+        expected = f'is listed as {both}'
+        if listed == size[::-1]:
+            expected += ': was it turned by its EXIF orientation?'
+        elif not self._rescale:
+            expected += '; rescale=True scales the boxes'
+        else:
+            return np.array([size[0] / listed[0], size[1] / listed[1]] * 2)
+        raise UserError(problem('images', entry['file_name'], expected))
+
+    def _masks(self, segmentations: Sequence[Any], entry: str, image: Image) -> Masks:
+        size = (image.width, image.height)
+        listed = (self._images[entry]['width'] or size[0], self._images[entry]['height'] or size[1])
+        try:
+            masks = as_masks(segmentations, *listed)
+        except ValueError as error:
+            raise UserError(f'results: of {entry!r}, a segmentation is no mask: {error}') from error
+        if listed == size:
+            return masks
+        bitmaps = decode_masks(masks, *listed).astype(np.uint8)
+        return encode_masks(
+            [cv2.resize(each, size, interpolation=cv2.INTER_NEAREST) for each in bitmaps]
+        )
+
+    @cached_property
+    def _rows(self) -> list[Any]:
+        content = read_json('results', self._path)
+        if not isinstance(content, list):
+            raise UserError(problem('results', self._path, 'is no list of results'))
+        if not content:
+            warn(f'{self._path} holds no result')
+        for number, row in enumerate(content):
+            if not isinstance(row, Mapping):
+                raise UserError(problem('results', self._path, f'has no dict in entry {number}'))
+        return content
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[tuple[Any, ...]]]:
+        by_name: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        for name, row in self._read_rows():
+            by_name[name].append(row)
+        scores = [score for rows in by_name.values() for _, score, _, _ in rows]
+        if len(scores) >= _MANY and set(scores) == {1.0}:
+            warn(f'{self._path}: all {len(scores)} scores are 1: are they predictions?')
+        return by_name
+
+    def _read_rows(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        images, categories = Ids(self._coco.images), Ids(self._coco.categories)
+        names = {entry['id']: entry['file_name'] for entry in self._coco.images}
+        # Category ids are neither label indices nor in their order.
+        labels = {
+            category['id']: self.classes.index(category['name'])
+            for category in self._coco.categories
+            if category['name'] in self.classes
+        }
+        for number, row in enumerate(self._rows):
+            try:
+                segmentation = row.get('segmentation') or None
+                box = None
+                if segmentation is None or 'bbox' in row:
+                    x, y, width, height = map(float, row['bbox'])
+                    box = (x, y, x + width, y + height)
+                name = names[_found(images, row, 'image_id')]
+                label = labels[_found(categories, row, 'category_id')]
+                values = (box, float(row['score']), label, segmentation)
+            except (KeyError, TypeError, ValueError) as error:
+                raise UserError(
+                    f'results: entry {number} of {self._path!r} is none of these images, '
+                    f'categories and keys ({error!r})'
+                ) from error
+            given = row.get('file_name', name)
+            if not isinstance(given, str) or not names_agree(given, name):
+                raise UserError(
+                    f'results: entry {number} of {self._path!r} is of {given!r}, but image id '
+                    f'{row["image_id"]!r} is {name!r}: were the images numbered anew?'
+                )
+            yield name, values
+
+
+def _found(ids: Ids, row: Mapping[str, Any], key: str) -> Any:
+    found = ids.find(row[key])
+    if found is None:
+        raise KeyError(row[key])
+    return found
