@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from mmcompose.utils import UserError, file_fingerprint, fingerprint
+from mmcompose.utils import UserError, fault, file_fingerprint, fingerprint
 
 ROOT = Path(__file__).resolve().parents[1]
 LOG_LINES_SHOWN = 15
@@ -166,7 +166,9 @@ class Stages:
             what = f'failed (exit code {code})' if code else f'left no {stamp.done}'
             tail = log.read_text(encoding='utf-8', errors='replace').splitlines()
             console.print(*tail[-LOG_LINES_SHOWN:], sep='\n', markup=False)
-            raise UserError(f'{label} {what}; its log is {log}, its last lines are above')
+            raise UserError(
+                fault('', f'{label} {what}; its log is {log}, its last lines are above')
+            )
         stamp.write(seconds, finished=True)
         console.print(f'{label} … {seconds:.0f} s', markup=False)
 

@@ -30,7 +30,7 @@ from mmcompose.labeling import FUSED, ByTeacher, LabelContext, WeightedBoxesFusi
 from mmcompose.labeling.compute.vote_weights import StackedDetections
 from mmcompose.labeling.compute.weighted_boxes_kernel import CONF_TYPES
 from mmcompose.structures import Detections, areas
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, fault
 
 WIDTH, HEIGHT = 1333, 800
 IOU_THR = 0.55
@@ -184,7 +184,7 @@ def real_predictions(path: str, limit: int) -> Iterable[tuple[ByTeacher, LabelCo
     config = read_compose_config(path)
     composition, images = read_composition(config), pool_of(config)
     if images is None:
-        raise UserError(f'{path}: trains on no mmcompose.PseudoLabeledDataset')
+        raise UserError(fault('', f'{path}: trains on no mmcompose.PseudoLabeledDataset'))
     tables = composition.predictions(images)
     return (
         composition.teacher_detections(tables, images, row)

@@ -34,7 +34,7 @@ from common import (
 from rich.table import Table
 from voc_teachers import VOC
 
-from mmcompose.utils import UserError, file_fingerprint, write_json
+from mmcompose.utils import UserError, fault, file_fingerprint, write_json
 
 CONFIGS = 'configs/compose/protocol'
 TRUTH = 'unlabeled_ground_truth'
@@ -149,7 +149,7 @@ def begin(
     """
     centernet = weights.resolve() / 'centernet_mobilenetv3_coco.onnx'
     if not centernet.is_file():
-        raise UserError(f'{centernet}: is missing; name its folder with --weights')
+        raise UserError(fault('', f'{centernet}: is missing; name its folder with --weights'))
     voc = VOC.at(data, weights, work_dir)
     # The configs read these, too.
     os.environ['CENTERNET_COCO'] = str(centernet)

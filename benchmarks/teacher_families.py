@@ -31,7 +31,7 @@ from random_detectors import label_two_pictures
 from rich.table import Table
 
 from mmcompose.prerequisites import package_folder
-from mmcompose.utils import UserError, check_writable, write_json
+from mmcompose.utils import UserError, check_writable, fault, write_json
 
 # How much larger than its family's smallest a variant is likely to be, by words of its name.
 LARGER = """
@@ -215,7 +215,7 @@ def main() -> int:
     parser.add_argument('--timeout', type=int, default=180, help='seconds of computing a model')
     args = parser.parse_args()
     if args.families and args.out == parser.get_default('out'):
-        raise UserError('--families: a part of them needs an --out of its own')
+        raise UserError(fault('--families', 'a part of them needs an --out of its own'))
     check_writable('--out', args.out)
     register_all_modules(init_default_scope=False)
     # What an interrupted sweep has found so far.

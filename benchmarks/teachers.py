@@ -32,7 +32,7 @@ from mmcompose.datasets import images_of
 from mmcompose.evaluation import composition_table, evaluate
 from mmcompose.registry import DATASETS
 from mmcompose.structures import Detections, iou
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, fault
 
 YOLOX = 'mmdet::yolox/yolox_nano_8xb8-300e_coco.py'
 FILES = {
@@ -56,7 +56,9 @@ def teacher_configs(weights: Path) -> dict[str, dict[str, Any]]:
     configs = {}
     for name, (base, key, file) in FILES.items():
         if not (weights / file).is_file():
-            raise UserError(f'{weights / file}: is missing; name its folder with --weights')
+            raise UserError(
+                fault('', f'{weights / file}: is missing; name its folder with --weights')
+            )
         path = ROOT / 'configs' / '_base_' / 'teachers' / f'{base}.py'
         configs[name] = {**Config.fromfile(path).teacher, key: str(weights / file)}
     configs['yolox_mmdet']['config'] = YOLOX
@@ -78,7 +80,7 @@ def read_truth(data: Path) -> Any:
     """Return the labelled photographs, in the order of the file's own categories."""
     file = data / 'annotations' / 'val.json'
     if not file.is_file():
-        raise UserError(f'{file}: is missing; name its folder with --data')
+        raise UserError(fault('', f'{file}: is missing; name its folder with --data'))
     categories = json.loads(file.read_text(encoding='utf-8'))['categories']
     return DATASETS.build(
         {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common import ROOT, Stages, final_checkpoint, train
 
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, fault
 
 TEACHER = 'configs/voc/yolox-nano_320_voc-{}.py'
 
@@ -46,7 +46,9 @@ class VOC:
         )
         for path in (voc.weights, voc.annotations):
             if not path.exists():
-                raise UserError(f'{path}: is missing; name its folder with --data or --weights')
+                raise UserError(
+                    fault('', f'{path}: is missing; name its folder with --data or --weights')
+                )
         # The configs read these; see configs/compose/voc.
         os.environ['VOC_ROOT'] = str(data.resolve())
         os.environ['YOLOX_NANO_COCO'] = str(voc.weights)

@@ -21,7 +21,7 @@ from mmengine.registry import TASK_UTILS as MMENGINE_TASK_UTILS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry as MMEngineRegistry
 
-from mmcompose.utils import UserError, check_keys, check_types, key_prefix, problem
+from mmcompose.utils import Problem, UserError, check_keys, check_types, fault, key_prefix, problem
 
 SCOPE = 'mmcompose'
 
@@ -115,7 +115,7 @@ def build(registry: Registry, config: Mapping[str, Any], key: str) -> Any:
 
 def check_arguments(
     cls: type, arguments: Iterable[str], key: str, partly: bool = False
-) -> list[str]:
+) -> list[Problem]:
     """Return a problem for each argument that a class does not take, or misses.
 
     Args:
@@ -187,7 +187,7 @@ def find(registry: Registry, name: object, key: str) -> Any:
     if isinstance(name, type):
         return name
     if name is None:
-        raise UserError(f'{key}: is missing; name a {registry.name}')
+        raise UserError(fault(key, f'is missing; name a {registry.name}'))
     registry.import_from_location()
     # Not registry.get: it makes a logger, which imports torch.
     cls = registry.module_dict.get(str(name).removeprefix(f'{SCOPE}.'))
@@ -216,7 +216,7 @@ def type_name(config: Mapping[str, Any]) -> str:
     return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
 
 
-def missing_type(key: str, value: Any, kind: str) -> list[str]:
+def missing_type(key: str, value: Any, kind: str) -> list[Problem]:
     """Return a problem if a value is no dict with the name of a type, or with a class.
 
     Args:

@@ -20,7 +20,7 @@ from mmcompose.registry import HOOKS as OWN_HOOKS
 from mmcompose.registry import MODELS as OWN_MODELS
 from mmcompose.registry import TRANSFORMS as OWN_TRANSFORMS
 from mmcompose.registry import check_arguments, class_of, missing_type, type_name
-from mmcompose.utils import problem
+from mmcompose.utils import Problem, fault, problem
 
 # By the names that MMDetection's registries of the same have.
 _OWN = {
@@ -37,7 +37,7 @@ _REFUSAL = re.compile(
 )
 
 
-def dataset_problems(key: str, dataset: Any) -> list[str]:
+def dataset_problems(key: str, dataset: Any) -> list[Problem]:
     """Return a problem for each wrong type or argument of a dataset, those it wraps, their steps.
 
     Args:
@@ -51,8 +51,11 @@ def dataset_problems(key: str, dataset: Any) -> list[str]:
         problems += argument_problems(f'{key}.pipeline', step, TRANSFORMS)
         if not problems and _mixes(step) and not _gives_others(dataset):
             problems.append(
-                f'{key}.pipeline.{type_name(step)}: takes other pictures of a dataset, which this '
-                'does not give; put a MultiImageMixDataset with this step around it'
+                fault(
+                    f'{key}.pipeline.{type_name(step)}',
+                    'takes other pictures of a dataset, which this does not give; put a '
+                    'MultiImageMixDataset with this step around it',
+                )
             )
     if dataset.get('dataset') is not None:
         problems += dataset_problems(f'{key}.dataset', dataset['dataset'])
@@ -74,7 +77,7 @@ def _gives_others(dataset: Mapping[str, Any]) -> bool:
     return isinstance(cls, type) and issubclass(cls, MultiImageMixDataset)
 
 
-def model_problems(config: Config) -> list[str]:
+def model_problems(config: Config) -> list[Problem]:
     """Return a problem for each wrong type or argument of the model and its modules."""
     model = copy.deepcopy(config.model)
     parts = list(_modules('model', model))
@@ -92,7 +95,7 @@ def model_problems(config: Config) -> list[str]:
     return problems
 
 
-def _unknown_arguments(key: str, part: Mapping[str, Any]) -> list[str]:
+def _unknown_arguments(key: str, part: Mapping[str, Any]) -> list[Problem]:
     # A detector gives its heads their train_cfg, and more.
     return argument_problems(key, part, MODELS, partly=True)
 
@@ -108,17 +111,13 @@ def _refused(model: Mapping[str, Any]) -> tuple[str, str]:
     return '', ''
 
 
-def _take_out(key: str, part: Any, owner: str, argument: str) -> list[str]:
+def _take_out(key: str, part: Any, owner: str, argument: str) -> list[Problem]:
     """Take an argument out of a part that gives it to a constructor; return how to tell of it."""
     cls = class_of(part, MODELS)
     owners = [each.__qualname__ for each in inspect.getmro(cls)] if isinstance(cls, type) else []
     if argument not in part or owner not in owners:
         return []
-    told = [
-        line
-        for line in _unknown_arguments(key, part)
-        if line.startswith(problem(key, argument, ''))
-    ]
+    told = [each for each in _unknown_arguments(key, part) if each.value == argument]
     if told:
         part.pop(argument)
     return told
@@ -137,7 +136,9 @@ def _modules(key: str, module: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield from _modules(f'{key}.{name}', part)
 
 
-def argument_problems(key: str, config: Any, registry: Registry, partly: bool = False) -> list[str]:
+def argument_problems(
+    key: str, config: Any, registry: Registry, partly: bool = False
+) -> list[Problem]:
     """Return the problems of a dict with a ``type``: no such type, or its arguments.
 
     Args:
@@ -155,7 +156,7 @@ def argument_problems(key: str, config: Any, registry: Registry, partly: bool = 
     return check_arguments(cls, arguments, where, partly) if isinstance(cls, type) else []
 
 
-def type_problems(key: str, config: Any, registry: Registry) -> list[str]:
+def type_problems(key: str, config: Any, registry: Registry) -> list[Problem]:
     """Return a problem if a dict names no ``type`` of a registry; see :func:`argument_problems`."""
     if problems := missing_type(key, config, registry.name):
         return problems

@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from mmcompose.composition import Composition
 from mmcompose.registry import type_name
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, fault
 
 
 def check_mask_support(config: Config, composition: Composition) -> None:
@@ -39,15 +39,20 @@ def check_mask_support(config: Config, composition: Composition) -> None:
 def _check(key: str, step: Mapping[str, Any], composition: Composition) -> None:
     if not step.get('poly2mask', True):
         raise UserError(
-            f'{key}.poly2mask: False reads polygons alone, and the masks of pseudo-labels are '
-            'bitmaps; set True'
+            fault(
+                f'{key}.poly2mask',
+                'False reads polygons alone, and the masks of pseudo-labels are bitmaps; set True',
+            )
         )
     teachers = composition.teachers
     if not any(teacher.may_give_masks for teacher in teachers.values()):
         kinds = ', '.join(f'{name} ({type(each).__name__})' for name, each in teachers.items())
         raise UserError(
-            f'{key}.with_mask: True loads masks, but no teacher gives any: {kinds}; name one '
-            'that does, or train a student of boxes alone'
+            fault(
+                f'{key}.with_mask',
+                f'True loads masks, but no teacher gives any: {kinds}; name one '
+                'that does, or train a student of boxes alone',
+            )
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from mmdet.registry import (
@@ -27,7 +28,7 @@ from mmcompose.checks.checks_config import ChecksConfig
 from mmcompose.checks.config_parts import metrics_of
 from mmcompose.registry import HOOKS as OWN_HOOKS
 from mmcompose.registry import build, class_of, type_name
-from mmcompose.utils import UserError, check_keys, problem
+from mmcompose.utils import Problem, UserError, check_keys, fault, problem
 
 # What MMEngine's Runner takes together or not at all.
 REQUIRED_TOGETHER = (
@@ -46,7 +47,7 @@ _TYPES: dict[str, Registry] = {
 }
 
 
-def run_problems(config: Config) -> list[str]:
+def run_problems(config: Config) -> list[Problem]:
     """Return a problem for each part of a run that is missing or that MMEngine could not build.
 
     Args:
@@ -72,7 +73,7 @@ def run_problems(config: Config) -> list[str]:
     return problems
 
 
-def loader_problems(key: str, loader: Mapping[str, Any]) -> list[str]:
+def loader_problems(key: str, loader: Mapping[str, Any]) -> list[Problem]:
     """Return a problem for each part of a data loader, but its dataset, that is wrong.
 
     Args:
@@ -87,16 +88,17 @@ def loader_problems(key: str, loader: Mapping[str, Any]) -> list[str]:
     if not isinstance(size, int) or size < 1:
         problems.append(problem(f'{key}.batch_size', size, 'is not a number from 1 up'))
     if loader.get('persistent_workers') and not loader.get('num_workers'):
-        problems.append(f'{key}.persistent_workers: needs num_workers above 0')
+        problems.append(fault(f'{key}.persistent_workers', 'needs num_workers above 0'))
     return problems
 
 
-def _incomplete(config: Config, parts: tuple[str, ...]) -> list[str]:
+def _incomplete(config: Config, parts: tuple[str, ...]) -> list[Problem]:
     missing = [name for name in parts if config.get(name) is None]
     given = [name for name in parts if name not in missing]
     if not missing or not given:
         return []
-    return [f'{name}: is missing; {" and ".join(given)} cannot do without' for name in missing]
+    expected = f'is missing; {" and ".join(given)} cannot do without'
+    return [fault(name, expected) for name in missing]
 
 
 def _dicts(value: Any) -> Iterator[Mapping[str, Any]]:
@@ -115,7 +117,7 @@ def _by_optimizer(schedulers: Any) -> Any:
     return schedulers
 
 
-def _evaluator_problems(key: str, evaluator: Any) -> list[str]:
+def _evaluator_problems(key: str, evaluator: Any) -> list[Problem]:
     problems = []
     if isinstance(evaluator, Mapping) and evaluator.get('metrics') is not None:
         if 'type' in evaluator:
@@ -127,7 +129,7 @@ def _evaluator_problems(key: str, evaluator: Any) -> list[str]:
     return problems
 
 
-def _hook_problems(key: str, hook: Any, config: Config) -> list[str]:
+def _hook_problems(key: str, hook: Any, config: Config) -> list[Problem]:
     if not isinstance(hook, Mapping):
         return []
     arguments = {name: value for name, value in hook.items() if name not in ('priority', '_scope_')}
@@ -146,7 +148,7 @@ def _hook_problems(key: str, hook: Any, config: Config) -> list[str]:
     return []
 
 
-def _passed_on_problems(key: str, cls: Any, arguments: Mapping[str, Any]) -> list[str]:
+def _passed_on_problems(key: str, cls: Any, arguments: Mapping[str, Any]) -> list[Problem]:
     """Return a problem for each argument that one of MMEngine's hooks refuses hours later.
 
     Some take anything, and pass it on where the average of the weights is made, or a checkpoint.
@@ -160,5 +162,6 @@ def _passed_on_problems(key: str, cls: Any, arguments: Mapping[str, Any]) -> lis
         return check_keys(key, [name for name in arguments if name != 'type'], named)
     kind = arguments.get('ema_type', own['ema_type'].default)
     average = {name: value for name, value in arguments.items() if name not in own}
-    problems = argument_problems(key, {**average, 'type': kind}, MODELS, partly=True)
-    return [line.replace(f'{key}.type: ', f'{key}.ema_type: ', 1) for line in problems]
+    if problems := type_problems(key, {'type': kind}, MODELS):
+        return [replace(each, key=f'{key}.ema_type') for each in problems]
+    return argument_problems(key, {**average, 'type': kind}, MODELS, partly=True)

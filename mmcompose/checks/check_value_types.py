@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from mmcompose.checks.config_parts import metrics_of
 from mmcompose.registry import missing_type
-from mmcompose.utils import UserError, check_types, problem
+from mmcompose.utils import Problem, UserError, check_types, problem
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 _Dict = Mapping[str, Any]
@@ -54,7 +54,7 @@ def check_value_types(config: Config) -> None:
         raise UserError(*problems)
 
 
-def _dataset_problems(key: str, dataset: Any) -> Iterator[str]:
+def _dataset_problems(key: str, dataset: Any) -> Iterator[Problem]:
     if not isinstance(dataset, Mapping):
         yield from _missing_types(key, [dataset], 'dataset')
         return
@@ -72,6 +72,6 @@ def _dataset_problems(key: str, dataset: Any) -> Iterator[str]:
         yield problem(f'{key}.datasets', parts, 'is not a list')
 
 
-def _missing_types(key: str, values: Iterable[Any], kind: str) -> Iterator[str]:
+def _missing_types(key: str, values: Iterable[Any], kind: str) -> Iterator[Problem]:
     for value in values:
         yield from missing_type(key, value, kind)

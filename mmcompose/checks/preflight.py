@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,11 +127,9 @@ def check_checkpoint(key: str, path: str | None) -> None:
     if not Path(path).is_file():
         raise UserError(no_file(key, path))
     try:
-        read_checkpoint(path)
+        read_checkpoint(path, trust=None)
     except UserError as error:
-        # Only a teacher can be told to trust a file.
-        told = str(error).removeprefix('checkpoint: ').partition('; if you know')[0]
-        raise UserError(f'{key}: {told}') from error
+        raise UserError(*(replace(each, key=key) for each in error.problems)) from error
 
 
 def check_launcher(launcher: str) -> None:

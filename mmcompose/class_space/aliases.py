@@ -17,19 +17,20 @@ class AliasGroups:
     Args:
         tables: Names of shipped tables, or mappings from a name to its synonyms. Tables may
             overlap: groups that share a name become one.
+        key: Where they stand in the config, for messages. Defaults to a composition's.
 
     Raises:
         UserError: If a table is unknown, or a synonym is listed under two names that nothing
             else ties together.
     """
 
-    def __init__(self, tables: Iterable[str | AliasTable] = ()) -> None:
-        pairs = [pair for table in tables for pair in _pairs(table)]
+    def __init__(self, tables: Iterable[str | AliasTable] = (), key: str = KEY) -> None:
+        pairs = [pair for table in tables for pair in _pairs(table, key)]
         names_of: dict[str, list[str]] = defaultdict(list)
         for name, synonym in pairs:
             names_of[synonym].append(name)
         for synonym, names in names_of.items():
-            _check_one_class(synonym, names, pairs)
+            _check_one_class(key, synonym, names, pairs)
         self._group_of = _connected(pairs)
 
     def group(self, name: str) -> tuple[str, ...]:
@@ -37,19 +38,19 @@ class AliasGroups:
         return self._group_of.get(name, (name,))
 
 
-def _pairs(table: str | AliasTable) -> list[tuple[str, str]]:
+def _pairs(table: str | AliasTable, key: str) -> list[tuple[str, str]]:
     if isinstance(table, str):
         if table not in ALIAS_TABLES:
             known = ', '.join(ALIAS_TABLES)
             raise UserError(
-                problem(KEY, table, f'is not a shipped table (expected: {known})', ALIAS_TABLES)
+                problem(key, table, f'is not a shipped table (expected: {known})', ALIAS_TABLES)
             )
         table = ALIAS_TABLES[table]
     if not isinstance(table, Mapping):
-        raise UserError(problem(KEY, table, 'is neither the name of a table nor a dict'))
+        raise UserError(problem(key, table, 'is neither the name of a table nor a dict'))
     for name, synonyms in table.items():
         if isinstance(synonyms, str):
-            raise UserError(problem(f'{KEY}.{name}', synonyms, 'is not a list of names'))
+            raise UserError(problem(f'{key}.{name}', synonyms, 'is not a list of names'))
     return [(name, synonym) for name, synonyms in table.items() for synonym in synonyms]
 
 
@@ -62,14 +63,16 @@ def _connected(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     return groups
 
 
-def _check_one_class(synonym: str, names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> None:
+def _check_one_class(
+    key: str, synonym: str, names: Sequence[str], pairs: Sequence[tuple[str, str]]
+) -> None:
     first, *rest = dict.fromkeys(names)
     if not rest:
         return
     others = _connected(pair for pair in pairs if synonym not in pair)
     for name in rest:
         if name not in others.get(first, (first,)):
-            raise UserError(f'{KEY}: {synonym!r} points at two classes, {first!r} and {name!r}')
+            raise UserError(problem(key, synonym, f'points at two classes, {first!r} and {name!r}'))
 
 
 def shipped_ties(names: Sequence[str], others: Sequence[str]) -> list[tuple[str, str, str]]:

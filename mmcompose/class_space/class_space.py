@@ -13,9 +13,8 @@ from mmcompose.class_space.alias_tables import PLACEHOLDERS, AliasTable
 from mmcompose.class_space.aliases import AliasGroups, shipped_ties
 from mmcompose.class_space.hierarchy import Hierarchy, coarse_names
 from mmcompose.structures import Detections
-from mmcompose.utils import UserError, nearest, problem
+from mmcompose.utils import Problem, UserError, fault, nearest, problem
 
-KEY = 'composition.class_space'
 DROPPED = -1
 # How many names a message lists.
 SHOWN = 8
@@ -43,6 +42,9 @@ class ClassSpace:
         UserError: With a line for each name that does not fit.
     """
 
+    # Where its arguments stand in the config, for messages.
+    key = 'composition.class_space'
+
     def __init__(
         self,
         teacher_classes: Mapping[str, Sequence[str]],
@@ -54,13 +56,13 @@ class ClassSpace:
     ) -> None:
         if on_unmapped not in ('error', 'drop'):
             raise UserError(
-                problem(f'{KEY}.on_unmapped', on_unmapped, "is neither 'error' nor 'drop'")
+                problem(f'{self.key}.on_unmapped', on_unmapped, "is neither 'error' nor 'drop'")
             )
         mapping = mapping or {}
         # By teacher its own class names, in its own order.
         self.teacher_classes = {name: tuple(names) for name, names in teacher_classes.items()}
-        self._aliases = AliasGroups(aliases)
-        _check_mapping(teacher_classes, mapping)
+        self._aliases = AliasGroups(aliases, f'{self.key}.aliases')
+        self._check_mapping(mapping)
         # What each teacher's class is called once the mapping has spoken; None is dropped.
         wanted = {
             teacher: [
@@ -77,7 +79,7 @@ class ClassSpace:
         # Coarse classes of the hierarchy that the student lacks.
         self.coarse = coarse_names(hierarchy or {}, self._index, self._indexed(seen))
         accepted = self._indexed((*self.classes, *self.coarse))
-        _check_targets(mapping, accepted)
+        self._check_targets(mapping, accepted)
         self._indices = {teacher: self.index(names) for teacher, names in wanted.items()}
         # By teacher its classes that fit nowhere, though nobody asked to drop them.
         self.unmapped = {
@@ -87,7 +89,7 @@ class ClassSpace:
         }
         if on_unmapped == 'error' and self.unmapped:
             raise UserError(
-                *(_unmapped_problem(t, names, self.classes) for t, names in self.unmapped.items())
+                *(self._unmapped_problem(t, names) for t, names in self.unmapped.items())
             )
         self.hierarchy = Hierarchy(hierarchy or {}, (*self.classes, *self.coarse), accepted)
         self._arguments = (aliases, mapping, hierarchy)
@@ -108,14 +110,18 @@ class ClassSpace:
         for number, name in enumerate(classes):
             for earlier in classes[:number]:
                 if earlier == name:
-                    problems.append(f'{KEY}.classes: {name!r} is listed twice')
+                    problems.append(problem(f'{self.key}.classes', name, 'is listed twice'))
                 elif earlier in self._aliases.group(name):
                     problems.append(
-                        f'{KEY}.aliases: one class has two names in {KEY}.classes, '
-                        f'{earlier!r} and {name!r}'
+                        fault(
+                            f'{self.key}.aliases',
+                            f'one class has two names in {self.key}.classes, '
+                            f'{earlier!r} and {name!r}',
+                        )
                     )
         if not len(classes):
-            problems.append(f'{KEY}.classes: is empty; give names, or None for the union')
+            expected = 'is empty; give names, or None for the union'
+            problems.append(fault(f'{self.key}.classes', expected))
         if problems:
             raise UserError(*problems)
         return tuple(classes)
@@ -151,7 +157,7 @@ class ClassSpace:
     def _with(self, more: Sequence[str]) -> ClassSpace:
         aliases, mapping, hierarchy = self._arguments
         classes = (*self.classes, *more)
-        space = ClassSpace(self.teacher_classes, classes, aliases, mapping, 'drop', hierarchy)
+        space = type(self)(self.teacher_classes, classes, aliases, mapping, 'drop', hierarchy)
         space.num_classes = self.num_classes
         return space
 
@@ -175,57 +181,67 @@ class ClassSpace:
         wrong = (detections.labels < 0) | (detections.labels >= len(indices))
         if wrong.any():
             raise UserError(
-                f'composition.teachers.{teacher}: said label {detections.labels[wrong][0]}, but '
-                f'its {len(indices)} classes are numbered from 0'
+                fault(
+                    f'composition.teachers.{teacher}',
+                    f'said label {detections.labels[wrong][0]}, but '
+                    f'its {len(indices)} classes are numbered from 0',
+                    is_absolute=True,
+                )
             )
         labels = indices[detections.labels]
         kept = labels != DROPPED
         return replace(detections[kept], labels=labels[kept])
 
+    def mapping_key(self, teacher: str) -> str:
+        """Return where a teacher's mapping stands in the config, for messages."""
+        return f'{self.key}.mapping.{teacher}'
 
-def _check_mapping(
-    teacher_classes: Mapping[str, Sequence[str]], mapping: Mapping[str, TeacherMapping]
-) -> None:
-    problems = []
-    for teacher, targets in mapping.items():
-        key = f'{KEY}.mapping'
-        if teacher not in teacher_classes:
-            problems.append(problem(key, teacher, 'is not a teacher', teacher_classes))
-            continue
-        names = teacher_classes[teacher]
-        problems += [
-            problem(f'{key}.{teacher}', name, f'is not a class of teacher {teacher}', names)
-            for name in targets
-            if name not in names
+    def described(self, teacher: str) -> str:
+        """Return what messages call a teacher."""
+        return f'teacher {teacher}'
+
+    def _check_mapping(self, mapping: Mapping[str, TeacherMapping]) -> None:
+        problems = []
+        for teacher, targets in mapping.items():
+            if teacher not in self.teacher_classes:
+                key, known = f'{self.key}.mapping', self.teacher_classes
+                problems.append(problem(key, teacher, 'is not a teacher', known))
+                continue
+            key, names = self.mapping_key(teacher), self.teacher_classes[teacher]
+            expected = f'is not a class of {self.described(teacher)}'
+            problems += [problem(key, n, expected, names) for n in targets if n not in names]
+        if problems:
+            raise UserError(*problems)
+
+    def _check_targets(
+        self, mapping: Mapping[str, TeacherMapping], index: Mapping[str, int]
+    ) -> None:
+        expected = 'is not a class of the student'
+        problems = [
+            problem(f'{self.mapping_key(teacher)}.{name}', target, expected, index)
+            for teacher, targets in mapping.items()
+            for name, target in targets.items()
+            if target is not None and target not in index
         ]
-    if problems:
-        raise UserError(*problems)
+        if problems:
+            raise UserError(*problems)
 
-
-def _check_targets(mapping: Mapping[str, TeacherMapping], index: Mapping[str, int]) -> None:
-    problems = [
-        problem(f'{KEY}.mapping.{teacher}.{name}', target, 'is not a class of the student', index)
-        for teacher, targets in mapping.items()
-        for name, target in targets.items()
-        if target is not None and target not in index
-    ]
-    if problems:
-        raise UserError(*problems)
-
-
-def _unmapped_problem(teacher: str, unmapped: Sequence[str], classes: Sequence[str]) -> str:
-    ties = {name: (other, table) for name, other, table in shipped_ties(unmapped, classes)}
-    shown = []
-    # What can be helped with first: the list may be long.
-    for name in sorted(unmapped, key=lambda name: (name not in ties, not nearest(name, classes))):
-        near = nearest(name, classes)
-        if name in ties:
-            shown.append(f'{name!r} ({ties[name][0]!r} in the alias table {ties[name][1]!r})')
-        else:
-            shown.append(f'{name!r} (did you mean {near!r}?)' if near else repr(name))
-    more = f' and {len(unmapped) - SHOWN} more' if len(unmapped) > SHOWN else ''
-    return (
-        f'{KEY}: {len(unmapped)} classes of teacher {teacher} are no class of the student: '
-        f'{", ".join(shown[:SHOWN])}{more}; name each in {KEY}.mapping.{teacher} (None drops it), '
-        f"or set on_unmapped='drop'"
-    )
+    def _unmapped_problem(self, teacher: str, unmapped: Sequence[str]) -> Problem:
+        ties = {name: (other, t) for name, other, t in shipped_ties(unmapped, self.classes)}
+        near = {name: nearest(name, self.classes) for name in unmapped}
+        shown = []
+        # What can be helped with first: the list may be long.
+        for name in sorted(unmapped, key=lambda name: (name not in ties, not near[name])):
+            if name in ties:
+                shown.append(f'{name!r} ({ties[name][0]!r} in the alias table {ties[name][1]!r})')
+            else:
+                shown.append(
+                    f'{name!r} (did you mean {near[name]!r}?)' if near[name] else repr(name)
+                )
+        more = f' and {len(unmapped) - SHOWN} more' if len(unmapped) > SHOWN else ''
+        return fault(
+            self.key,
+            f'{len(unmapped)} classes of {self.described(teacher)} are no class of the student: '
+            f'{", ".join(shown[:SHOWN])}{more}; name each in {self.mapping_key(teacher)} '
+            "(None drops it), or set on_unmapped='drop'",
+        )

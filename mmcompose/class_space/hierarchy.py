@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, fault, problem
 
 KEY = 'composition.class_space.hierarchy'
 
@@ -48,7 +48,7 @@ class Hierarchy:
             self._below |= self._below[:, middle, None] & self._below[middle]
         if self._below.diagonal().any():
             names = [classes[i] for i in np.flatnonzero(self._below.diagonal()).tolist()]
-            raise UserError(f'{KEY}: {", ".join(names)}: a class cannot stand below itself')
+            raise UserError(fault(KEY, f'{", ".join(names)}: a class cannot stand below itself'))
         self._below.flags.writeable = False
 
     def __bool__(self) -> bool:

@@ -19,7 +19,7 @@ from mmcompose.datasets import ClassSpaceDataset, images_of, truth_of
 from mmcompose.engine.read_composition import pool_of, read_composition
 from mmcompose.evaluation import CalibrationRow, calibration_rows
 from mmcompose.labeling import ByTeacher, LabelContext, LabelPipeline, Truth, write_learned
-from mmcompose.utils import UserError, check_writable, nearest, no_file, problem
+from mmcompose.utils import Problem, UserError, check_writable, fault, nearest, no_file, problem
 
 PIPELINE = 'composition.label_pipeline'
 
@@ -108,9 +108,12 @@ def _files(config: Config, numbers: list[int], out: str | None) -> dict[int, str
     """
     if not numbers:
         raise UserError(
-            f'{PIPELINE}: has no step that learns from labelled images, such as '
-            "dict(type='mmcompose.ScoreCalibration', method='isotonic') or "
-            "dict(type='mmcompose.AdaptiveScoreBands', method='fbeta')"
+            fault(
+                PIPELINE,
+                'has no step that learns from labelled images, such as '
+                "dict(type='mmcompose.ScoreCalibration', method='isotonic') or "
+                "dict(type='mmcompose.AdaptiveScoreBands', method='fbeta')",
+            )
         )
     if out is not None and len(numbers) > 1:
         expected = f'is one file, and {len(numbers)} steps learn: name a learned_file for each'
@@ -120,7 +123,7 @@ def _files(config: Config, numbers: list[int], out: str | None) -> dict[int, str
         key = f'{PIPELINE}[{number}].learned_file'
         path = out or config.composition.label_pipeline[number].get('learned_file')
         if path is None:
-            problems.append(f'{key}: is missing; name the file to write')
+            problems.append(fault(key, 'is missing; name the file to write'))
             continue
         if path in files.values():
             problems.append(problem(key, path, 'is the file of an earlier step too'))
@@ -149,8 +152,11 @@ def _pool(config: Config, composition: Composition) -> Callable[[], Iterable[Lab
     images = pool_of(config)
     if images is None:
         raise UserError(
-            'train_dataloader.dataset: holds no mmcompose.PseudoLabeledDataset, from whose images '
-            f'an earlier step of {PIPELINE} learns'
+            fault(
+                'train_dataloader.dataset',
+                'holds no mmcompose.PseudoLabeledDataset, from whose images '
+                f'an earlier step of {PIPELINE} learns',
+            )
         )
     tables = composition.predictions(images)
     return lambda: (
@@ -216,21 +222,22 @@ def _validation_prefix(config: Config) -> str:
     dataset = (config.get('val_dataloader') or {}).get('dataset') or {}
     prefix = (dataset.get('data_prefix') or {}).get('img')
     if prefix is None:
-        raise UserError('img_prefix: is missing; name the folder of the labelled images')
+        raise UserError(fault('img_prefix', 'is missing; name the folder of the labelled images'))
     return join(dataset.get('data_root') or '', prefix)
 
 
-def _unmapped_problem(ann_file: str, unmapped: list[str], classes: tuple[str, ...]) -> str:
+def _unmapped_problem(ann_file: str, unmapped: list[str], classes: tuple[str, ...]) -> Problem:
     ties = {name: f'in the alias table {t!r}' for name, _, t in shipped_ties(unmapped, classes)}
     told = []
     for name in unmapped:
         near = nearest(name, classes)
         why = ties.get(name) or (f'did you mean {near!r}?' if near else None)
         told.append(f'{name!r} ({why})' if why else repr(name))
-    return (
-        f'ann_file: {ann_file!r} labels {", ".join(told)}: no class of the student; add to '
+    expected = (
+        f'labels {", ".join(told)}: no class of the student; add to '
         'composition.class_space.aliases, or ask to leave such boxes out (--drop-unmapped)'
     )
+    return problem('ann_file', ann_file, expected)
 
 
 def _labelled(

@@ -16,7 +16,7 @@ from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
 from mmcompose.checks.preflight import check_checkpoint
 from mmcompose.commands.config_files import merge_options, read_config_file
 from mmcompose.registry import RUNNERS
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, fault, problem
 
 USER_ERROR = 2
 _CONFIGS = ('.py', '.json', '.yaml', '.yml')
@@ -68,13 +68,15 @@ def run_mmdet_tool(name: str) -> None:
             config = read_config_file(argument)
             merge_options(config, options)
             if config.get('model') is None:
-                raise UserError(f'model: is missing from {argument}')
+                raise UserError(fault('model', f'is missing from {argument}'))
             check_runner(config)
         elif argument.endswith('.pth') and '=' not in argument:
             check_checkpoint('checkpoint', argument)
     script = Path(mmdet.__file__).parent / '.mim' / 'tools' / f'{name}.py'
     if not script.is_file():
-        raise UserError(f'{script}: is missing from the installed MMDetection; reinstall mmdet')
+        raise UserError(
+            fault('', f'{script}: is missing from the installed MMDetection; reinstall mmdet')
+        )
     runpy.run_path(str(script), run_name='__main__')
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmcompose.teachers import read_config
-from mmcompose.utils import UserError, no_file
+from mmcompose.utils import UserError, fault, no_file
 
 
 def read_config_file(path: str) -> Config:
@@ -34,7 +34,9 @@ def read_compose_config(path: str | Config, options: dict[str, Any] | None = Non
         merge_options(config, options)
     if not isinstance(config.get('composition'), Mapping):
         raise UserError(
-            f'composition: is missing from {config.filename}; see _base_/default_compose.py'
+            fault(
+                'composition', f'is missing from {config.filename}; see _base_/default_compose.py'
+            )
         )
     return config
 
@@ -49,4 +51,6 @@ def merge_options(config: Config, options: Mapping[str, Any]) -> None:
         try:
             config.merge_from_dict({name: value})
         except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-            raise UserError(f'--cfg-options: {name}={value!r} cannot be set: {error}') from error
+            raise UserError(
+                fault('--cfg-options', f'{name}={value!r} cannot be set: {error}')
+            ) from error

@@ -16,7 +16,7 @@ from mmcompose.engine.resolve import resolve
 from mmcompose.evaluation import CompositionTable, evaluate
 from mmcompose.labeling import LabelPipeline
 from mmcompose.teachers import MMDetTeacher
-from mmcompose.utils import UserError, key_prefix, problem
+from mmcompose.utils import UserError, fault, key_prefix, problem
 
 
 def evaluate_config(
@@ -44,7 +44,7 @@ def evaluate_config(
         raise UserError(problem('--score-floor', score_floor, 'is not in [0, 1)'))
     resolved = resolve(config)
     if resolved.get('val_dataloader') is None:
-        raise UserError('val_dataloader: is missing; there is nothing to score on')
+        raise UserError(fault('val_dataloader', 'is missing; there is nothing to score on'))
     check_loader(resolved, 'val_dataloader')
     composition = Composition.from_config(config.composition.to_dict())
     # Before any work, so that a wrong checkpoint is told at once.
@@ -66,7 +66,9 @@ def _fitted(composition: Composition, resolved: Config) -> LabelPipeline:
     train = DATASETS.build(dict(resolved.train_dataloader.dataset, lazy_init=True))
     pool = next(pseudo_labeled(train), None)
     if pool is None:
-        raise UserError('train_dataloader.dataset: holds no PseudoLabeledDataset to learn from')
+        raise UserError(
+            fault('train_dataloader.dataset', 'holds no PseudoLabeledDataset to learn from')
+        )
     return composition.fitted_pipeline(pool.images)
 
 
@@ -78,8 +80,12 @@ def _read_model(
         model = MMDetTeacher(config=resolved, checkpoint=checkpoint)
     if model.classes != tuple(classes):
         raise UserError(
-            f'{name}.checkpoint: {checkpoint!r} was trained on other classes '
-            f'({len(model.classes)}, from {model.classes[0]!r} on) than the composition has '
-            f'({len(classes)}, from {classes[0]!r} on)'
+            problem(
+                f'{name}.checkpoint',
+                checkpoint,
+                f'was trained on other classes '
+                f'({len(model.classes)}, from {model.classes[0]!r} on) than the composition has '
+                f'({len(classes)}, from {classes[0]!r} on)',
+            )
         )
     return model

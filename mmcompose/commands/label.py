@@ -16,7 +16,7 @@ from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.engine.hooks.label_summary import summary
 from mmcompose.engine.resolve import resolve
 from mmcompose.store import to_coco
-from mmcompose.utils import UserError, check_writable, log, write_json
+from mmcompose.utils import UserError, check_writable, fault, log, write_json
 
 
 def label(config: Config, export: str | None = None, launcher: str = 'none') -> None:
@@ -35,7 +35,7 @@ def label(config: Config, export: str | None = None, launcher: str = 'none') -> 
         check_writable('--export', export)
     check_launcher(launcher)
     if config.get('train_dataloader') is None:
-        raise UserError('train_dataloader: is missing; there is nothing to label')
+        raise UserError(fault('train_dataloader', 'is missing; there is nothing to label'))
     _join(launcher, config.get('env_cfg', {}).get('dist_cfg') or {'backend': 'nccl'})
     resolved = resolve(config)
     check_loader(resolved, 'train_dataloader')
@@ -43,7 +43,9 @@ def label(config: Config, export: str | None = None, launcher: str = 'none') -> 
         train = DATASETS.build(dict(resolved.train_dataloader.dataset, lazy_init=True))
     found = list(pseudo_labeled(train))
     if not found:
-        raise UserError('train_dataloader.dataset: holds no mmcompose.PseudoLabeledDataset')
+        raise UserError(
+            fault('train_dataloader.dataset', 'holds no mmcompose.PseudoLabeledDataset')
+        )
     for dataset in found:
         dataset.full_init()
         if is_main_process():

@@ -28,6 +28,7 @@ from mmcompose.utils import (
     check_keys,
     check_types,
     check_writable,
+    fault,
     key_prefix,
     log,
     problem,
@@ -206,7 +207,9 @@ class Composition:
             UserError: If this composition was made without one.
         """
         if self.list_pool is None:
-            raise UserError('images: is missing, and this composition has no pool of its own')
+            raise UserError(
+                fault('images', 'is missing, and this composition has no pool of its own')
+            )
         return self.list_pool()
 
     @property
@@ -237,8 +240,11 @@ class Composition:
             for name, now in self._read_teachers(names).items():
                 if now['identity'] != self._known[name]['identity']:
                     raise UserError(
-                        f'composition.teachers.{name}: has changed since this config was '
-                        'resolved; train from the config that you wrote, not from its dump'
+                        fault(
+                            f'composition.teachers.{name}',
+                            'has changed since this config was '
+                            'resolved; train from the config that you wrote, not from its dump',
+                        )
                     )
 
     def predictions(self, images: Sequence[Image]) -> dict[str, DetectionTable]:

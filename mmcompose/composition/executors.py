@@ -19,7 +19,7 @@ from mmcompose.composition.process_state import preserve_process_state
 from mmcompose.registry import plugin_modules
 from mmcompose.store import ShardedResult
 from mmcompose.structures import Detections, Image
-from mmcompose.utils import UserError, progress
+from mmcompose.utils import UserError, fault, progress
 
 # How many decoded pictures stand in memory at once.
 CHUNK_SIZE = 32
@@ -69,8 +69,10 @@ def run_shares(share: ShardJob, workers: int | None, num_shards: int) -> None:
                 future.result()
         except BrokenProcessPool as error:
             raise UserError(
-                f'composition.workers: one of {workers} processes was killed, perhaps for want '
-                'of memory; try fewer'
+                fault(
+                    'composition.workers',
+                    f'one of {workers} processes was killed, perhaps for want of memory; try fewer',
+                )
             ) from error
 
 

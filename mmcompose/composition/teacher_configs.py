@@ -9,7 +9,7 @@ from mmcompose.composition.identity import teacher_identity
 from mmcompose.composition.process_state import preserve_process_state
 from mmcompose.labeling import FUSED, STUDENT
 from mmcompose.registry import TEACHERS, build
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, fault, problem
 
 RESERVED_NAMES = (STUDENT, FUSED, 'oracle')
 
@@ -26,9 +26,9 @@ def check_teachers(teachers: Mapping[str, Any], is_resolved: bool = False) -> No
     """
     key = 'composition.teachers'
     if not isinstance(teachers, Mapping) or not teachers:
-        raise UserError(f'{key}: names no teacher; give dict(name=dict(type=...), ...)')
+        raise UserError(fault(key, 'names no teacher; give dict(name=dict(type=...), ...)'))
     problems = [
-        f'{key}: {name!r} is taken: the composition table has a row of that name; choose another'
+        problem(key, name, 'is taken: the composition table has a row of that name; choose another')
         for name in teachers
         # The student joins a resolved one; see Composition.with_teacher.
         if name in RESERVED_NAMES and not (is_resolved and name == STUDENT)

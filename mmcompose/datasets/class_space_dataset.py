@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmdet.datasets import CocoDataset
@@ -19,6 +18,18 @@ from mmcompose.registry import DATASETS
 from mmcompose.utils import UserError, log, nearest, no_file, problem
 
 TRUTH = 'ground truth'
+
+
+class _TruthSpace(ClassSpace):
+    """A class space whose only teacher is a data set's ground truth."""
+
+    key = 'ClassSpaceDataset'
+
+    def mapping_key(self, teacher: str) -> str:
+        return f'{self.key}.mapping'
+
+    def described(self, teacher: str) -> str:
+        return 'the data set'
 
 
 @DATASETS.register_module()
@@ -57,10 +68,9 @@ class ClassSpaceDataset(RelabeledDataset):
         metainfo = {**(metainfo or {}), 'classes': tuple(classes)}
         super().__init__(dataset, metainfo=metainfo, **kwargs)
         names = self.dataset.metainfo['classes']
-        with _told_of_truth():
-            class_space = ClassSpace(
-                {TRUTH: names}, classes, aliases, {TRUTH: mapping or {}}, on_unmapped
-            )
+        class_space = _TruthSpace(
+            {TRUTH: names}, classes, aliases, {TRUTH: mapping or {}}, on_unmapped
+        )
         self._index = class_space.teacher_index(TRUTH)
         covered = _covered(self._index.tolist(), classes, covered_classes)
         # Which of the student's classes are labelled in every image; None for all.
@@ -104,24 +114,6 @@ class ClassSpaceDataset(RelabeledDataset):
             if label >= 0:
                 instances.append({**instance, 'bbox_label': label})
         return instances
-
-
-@contextmanager
-def _told_of_truth() -> Iterator[None]:
-    """Let what a class space says of a teacher be said of the data set."""
-    words = {
-        f'composition.class_space.mapping.{TRUTH}': 'ClassSpaceDataset.mapping',
-        'composition.class_space.': 'ClassSpaceDataset.',
-        'composition.class_space: ': 'ClassSpaceDataset: ',
-        f'teacher {TRUTH}': 'the data set',
-    }
-    try:
-        yield
-    except UserError as error:
-        lines = list(error.problems)
-        for said, meant in words.items():
-            lines = [line.replace(said, meant) for line in lines]
-        raise UserError(*lines) from error
 
 
 def _covered(

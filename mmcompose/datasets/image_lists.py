@@ -13,7 +13,7 @@ from PIL import Image as PILImage
 from PIL import UnidentifiedImageError
 
 from mmcompose.structures import Image
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, fault
 
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 _EXIF_ORIENTATION = 0x0112
@@ -54,9 +54,11 @@ def image_size(path: str) -> tuple[int, int]:
             width, height = picture.size
             turned = _exif(picture).get(_EXIF_ORIENTATION, 1) >= 5
     except UnidentifiedImageError as error:
-        raise UserError(f'{path}: is not a picture that Pillow can read') from error
+        raise UserError(fault('', f'{path}: is not a picture that Pillow can read')) from error
     except OSError as error:
-        raise UserError(f'{path}: is not a picture that can be read ({error})') from error
+        raise UserError(
+            fault('', f'{path}: is not a picture that can be read ({error})')
+        ) from error
     return (height, width) if turned else (width, height)
 
 
@@ -87,7 +89,7 @@ def images_of(dataset: BaseDataset) -> list[Image]:
         images.append(Image(info.get('key', key_of(path, prefix)), path, width, height))
     (twice, times), *_ = Counter(image.key for image in images).most_common(1) or [('', 0)]
     if times > 1:
-        raise UserError(f'{type(dataset).__name__}: image {twice!r} is listed twice')
+        raise UserError(fault(f'{type(dataset).__name__}', f'image {twice!r} is listed twice'))
     return images
 
 

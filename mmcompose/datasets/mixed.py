@@ -14,7 +14,7 @@ from mmdet.datasets.samplers import MultiSourceSampler
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.wrapping import wrapped
 from mmcompose.registry import DATA_SAMPLERS, DATASETS
-from mmcompose.utils import Mistakes, UserError, problem
+from mmcompose.utils import Mistakes, UserError, fault, problem
 
 
 @DATASETS.register_module()
@@ -60,8 +60,11 @@ class MixedDataset(ConcatDataset):
         first, *others = (dataset.metainfo for dataset in self.datasets)
         classes = tuple(first.get('classes', ()))
         problems = [
-            f'MixedDataset.datasets[{number}]: has other classes '
-            f'({_told(each.get("classes", ()))}) than datasets[0] ({_told(classes)})'
+            fault(
+                f'MixedDataset.datasets[{number}]',
+                f'has other classes ({_told(each.get("classes", ()))}) than datasets[0] '
+                f'({_told(classes)})',
+            )
             for number, each in enumerate(others, start=1)
             if tuple(each.get('classes', ())) != classes
         ]
@@ -88,7 +91,7 @@ def check_sources(
     """
     mistakes = Mistakes()
     if num_sources < 1:
-        mistakes.add('MixedDataset.datasets: names no source')
+        mistakes.add(fault('MixedDataset.datasets', 'names no source'))
     for name, values in (('source_ratio', source_ratio), ('weights', weights)):
         if values is None:
             continue
@@ -118,8 +121,11 @@ def _weigh(dataset: Any, weight: float, number: int) -> None:
     parts = wrapped(dataset)
     if not parts and weight != 1:
         raise UserError(
-            f'MixedDataset.weights[{number}]: {type(dataset).__name__} has no weights; the '
-            "config needs runner_type='mmcompose.CompositionRunner', which wraps it"
+            fault(
+                f'MixedDataset.weights[{number}]',
+                f'{type(dataset).__name__} has no weights; the '
+                "config needs runner_type='mmcompose.CompositionRunner', which wraps it",
+            )
         )
     for part in parts:
         _weigh(part, weight, number)
@@ -162,7 +168,7 @@ class MixedSampler(MultiSourceSampler):
         self.epoch = 0
         sizes = [len(part) for part in dataset.datasets]
         if not all(sizes):
-            raise UserError(f'MixedDataset.datasets[{sizes.index(0)}]: has no image')
+            raise UserError(fault(f'MixedDataset.datasets[{sizes.index(0)}]', 'has no image'))
         check_length(num_batches)
         self.num_batches = num_batches or max(
             math.ceil(size / (share * self.world_size))

@@ -20,7 +20,7 @@ from mmcompose.datasets.wrapping import wrapped
 from mmcompose.registry import DATASETS
 from mmcompose.store import DetectionTable
 from mmcompose.structures import Detections, Image
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, fault, problem
 
 
 @DATASETS.register_module()
@@ -52,8 +52,11 @@ class PseudoLabeledDataset(RelabeledDataset):
     ) -> None:
         if composition is None:
             raise UserError(
-                'PseudoLabeledDataset.composition: is missing; the config needs '
-                "runner_type='mmcompose.CompositionRunner' (see _base_/default_compose.py)"
+                fault(
+                    'PseudoLabeledDataset.composition',
+                    'is missing; the config needs '
+                    "runner_type='mmcompose.CompositionRunner' (see _base_/default_compose.py)",
+                )
             )
         self._composition = dict(composition)
         self._labels: DetectionTable | None = None
@@ -86,8 +89,11 @@ class PseudoLabeledDataset(RelabeledDataset):
         assert labels.keys == [image.key for image in images]
         if self._reads_masks and labels.num_boxes and not labels.has_masks:
             raise UserError(
-                'PseudoLabeledDataset.pipeline: loads masks (with_mask=True), but no pseudo-label '
-                'has one; name a teacher that gives masks, or train a student of boxes alone'
+                fault(
+                    'PseudoLabeledDataset.pipeline',
+                    'loads masks (with_mask=True), but no pseudo-label '
+                    'has one; name a teacher that gives masks, or train a student of boxes alone',
+                )
             )
         if self._pool is not self.dataset:
             self._rows = _rows_of(images_of(self.dataset), images)

@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.utils import Mistakes, UserError, atomic_write, check_writable, no_file, problem
+from mmcompose.utils import (
+    Mistakes,
+    UserError,
+    atomic_write,
+    check_writable,
+    fault,
+    no_file,
+    problem,
+)
 
 Presence = NDArray[np.bool_]
 # Among so many drawn images the best is chosen: fewer differ more from the pool, more make
@@ -197,17 +205,20 @@ def split_sizes(
     sizes = {f'{each:g}': round(num_images * each / 100) for each in percents}
     sizes |= {f'{each}images': each for each in counts}
     if not sizes:
-        mistakes.add('--percent: is missing; give it, or --counts')
+        mistakes.add(fault('--percent', 'is missing; give it, or --counts'))
     for name, size in sizes.items():
         flag, value = ('--counts', name[:-6]) if name.endswith('images') else ('--percent', name)
         if not 0 < size < num_images:
             expected = f'of {num_images} images are {size}: neither part may be empty'
-            mistakes.add(f'{flag}: {value} {expected}')
+            mistakes.add(fault(flag, f'{value} {expected}'))
     twice = [size for size, times in Counter(sizes.values()).items() if times > 1]
     mistakes.add(
         *(
-            f'--percent: {" and ".join(n for n in sizes if sizes[n] == size)} are both {size} '
-            'images; leave out one'
+            fault(
+                '--percent',
+                f'{" and ".join(n for n in sizes if sizes[n] == size)} are both {size} images; '
+                'leave out one',
+            )
             for size in twice
         )
     )
@@ -231,12 +242,10 @@ def _read_coco(path: Path) -> dict[str, Any]:
     for name, part in (('image', 'images'), ('category', 'categories')):
         known, named = read[part]['id'], set(read['annotations'][f'{name}_id'])
         if len(set(known)) < len(known):
-            mistakes.add(f'annotations: {str(path)!r} has two with one {name} id')
+            mistakes.add(problem('annotations', str(path), f'has two with one {name} id'))
         if unknown := sorted(named - set(known)):
-            mistakes.add(
-                f'annotations: {str(path)!r} has annotations of {name} {unknown[0]!r}, '
-                'which is not there'
-            )
+            expected = f'has annotations of {name} {unknown[0]!r}, which is not there'
+            mistakes.add(problem('annotations', str(path), expected))
     mistakes.raise_if_any()
     return dict(content)
 

@@ -12,7 +12,7 @@ from mmengine.fileio import load
 from mmcompose.datasets.image_lists import SUFFIXES, find_images, image_size, is_glob, key_of
 from mmcompose.registry import DATASETS
 from mmcompose.structures import read_bytes
-from mmcompose.utils import UserError, no_file, no_folder, problem
+from mmcompose.utils import UserError, fault, no_file, no_folder, problem
 
 
 @DATASETS.register_module()
@@ -47,7 +47,7 @@ class UnlabeledImages(BaseDetDataset):
                 )
             )
         if not (ann_file or data_prefix['img'] or kwargs.get('data_root')):
-            raise UserError('UnlabeledImages: give data_prefix=dict(img=…), or ann_file=…')
+            raise UserError(fault('UnlabeledImages', 'give data_prefix=dict(img=…), or ann_file=…'))
         super().__init__(ann_file=ann_file, data_prefix=data_prefix, **kwargs)
 
     def load_data_list(self) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from mmcompose.datasets import each_dataset
 from mmcompose.registry import type_name
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, fault
 
 LOAD = 'mmcompose.LoadLabelWeights'
 PACK = 'mmcompose.PackDetInputs'
@@ -76,11 +76,14 @@ def _check(steps: list[Mapping[str, Any]], key: str) -> None:
     names = [type_name(step) for step in steps]
     for name, step in zip(names, steps, strict=True):
         if (reason := _loses_weights(name, step)) is not None:
-            raise UserError(f'{key}.pipeline: {name} {reason}')
+            raise UserError(fault(f'{key}.pipeline', f'{name} {reason}'))
     if 'LoadLabelWeights' in names and 'PackDetInputs' not in names:
         raise UserError(
-            f'{key}.pipeline: loads annotations and has no PackDetInputs, which hands a label '
-            f'and its weight over to the model; it ends with {names[-1]!r}'
+            fault(
+                f'{key}.pipeline',
+                f'loads annotations and has no PackDetInputs, which hands a label '
+                f'and its weight over to the model; it ends with {names[-1]!r}',
+            )
         )
 
 

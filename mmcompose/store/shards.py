@@ -17,6 +17,7 @@ from mmcompose.structures import Detections, Image
 from mmcompose.utils import (
     UserError,
     atomic_write,
+    fault,
     fingerprint,
     lines_fingerprint,
     plain,
@@ -139,9 +140,12 @@ class ShardedResult:
         ]
         if changed:
             raise UserError(
-                f'{_KEY}: {len(changed)} of {len(self._images)} pictures have changed since '
-                f'{str(self.folder)!r} was made of them, the first {changed[0]!r}; delete that '
-                'folder to make it anew, or name another store'
+                fault(
+                    _KEY,
+                    f'{len(changed)} of {len(self._images)} pictures have changed since '
+                    f'{str(self.folder)!r} was made of them, the first {changed[0]!r}; delete that '
+                    'folder to make it anew, or name another store',
+                )
             )
 
     def write_json(self, name: str, content: Any) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmcompose.structures.masks import Masks, no_masks
 from mmcompose.structures.showing import as_html, as_supervision, in_one_line
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, fault
 
 
 def _float32(shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -73,7 +73,9 @@ class Detections:
         with np.errstate(invalid='ignore'):
             whole = given.astype(np.int64)
         if (different := given != whole).any():
-            raise UserError(f'labels: {given[different][0]} is no whole number, so no class index')
+            raise UserError(
+                fault('labels', f'{given[different][0]} is no whole number, so no class index')
+            )
         return cls(
             np.asarray(boxes, np.float32).reshape(-1, 4),
             np.asarray(scores, np.float32).reshape(-1),

@@ -11,7 +11,7 @@ import fsspec
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, fault, problem
 
 
 def read_bytes(path: str) -> bytes:
@@ -24,7 +24,7 @@ def read_bytes(path: str) -> bytes:
         with fsspec.open(path, 'rb') as file:
             return bytes(file.read())
     except OSError as error:
-        raise UserError(f'{path}: cannot be read: {error}') from error
+        raise UserError(fault('', f'{path}: cannot be read: {error}')) from error
 
 
 def decode(path: str) -> NDArray[np.uint8]:
@@ -36,7 +36,7 @@ def decode(path: str) -> NDArray[np.uint8]:
     data = np.frombuffer(read_bytes(path), np.uint8)
     pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if pixels is None:
-        raise UserError(f'{path}: is not a picture that OpenCV can decode')
+        raise UserError(fault('', f'{path}: is not a picture that OpenCV can decode'))
     return np.asarray(pixels, np.uint8)
 
 
@@ -108,8 +108,11 @@ class Image:
         pixels = decode(self.path)
         if pixels.shape[:2] != (self.height, self.width):
             raise UserError(
-                f'{self.path}: is {pixels.shape[1]}x{pixels.shape[0]} pixels, '
-                f'but was listed as {self.width}x{self.height}'
+                fault(
+                    '',
+                    f'{self.path}: is {pixels.shape[1]}x{pixels.shape[0]} pixels, '
+                    f'but was listed as {self.width}x{self.height}',
+                )
             )
         return pixels
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from mmcompose.utils import UserError, nearest
+from mmcompose.utils import UserError, nearest, problem
 
 Parts = tuple[str, ...]
 
@@ -59,7 +59,7 @@ def match_names(entries: Iterable[str], keys: Sequence[str], by_stem: bool = Fal
             candidates = by_last.get(parts[-1], ())
             best = _longest({each: entry_parts[each] for each in candidates}, parts)
             if len(best) > 1:
-                raise UserError(f'images: {key!r} may be {best[0]!r} or {best[1]!r}')
+                raise UserError(problem('images', key, f'may be {best[0]!r} or {best[1]!r}'))
             entry_of |= {key: entry for entry in best}
     _check_one_to_one(entry_of)
     named = set(entry_of.values())
@@ -88,7 +88,9 @@ def _distinct(entries: Iterable[str], by_stem: bool) -> dict[str, Parts]:
     for entry in entries:
         parts = _parts(entry, by_stem)
         if parts in seen:
-            raise UserError(f'images: {seen[parts]!r} and {entry!r} are one name, listed twice')
+            raise UserError(
+                problem('images', seen[parts], f'and {entry!r} are one name, listed twice')
+            )
         found[entry] = parts
         seen[parts] = entry
     return found
@@ -124,7 +126,11 @@ def _check_one_to_one(entry_of: dict[str, str]) -> None:
     for key, entry in entry_of.items():
         if entry in key_of:
             raise UserError(
-                f'images: {entry!r} may be {key_of[entry]!r} or {key!r} of the pool; an entry '
-                'belongs to one picture, so name its folder'
+                problem(
+                    'images',
+                    entry,
+                    f'may be {key_of[entry]!r} or {key!r} of the pool; an entry '
+                    'belongs to one picture, so name its folder',
+                )
             )
         key_of[entry] = key

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from mmcompose.utils import UserError, file_fingerprint, problem
+from mmcompose.utils import UserError, fault, file_fingerprint, problem
 
 
 def named_classes(classes: str | Sequence[str]) -> tuple[str, ...]:
@@ -42,15 +42,15 @@ def named_texts(texts: Sequence[str], classes: str | Sequence[str] | None) -> tu
         UserError: If classes are given too, or there are no texts, or one is given twice.
     """
     if classes is not None:
-        raise UserError('classes: are the texts where texts are given; leave them out')
+        raise UserError(fault('classes', 'are the texts where texts are given; leave them out'))
     return _distinct('texts', texts)
 
 
 def _distinct(key: str, names: Sequence[str]) -> tuple[str, ...]:
     if not names:
-        raise UserError(f'{key}: is empty')
+        raise UserError(fault(key, 'is empty'))
     if twice := sorted(name for name, times in Counter(names).items() if times > 1):
-        raise UserError(f'{key}: {", ".join(map(repr, twice))} listed twice')
+        raise UserError(fault(key, f'{", ".join(map(repr, twice))} listed twice'))
     return tuple(names)
 
 
@@ -103,7 +103,9 @@ def optional_package(package: str, extra: str) -> Any:
         return import_module(package)
     except ImportError as error:
         raise UserError(
-            f"type: needs {package}, which is not installed: pip install 'mmcompose[{extra}]'"
+            fault(
+                'type', f"needs {package}, which is not installed: pip install 'mmcompose[{extra}]'"
+            )
         ) from error
 
 

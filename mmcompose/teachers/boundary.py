@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from mmcompose.structures import Detections, Image
-from mmcompose.utils import UserError, warn
+from mmcompose.utils import UserError, fault, warn
 
 # How far over its bounds a score may lie: by a rounding error, or since Mask Scoring R-CNN
 # multiplies its scores with an overlap that it regresses. Logits lie farther off.
@@ -65,21 +65,30 @@ class Evidence:
         """
         if self.boxes and self.relative == self.boxes:
             raise UserError(
-                f'boxes: {_all(self.boxes)} within the first pixel of the picture: they are '
-                'relative (0 to 1), where pixels are expected'
+                fault(
+                    'boxes',
+                    f'{_all(self.boxes)} within the first pixel of the picture: they are '
+                    'relative (0 to 1), where pixels are expected',
+                )
             )
         # One box may go astray by itself.
         few = min(self.boxes, ENOUGH)
         if (few > 1 and self.outside == self.boxes) or self._share(self.outside) >= NEAR_ALL:
             raise UserError(
-                f'boxes: {self.outside} of {self.boxes} lie outside their picture: are they in '
-                'pixels of another size, or x, y, width, height where corners are expected?'
+                fault(
+                    'boxes',
+                    f'{self.outside} of {self.boxes} lie outside their picture: are they in '
+                    'pixels of another size, or x, y, width, height where corners are expected?',
+                )
             )
         every = self.boxes + self.inverted
         if every >= ENOUGH and self.inverted >= NEAR_ALL * every:
             raise UserError(
-                f'boxes: {self.inverted} of {every} have a negative width or height: another '
-                'decoder is needed, or x, y, width, height are taken for corners'
+                fault(
+                    'boxes',
+                    f'{self.inverted} of {every} have a negative width or height: another '
+                    'decoder is needed, or x, y, width, height are taken for corners',
+                )
             )
         if self._share(self.outside) >= A_PART and not self._is_warned:
             self._is_warned = True
@@ -96,9 +105,13 @@ def checked_at_the_boundary(predict: Predict) -> Predict:
     def checked_predict(self: Any, images: Sequence[Image]) -> list[Detections]:
         found = predict(self, images)
         if not isinstance(found, list) or not all(isinstance(one, Detections) for one in found):
-            raise UserError(f'predict: returns {type(found).__name__}, not a list of Detections')
+            raise UserError(
+                fault('predict', f'returns {type(found).__name__}, not a list of Detections')
+            )
         if len(found) != len(images):
-            raise UserError(f'predict: returns {len(found)} results for {len(images)} images')
+            raise UserError(
+                fault('predict', f'returns {len(found)} results for {len(images)} images')
+            )
         evidence: Evidence = vars(self).setdefault('_evidence', Evidence())
         for one, image in zip(found, images, strict=True):
             check_detections(one, image, self.classes, self.regresses_boxes)
@@ -126,26 +139,32 @@ def check_detections(
     """
     for word, has in (('NaN', np.isnan), ('infinite numbers', np.isinf)):
         if has(found.boxes).any() or has(found.scores).any():
-            raise UserError(f'{image.path}: the model predicts {word}')
+            raise UserError(fault('', f'{image.path}: the model predicts {word}'))
     inverted = (found.boxes[:, 2:] < found.boxes[:, :2]).any(axis=1)
     if inverted.any() and not regresses_boxes:
         box = ', '.join(f'{side:g}' for side in found.boxes[inverted][0].tolist())
         raise UserError(
-            f'{image.path}: the model predicts a box of negative width or height, '
-            f'x1, y1, x2, y2 = {box}'
+            fault(
+                '',
+                f'{image.path}: the model predicts a box of negative width or height, '
+                f'x1, y1, x2, y2 = {box}',
+            )
         )
     if not len(found):
         return
     low, high = found.scores.min(), found.scores.max()
     if not -SCORE_SLACK <= low <= high <= 1 + SCORE_SLACK:
         raise UserError(
-            f'{image.path}: the model predicts scores in [{low:g}, {high:g}], not in [0, 1]: are '
-            'they logits, percentages or ids?'
+            fault(
+                '',
+                f'{image.path}: the model predicts scores in [{low:g}, {high:g}], not in [0, 1]: are '
+                'they logits, percentages or ids?',
+            )
         )
     if not 0 <= found.labels.min() <= found.labels.max() < len(classes):
         wrong = found.labels[(found.labels < 0) | (found.labels >= len(classes))][0]
         raise UserError(
-            f'classes: {len(classes)} names, but the model predicts class number {wrong}'
+            fault('classes', f'{len(classes)} names, but the model predicts class number {wrong}')
         )
 
 

@@ -40,19 +40,21 @@ _MMENGINE_TYPES: list[Any] = [
     *((_history_buffer_method, f'{module}.getattr') for module in ('builtins', '__builtin__')),
 ]
 
+_TRUST = '; if you know who made it, set trust_checkpoint=True'
+
 
 def allow_mmengine_checkpoints() -> None:
     """Let ``torch.load`` read what MMEngine saves, while it still refuses anything else."""
     torch.serialization.add_safe_globals(_MMENGINE_TYPES)
 
 
-def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
+def read_checkpoint(path: str | Path, trust: bool | None = False) -> dict[str, Any]:
     """Read a checkpoint file; its tensors stay on disk until they are used.
 
     Args:
         path: A file that ``torch.save`` wrote, or a ``.safetensors`` file.
         trust: Run whatever program the file holds, if it holds one. Only for a file whose
-            maker you know.
+            maker you know. None where no config key could ask for that.
 
     Returns:
         The checkpoint, with its weights under ``state_dict``.
@@ -73,16 +75,22 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
         content = torch.load(path, map_location='cpu', weights_only=not trust, mmap=_is_zip(path))
     except pickle.UnpicklingError as error:
         if not _is_torch(path):
-            raise UserError(f'checkpoint: {str(path)!r} is no checkpoint') from error
+            raise UserError(problem('checkpoint', str(path), 'is no checkpoint')) from error
         raise UserError(
-            f'checkpoint: {str(path)!r} holds more than weights and was not read '
-            f'({_wanted(error)}); if you know who made it, set trust_checkpoint=True'
+            problem(
+                'checkpoint',
+                str(path),
+                f'holds more than weights and was not read ({_wanted(error)})'
+                + ('' if trust is None else _TRUST),
+            )
         ) from error
     # An old pickle that is cut short fails in as many ways as it has opcodes.
     except (RuntimeError, EOFError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise UserError(f'checkpoint: {str(path)!r} is no checkpoint ({error})') from error
+        raise UserError(problem('checkpoint', str(path), f'is no checkpoint ({error})')) from error
     if not isinstance(content, dict):
-        raise UserError(f'checkpoint: {str(path)!r} holds no dict but a {type(content).__name__}')
+        raise UserError(
+            problem('checkpoint', str(path), f'holds no dict but a {type(content).__name__}')
+        )
     return content if 'state_dict' in content else {'state_dict': content}
 
 
@@ -119,8 +127,12 @@ def local_checkpoint(checkpoint: str) -> str:
             torch.hub.download_url_to_file(checkpoint, str(target), progress=False)
         except (URLError, OSError) as error:
             raise UserError(
-                f'checkpoint: {checkpoint!r} cannot be downloaded ({error}); where there is no '
-                f'network, download it elsewhere and put it at {str(target)!r}'
+                problem(
+                    'checkpoint',
+                    checkpoint,
+                    f'cannot be downloaded ({error}); where there is no '
+                    f'network, download it elsewhere and put it at {str(target)!r}',
+                )
             ) from error
     return str(target)
 
@@ -130,14 +142,16 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
         from safetensors import SafetensorError, safe_open
     except ImportError as error:
         raise UserError(
-            f"checkpoint: {str(path)!r} needs safetensors: pip install 'mmcompose[hf]'"
+            problem('checkpoint', str(path), "needs safetensors: pip install 'mmcompose[hf]'")
         ) from error
     try:
         with safe_open(str(path), framework='pt') as file:
             meta = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}
     except SafetensorError as error:
-        raise UserError(f'checkpoint: {str(path)!r} is no safetensors file ({error})') from error
+        raise UserError(
+            problem('checkpoint', str(path), f'is no safetensors file ({error})')
+        ) from error
     classes = json.loads(meta['classes']) if 'classes' in meta else None
     dataset_meta = {} if classes is None else {'classes': classes}
     return {'state_dict': weights, 'meta': {'dataset_meta': dataset_meta}}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mmcompose.structures import Detections
 from mmcompose.teachers.arguments import load_function
-from mmcompose.utils import UserError, check_keys, check_types, problem
+from mmcompose.utils import UserError, check_keys, check_types, fault, problem
 
 Outputs: TypeAlias = Mapping[str, NDArray[Any]]
 
@@ -173,12 +173,17 @@ def _named(outputs: Outputs, names: Sequence[str]) -> list[NDArray[Any]]:
 
 def _first(outputs: Outputs, count: int) -> list[NDArray[Any]]:
     if len(outputs) < count:
-        raise UserError(f'decode: needs {count} outputs, the model has {", ".join(outputs)}')
+        raise UserError(
+            fault('decode', f'needs {count} outputs, the model has {", ".join(outputs)}')
+        )
     return list(outputs.values())[:count]
 
 
 def _wrong_shape(raw: NDArray[Any], expected: str, num_classes: int) -> None:
     raise UserError(
-        f'decode: the model gives {raw.shape}, but for {num_classes} classes this decoder takes '
-        f'{expected}'
+        fault(
+            'decode',
+            f'the model gives {raw.shape}, but for {num_classes} classes this decoder takes '
+            f'{expected}',
+        )
     )

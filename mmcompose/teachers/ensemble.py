@@ -12,7 +12,7 @@ from mmcompose.labeling import LabelContext
 from mmcompose.registry import LABEL_TRANSFORMS, TEACHERS, build
 from mmcompose.structures import Detections, Image, decode_masks, encode_masks
 from mmcompose.teachers.base import Teacher
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, fault, problem
 
 MIRRORED = ', mirrored'
 
@@ -42,7 +42,9 @@ class EnsembleTeacher(Teacher):
         fusion: Mapping[str, Any] | None = None,
     ) -> None:
         if len(members) * (1 + flip) < 2:
-            raise UserError(f'members: {len(members)} is no ensemble; give two, or flip=True')
+            raise UserError(
+                fault('members', f'{len(members)} is no ensemble; give two, or flip=True')
+            )
         self._members: list[Teacher] = [
             build(TEACHERS, member, f'members[{number}]') for number, member in enumerate(members)
         ]
@@ -50,8 +52,10 @@ class EnsembleTeacher(Teacher):
         for number, member in enumerate(self._members):
             if odd := sorted(set(member.classes) ^ set(self.classes)):
                 raise UserError(
-                    f'members[{number}]: has other classes than members[0]: '
-                    f'{", ".join(map(repr, odd[:8]))}'
+                    fault(
+                        f'members[{number}]',
+                        f'has other classes than members[0]: {", ".join(map(repr, odd[:8]))}',
+                    )
                 )
         names = [
             f'{number}{view}'

@@ -17,7 +17,7 @@ from mmcompose.registry import TEACHERS
 from mmcompose.teachers.arguments import at_least, optional_package
 from mmcompose.teachers.decoders import Outputs
 from mmcompose.teachers.tensor_teacher import TensorTeacher
-from mmcompose.utils import UserError, problem, warn
+from mmcompose.utils import UserError, fault, problem, warn
 
 _DTYPES: dict[str, Any] = {
     'FP16': np.float16,
@@ -80,7 +80,7 @@ class HTTPTeacher(TensorTeacher):
         if not url.startswith(('http://', 'https://')):
             raise UserError(problem('url', url, 'does not begin with http:// or https://'))
         if self._preprocess.scale is None:
-            raise UserError('preprocess.scale: is missing')
+            raise UserError(fault('preprocess.scale', 'is missing'))
         if datatype not in _DTYPES:
             known = ', '.join(_DTYPES)
             raise UserError(problem('datatype', datatype, f'is not one of {known}', _DTYPES))

@@ -20,7 +20,7 @@ from mmcompose.teachers.arguments import (
     torch_device,
 )
 from mmcompose.teachers.base import Teacher
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, fault, problem
 
 # How a zero-shot model takes its texts: each as a query of its own, or all in one sentence.
 _QUERIES = ('owlvit', 'owlv2')
@@ -139,7 +139,7 @@ class HuggingFaceTeacher(Teacher):
         most = self._model.config.max_text_len
         if len(sentence['input_ids']) > most:
             count = len(sentence['input_ids'])
-            raise UserError(f'texts: are {count} tokens in all, the model reads {most}')
+            raise UserError(fault('texts', f'are {count} tokens in all, the model reads {most}'))
         found, start = [], 0
         for text in self.classes:
             places = [sentence.char_to_token(start + at) for at in range(len(text))]

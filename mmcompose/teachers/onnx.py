@@ -17,7 +17,7 @@ from mmcompose.teachers.arguments import at_least, optional_package
 from mmcompose.teachers.decoders import Outputs
 from mmcompose.teachers.preprocess import Preprocess
 from mmcompose.teachers.tensor_teacher import TensorTeacher
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, fault, problem
 
 _DTYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(uint8)': np.uint8}
 
@@ -89,7 +89,9 @@ class ONNXTeacher(TensorTeacher):
         unknown = [one.name for one in others if 'size' not in one.name]
         if len(first.shape) != 4 or first.type not in _DTYPES or unknown:
             takes = ', '.join(f'{one.name} {one.shape} {one.type}' for one in [first, *others])
-            raise UserError(f'model: {self._path!r} takes {takes}; expected one batch of pictures')
+            raise UserError(
+                problem('model', self._path, f'takes {takes}; expected one batch of pictures')
+            )
         return first
 
     @cached_property
@@ -103,7 +105,7 @@ class ONNXTeacher(TensorTeacher):
         height, width = size
         fixed = isinstance(width, int) and isinstance(height, int)
         if given.scale is None and not fixed:
-            raise UserError('preprocess.scale: is missing, and the model takes any size')
+            raise UserError(fault('preprocess.scale', 'is missing, and the model takes any size'))
         if given.scale is None:
             return replace(given, scale=(width, height))
         if fixed and given.scale != (width, height):

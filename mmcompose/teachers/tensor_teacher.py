@@ -14,7 +14,7 @@ from mmcompose.teachers.arguments import at_least, named_classes, source_fingerp
 from mmcompose.teachers.base import Teacher
 from mmcompose.teachers.decoders import Outputs, make_decoder
 from mmcompose.teachers.preprocess import Geometry, Preprocess
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, fault
 
 
 class TensorTeacher(Teacher):
@@ -78,7 +78,9 @@ class TensorTeacher(Teacher):
         assert size is not None
         decoded = self._decode(outputs, size, len(self.classes))
         if not isinstance(decoded, list) or not all(isinstance(d, Detections) for d in decoded):
-            raise UserError(f'decode: gives {type(decoded).__name__}, not a list of Detections')
+            raise UserError(
+                fault('decode', f'gives {type(decoded).__name__}, not a list of Detections')
+            )
         if len(decoded) != count:
-            raise UserError(f'decode: gives {len(decoded)} pictures of a batch of {count}')
+            raise UserError(fault('decode', f'gives {len(decoded)} pictures of a batch of {count}'))
         return decoded

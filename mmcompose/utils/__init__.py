@@ -1,28 +1,32 @@
 """Errors, files, hashing and logging; stands above every other room."""
 
-from mmcompose.utils.errors import (
-    Mistakes,
-    UserError,
+from mmcompose.utils.errors import Mistakes, UserError, key_prefix
+from mmcompose.utils.files import atomic_write, check_writable, without_nan, write_json
+from mmcompose.utils.hashing import file_fingerprint, fingerprint, lines_fingerprint, plain
+from mmcompose.utils.logging import log, progress, warn
+from mmcompose.utils.packages import optional_package
+from mmcompose.utils.problem import (
+    NO_VALUE,
+    Problem,
     check_keys,
-    key_prefix,
+    fault,
     nearest,
     no_file,
     no_folder,
     problem,
 )
-from mmcompose.utils.files import atomic_write, check_writable, without_nan, write_json
-from mmcompose.utils.hashing import file_fingerprint, fingerprint, lines_fingerprint, plain
-from mmcompose.utils.logging import log, progress, warn
-from mmcompose.utils.packages import optional_package
 from mmcompose.utils.types import check_types
 
 __all__ = [
+    'NO_VALUE',
     'Mistakes',
+    'Problem',
     'UserError',
     'atomic_write',
     'check_keys',
     'check_types',
     'check_writable',
+    'fault',
     'file_fingerprint',
     'fingerprint',
     'key_prefix',

@@ -1,41 +1,43 @@
-"""The one exception type for a user's mistake, and how its line is worded."""
+"""The one exception type for a user's mistakes, and what gathers them."""
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
 
-# How a line begins that names an argument: `min_score: …`, `steps[0].keep: …`.
-_ARGUMENT = re.compile(r'[^\s/\\]+: ')
+from mmcompose.utils.problem import Problem
 
 
 class UserError(Exception):
-    """A mistake in a config, a file or a command line, told in one line a mistake.
+    """Mistakes in a config, a file or a command line, one line each.
 
     Args:
-        problems: One line for each mistake found; see :func:`problem`.
+        problems: The mistakes; see :func:`mmcompose.utils.problem`.
     """
 
-    def __init__(self, *problems: str) -> None:
+    def __init__(self, *problems: Problem) -> None:
+        assert all(isinstance(each, Problem) for each in problems), problems
         super().__init__(*problems)
         self.problems = problems
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The line of each mistake."""
+        return tuple(map(str, self.problems))
+
     def __str__(self) -> str:
-        return '\n'.join(self.problems)
+        return '\n'.join(self.lines)
 
 
 class Mistakes:
-    """Gathers mistakes, so that all of them are told at once.
+    """Gathers mistakes, so that all of them are reported at once.
 
     Each ``with mistakes:`` block goes on after it in spite of a :class:`UserError` inside.
     """
 
     def __init__(self) -> None:
-        self.problems: list[str] = []
+        self.problems: list[Problem] = []
 
     def __bool__(self) -> bool:
         return bool(self.problems)
@@ -51,8 +53,8 @@ class Mistakes:
             return True
         return False
 
-    def add(self, *problems: str) -> None:
-        """Take down problems; see :func:`problem`."""
+    def add(self, *problems: Problem) -> None:
+        """Keep problems."""
         self.problems += problems
 
     def raise_if_any(self) -> None:
@@ -61,73 +63,17 @@ class Mistakes:
             raise UserError(*self.problems)
 
 
-def nearest(name: object, options: Iterable[object]) -> str | None:
-    """Return the option that is spelled most like ``name``, or None if none is near."""
-    by_lower = {str(option).lower(): str(option) for option in options}
-    found = difflib.get_close_matches(str(name).lower(), list(by_lower), n=1, cutoff=0.5)
-    return by_lower[found[0]] if found else None
+@contextmanager
+def key_prefix(key: str, is_absolute: bool = False) -> Iterator[None]:
+    """Put ``key`` before the key of every problem raised inside that is not absolute.
 
-
-def problem(key: str, value: object, expected: str, options: Iterable[object] = ()) -> str:
-    """Word one mistake: where it is, what stands there, what was expected, the nearest name.
+    So that a class names only its own argument, and whoever builds it where that stands.
 
     Args:
-        key: The config key or file that holds the mistake, e.g.
-            ``composition.class_space.mapping.coco``.
-        value: What stands there.
-        expected: What should, in a few words.
-        options: Valid names, of which the nearest to ``value`` is suggested.
-
-    Returns:
-        The line, e.g. ``a.b: 'trruck' is not a class of teacher coco; did you mean 'truck'?``
-    """
-    near = nearest(value, options)
-    suggestion = f'; did you mean {near!r}?' if near is not None else ''
-    return f'{key}: {value!r} {expected}{suggestion}'
-
-
-def no_file(key: str, path: str | Path) -> str:
-    """Word that a file is missing, with the most alike of those that stand in its folder."""
-    folder = Path(path).parent
-    near = map(str, folder.iterdir()) if folder.is_dir() else ()
-    return problem(key, str(path), 'is no file', near)
-
-
-def no_folder(key: str, path: str | Path) -> str:
-    """Word that a folder is missing, with the most alike of those that stand beside it."""
-    beside = Path(path).parent
-    near = (str(each) for each in beside.iterdir() if each.is_dir()) if beside.is_dir() else ()
-    return problem(key, str(path), 'is no folder', near)
-
-
-def check_keys(
-    key: str, given: Iterable[str], allowed: Iterable[str], required: Iterable[str] = ()
-) -> list[str]:
-    """Return a problem for each key that is unknown, and each required one that is missing."""
-    allowed, given = list(allowed), list(given)
-    problems = [
-        problem(
-            key,
-            name,
-            f'is not a key here (expected: {", ".join(allowed)})',
-            [option for option in allowed if option not in given],
-        )
-        for name in given
-        if name not in allowed
-    ]
-    problems += [f'{key}.{name}: is missing' for name in required if name not in given]
-    return problems
-
-
-@contextmanager
-def key_prefix(key: str) -> Iterator[None]:
-    """Put ``key.`` before every problem raised inside.
-
-    So that a class names only its own argument, and whoever builds it says where that stands.
-    Where a line begins with no argument but a file's path, ``key: `` is put before it.
+        key: Where the class's arguments stand.
+        is_absolute: Whether ``key`` starts at the config's root. Defaults to False.
     """
     try:
         yield
     except UserError as error:
-        lines = (f'{key}{"." if _ARGUMENT.match(line) else ": "}{line}' for line in error.problems)
-        raise UserError(*lines) from error
+        raise UserError(*(each.below(key, is_absolute) for each in error.problems)) from error

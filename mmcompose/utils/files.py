@@ -11,7 +11,8 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from mmcompose.utils.errors import UserError, problem
+from mmcompose.utils.errors import UserError
+from mmcompose.utils.problem import problem
 
 
 @contextmanager

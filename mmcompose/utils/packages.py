@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from mmcompose.utils.errors import UserError, problem
+from mmcompose.utils.errors import UserError
+from mmcompose.utils.problem import problem
 
 
 def optional_package(package: str, extra: str, key: str = 'type') -> Any:

@@ -7,7 +7,7 @@ from os import PathLike
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from mmcompose.utils.errors import problem
+from mmcompose.utils.problem import Problem, problem
 
 _WORDS: dict[Any, str] = {
     NoneType: 'None',
@@ -19,7 +19,7 @@ _WORDS: dict[Any, str] = {
 }
 
 
-def check_types(key: str, given: Mapping[str, Any], hints: Mapping[str, Any]) -> list[str]:
+def check_types(key: str, given: Mapping[str, Any], hints: Mapping[str, Any]) -> list[Problem]:
     """Return a problem for each value that is not of its annotated type.
 
     As a config means it: a list serves as a tuple, a whole number as a number; a string is no

@@ -70,7 +70,7 @@ def test_a_value_of_another_kind_is_told(config: Config, key: str, value: Any, t
     part[last] = value
     with pytest.raises(UserError) as raised:
         resolve(config)
-    (line,) = raised.value.problems
+    (line,) = raised.value.lines
     assert line.startswith(told)
 
 

@@ -190,4 +190,4 @@ def test_mistakes_are_told_with_the_key(arguments: dict[str, Any], told: list[st
 def test_every_unmapped_teacher_is_told_at_once() -> None:
     with pytest.raises(UserError) as caught:
         ClassSpace({'a': ['cat'], 'b': ['dog']}, classes=['cow'])
-    assert len(caught.value.problems) == 2
+    assert len(caught.value.lines) == 2

@@ -17,7 +17,7 @@ from tests import toys
 def _mistakes(store: Path, **changes: Any) -> tuple[str, ...]:
     with pytest.raises(UserError) as caught:
         Composition.from_config(toys.composition(store, **changes))
-    return caught.value.problems
+    return caught.value.lines
 
 
 def _teacher(**changes: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from mmcompose.composition.executors import run_shares
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, fault
 from tests import toys
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ class SlowTeacher(Teacher):
         for image in images:
             time.sleep(self.seconds)
             if image.key == self.fails_at:
-                raise UserError(f'{image.path}: is too hard')
+                raise UserError(fault('', f'{image.path}: is too hard'))
             boxes, scores, labels = toys.see(image.pixels, self.classes)
             found.append(Detections.from_arrays(boxes, scores, labels))
         return found
@@ -65,7 +65,7 @@ def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 def small_shares(rank: int, world_size: int) -> None:
     """Fail in the second process; the first would be at work for two minutes."""
     if rank == 1:
-        raise UserError('second: cannot')
+        raise UserError(fault('second', 'cannot'))
     time.sleep(120)
 
 

@@ -79,7 +79,7 @@ def test_what_the_file_ignores_is_flagged_where_it_is_evaluated_on(
 def test_a_name_that_is_missing_in_the_file_is_told_with_the_nearest(truth: str) -> None:
     with pytest.raises(UserError) as caught:
         _dataset(truth, toys.STUDENT, metainfo={'classes': ('gren', 'red')})
-    (line,) = caught.value.problems
+    (line,) = caught.value.lines
     assert line.startswith('ClassSpaceDataset.dataset.metainfo.classes: ')
     assert line.endswith("did you mean 'green'?")
 
@@ -133,7 +133,7 @@ def test_a_mistake_names_the_data_sets_own_key(
 def test_a_missing_annotation_file_is_told_with_the_nearest(truth: str) -> None:
     with pytest.raises(UserError) as caught:
         _dataset(truth.replace('truth.json', 'trut.json'), toys.STUDENT)
-    assert caught.value.problems[0].endswith(f"did you mean '{truth}'?")
+    assert caught.value.lines[0].endswith(f"did you mean '{truth}'?")
 
 
 def test_an_argument_that_would_have_no_effect_is_refused(truth: str) -> None:

@@ -114,7 +114,7 @@ def test_sizes_are_whole_images(percents: Any, counts: Any, sizes: Any) -> None:
 def test_a_size_that_cannot_be_is_told(percents: Any, counts: Any, says: str) -> None:
     with pytest.raises(UserError) as caught:
         split_sizes(1200, percents, counts)
-    assert caught.value.problems == (says,)
+    assert caught.value.lines == (says,)
 
 
 def test_files_are_named_as_mmdet_names_them_and_lose_nothing(truth: str, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_the_listed_size_of_a_rotated_picture_is_the_decoded_one(folder: Path) -
 def _mistake(**config: Any) -> str:
     with pytest.raises(UserError) as caught:
         UnlabeledImages(**config).full_init()
-    (line,) = caught.value.problems
+    (line,) = caught.value.lines
     return line
 
 

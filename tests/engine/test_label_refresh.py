@@ -312,7 +312,7 @@ def test_a_mistake_is_told_before_anything_is_made(
         config[key] = value
     with pytest.raises(UserError) as caught:
         preflight(resolve(config))
-    assert any(line.startswith(says) for line in caught.value.problems)
+    assert any(line.startswith(says) for line in caught.value.lines)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -66,14 +66,14 @@ def test_an_unmapped_name_is_a_mistake_with_a_mapping_to_copy(
     config = config_of(pool, truth, tmp_path, classes=list(toys.STUDENT))
     with pytest.raises(UserError) as before:
         read_composition(config)
-    assert len(before.value.problems) == 1
+    assert len(before.value.lines) == 1
     assert "1 classes of teacher second are no class of the student: 'rot'" in str(before.value)
     predict(config)
     for read in (read_composition, resolve, describe_classes):
         with pytest.raises(UserError) as after:
             read(config)
-        assert after.value.problems == (
-            *before.value.problems,
+        assert after.value.lines == (
+            *before.value.lines,
             'composition.class_space.mapping.second: in the stored predictions these lie on the '
             "same objects: rot on red 7 times; if they are, add {'rot': 'red'}",
         )
@@ -87,4 +87,4 @@ def test_another_mistake_has_no_such_line(pool: Path, truth: str, tmp_path: Path
     config.composition.class_space.aliases = ['voc-cocoo']
     with pytest.raises(UserError) as told:
         read_composition(config)
-    assert len(told.value.problems) == 1
+    assert len(told.value.lines) == 1

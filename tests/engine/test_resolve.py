@@ -138,7 +138,7 @@ def test_an_unknown_dataset_is_told_with_the_nearest(config: Config) -> None:
     config.train_dataloader.dataset.type = 'mmcompose.PseudoLabelledDataset'
     with pytest.raises(UserError) as caught:
         resolve(config)
-    (line,) = caught.value.problems
+    (line,) = caught.value.lines
     assert line.startswith("train_dataloader.dataset.type: 'mmcompose.PseudoLabelledDataset'")
     assert line.endswith("did you mean 'mmcompose.PseudoLabeledDataset'?")
 
@@ -154,7 +154,7 @@ def test_every_missing_input_is_told_before_a_run_starts(
     config.work_dir = str(tmp_path / 'file' / 'work')
     with pytest.raises(UserError) as caught:
         preflight(resolve(config))
-    assert [line.split(': ')[0] for line in caught.value.problems] == [
+    assert [line.split(': ')[0] for line in caught.value.lines] == [
         'train_dataloader.UnlabeledImages.data_prefix.img',
         'val_dataloader.CocoDataset.ann_file',
         'load_from',

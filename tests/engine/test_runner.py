@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, RUNNERS
 from mmengine.runner import Runner
 
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, fault
 from tests.engine.toys import student_config
 from tests.toys import files_below
 
@@ -24,7 +24,7 @@ class MistakeHook(Hook):
         setattr(self, point, self._complain)
 
     def _complain(self, runner: Runner, **_: Any) -> None:
-        raise UserError('found late')
+        raise UserError(fault('', 'found late'))
 
 
 @pytest.fixture(autouse=True)

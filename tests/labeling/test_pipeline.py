@@ -85,7 +85,7 @@ def test_check_tells_every_step_that_names_a_stranger() -> None:
     )
     with pytest.raises(UserError) as caught:
         pipeline.check(context().class_space)
-    begins = [line.split(':')[0] for line in caught.value.problems]
+    begins = [line.split(':')[0] for line in caught.value.lines]
     key = 'composition.label_pipeline'
     assert begins == [f'{key}[0].per_class', f'{key}[1].weights', f'{key}[2].per_class']
 

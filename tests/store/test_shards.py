@@ -132,7 +132,7 @@ def test_a_shard_that_was_damaged_is_named(tmp_path: Path, size: int) -> None:
     damaged.write_bytes(damaged.read_bytes()[:size])
     with pytest.raises(UserError) as caught:
         result.read()
-    (line,) = caught.value.problems
+    (line,) = caught.value.lines
     assert line.startswith(f"composition.store: '{damaged}' cannot be read (")
     assert not (result.folder / 'all.arrow').exists()
 
@@ -170,7 +170,7 @@ def test_a_picture_that_was_changed_in_place_is_noticed(tmp_path: Path) -> None:
     assert again.missing() == []
     with pytest.raises(UserError) as caught:
         again.read()
-    (line,) = caught.value.problems
+    (line,) = caught.value.lines
     assert line.startswith("composition.store: 1 of 3 pictures have changed since '")
     assert "the first '1.png'" in line
 

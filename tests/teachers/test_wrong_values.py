@@ -120,7 +120,7 @@ def test_a_wrong_value_is_one_line(
     config = {'type': f'mmcompose.{kind}', **valid[kind], **wrong}
     with pytest.raises(UserError) as caught:
         build(TEACHERS, config, 'composition.teachers.wrong')
-    (problem,) = caught.value.problems
+    (problem,) = caught.value.lines
     assert '\n' not in problem
     assert problem.startswith('composition.teachers.wrong.')
     assert re.search(line, problem), problem

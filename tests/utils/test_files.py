@@ -37,7 +37,7 @@ def test_what_was_there_stays_where_writing_fails(tmp_path: Path, error: BaseExc
 def test_a_full_disk_is_one_line_with_key_and_place(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught, atomic_write('--out', tmp_path / 'a.json'):
         raise OSError(28, 'No space left on device')
-    (line,) = caught.value.problems
+    (line,) = caught.value.lines
     assert line.startswith(f"--out: '{tmp_path / 'a.json'}' cannot be written: ")
     assert 'No space left' in line
 

@@ -56,7 +56,8 @@ def test_which_values_fit(hint: Any, fitting: list[Any], others: list[Any]) -> N
     ],
 )
 def test_a_value_that_does_not_is_told_in_words(hint: Any, value: Any, line: str) -> None:
-    assert check_types('key', {'name': value}, {'name': hint}) == [line]
+    (told,) = check_types('key', {'name': value}, {'name': hint})
+    assert str(told) == line
 
 
 def test_what_has_no_annotation_is_taken_as_it_comes() -> None:

@@ -17,7 +17,7 @@ from mmcompose.composition import preserve_process_state
 from mmcompose.engine.num_classes import set_num_classes
 from mmcompose.registry import HOOKS
 from mmcompose.teachers import checkpoint_classes, named_classes
-from mmcompose.utils import UserError, log
+from mmcompose.utils import UserError, fault, log, problem
 
 T = TypeVar('T')
 
@@ -72,8 +72,11 @@ class ClassRowsHook(Hook):
         present = [name for name in layers if name in weights]
         if not present and any(f'module.{name}' in weights for name in layers):
             raise UserError(
-                'load_from: its weights were saved from inside DistributedDataParallel; '
-                "take 'module.' off their names, or their classes cannot be matched"
+                fault(
+                    'load_from',
+                    'its weights were saved from inside DistributedDataParallel; '
+                    "take 'module.' off their names, or their classes cannot be matched",
+                )
             )
         if not present:
             return
@@ -84,8 +87,11 @@ class ClassRowsHook(Hook):
             return
         if old is None:
             raise UserError(
-                'load_from: the checkpoint does not name its classes; say what they are with '
-                "custom_hooks=[dict(type='mmcompose.ClassRowsHook', checkpoint_classes=…)]"
+                fault(
+                    'load_from',
+                    'the checkpoint does not name its classes; say what they are with '
+                    "custom_hooks=[dict(type='mmcompose.ClassRowsHook', checkpoint_classes=…)]",
+                )
             )
         space = ClassSpace({CHECKPOINT: old}, self.classes, self.aliases, on_unmapped='drop')
         sources = rows_by_class(space)
@@ -102,9 +108,13 @@ class ClassRowsHook(Hook):
         """Refuse to test what was trained on other classes: rows that it lacks are random."""
         if self._began_with is not None:
             raise UserError(
-                f'checkpoint: {runner.cfg.get("load_from")!r} was trained on other classes '
-                f'({len(self._began_with)}, from {self._began_with[0]!r} on) than the config has '
-                f'({len(self.classes)}, from {self.classes[0]!r} on)'
+                problem(
+                    'checkpoint',
+                    runner.cfg.get('load_from'),
+                    f'was trained on other classes ({len(self._began_with)}, from '
+                    f'{self._began_with[0]!r} on) than the config has ({len(self.classes)}, from '
+                    f'{self.classes[0]!r} on)',
+                )
             )
 
 
@@ -208,8 +218,11 @@ def copy_rows(
     expected[layer.axis] = layer.rows * (num_old + layer.extra)
     if list(loaded.shape) != expected:
         raise UserError(
-            f'load_from: a classification weight is {list(loaded.shape)}, where {num_old} classes '
-            f'would make it {expected}; is this checkpoint of the same model?'
+            fault(
+                'load_from',
+                f'a classification weight is {list(loaded.shape)}, where {num_old} classes '
+                f'would make it {expected}; is this checkpoint of the same model?',
+            )
         )
     new = own.movedim(layer.axis, 0).clone(memory_format=torch.contiguous_format)
     num_new = len(new) // layer.rows - layer.extra

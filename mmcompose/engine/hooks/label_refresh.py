@@ -16,7 +16,7 @@ from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.engine.hooks.student_snapshot import check_student, save_student, student_teacher
 from mmcompose.labeling import LabelChange, label_change
 from mmcompose.registry import HOOKS, type_name
-from mmcompose.utils import UserError, log, problem
+from mmcompose.utils import UserError, fault, log, problem
 
 # Where the state stands in MMEngine's message hub, which checkpoints carry.
 STATE = 'pseudo_label_rounds'
@@ -111,8 +111,11 @@ class PseudoLabelRefreshHook(Hook):
         self._datasets = list(pseudo_labeled(runner.train_dataloader.dataset))
         if not self._datasets:
             raise UserError(
-                'custom_hooks.PseudoLabelRefreshHook: the training set holds no '
-                'mmcompose.PseudoLabeledDataset whose labels could be made anew'
+                fault(
+                    'custom_hooks.PseudoLabelRefreshHook',
+                    'the training set holds no '
+                    'mmcompose.PseudoLabeledDataset whose labels could be made anew',
+                )
             )
         state = runner.message_hub.get_info(STATE)
         if state is None:
@@ -128,9 +131,12 @@ class PseudoLabelRefreshHook(Hook):
                 dataset.use_labels(labels)
             if dataset.labels_fingerprint != fingerprint:
                 raise UserError(
-                    f'resume: the checkpoint was trained on labels {fingerprint}, but teachers, '
-                    f'pipeline and images now make {dataset.labels_fingerprint}; resume with the '
-                    'config that made them'
+                    fault(
+                        'resume',
+                        f'the checkpoint was trained on labels {fingerprint}, but teachers, '
+                        f'pipeline and images now make {dataset.labels_fingerprint}; resume with '
+                        'the config that made them',
+                    )
                 )
         log(f'resumed in round {state["round"]} of pseudo-labels')
 

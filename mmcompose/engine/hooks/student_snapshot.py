@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 from mmcompose.composition import STUDENT, Composition
 from mmcompose.datasets import each_dataset
 from mmcompose.engine.read_composition import is_pseudo_labelled
-from mmcompose.utils import UserError, atomic_write
+from mmcompose.utils import UserError, atomic_write, fault
 
 CONFIG = 'student.py'
 _KEY = 'work_dir'
@@ -53,8 +53,11 @@ def check_student(config: Config, weight: float) -> None:
     found = next(filter(is_pseudo_labelled, datasets), None)
     if found is None:
         raise UserError(
-            'custom_hooks: PseudoLabelRefreshHook makes labels anew, but train_dataloader.dataset '
-            'holds no mmcompose.PseudoLabeledDataset'
+            fault(
+                'custom_hooks',
+                'PseudoLabelRefreshHook makes labels anew, but train_dataloader.dataset '
+                'holds no mmcompose.PseudoLabeledDataset',
+            )
         )
     student_config(config)
     composition = Composition.from_config(found['composition'])
@@ -70,8 +73,10 @@ def student_config(config: Config) -> Config:
         steps = get_test_pipeline_cfg(Config({'test_dataloader': loader}))
     except (AttributeError, RuntimeError) as error:
         raise UserError(
-            'test_dataloader: has no test pipeline, by which PseudoLabelRefreshHook would ask '
-            'the student'
+            fault(
+                'test_dataloader',
+                'has no test pipeline, by which PseudoLabelRefreshHook would ask the student',
+            )
         ) from error
     parts = {
         'default_scope': config.get('default_scope'),

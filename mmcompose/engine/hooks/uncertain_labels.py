@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from mmcompose.datasets import RelabeledDataset, wrapped
 from mmcompose.models.weighted_targets import Attachment, Settings, attach, is_uncertain
 from mmcompose.registry import HOOKS
-from mmcompose.utils import UserError, problem, warn
+from mmcompose.utils import UserError, fault, problem, warn
 
 
 @HOOKS.register_module()
@@ -75,8 +75,11 @@ def _check_mixes(dataset: Any) -> None:
     parts = wrapped(dataset)
     if isinstance(dataset, MultiImageMixDataset) and len(set(_coverages(dataset))) > 1:
         raise UserError(
-            'train_dataloader.dataset: a MultiImageMixDataset mixes images whose labels cover '
-            'different classes into one; put one around each source, within a MixedDataset'
+            fault(
+                'train_dataloader.dataset',
+                'a MultiImageMixDataset mixes images whose labels cover '
+                'different classes into one; put one around each source, within a MixedDataset',
+            )
         )
     for part in parts:
         _check_mixes(part)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, fault, problem
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -73,7 +73,7 @@ def _score(found: Detections, context: LabelContext) -> NDArray[np.float64]:
 
 def _votes(found: Detections, context: LabelContext) -> NDArray[np.float64]:
     if found.votes is None:
-        raise UserError("by: 'votes' are counted by a fusion; put BoxWeights after it")
+        raise UserError(fault('by', "'votes' are counted by a fusion; put BoxWeights after it"))
     owners = context.class_space.owners.sum(axis=1)[found.labels]
     # Under a hierarchy a box may have the vote of a teacher that knows only the coarser class.
     share: NDArray[np.float64] = np.minimum(found.votes.sum(axis=1) / np.maximum(owners, 1), 1.0)
@@ -82,7 +82,7 @@ def _votes(found: Detections, context: LabelContext) -> NDArray[np.float64]:
 
 def _spread(found: Detections, context: LabelContext) -> NDArray[np.float64]:
     if found.spread is None:
-        raise UserError("by: 'spread' is measured by a fusion; put BoxWeights after it")
+        raise UserError(fault('by', "'spread' is measured by a fusion; put BoxWeights after it"))
     return np.clip(1.0 - found.spread.astype(np.float64), 0.0, 1.0)
 
 

@@ -14,7 +14,7 @@ from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Poo
 from mmcompose.labeling.compute.per_class import check_fraction, class_index
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections, iou
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, fault, problem
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -136,7 +136,7 @@ def _check_pairs(key: str, pairs: list[tuple[str, str]] | None) -> list[tuple[st
 
 def _votes(found: Detections) -> NDArray[np.bool_]:
     if found.votes is None:
-        raise UserError('type: CrossClassSuppression weighs votes; put it after a fusion')
+        raise UserError(fault('type', 'CrossClassSuppression weighs votes; put it after a fusion'))
     return found.votes
 
 

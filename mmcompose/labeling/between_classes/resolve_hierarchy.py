@@ -12,7 +12,7 @@ from mmcompose.labeling.compute.per_class import check_fraction
 from mmcompose.labeling.compute.vote_weights import StackedDetections
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import iou
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, fault
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -40,7 +40,9 @@ class ResolveHierarchy(LabelTransform):
     def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
         if FUSED in detections:
-            raise UserError('type: ResolveHierarchy tells teachers apart; put it before a fusion')
+            raise UserError(
+                fault('type', 'ResolveHierarchy tells teachers apart; put it before a fusion')
+            )
         hierarchy = context.class_space.hierarchy
         ballots = StackedDetections.from_detections(detections, context)
         is_coarse = np.asarray(hierarchy.below.any(axis=1))

@@ -34,7 +34,7 @@ from mmcompose.labeling.compute.learned_file import (
 from mmcompose.labeling.compute.matching import RIGHT, UNJUDGED, judge
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, fault, problem
 
 # Of one teacher: its common curve, and one by class name where there was enough to see.
 TeacherCurves = Mapping[str, Any]
@@ -222,7 +222,9 @@ class ScoreCalibration(LabelTransform):
 def _before_a_fusion(pool: Pool) -> Pool:
     for detections, context in pool:
         if FUSED in detections:
-            raise UserError('type: ScoreCalibration compares teachers; put it before a fusion')
+            raise UserError(
+                fault('type', 'ScoreCalibration compares teachers; put it before a fusion')
+            )
         yield detections, context
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import FUSED, STUDENT
-from mmcompose.utils import UserError, problem, write_json
+from mmcompose.utils import UserError, fault, problem, write_json
 
 
 def write_learned(path: str | Path, transform: str, learned: Mapping[str, Any]) -> None:
@@ -99,7 +99,7 @@ def check_teachers(learned: Collection[str], class_space: ClassSpace) -> None:
         if name not in teachers
     ]
     problems += [
-        f'learned_file: tells nothing of teacher {name!r}; {again}'
+        fault('learned_file', f'tells nothing of teacher {name!r}; {again}')
         for name in teachers
         if name not in learned and name != STUDENT
     ]

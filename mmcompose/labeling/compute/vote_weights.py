@@ -12,7 +12,7 @@ from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, LabelContext
 from mmcompose.labeling.compute.per_class import class_index
 from mmcompose.structures import Detections, Masks
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, fault, problem
 
 # A teacher's weight, or its weight for some of its classes.
 WeightFactors = Mapping[str, float | Mapping[str, float]]
@@ -162,8 +162,11 @@ class StackedDetections(NamedTuple):
         strangers = [name for name in detections if name not in teachers]
         if strangers:
             raise UserError(
-                f'type: a fusion needs what the teachers said, but was given {strangers[0]!r}; '
-                'only one fusion can stand in the pipeline'
+                fault(
+                    'type',
+                    f'a fusion needs what the teachers said, but was given {strangers[0]!r}; '
+                    'only one fusion can stand in the pipeline',
+                )
             )
         said = [detections.get(teacher, _NOTHING) for teacher in teachers]
         labels = np.concatenate([found.labels for found in said])

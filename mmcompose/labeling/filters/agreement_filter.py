@@ -7,7 +7,7 @@ import numpy as np
 from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, fault, problem
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -41,6 +41,6 @@ class AgreementFilter(LabelTransform):
 
     def _agreed(self, found: Detections, needed: np.ndarray) -> Detections:
         if found.votes is None:
-            raise UserError('type: AgreementFilter counts votes; put it after a fusion')
+            raise UserError(fault('type', 'AgreementFilter counts votes; put it after a fusion'))
         enough = found.votes.sum(axis=1) >= needed[found.labels]
         return found[enough | (found.scores >= self.sure_score)]

@@ -24,7 +24,7 @@ from mmcompose.structures.coco import CocoFile, Ids, parse_coco, roots
 from mmcompose.structures.json_files import read_json
 from mmcompose.structures.matching import names_agree
 from mmcompose.teachers.arguments import named_classes
-from mmcompose.utils import UserError, log, problem, warn
+from mmcompose.utils import UserError, fault, log, problem, warn
 
 # From how many boxes on scores that are all 1 are told.
 _MANY = 20
@@ -121,7 +121,9 @@ class ResultsJson:
         try:
             masks = as_masks(segmentations, *listed)
         except ValueError as error:
-            raise UserError(f'results: of {entry!r}, a segmentation is no mask: {error}') from error
+            raise UserError(
+                fault('results', f'of {entry!r}, a segmentation is no mask: {error}')
+            ) from error
         if listed == size:
             return masks
         bitmaps = decode_masks(masks, *listed).astype(np.uint8)
@@ -172,14 +174,20 @@ class ResultsJson:
                 values = (box, float(row['score']), label, segmentation)
             except (KeyError, TypeError, ValueError) as error:
                 raise UserError(
-                    f'results: entry {number} of {self._path!r} is none of these images, '
-                    f'categories and keys ({error!r})'
+                    fault(
+                        'results',
+                        f'entry {number} of {self._path!r} is none of these images, '
+                        f'categories and keys ({error!r})',
+                    )
                 ) from error
             given = row.get('file_name', name)
             if not isinstance(given, str) or not names_agree(given, name):
                 raise UserError(
-                    f'results: entry {number} of {self._path!r} is of {given!r}, but image id '
-                    f'{row["image_id"]!r} is {name!r}: were the images numbered anew?'
+                    fault(
+                        'results',
+                        f'entry {number} of {self._path!r} is of {given!r}, but image id '
+                        f'{row["image_id"]!r} is {name!r}: were the images numbered anew?',
+                    )
                 )
             yield name, values
 

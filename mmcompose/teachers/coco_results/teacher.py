@@ -12,7 +12,7 @@ from mmcompose.structures.matching import Matching, match_names, nearest_name
 from mmcompose.teachers.base import Teacher
 from mmcompose.teachers.coco_results.results_json import ResultsJson
 from mmcompose.teachers.coco_results.yolo_texts import YoloTexts
-from mmcompose.utils import UserError, log, problem, warn
+from mmcompose.utils import UserError, fault, log, problem, warn
 
 # How many examples a message lists.
 _SHOWN = 3
@@ -57,10 +57,12 @@ class COCOResultsTeacher(Teacher):
         self._source: ResultsJson | YoloTexts
         if path.is_dir():
             if images is not None:
-                raise UserError('images: goes with a results json; a folder needs none')
+                raise UserError(fault('images', 'goes with a results json; a folder needs none'))
             self._source = YoloTexts(results, classes)
         elif images is None:
-            raise UserError('images: is missing; name the json with the images and categories')
+            raise UserError(
+                fault('images', 'is missing; name the json with the images and categories')
+            )
         else:
             self._source = ResultsJson(results, images, classes, rescale)
         self.classes = self._source.classes
@@ -89,8 +91,11 @@ class COCOResultsTeacher(Teacher):
         without, spare = matching.without_entry, matching.without_picture
         if without and not matching.entry_of:
             raise UserError(
-                f'results: none of {len(spare)} {self._source.what} ({_examples(spare)}) belongs '
-                f'to any of {len(images)} pictures ({_examples(without)})'
+                fault(
+                    'results',
+                    f'none of {len(spare)} {self._source.what} ({_examples(spare)}) belongs '
+                    f'to any of {len(images)} pictures ({_examples(without)})',
+                )
             )
         if without and self._on_unmatched == 'error':
             raise self._not_listed(without, len(images))
@@ -128,14 +133,16 @@ class COCOResultsTeacher(Teacher):
         for key, entry in matching.entry_of.items():
             before = self._key_of.setdefault(entry, key)
             if before != key:
-                raise UserError(f'images: {entry!r} may be {before!r} or {key!r} of the pool')
+                raise UserError(
+                    problem('images', entry, f'may be {before!r} or {key!r} of the pool')
+                )
         self._matched |= dict.fromkeys(keys) | matching.entry_of
         return matching
 
     def _not_listed(self, keys: Sequence[str], count: int) -> UserError:
         hint = nearest_name(keys[0], self._source.entries)
         more = f' ({len(keys)} of {count} pictures are not listed)' if len(keys) > 1 else ''
-        return UserError(f'images: none is named {keys[0]!r}{more}{hint}')
+        return UserError(fault('images', f'none is named {keys[0]!r}{more}{hint}'))
 
     def _counted(self, keys: Sequence[str], images: Sequence[Image]) -> str:
         return f'{len(keys)} of {len(images)} pictures ({_examples(keys)})'

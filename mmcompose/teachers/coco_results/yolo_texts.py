@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmcompose.structures import Detections, Image
 from mmcompose.structures.json_files import read_text
 from mmcompose.teachers.arguments import named_classes
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, fault, problem
 
 # How far over the picture's border a relative coordinate may lie.
 _SLACK = 0.1
@@ -33,7 +33,7 @@ class YoloTexts:
 
     def __init__(self, folder: str, classes: str | Sequence[str] | None) -> None:
         if classes is None:
-            raise UserError('classes: is missing; text files know class numbers alone')
+            raise UserError(fault('classes', 'is missing; text files know class numbers alone'))
         self._folder = Path(folder)
         if not any(self._folder.rglob('*.txt')):
             raise UserError(problem('results', folder, 'holds no text file'))

@@ -13,7 +13,7 @@ from mmengine.model import revert_sync_batchnorm
 
 from mmcompose.teachers.mmdet.config import first_line, scope_of
 from mmcompose.teachers.mmdet.inference import for_inference
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, fault, problem
 
 
 def build_model(config: Config, extra: Mapping[str, Any] | None = None) -> torch.nn.Module:
@@ -31,7 +31,9 @@ def build_model(config: Config, extra: Mapping[str, Any] | None = None) -> torch
         with scope_of(config):
             built: torch.nn.Module = MODELS.build(Config({'model': model}).model)
     except (ImportError, KeyError, RuntimeError, TypeError, OSError) as error:
-        raise UserError(f'config: its model cannot be built: {first_line(error)}') from error
+        raise UserError(
+            fault('config', f'its model cannot be built: {first_line(error)}')
+        ) from error
     for module in built.modules():
         # MMDet 3.3 asks every dense head for its loss when it decodes; SSD's have none.
         if isinstance(module, BaseDenseHead) and not hasattr(module, 'loss_cls'):
@@ -59,8 +61,12 @@ def load_weights(model: torch.nn.Module, weights: Mapping[str, Any], checkpoint:
     missing = [f'{name} is missing' for name in absent if 'num_batches_tracked' not in name]
     if wrong or missing:
         raise UserError(
-            f'checkpoint: {checkpoint!r} does not fit the config: {(wrong + missing)[0]} '
-            f'({len(wrong) + len(missing)} weights differ)'
+            problem(
+                'checkpoint',
+                checkpoint,
+                f'does not fit the config: {(wrong + missing)[0]} '
+                f'({len(wrong) + len(missing)} weights differ)',
+            )
         )
 
 
@@ -78,4 +84,6 @@ def check_class_count(model: torch.nn.Module, classes: Sequence[str]) -> None:
     }
     if counts and len(classes) not in counts:
         counted = ' or '.join(map(str, sorted(counts)))
-        raise UserError(f'classes: {len(classes)} names, but the model has {counted} classes')
+        raise UserError(
+            fault('classes', f'{len(classes)} names, but the model has {counted} classes')
+        )

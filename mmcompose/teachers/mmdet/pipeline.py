@@ -11,7 +11,7 @@ from mmdet.utils import get_test_pipeline_cfg
 from mmengine.config import Config
 
 from mmcompose.teachers.mmdet.config import scope_of
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, fault
 
 _COLORS = ('color', 'color_ignore_orientation')
 
@@ -39,14 +39,17 @@ def pipeline_steps(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if not kept or _name(kept[0]) != 'LoadImageFromFile':
         first = _name(kept[0]) if kept else 'nothing'
         raise UserError(
-            f'config: its test pipeline begins with {first}, not with LoadImageFromFile; '
-            f'only detectors of single pictures can teach'
+            fault(
+                'config',
+                f'its test pipeline begins with {first}, not with LoadImageFromFile; '
+                f'only detectors of single pictures can teach',
+            )
         )
     color = kept[0].get('color_type', 'color')
     if color not in _COLORS:
-        raise UserError(f'config: its test pipeline reads {color!r} pictures, not colour')
+        raise UserError(fault('config', f'its test pipeline reads {color!r} pictures, not colour'))
     if any(_name(step) == 'LoadProposals' for step in kept):
-        raise UserError('config: its detector needs proposals made by another one')
+        raise UserError(fault('config', 'its detector needs proposals made by another one'))
     return [{**kept[0], 'type': 'mmdet.LoadImageFromNDArray'}, *kept[1:]]
 
 
@@ -75,7 +78,7 @@ def _test_steps(config: Config) -> Sequence[Mapping[str, Any]]:
     try:
         steps: Sequence[Mapping[str, Any]] = get_test_pipeline_cfg(config)
     except (AttributeError, RuntimeError) as error:
-        raise UserError('config: has no test pipeline') from error
+        raise UserError(fault('config', 'has no test pipeline')) from error
     return steps
 
 

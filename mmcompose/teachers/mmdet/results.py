@@ -12,7 +12,7 @@ from mmdet.structures.bbox import get_box_tensor
 from mmdet.structures.mask import mask2bbox
 
 from mmcompose.structures import Detections, Image, Masks, as_masks
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, fault, problem
 
 # Speak of masks where no head makes any.
 _ELSEWHERE = ('data_preprocessor', 'train_cfg', 'test_cfg')
@@ -43,11 +43,13 @@ def detections_of(sample: Any, image: Image, with_masks: bool) -> Detections:
     """
     if 'pred_instances' not in sample:
         made = ', '.join(name for name in sorted(sample.keys()) if name.startswith('pred_'))
-        raise UserError(f'config: its detector makes no boxes, but {made or "nothing"}')
+        raise UserError(fault('config', f'its detector makes no boxes, but {made or "nothing"}'))
     found = sample.pred_instances
     boxes = get_box_tensor(found.bboxes)
     if boxes.size(-1) != 4:
-        raise UserError(f'config: its detector makes boxes of {boxes.size(-1)} numbers, not of 4')
+        raise UserError(
+            fault('config', f'its detector makes boxes of {boxes.size(-1)} numbers, not of 4')
+        )
     # SOLO says where an object is by its mask alone.
     if len(boxes) and 'masks' in found and not boxes.any():
         boxes = mask2bbox(torch.as_tensor(found.masks))
@@ -66,7 +68,9 @@ def lacks_operator(error: RuntimeError) -> UserError | None:
     if named is None:
         return None
     return UserError(
-        f'device: {named[2]!r} cannot run this model: MMCV has no {named[1]} for it; name a GPU'
+        problem(
+            'device', named[2], f'cannot run this model: MMCV has no {named[1]} for it; name a GPU'
+        )
     )
 
 
@@ -75,9 +79,9 @@ def _masks_of(found: Any, image: Image) -> Masks:
     try:
         return as_masks(masks, image.width, image.height)
     except ValueError as error:
-        raise UserError(f'config: of {image.path}, the model says what is no mask: {error}') from (
-            error
-        )
+        raise UserError(
+            fault('config', f'of {image.path}, the model says what is no mask: {error}')
+        ) from (error)
 
 
 def _speaks_of_masks(value: Any) -> bool:

@@ -30,7 +30,7 @@ from mmcompose.teachers.mmdet.results import (
 from mmcompose.teachers.mmdet.speed import check_compile_options, compile_features, halve_features
 from mmcompose.teachers.mmdet.tracking import detector_of, is_tracker, without_tracker
 from mmcompose.teachers.mmdet.zoo import config_and_checkpoint
-from mmcompose.utils import UserError, file_fingerprint
+from mmcompose.utils import UserError, fault, file_fingerprint, problem
 
 
 @TEACHERS.register_module()
@@ -84,20 +84,23 @@ class MMDetTeacher(Teacher):
         if cfg_options:
             self._config.merge_from_dict(dict(cfg_options))
         if 'model' not in self._config:
-            raise UserError(f'config: {config!r} has no model')
+            raise UserError(problem('config', config, 'has no model'))
         self._is_tracker = is_tracker(self._config)
         self._config = detector_of(self._config)
         self._num_things = num_things(self._config)
         self._config = asked_for_boxes(self._config)
         if tta and not {'tta_model', 'tta_pipeline'} <= set(self._config):
-            raise UserError(f'tta: {config!r} has no tta_model and tta_pipeline')
+            raise UserError(problem('tta', config, 'has no tta_model and tta_pipeline'))
         if tta and has_mask_head(self._config.model):
             raise UserError(
-                "tta: MMDetection does not merge the masks of a picture's views; use "
-                'mmcompose.EnsembleTeacher, whose flip does'
+                fault(
+                    'tta',
+                    "MMDetection does not merge the masks of a picture's views; use "
+                    'mmcompose.EnsembleTeacher, whose flip does',
+                )
             )
         if texts is not None and not self._is_open_vocabulary:
-            raise UserError(f'texts: {config!r} is no model that reads text')
+            raise UserError(problem('texts', config, 'is no model that reads text'))
         self._checkpoint = local_checkpoint(checkpoint)
         self._trust = trust_checkpoint
         at_least(1, batch_size=batch_size)
@@ -118,16 +121,22 @@ class MMDetTeacher(Teacher):
         stored = stored and stored[: self._num_things]
         if classes is None and stored is None:
             raise UserError(
-                f'classes: is missing, and {self._checkpoint!r} does not say what its classes '
-                f"are; list them, or name a data set, e.g. 'coco'"
+                fault(
+                    'classes',
+                    f'is missing, and {self._checkpoint!r} does not say what its classes '
+                    f"are; list them, or name a data set, e.g. 'coco'",
+                )
             )
         if classes is None:
             return named_classes(stored or ())
         given = named_classes(classes)
         if stored is not None and len(stored) != len(given):
             raise UserError(
-                f'classes: {len(given)} names are given, but {self._checkpoint!r} was trained '
-                f'on {len(stored)} classes'
+                fault(
+                    'classes',
+                    f'{len(given)} names are given, but {self._checkpoint!r} was trained '
+                    f'on {len(stored)} classes',
+                )
             )
         return given
 

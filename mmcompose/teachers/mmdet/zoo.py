@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from mmcompose.prerequisites import package_folder
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, fault, problem
 
 _NAME = re.compile(r'^\s*-?\s*Name:\s*(\S+)\s*$', re.MULTILINE)
 
@@ -62,12 +62,14 @@ def config_and_checkpoint(
     """
     if model is not None:
         if config is not None:
-            raise UserError('model: already names a config; leave out config, or model')
+            raise UserError(fault('model', 'already names a config; leave out config, or model'))
         found = zoo_model(model)
         return found.config, checkpoint or found.checkpoint
     if config is None or checkpoint is None:
         given = {'config': config, 'checkpoint': checkpoint}
-        raise UserError(*(f'{name}: is missing' for name, value in given.items() if value is None))
+        raise UserError(
+            *(fault(name, 'is missing') for name, value in given.items() if value is None)
+        )
     return config, checkpoint
 
 
