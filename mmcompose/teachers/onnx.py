@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -28,7 +29,9 @@ class ONNXTeacher(TensorTeacher):
 
     Args:
         model: Path of the ``.onnx`` file.
-        classes: Class names in the model's order, or a data set's name that MMDet knows.
+        classes: Class names in the model's order, or a data set's name that MMDet knows. Defaults
+            to that of the json of the same name beside the model, as ``mmcompose export student``
+            writes one; likewise ``decode`` and ``preprocess``.
         decode: What the outputs mean: 'mmdeploy', 'yolox', 'ultralytics', 'detr', or the
             dotted path of your own function; see :mod:`mmcompose.teachers.decoders`.
         preprocess: What the input is made of, in MMDet's terms; see
@@ -44,23 +47,38 @@ class ONNXTeacher(TensorTeacher):
     def __init__(
         self,
         model: str,
-        classes: str | Sequence[str],
-        decode: str | Mapping[str, Any],
+        classes: str | Sequence[str] | None = None,
+        decode: str | Mapping[str, Any] | None = None,
         preprocess: Mapping[str, Any] | None = None,
         batch_size: int = 8,
         providers: Sequence[str] | None = None,
         num_threads: int | None = None,
     ) -> None:
-        super().__init__(classes, decode, preprocess, batch_size)
         if not Path(model).is_file():
             near = Path(model).parent.glob('*.onnx') if Path(model).parent.is_dir() else ()
             raise UserError(problem('model', model, 'is no file', map(str, near)))
+        beside = _read_beside(Path(model))
+        classes = beside.get('classes') if classes is None else classes
+        decode = beside.get('decode') if decode is None else decode
+        preprocess = beside.get('preprocess') if preprocess is None else preprocess
+        self._read = [classes, decode, preprocess]
+        for name, value in (('classes', classes), ('decode', decode)):
+            if value is None:
+                expected = f'is missing, and so is {Path(model).with_suffix(".json")}'
+                raise UserError(problem(name, None, expected))
+        assert classes is not None and decode is not None
+        super().__init__(classes, decode, preprocess, batch_size)
         if num_threads is not None:
             at_least(1, num_threads=num_threads)
         self._runtime()
         self._path = model
         self._providers = providers
         self._num_threads = num_threads
+
+    @property
+    def identity(self) -> Any:
+        """See :attr:`Teacher.identity`: a json beside the model is named by no argument."""
+        return {**super().identity, 'read': self._read}
 
     @staticmethod
     def _runtime() -> Any:
@@ -137,3 +155,15 @@ class ONNXTeacher(TensorTeacher):
             feed[one.name] = np.tile(np.array(self._preprocess.scale, np.int64), (len(batch), 1))
         names = [output.name for output in self._session.get_outputs()]
         return dict(zip(names, self._session.run(names, feed), strict=True))
+
+
+def _read_beside(model: Path) -> dict[str, Any]:
+    """Return what the json of a model's name has; nothing where there is none."""
+    path = model.with_suffix('.json')
+    if not path.is_file():
+        return {}
+    try:
+        about: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise UserError(problem('model', str(path), f'is no json ({error})')) from error
+    return about

@@ -42,7 +42,8 @@ class Preprocess:
             itself says it.
         keep_ratio: Keep the picture's proportions and pad the rest of the input, as a letterbox
             does. Defaults to False: stretch it.
-        pad_val: What the rest is filled with. Defaults to 114, as YOLOX does.
+        pad_val: What the rest is filled with, or None for 0 after ``mean`` and ``std``, as MMDet's
+            data preprocessor pads. Defaults to 114, as YOLOX does.
         center: Put the picture into the middle, as Ultralytics does, not into the upper left
             corner. Defaults to False.
         mean: Of each channel, in the order after ``bgr_to_rgb``; subtracted.
@@ -53,7 +54,7 @@ class Preprocess:
 
     scale: tuple[int, int] | None = None
     keep_ratio: bool = False
-    pad_val: int = 114
+    pad_val: int | None = 114
     center: bool = False
     mean: Sequence[float] = (0.0,)
     std: Sequence[float] = (1.0,)
@@ -107,6 +108,8 @@ class Preprocess:
         if any(self.mean) or any(value != 1 for value in self.std):
             mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
             array = (array.astype(np.float32) - mean) / std
+            if self.pad_val is None:
+                array = _blank_around(array, geometry, pixels.shape[:2])
         array = array if self.channels_last else array.transpose(2, 0, 1)
         return np.ascontiguousarray(array), geometry
 
@@ -125,6 +128,18 @@ class Preprocess:
         if (new_width, new_height) != (width, height):
             right, bottom = width - new_width - left, height - new_height - top
             array = cv2.copyMakeBorder(
-                array, top, bottom, left, right, cv2.BORDER_CONSTANT, value=(self.pad_val,) * 3
+                array, top, bottom, left, right, cv2.BORDER_CONSTANT, value=(self.pad_val or 0,) * 3
             )
         return array, Geometry((new_width / old_width, new_height / old_height), (left, top))
+
+
+def _blank_around(
+    array: NDArray[np.float32], geometry: Geometry, shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Return an input that is 0 where the picture of ``shape`` does not lie."""
+    left, top = geometry.offset
+    right = left + round(shape[1] * geometry.factor[0])
+    bottom = top + round(shape[0] * geometry.factor[1])
+    blank = np.zeros_like(array)
+    blank[top:bottom, left:right] = array[top:bottom, left:right]
+    return blank

@@ -1,0 +1,36 @@
+"""A config's labels in another tool's format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmcompose.commands.load import load
+from mmcompose.store.exports import export
+from mmcompose.utils import log
+
+
+def export_labels(config: str | Config, to: str, out: str | None = None) -> Path:
+    """Write the labels of the pool that a config's student learns from.
+
+    What the store does not hold yet is made.
+
+    Args:
+        config: A config with a composition, or its path.
+        to: A format; see :func:`mmcompose.store.exports.export`.
+        out: The file or folder. Defaults to a name of the format in the working directory.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UserError: For a mistake in the config; if there is no such format, or it cannot be written.
+    """
+    composition = load(config)
+    labels = composition.labels()
+    images = composition.pool
+    teachers = tuple(composition.known)
+    path = export(to, images, labels, composition.classes, teachers, out)
+    log(f'labels of {len(images)} images exported to {path}')
+    return path

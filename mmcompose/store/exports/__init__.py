@@ -1,0 +1,5 @@
+"""Labels in the formats of other tools, a file a format."""
+
+from mmcompose.store.exports.formats import FORMATS, export
+
+__all__ = ['FORMATS', 'export']

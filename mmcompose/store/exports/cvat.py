@@ -1,0 +1,57 @@
+"""CVAT's own XML, "CVAT for images 1.1"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+from mmcompose.store.exports.labelled import Labelled
+from mmcompose.structures import Detections
+from mmcompose.utils import atomic_write
+
+_ATTRIBUTES = {'score': 'number', 'ignore': 'checkbox'}
+
+
+def write_cvat(labelled: Labelled, path: Path) -> None:
+    """Write all pictures into one file; score and ignore flag are attributes of a box.
+
+    CVAT imports it into a task that has the same pictures, by their names.
+    """
+    root = ElementTree.Element('annotations')
+    ElementTree.SubElement(root, 'version').text = '1.1'
+    task = ElementTree.SubElement(ElementTree.SubElement(root, 'meta'), 'task')
+    labels = ElementTree.SubElement(task, 'labels')
+    for name in labelled.classes:
+        _describe(labels, name)
+    for number, (image, found) in enumerate(labelled):
+        attributes = {'id': str(number), 'name': image.key}
+        attributes |= {'width': str(image.width), 'height': str(image.height)}
+        _add_boxes(ElementTree.SubElement(root, 'image', attributes), found, labelled.classes)
+    tree = ElementTree.ElementTree(root)
+    ElementTree.indent(tree)
+    with atomic_write('--out', path) as temporary:
+        tree.write(temporary, encoding='utf-8', xml_declaration=True)
+
+
+def _describe(labels: ElementTree.Element, name: str) -> None:
+    label = ElementTree.SubElement(labels, 'label')
+    ElementTree.SubElement(label, 'name').text = name
+    attributes = ElementTree.SubElement(label, 'attributes')
+    for attribute, kind in _ATTRIBUTES.items():
+        described = ElementTree.SubElement(attributes, 'attribute')
+        texts = {'name': attribute, 'mutable': 'False', 'input_type': kind}
+        texts |= {'default_value': '1' if kind == 'number' else 'false'}
+        texts |= {'values': '0\n1\n0.001' if kind == 'number' else 'false'}
+        for tag, text in texts.items():
+            ElementTree.SubElement(described, tag).text = text
+
+
+def _add_boxes(parent: ElementTree.Element, found: Detections, classes: tuple[str, ...]) -> None:
+    columns = (found.boxes.tolist(), found.labels.tolist(), found.scores, found.is_ignored)
+    for corners, label, score, ignored in zip(*columns, strict=True):
+        names = ('xtl', 'ytl', 'xbr', 'ybr')
+        attributes = {n: f'{v:.2f}' for n, v in zip(names, corners, strict=True)}
+        attributes |= {'label': classes[label], 'source': 'auto', 'occluded': '0', 'z_order': '0'}
+        box = ElementTree.SubElement(parent, 'box', attributes)
+        for name, text in (('score', f'{score:.4f}'), ('ignore', str(bool(ignored)).lower())):
+            ElementTree.SubElement(box, 'attribute', name=name).text = text

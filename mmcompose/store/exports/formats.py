@@ -1,0 +1,83 @@
+"""Which formats there are, and what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmcompose.store.coco import to_coco
+from mmcompose.store.exports.cvat import write_cvat
+from mmcompose.store.exports.label_studio import write_label_studio
+from mmcompose.store.exports.labelled import Labelled
+from mmcompose.store.exports.parquet import write_parquet
+from mmcompose.store.exports.voc import write_voc
+from mmcompose.store.exports.yolo import write_yolo
+from mmcompose.structures import Detections, Image
+from mmcompose.utils import UserError, check_writable, problem, write_json
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format that labels can be written in.
+
+    Args:
+        write: Writes labels to a path.
+        is_folder: Whether that is a folder; else a file.
+        default: The name that it has by default.
+    """
+
+    write: Callable[[Labelled, Path], None]
+    is_folder: bool
+    default: str
+
+
+def _write_coco(labelled: Labelled, path: Path) -> None:
+    content = to_coco(labelled.images, labelled.labels, labelled.classes)
+    write_json('--out', path, content, indent=None)
+
+
+FORMATS: Mapping[str, Format] = {
+    'coco': Format(_write_coco, False, 'labels.json'),
+    'yolo': Format(write_yolo, True, 'yolo'),
+    'voc': Format(write_voc, True, 'voc'),
+    'parquet': Format(write_parquet, False, 'labels.parquet'),
+    'labelstudio': Format(write_label_studio, False, 'label_studio.json'),
+    'cvat': Format(write_cvat, False, 'cvat.xml'),
+}
+
+
+def export(
+    to: str,
+    images: Sequence[Image],
+    labels: Sequence[Detections],
+    classes: Sequence[str],
+    teachers: Sequence[str] = (),
+    out: str | Path | None = None,
+) -> Path:
+    """Write labels in another tool's format.
+
+    Args:
+        to: 'coco', 'yolo', 'voc', 'parquet', 'labelstudio' or 'cvat'. Scores, votes and ignore
+            flags are written where the format has room: COCO (``score``, ``iscrowd``), VOC
+            (``difficult``), Parquet (all), Label Studio (``score``), CVAT (attributes). Of YOLO's,
+            which has none, ignore boxes are left out.
+        images: The pictures.
+        labels: Of each.
+        classes: Class names.
+        teachers: Who voted, in the order of the votes.
+        out: The file, or for YOLO and VOC the folder. Defaults to a name of the format in the
+            working directory.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UserError: If there is no such format, or it cannot be written.
+    """
+    if to not in FORMATS:
+        raise UserError(problem('--to', to, f'is not one of {", ".join(FORMATS)}', FORMATS))
+    path = Path(out if out is not None else FORMATS[to].default)
+    check_writable('--out', path, folder=FORMATS[to].is_folder)
+    FORMATS[to].write(Labelled(images, labels, tuple(classes), tuple(teachers)), path)
+    return path

@@ -1,0 +1,49 @@
+"""Pictures with their labels, as every format's writer takes them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from mmcompose.structures import Detections, Image
+from mmcompose.utils import UserError, problem
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Labels of a pool.
+
+    Args:
+        images: The pictures.
+        labels: The boxes of each.
+        classes: Class names.
+        teachers: Who voted, in the order of ``votes``.
+    """
+
+    images: Sequence[Image]
+    labels: Sequence[Detections]
+    classes: tuple[str, ...]
+    teachers: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[tuple[Image, Detections]]:
+        for row, image in enumerate(self.images):
+            yield image, self.labels[row]
+
+    def stems(self) -> list[str]:
+        """Return each picture's key without its ending, for formats of a file a picture.
+
+        Raises:
+            UserError: If two pictures differ in nothing else, or a key leads out of the folder.
+        """
+        stems = [str(PurePosixPath(image.key).with_suffix('')) for image in self.images]
+        for image, stem in zip(self.images, stems, strict=True):
+            if '..' in PurePosixPath(stem).parts or PurePosixPath(stem).is_absolute():
+                expected = 'does not lie in the folder of its pool, where its label file would be'
+                raise UserError(problem('--to', image.key, expected))
+        (stem, times), *_ = Counter(stems).most_common(1) or [('', 0)]
+        if times > 1:
+            expected = f'is the name of {times} pictures, and the format has one file for it'
+            raise UserError(problem('--to', stem, expected))
+        return stems

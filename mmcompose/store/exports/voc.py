@@ -1,0 +1,47 @@
+"""Pascal VOC's folder: an XML file a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+from mmcompose.store.exports.labelled import Labelled
+from mmcompose.structures import Detections, Image
+from mmcompose.utils import atomic_write
+
+
+def write_voc(labelled: Labelled, folder: Path) -> None:
+    """Write ``Annotations/``, an XML file a picture, and ``classes.txt``.
+
+    Corners are pixels counted from 1, the last one included, as VOC has them: supervision takes 1
+    from the first corner, MMDetection does not. Ignore boxes are ``difficult``.
+    """
+    for (image, found), stem in zip(labelled, labelled.stems(), strict=True):
+        tree = ElementTree.ElementTree(_annotation(image, found, labelled.classes))
+        ElementTree.indent(tree)
+        with atomic_write('--out', folder / 'Annotations' / f'{stem}.xml') as path:
+            tree.write(path, encoding='utf-8')
+    with atomic_write('--out', folder / 'classes.txt') as path:
+        path.write_text(''.join(f'{name}\n' for name in labelled.classes), encoding='utf-8')
+
+
+def _annotation(image: Image, found: Detections, classes: tuple[str, ...]) -> ElementTree.Element:
+    root = ElementTree.Element('annotation')
+    _add(root, 'filename', image.key)
+    size = ElementTree.SubElement(root, 'size')
+    for name, value in (('width', image.width), ('height', image.height), ('depth', 3)):
+        _add(size, name, str(value))
+    columns = (found.boxes.tolist(), found.labels.tolist(), found.is_ignored.tolist())
+    for (x1, y1, x2, y2), label, ignored in zip(*columns, strict=True):
+        each = ElementTree.SubElement(root, 'object')
+        _add(each, 'name', classes[label])
+        _add(each, 'difficult', str(int(ignored)))
+        box = ElementTree.SubElement(each, 'bndbox')
+        corners = {'xmin': x1 + 1, 'ymin': y1 + 1, 'xmax': x2, 'ymax': y2}
+        for name, value in corners.items():
+            _add(box, name, f'{value:.3f}')
+    return root
+
+
+def _add(parent: ElementTree.Element, name: str, text: str) -> None:
+    ElementTree.SubElement(parent, name).text = text

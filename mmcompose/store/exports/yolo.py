@@ -1,0 +1,45 @@
+"""YOLO's folder: a text file a picture, ``data.yaml``, and links to the pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import yaml
+
+from mmcompose.store.exports.labelled import Labelled
+from mmcompose.structures import Detections, Image
+from mmcompose.utils import atomic_write
+
+
+def write_yolo(labelled: Labelled, folder: Path) -> None:
+    """Write ``labels/``, ``images/`` and ``data.yaml``, which Ultralytics trains from.
+
+    A line is ``class cx cy width height``, relative to the picture's size. There is no room for
+    scores, and ignore boxes are left out. Pictures are linked where their files are local.
+    """
+    for (image, found), stem in zip(labelled, labelled.stems(), strict=True):
+        with atomic_write('--out', folder / 'labels' / f'{stem}.txt') as path:
+            path.write_text(_lines(image, found), encoding='utf-8')
+        if '://' not in image.path and Path(image.path).is_file():
+            suffix = PurePosixPath(image.key).suffix
+            _link(folder / 'images' / f'{stem}{suffix}', Path(image.path))
+    names = dict(enumerate(labelled.classes))
+    content = {'path': str(folder.absolute()), 'train': 'images', 'val': 'images', 'names': names}
+    with atomic_write('--out', folder / 'data.yaml') as path:
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        path.write_text(text, encoding='utf-8')
+
+
+def _lines(image: Image, found: Detections) -> str:
+    lines = []
+    kept = found.kept()
+    for (x1, y1, x2, y2), label in zip(kept.boxes.tolist(), kept.labels.tolist(), strict=True):
+        center = ((x1 + x2) / 2 / image.width, (y1 + y2) / 2 / image.height)
+        size = ((x2 - x1) / image.width, (y2 - y1) / image.height)
+        lines.append(f'{label} ' + ' '.join(f'{value:.9f}' for value in (*center, *size)) + '\n')
+    return ''.join(lines)
+
+
+def _link(link: Path, target: Path) -> None:
+    with atomic_write('--out', link) as path:
+        path.symlink_to(target.absolute())

@@ -1,0 +1,169 @@
+"""Tests of a student's ONNX file: it finds what the checkpoint finds, by its file alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmcompose.commands import export_student
+from mmcompose.registry import TEACHERS, build
+from mmcompose.structures import Detections, iou
+from mmcompose.teachers.mmdet.model import build_model
+from mmcompose.utils import UserError
+from tests.teachers.conftest import CLASSES, CONFIG, _make_image
+
+FEATURES = {'num_classes': 3, 'in_channels': 8, 'feat_channels': 8, 'stacked_convs': 1}
+POINTS = {'type': 'MlvlPointGenerator', 'offset': 0, 'strides': [8, 16, 32, 64, 128]}
+QUALITY = {'type': 'QualityFocalLoss', 'use_sigmoid': True}
+SQUARES = {
+    'type': 'AnchorGenerator', 'octave_base_scale': 8, 'scales_per_octave': 1,
+    'ratios': [1.0], 'strides': [8, 16, 32, 64, 128],
+}  # fmt: skip
+HEADS: dict[str, dict[str, Any]] = {
+    'RetinaNet': {},
+    'ATSS': {
+        'type': 'ATSSHead', 'norm_cfg': {'type': 'BN'}, **FEATURES,
+        'anchor_generator': SQUARES,
+        'bbox_coder': {'type': 'DeltaXYWHBBoxCoder', 'target_stds': [0.1, 0.1, 0.2, 0.2]},
+    },
+    'FCOS': {
+        'type': 'FCOSHead', 'norm_cfg': {'type': 'BN'}, **FEATURES,
+        'norm_on_bbox': True,
+        'centerness_on_reg': True, 'strides': [8, 16, 32, 64, 128],
+    },
+    'RTMDet': {
+        'type': 'RTMDetHead', **FEATURES, 'with_objectness': False,
+        'anchor_generator': POINTS, 'bbox_coder': {'type': 'DistancePointBBoxCoder'},
+        'loss_cls': QUALITY, 'norm_cfg': {'type': 'BN'},
+    },
+    'YOLOX': {
+        'type': 'YOLOXHead', **FEATURES, 'strides': [8, 16, 32, 64, 128],
+    },
+    'EfficientDet': {
+        'type': 'mmcompose.EfficientDetHead', 'num_classes': 3, 'in_channels': 8,
+        'stacked_convs': 1, 'anchor_generator': {'type': 'mmcompose.EfficientDetAnchorGenerator'},
+        'bbox_coder': {'type': 'DeltaXYWHBBoxCoder'},
+        'loss_cls': {'type': 'FocalLoss', 'use_sigmoid': True},
+        'loss_bbox': {'type': 'L1Loss'},
+    },
+}  # fmt: skip
+DETECTORS = {'EfficientDet': 'RetinaNet'}
+
+
+def _config(head: str, padded: bool) -> Config:
+    config = Config.fromstring(CONFIG, '.py')
+    config.model.backbone.pop('init_cfg')
+    config.model.type = DETECTORS.get(head, head)
+    if HEADS[head]:
+        config.model.pop('bbox_head')
+        config.model.bbox_head = HEADS[head]
+    config.model.test_cfg.score_thr = 0.05
+    config.model.test_cfg.nms_pre = 100000
+    if padded:
+        pad = {'type': 'Pad', 'size': (160, 96), 'pad_val': {'img': (114, 114, 114)}}
+        config.test_pipeline.insert(2, pad)
+        config.test_dataloader.dataset.pipeline = config.test_pipeline
+    return config
+
+
+def _checkpoint(config: Config, path: Path) -> str:
+    """Write a checkpoint as MMEngine does, of weights whose scores are far from each other."""
+    torch.manual_seed(0)
+    model = build_model(config)
+    for name, parameter in model.bbox_head.named_parameters():
+        if parameter.ndim == 4:
+            torch.nn.init.normal_(parameter, std=0.3 if 'cls' in name else 0.05)
+        elif name.endswith('bias'):
+            torch.nn.init.zeros_(parameter)
+    meta = {'dataset_meta': {'classes': CLASSES}, 'cfg': config.pretty_text}
+    torch.save({'state_dict': model.state_dict(), 'meta': meta}, path)
+    return str(path)
+
+
+def _agreement(found: Detections, expected: Detections) -> float:
+    """Return the share of boxes that the other has too: class, place and score."""
+    same = iou(found.boxes, expected.boxes) > 0.99
+    same &= found.labels[:, None] == expected.labels
+    same &= np.abs(found.scores[:, None] - expected.scores) < 1e-3
+    return float((same.any(0).sum() + same.any(1).sum()) / max(len(found) + len(expected), 1))
+
+
+@pytest.mark.parametrize(
+    ('head', 'padded'), [*((head, False) for head in HEADS), ('RTMDet', True), ('YOLOX', True)]
+)
+def test_the_file_finds_what_the_checkpoint_finds(head: str, padded: bool, tmp_path: Path) -> None:
+    config = _config(head, padded)
+    checkpoint = _checkpoint(config, tmp_path / 'student.pth')
+    path = export_student(checkpoint)
+    assert path == tmp_path / 'student.onnx'
+    sizes = ((160, 96), (100, 60), (320, 150), (200, 120))
+    images = [_make_image(tmp_path, number, *size) for number, size in enumerate(sizes)]
+    trained = build(
+        TEACHERS, {'type': 'mmcompose.MMDetTeacher', 'config': config, 'checkpoint': checkpoint}, ''
+    )
+    exported = build(TEACHERS, {'type': 'mmcompose.ONNXTeacher', 'model': str(path)}, '')
+    assert exported.classes == CLASSES
+    expected, found = trained.predict(images), exported.predict(images)
+    assert all(5 < len(each) <= 1000 for each in expected)
+    agreements = [_agreement(*pair) for pair in zip(found, expected, strict=True)]
+    assert np.mean(agreements) >= 0.995, agreements
+
+
+@pytest.fixture(scope='module')
+def retinanet(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A checkpoint with its config inside."""
+    path = tmp_path_factory.mktemp('student') / 'student.pth'
+    return _checkpoint(_config('RetinaNet', True), path)
+
+
+def test_another_size_makes_another_input(retinanet: str, tmp_path: Path) -> None:
+    path = export_student(retinanet, str(tmp_path / 'large.onnx'), size=(200, 100))
+    teacher = build(TEACHERS, {'type': 'mmcompose.ONNXTeacher', 'model': str(path)}, '')
+    found = teacher.predict([_make_image(tmp_path, 0, 400, 200)])
+    assert len(found[0]) and found[0].boxes.max() > 200
+    about = json.loads(path.with_suffix('.json').read_text())
+    # To a multiple of what the model's data preprocessor pads to.
+    assert about['preprocess']['scale'] == [224, 128]
+
+
+def test_what_stands_beside_the_file_decides_whose_predictions_they_are(
+    retinanet: str, tmp_path: Path
+) -> None:
+    path = export_student(retinanet, str(tmp_path / 'a.onnx'))
+    config = {'type': 'mmcompose.ONNXTeacher', 'model': str(path)}
+    before = build(TEACHERS, config, '').identity
+    beside = path.with_suffix('.json')
+    beside.write_text(beside.read_text().replace('"cat"', '"cow"'))
+    assert build(TEACHERS, config, '').identity != before
+    beside.unlink()
+    with pytest.raises(UserError, match=r'classes: None is missing, and so is .*a\.json'):
+        build(TEACHERS, config, 'teacher')
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'model.test_cfg.nms.type': 'soft_nms'}, r"model\.test_cfg\.nms\.type: 'soft_nms' is"),
+        ({'model.bbox_head.type': 'GFLHead'}, "model: 'GFLHead' cannot be exported"),
+        ({'test_dataloader.dataset.pipeline.1.type': 'RandomCrop'}, "test_pipeline: 'RandomCrop'"),
+    ],
+)
+def test_what_a_file_cannot_hold_is_named(
+    retinanet: str, change: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    config = _config('RetinaNet', True)
+    config.merge_from_dict(change)
+    if 'model.bbox_head.type' in change:
+        config.model.bbox_head.pop('bbox_coder')
+        config.model.bbox_head |= {'loss_cls': QUALITY, 'norm_cfg': {'type': 'BN'}}
+        config.model.bbox_head.anchor_generator = SQUARES
+        retinanet = _checkpoint(config, tmp_path / 'gfl.pth')
+    with pytest.raises(UserError, match=message):
+        export_student(retinanet, str(tmp_path / 'no.onnx'), config)
+    assert not list(tmp_path.glob('no*'))

@@ -1,0 +1,146 @@
+"""Tests of the export formats: another reader finds every box where it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import supervision
+from pycocotools.coco import COCO
+
+from mmcompose.store.exports import FORMATS, export
+from mmcompose.structures import Detections, Image
+from mmcompose.utils import UserError
+from tests import toys
+
+# Names that mean something to XML, YAML and HTML.
+CLASSES = ('traffic light', 'a "quoted" & <b>bold</b> one', "O'Brien: #1")
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> list[Image]:
+    """Pictures in two folders, the last without a box."""
+    toys.draw(tmp_path / 'pool' / 'more', 3)
+    listed = []
+    for path in sorted((tmp_path / 'pool').rglob('*.png')):
+        listed.append(Image(str(path.relative_to(tmp_path / 'pool')), str(path), 96, 64))
+    return listed
+
+
+@pytest.fixture
+def labels() -> list[Detections]:
+    found = toys.random_detections(
+        1,
+        6,
+        ignore=np.array([0, 1, 0, 0, 1, 0], bool),
+        votes=np.array([[1, 0], [1, 1], [0, 1], [1, 1], [1, 0], [0, 1]], bool),
+        spread=np.full(6, 0.25, np.float32),
+    )
+    return [found, found[:2], found[:0]]
+
+
+def _export(to: str, images: list[Image], labels: list[Detections], folder: Path) -> Path:
+    return export(to, images, labels, CLASSES, ['one', 'two'], folder / FORMATS[to].default)
+
+
+def _same(boxes: np.ndarray, labels: np.ndarray, found: Detections, pixels: float = 0.01) -> None:
+    """Check that boxes and labels are those of ``found``, in any order."""
+    assert len(boxes) == len(found)
+    here = np.lexsort((*np.asarray(boxes).T.round(2), labels))
+    there = np.lexsort((*found.boxes.T.round(2), found.labels))
+    np.testing.assert_allclose(np.asarray(boxes)[here], found.boxes[there], atol=pixels)
+    np.testing.assert_array_equal(np.asarray(labels)[here], found.labels[there])
+
+
+def test_coco(images: list[Image], labels: list[Detections], tmp_path: Path) -> None:
+    read = COCO(str(_export('coco', images, labels, tmp_path)))
+    names = {each['id']: each['name'] for each in read.loadCats(read.getCatIds())}
+    for number, found in enumerate(labels, start=1):
+        rows = read.loadAnns(read.getAnnIds(number))
+        boxes = np.array([row['bbox'] for row in rows]).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        found_labels = np.array([CLASSES.index(names[row['category_id']]) for row in rows], int)
+        _same(boxes, found_labels, found)
+        assert sum(row['iscrowd'] for row in rows) == found.is_ignored.sum()
+
+
+def test_yolo(images: list[Image], labels: list[Detections], tmp_path: Path) -> None:
+    folder = _export('yolo', images, labels, tmp_path)
+    read = supervision.DetectionDataset.from_yolo(
+        str(folder / 'images' / 'more'), str(folder / 'labels' / 'more'), str(folder / 'data.yaml')
+    )
+    assert tuple(read.classes) == CLASSES
+    assert len(read) == 3
+    for (path, pixels, boxes), found in zip(read, labels, strict=True):
+        assert pixels.shape == (64, 96, 3) and 'images' in path
+        _same(boxes.xyxy, boxes.class_id, found.kept())
+
+
+def test_voc(images: list[Image], labels: list[Detections], tmp_path: Path) -> None:
+    folder = _export('voc', images, labels, tmp_path)
+    read = supervision.DetectionDataset.from_pascal_voc(
+        str(tmp_path / 'pool' / 'more'), str(folder / 'Annotations' / 'more')
+    )
+    for (_, _, boxes), found in zip(read, labels, strict=True):
+        names = [read.classes[label] for label in boxes.class_id]
+        _same(boxes.xyxy, np.array([CLASSES.index(name) for name in names], int), found)
+    xml = ElementTree.parse(folder / 'Annotations' / 'more' / '000.xml').getroot()
+    assert [each.findtext('difficult') for each in xml.iter('object')] == list('010010')
+
+
+def test_parquet(images: list[Image], labels: list[Detections], tmp_path: Path) -> None:
+    rows = pq.read_table(_export('parquet', images, labels, tmp_path)).to_pylist()
+    assert len(rows) == 8
+    first = [row for row in rows if row['image'] == 'more/000.png']
+    boxes = np.array([[row[side] for side in ('x1', 'y1', 'x2', 'y2')] for row in first])
+    _same(boxes, np.array([CLASSES.index(row['class']) for row in first]), labels[0], 1e-6)
+    votes = [['one'], ['one', 'two'], ['two'], ['one', 'two'], ['one'], ['two']]
+    assert [row['votes'] for row in first] == votes
+    assert first[0]['weight'] is None and first[0]['spread'] == 0.25
+
+
+def test_label_studio(images: list[Image], labels: list[Detections], tmp_path: Path) -> None:
+    path = _export('labelstudio', images, labels, tmp_path)
+    interface = ElementTree.parse(path.with_suffix('.config.xml')).getroot()
+    assert [each.get('value') for each in interface.iter('Label')] == list(CLASSES)
+    (shown,) = interface.iter('RectangleLabels')
+    for task, image, found in zip(json.loads(path.read_text()), images, labels, strict=True):
+        file = unquote(task['data']['image'].removeprefix('/data/local-files/?d='))
+        assert Path('/' + file) == Path(image.path)
+        boxes, numbers = [], []
+        for result in task['predictions'][0]['result']:
+            assert (result['from_name'], result['to_name']) == (shown.get('name'), 'image')
+            value = result['value']
+            x, y = value['x'] * 0.96, value['y'] * 0.64
+            boxes.append([x, y, x + value['width'] * 0.96, y + value['height'] * 0.64])
+            numbers.append(CLASSES.index(*value['rectanglelabels']))
+        _same(np.array(boxes).reshape(-1, 4), np.array(numbers, int), found)
+
+
+def test_cvat(images: list[Image], labels: list[Detections], tmp_path: Path) -> None:
+    root = ElementTree.parse(_export('cvat', images, labels, tmp_path)).getroot()
+    assert [each.findtext('name') for each in root.iter('label')] == list(CLASSES)
+    for picture, image, found in zip(root.iter('image'), images, labels, strict=True):
+        assert (picture.get('name'), picture.get('width')) == (image.key, '96')
+        boxes = [[float(b.get(s, '')) for s in ('xtl', 'ytl', 'xbr', 'ybr')] for b in picture]
+        numbers = [CLASSES.index(b.get('label', '')) for b in picture]
+        _same(np.array(boxes).reshape(-1, 4), np.array(numbers, int), found)
+
+
+def test_what_cannot_be_written_is_named(
+    images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"--to: 'coc' is not one of .*did you mean 'coco'"):
+        export('coc', images, labels, CLASSES)
+    images[1].key = 'more/000.jpg'
+    with pytest.raises(UserError, match=r'more/000.* is the name of 2 pictures'):
+        _export('yolo', images, labels, tmp_path)
+    images[1].key = '../000.jpg'
+    with pytest.raises(UserError, match='does not lie in the folder of its pool'):
+        _export('voc', images, labels, tmp_path)
+    assert not (tmp_path / 'voc').exists()
