@@ -108,6 +108,7 @@ if __name__ == '__main__':
         python_requires='>=3.11',
         install_requires=read_requirements('runtime.txt'),
         extras_require=read_extras(),
+        entry_points={'console_scripts': ['mmcompose = mmcompose.cli:main']},
         cmdclass={'build_py': BuildWithMimFiles},
         zip_safe=False,
     )

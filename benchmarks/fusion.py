@@ -177,7 +177,7 @@ def compare(pool: Iterable[tuple[ByTeacher, LabelContext]]) -> dict[str, Any]:
 def real_predictions(path: str, limit: int) -> Iterable[tuple[ByTeacher, LabelContext]]:
     """Return what the teachers of a composition say of the first images of its pool."""
     # Here, since the timing needs neither torch nor MMDetection.
-    from mmcompose.commands import read_compose_config
+    from mmcompose.commands.config_files import read_compose_config
     from mmcompose.engine import read_composition
     from mmcompose.engine.read_composition import pool_of
 

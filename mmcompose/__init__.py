@@ -12,8 +12,8 @@ from mmcompose.version import __version__
 
 if TYPE_CHECKING:
     from mmcompose.class_space import ClassSpace
-    from mmcompose.commands import evaluate_config as evaluate
-    from mmcompose.commands import load
+    from mmcompose.commands.evaluate import evaluate_config as evaluate
+    from mmcompose.commands.load import load
     from mmcompose.composition import Composition
     from mmcompose.labeling import LabelTransform
     from mmcompose.registry import list_label_transforms, list_teachers
@@ -30,10 +30,10 @@ _HOMES = {
     'Image': 'structures.Image',
     'LabelTransform': 'labeling.LabelTransform',
     'Teacher': 'teachers.Teacher',
-    'evaluate': 'commands.evaluate_config',
+    'evaluate': 'commands.evaluate.evaluate_config',
     'list_label_transforms': 'registry.list_label_transforms',
     'list_teachers': 'registry.list_teachers',
-    'load': 'commands.load',
+    'load': 'commands.load.load',
 }
 
 __all__ = [
@@ -55,8 +55,8 @@ def __getattr__(name: str) -> Any:
     """Load a public name from its home."""
     if name not in _HOMES:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    room, attribute = _HOMES[name].split('.')
-    value = getattr(import_module(f'{__name__}.{room}'), attribute)
+    module, _, attribute = _HOMES[name].rpartition('.')
+    value = getattr(import_module(f'{__name__}.{module}'), attribute)
     # The next look-up finds it here.
     globals()[name] = value
     return value

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / 'mmcompose'
 ROOMS = (
     'prerequisites', 'version', 'utils', 'registry', 'structures', 'class_space', 'labeling',
     'store', 'teachers', 'models', 'composition', 'datasets', 'evaluation', 'checks', 'engine',
-    'commands',
+    'commands', 'cli', '__main__',
 )  # fmt: skip
 PURE = ('utils', 'registry', 'structures', 'class_space', 'labeling', 'store')
 

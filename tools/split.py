@@ -1,32 +1,6 @@
 """Split a COCO json into labelled parts (1, 5, 10 %, or counts) and the unlabelled rest."""
 
-import argparse
-
-from rich.console import Console
-from rich.table import Table
-
-from mmcompose.commands import run_tool
-from mmcompose.datasets import split_coco
-
-
-def main() -> None:
-    """Parse arguments, write the splits and say what is in them."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('annotations', help='a COCO json')
-    parser.add_argument('--percent', type=float, nargs='+', default=[], help='e.g. 1 5 10')
-    parser.add_argument('--counts', type=int, nargs='+', default=[], help='sizes in images')
-    parser.add_argument('--folds', type=int, default=1, help='how many times to split anew')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--out', default='.', help='the folder to write to')
-    args = parser.parse_args()
-
-    files = split_coco(args.annotations, args.percent, args.counts, args.folds, args.seed, args.out)
-    table = Table('labelled part', 'images', 'classes lost', 'the rest')
-    for each in files:
-        lost = ', '.join(each.lost) or 'none'
-        table.add_row(str(each.labelled), str(each.num_images), lost, str(each.unlabelled))
-    Console(highlight=False, width=200).print(table)
-
+from mmcompose.cli import run_verb
 
 if __name__ == '__main__':
-    run_tool(main)
+    run_verb('split')

@@ -1,6 +1,6 @@
 """Test a trained student: MMDet's test.py."""
 
-from mmcompose.commands import run_mmdet_tool, run_tool
+from mmcompose.cli import run_verb
 
 if __name__ == '__main__':
-    run_tool(lambda: run_mmdet_tool('test'))
+    run_verb('test')

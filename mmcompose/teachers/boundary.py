@@ -157,8 +157,8 @@ def check_detections(
         raise UserError(
             fault(
                 '',
-                f'{image.path}: the model predicts scores in [{low:g}, {high:g}], not in [0, 1]: are '
-                'they logits, percentages or ids?',
+                f'{image.path}: the model predicts scores in [{low:g}, {high:g}], not in [0, 1]: '
+                'are they logits, percentages or ids?',
             )
         )
     if not 0 <= found.labels.min() <= found.labels.max() < len(classes):

@@ -13,8 +13,8 @@ from mmengine.registry import DefaultScope
 
 from mmcompose.checks.check_constructors import dataset_problems, model_problems
 from mmcompose.checks.preflight import check_checkpoint, preflight
-from mmcompose.commands.command_line import check_runner
 from mmcompose.commands.config_files import merge_options
+from mmcompose.commands.mmdet_tools import check_runner
 from mmcompose.engine import resolve
 from mmcompose.utils import UserError
 from tests.engine.toys import student_config

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mmcompose.commands import calibrate
+from mmcompose.commands.calibrate import calibrate
 from mmcompose.composition import Composition
 from mmcompose.utils import UserError
 from tests import toys

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from mmcompose.commands import export_labels
+from mmcompose.commands.export_labels import export_labels
 from mmcompose.utils import UserError
 from tests.engine.toys import student_config
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmcompose.commands import export_student
+from mmcompose.commands.export_student import export_student
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Detections, iou
 from mmcompose.teachers.mmdet.model import build_model

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 
 from mmcompose.checks.check_mask_support import check_mask_support
-from mmcompose.commands import evaluate_config
+from mmcompose.commands.evaluate import evaluate_config
 from mmcompose.datasets import pseudo_labeled
 from mmcompose.engine import resolve
 from mmcompose.structures import decode_masks

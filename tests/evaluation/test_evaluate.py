@@ -11,7 +11,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from mmcompose.commands import evaluate_config
+from mmcompose.commands.evaluate import evaluate_config
 from mmcompose.composition import Composition
 from mmcompose.engine import resolve
 from mmcompose.evaluation import (

@@ -60,7 +60,7 @@ def test_the_example_project_passes_its_own_test() -> None:
 
 @pytest.mark.parametrize('name', ['configs/bright-spots_retinanet-r18.py'])
 def test_the_example_config_is_a_composition(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mmcompose.commands import read_compose_config
+    from mmcompose.commands.config_files import read_compose_config
 
     monkeypatch.syspath_prepend(PROJECT)
     config = read_compose_config(str(PROJECT / name))

@@ -1,0 +1,16 @@
+"""Where tables are printed."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+
+
+def console(highlight: bool = False) -> Console:
+    """Return a console of the terminal's width; in a file there is none to tell it.
+
+    Args:
+        highlight: Whether numbers are colored. Defaults to False.
+    """
+    return Console(highlight=highlight, width=None if sys.stdout.isatty() else 140)

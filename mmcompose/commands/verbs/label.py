@@ -1,0 +1,28 @@
+"""Make the pseudo-labels of a config ahead of training: here, or under torchrun or slurm."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from mmcompose.commands.arguments import add_config
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the verb's arguments to a parser."""
+    add_config(parser)
+    parser.add_argument(
+        '--workers', type=int, help='processes on this machine; default: one a core'
+    )
+    parser.add_argument('--export', help='a COCO json for the labels')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+
+
+def run(args: Namespace) -> None:
+    """Make the labels and log how many there are."""
+    from mmcompose.commands.config_files import read_compose_config
+    from mmcompose.commands.label import label
+
+    config = read_compose_config(args.config, args.cfg_options)
+    if args.workers is not None:
+        config.composition.workers = args.workers
+    label(config, export=args.export, launcher=args.launcher)

@@ -1,0 +1,15 @@
+"""Make pseudo-labels where they are missing, train the student, validate it: MMDet's train.py."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+# MMDetection's script parses the arguments.
+PASSES_ON = True
+
+
+def run(args: Namespace) -> None:
+    """Train as MMDetection's script does."""
+    from mmcompose.commands.mmdet_tools import run_mmdet_tool
+
+    run_mmdet_tool('train', args.arguments)

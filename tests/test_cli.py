@@ -1,0 +1,93 @@
+"""Tests of the command ``mmcompose``: its help, exit codes and one table of verbs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mmcompose import cli
+from mmcompose.utils import UserError, fault
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+# MMDetection's scripts print theirs.
+OWN = [verb for verb in cli.VERBS if verb not in ('train', 'test')]
+
+
+@pytest.mark.parametrize('arguments', [('--help',), *((verb, '--help') for verb in OWN)])
+def test_help_is_there_at_once(arguments: tuple[str, ...]) -> None:
+    program = (
+        'import sys\n'
+        'from mmcompose.cli import main\n'
+        'try:\n'
+        f'    main({list(arguments)!r})\n'
+        'except SystemExit as ended:\n'
+        "    slow = [name for name in ('torch', 'mmcv', 'mmdet') if name in sys.modules]\n"
+        '    print(ended.code, slow)\n'
+    )
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1] == '0 []', done.stderr
+    assert done.stdout.startswith('usage: mmcompose')
+
+
+def test_the_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert all(f'  {verb} ' in told for verb in cli.VERBS)
+
+
+def test_a_typo_in_a_verb_is_told_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(['lable'])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert told == (
+        "error: mmcompose: 'lable' is no verb; see mmcompose --help; did you mean 'label'?\n"
+    )
+
+
+def _ends(monkeypatch: pytest.MonkeyPatch, run: Any) -> Any:
+    """Return the exit code of a verb that does what ``run`` does."""
+    verb = SimpleNamespace(PASSES_ON=True, run=run)
+    monkeypatch.setattr(cli, 'module', lambda name: verb)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.run_verb('label', [])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return ended.value.code
+
+
+def test_mistakes_are_a_line_each(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(args: Any) -> None:
+        raise UserError(fault('a', 'is missing'), fault('b', 'is missing'))
+
+    assert _ends(monkeypatch, run) == 2
+    assert capsys.readouterr().err == 'error: a: is missing\nerror: b: is missing\n'
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_is_one_line(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _ends(monkeypatch, lambda args: os.kill(os.getpid(), number)) == 130
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize('verb', cli.VERBS)
+def test_every_verb_has_a_tool(verb: str) -> None:
+    tool = ROOT / 'tools' / f'{verb.replace("-", "_")}.py'
+    assert f"run_verb('{verb}')" in tool.read_text()
