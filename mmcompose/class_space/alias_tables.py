@@ -148,6 +148,3 @@ ALIAS_TABLES: dict[str, AliasTable] = {
     'openimages-coco': _OPENIMAGES,
     'lvis-coco': _LVIS,
 }
-
-# Stand-ins at the unused ids of 91-id COCO detectors, and at their id 0: no class of anything.
-PLACEHOLDERS = frozenset({'N/A', '__background__'})

@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.class_space.alias_tables import PLACEHOLDERS, AliasTable
+from mmcompose.class_space.alias_tables import AliasTable
 from mmcompose.class_space.aliases import AliasGroups, shipped_ties
+from mmcompose.class_space.class_names import is_placeholder
 from mmcompose.class_space.hierarchy import Hierarchy, coarse_names
 from mmcompose.structures import Detections
 from mmcompose.utils import Problem, UserError, fault, nearest, problem
@@ -33,7 +34,7 @@ class ClassSpace:
         mapping: For each teacher, its class name to the student's, or to None to drop it.
             Goes before names and aliases.
         on_unmapped: What becomes of a teacher's class that is no student class: 'error', or
-            'drop'. Placeholders of 91-id COCO detectors ('N/A') are dropped without a word.
+            'drop'. Placeholders ('N/A', 'LABEL_7', an empty name) are dropped without a word.
         hierarchy: By coarse class the finer ones below it; see :class:`Hierarchy`. A label
             pipeline with ``mmcompose.ResolveHierarchy`` makes use of it. The student need not
             have the coarse class: a teacher's boxes of it then support finer ones, and no more.
@@ -66,7 +67,7 @@ class ClassSpace:
         # What each teacher's class is called once the mapping has spoken; None is dropped.
         wanted = {
             teacher: [
-                mapping.get(teacher, {}).get(name, None if name in PLACEHOLDERS else name)
+                mapping.get(teacher, {}).get(name, None if is_placeholder(name) else name)
                 for name in names
             ]
             for teacher, names in teacher_classes.items()

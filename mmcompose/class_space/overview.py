@@ -5,11 +5,16 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mmcompose.class_space.alias_tables import PLACEHOLDERS
+import numpy as np
+from numpy.typing import NDArray
+
 from mmcompose.class_space.aliases import shipped_ties
+from mmcompose.class_space.class_names import is_placeholder
 from mmcompose.class_space.class_space import DROPPED, ClassSpace
+from mmcompose.class_space.spelling import same_but_for_spelling
 
 ALIKE = 0.8
 
@@ -53,7 +58,7 @@ def overview(space: ClassSpace) -> Overview:
                 rows[index][1].setdefault(teacher, []).append(name)
     rows, coarse = rows[: len(space.classes)], rows[len(space.classes) :]
     without_owner = [name for name, owners in rows if not owners]
-    loose = [name for names in dropped.values() for name in names if name not in PLACEHOLDERS]
+    loose = [name for names in dropped.values() for name in names if not is_placeholder(name)]
     every = list(dict.fromkeys([*wide.classes, *loose]))
     tied = shipped_ties(every, every)
     known = {(first, second) for first, second, _ in tied}
@@ -75,3 +80,40 @@ def look_alikes(names: list[str]) -> list[tuple[str, str]]:
         ):
             pairs.append((first, second))
     return pairs
+
+
+def spelled_alike(space: ClassSpace) -> list[tuple[str, str]]:
+    """Return pairs of classes whose names differ in spelling alone: 'Person', 'person '.
+
+    Names that one teacher tells apart are left out, and those that ``mapping`` drops.
+    """
+    wide = space.with_coarse
+    names = [*wide.classes, *(name for left_out in wide.unmapped.values() for name in left_out)]
+    together = [set(names) for names in wide.teacher_classes.values()]
+    return [
+        (first, other)
+        for first, other in same_but_for_spelling(names)
+        if not any({first, other} <= own for own in together)
+    ]
+
+
+def owned_by_name_only(
+    space: ClassSpace, found: Mapping[str, NDArray[np.integer]]
+) -> list[tuple[str, str]]:
+    """Return what teachers know by name, but never predict, while others do.
+
+    Args:
+        space: The class space.
+        found: By teacher ``(C,)``, how many boxes of each of the student's classes it predicts
+            in the whole pool.
+
+    Returns:
+        ``(teacher, class)`` for each such class.
+    """
+    total = sum(found.values())
+    return [
+        (teacher, name)
+        for column, teacher in enumerate(space.teachers)
+        for label, name in enumerate(space.classes)
+        if space.owners[label, column] and not found[teacher][label] and total[label]
+    ]

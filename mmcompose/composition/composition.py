@@ -12,7 +12,7 @@ import numpy as np
 from mmengine.dist import get_rank
 from numpy.typing import NDArray
 
-from mmcompose.class_space import ClassSpace
+from mmcompose.class_space import ClassSpace, spelled_alike
 from mmcompose.composition.executors import make_shards, run_shares
 from mmcompose.composition.identity import content_of
 from mmcompose.composition.process_state import preserve_process_state
@@ -32,6 +32,7 @@ from mmcompose.utils import (
     key_prefix,
     log,
     problem,
+    warn,
 )
 from mmcompose.version import __version__
 
@@ -283,6 +284,11 @@ class Composition:
             images: Defaults to :attr:`pool`.
         """
         images = self.pool if images is None else images
+        for first, other in spelled_alike(self.class_space):
+            warn(
+                f'{first!r} and {other!r} are two classes, spelled nearly alike: tie them in '
+                'composition.class_space.aliases, or drop one in its mapping'
+            )
         result = self._label_result(images)
         if missing := result.missing():
             check_writable('composition.store', self._store, folder=True)

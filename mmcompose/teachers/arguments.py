@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections import Counter
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -11,15 +10,16 @@ from typing import Any
 
 import torch
 
+from mmcompose.class_space import GivenNames, class_names
 from mmcompose.utils import UserError, fault, file_fingerprint, problem
 
 
-def named_classes(classes: str | Sequence[str]) -> tuple[str, ...]:
-    """Return class names as they are, or those of a data set that MMDet knows, e.g. 'coco'.
+def named_classes(classes: str | GivenNames) -> tuple[str, ...]:
+    """Return class names by label number, or those of a data set that MMDet knows, e.g. 'coco'.
 
     Raises:
-        UserError: If MMDet knows no data set of that name, or there are no names, or one is given
-            twice.
+        UserError: If MMDet knows no data set of that name; see also
+            :func:`mmcompose.class_space.class_names`.
     """
     if isinstance(classes, str):
         from mmdet.datasets import CocoDataset
@@ -32,10 +32,10 @@ def named_classes(classes: str | Sequence[str]) -> tuple[str, ...]:
         # get_classes says 'traffic_light', the data set and every checkpoint 'traffic light'.
         is_coco = classes in dataset_aliases['coco']
         classes = CocoDataset.METAINFO['classes'] if is_coco else get_classes(classes)
-    return _distinct('classes', classes)
+    return class_names(classes, 'classes')
 
 
-def named_texts(texts: Sequence[str], classes: str | Sequence[str] | None) -> tuple[str, ...]:
+def named_texts(texts: Sequence[str], classes: str | GivenNames | None) -> tuple[str, ...]:
     """Return what an open-vocabulary model shall look for: its classes.
 
     Raises:
@@ -43,15 +43,7 @@ def named_texts(texts: Sequence[str], classes: str | Sequence[str] | None) -> tu
     """
     if classes is not None:
         raise UserError(fault('classes', 'are the texts where texts are given; leave them out'))
-    return _distinct('texts', texts)
-
-
-def _distinct(key: str, names: Sequence[str]) -> tuple[str, ...]:
-    if not names:
-        raise UserError(fault(key, 'is empty'))
-    if twice := sorted(name for name, times in Counter(names).items() if times > 1):
-        raise UserError(fault(key, f'{", ".join(map(repr, twice))} listed twice'))
-    return tuple(names)
+    return class_names(texts, 'texts')
 
 
 def at_least(least: int, **given: float) -> None:

@@ -16,6 +16,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from numpy._core.multiarray import _reconstruct, scalar
 
+from mmcompose.class_space import stored_names
 from mmcompose.utils import UserError, log, problem, warn
 
 _BUFFER_METHODS = ('min', 'max', 'current', 'mean')
@@ -96,13 +97,7 @@ def read_checkpoint(path: str | Path, trust: bool | None = False) -> dict[str, A
 
 def checkpoint_classes(checkpoint: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Return the class names that MMDet (2.x or 3.x) wrote into a checkpoint, or None."""
-    meta = checkpoint.get('meta') or {}
-    dataset_meta = {key.lower(): value for key, value in (meta.get('dataset_meta') or {}).items()}
-    classes = dataset_meta.get('classes', meta.get('CLASSES'))
-    if classes is None:
-        return None
-    # MMDet configs that say classes=('cat') mean one class, not three letters.
-    return (classes,) if isinstance(classes, str) else tuple(classes)
+    return stored_names(checkpoint.get('meta'))
 
 
 def local_checkpoint(checkpoint: str) -> str:

@@ -12,9 +12,22 @@ from numpy.typing import NDArray
 
 from mmcompose.structures import Detections
 from mmcompose.teachers.arguments import load_function
+from mmcompose.teachers.output_columns import (
+    Outputs,
+    check_labels,
+    check_scores,
+    labels_like,
+    one_output,
+    output_of_shape,
+    refuse_shape,
+    scores_and_labels,
+)
 from mmcompose.utils import UserError, check_keys, check_types, fault, problem
 
-Outputs: TypeAlias = Mapping[str, NDArray[Any]]
+# x1 y1 x2 y2 score label.
+_ROW = 6
+# The logarithm of a box's sides in grid cells; e^20 is half a billion.
+_LARGEST_LOG = 20
 
 # (outputs by name, (width, height) of the input, number of classes) -> one a picture.
 Decoder: TypeAlias = Callable[[Outputs, tuple[int, int], int], list[Detections]]
@@ -52,7 +65,10 @@ def mmdeploy(
     outputs: Outputs, input_size: tuple[int, int], num_classes: int, score_thr: float = 0.0
 ) -> list[Detections]:
     """``dets`` (B, N, 5) x1 y1 x2 y2 score, and ``labels`` (B, N), as MMDeploy exports them."""
-    dets, labels = _named(outputs, ('dets', 'labels'))
+    dets = output_of_shape(outputs, 'dets', 5)
+    labels = labels_like(outputs, dets)
+    check_scores(dets[..., 4], 'the fifth column of dets')
+    check_labels(labels, 'the output labels')
     return [_over(score_thr, d[:, :4], d[:, 4], n) for d, n in zip(dets, labels, strict=True)]
 
 
@@ -60,8 +76,12 @@ def detr(
     outputs: Outputs, input_size: tuple[int, int], num_classes: int, score_thr: float = 0.0
 ) -> list[Detections]:
     """``labels`` (B, N), ``boxes`` (B, N, 4) xyxy, ``scores`` (B, N), as RT-DETR exports them."""
-    arrays = _named(outputs, ('labels', 'boxes', 'scores'))
-    return [_over(score_thr, b, s, n) for n, b, s in zip(*arrays, strict=True)]
+    boxes = output_of_shape(outputs, 'boxes', 4)
+    scores, labels = scores_and_labels(outputs, boxes)
+    check_scores(scores, 'the output scores')
+    check_labels(labels, 'the output labels')
+    arrays = zip(boxes, scores, labels, strict=True)
+    return [_over(score_thr, *each) for each in arrays]
 
 
 def yolox(
@@ -76,11 +96,20 @@ def yolox(
 
     As YOLOX (Ge et al. 2021) exports it and MMDet decodes it.
     """
-    (raw,) = _first(outputs, 1)
+    raw = one_output(outputs)
     width, height = input_size
     priors = np.concatenate([_grid(width // s, height // s, s) for s in strides])
     if raw.ndim != 3 or raw.shape[1:] != (len(priors), 5 + num_classes):
-        _wrong_shape(raw, f'(batch, {len(priors)}, {5 + num_classes})', num_classes)
+        refuse_shape(raw, f'(batch, {len(priors)}, {5 + num_classes})', num_classes)
+    check_scores(raw[..., 4:], 'objectness and class scores')
+    if raw[..., 2:4].max(initial=0) > _LARGEST_LOG:
+        raise UserError(
+            fault(
+                'decode',
+                f'sizes up to {raw[..., 2:4].max():g} are no logarithms: the model is exported '
+                'with its boxes decoded',
+            )
+        )
     centers = raw[..., :2] * priors[:, 2:] + priors[:, :2]
     sizes = np.exp(raw[..., 2:4]) * priors[:, 2:]
     boxes = np.concatenate([centers - sizes / 2, centers + sizes / 2], axis=2)
@@ -103,18 +132,24 @@ def ultralytics(
     The first is what YOLOv8 and its successors export, the second the same end to end, after
     suppression; other models that decode inside give the second too.
     """
-    (raw,) = _first(outputs, 1)
-    if raw.ndim == 3 and raw.shape[1] == 4 + num_classes:
+    raw = one_output(outputs)
+    # As many rows as an export before suppression has columns may be end to end, too.
+    if raw.ndim == 3 and raw.shape[1] == 4 + num_classes and raw.shape[2] != _ROW:
         raw = raw.transpose(0, 2, 1)
+        check_scores(raw[..., 4:], 'class scores')
         boxes = np.concatenate(
             [raw[..., :2] - raw[..., 2:4] / 2, raw[..., :2] + raw[..., 2:4] / 2], axis=2
         )
         best = (raw[..., 4:].max(axis=2), raw[..., 4:].argmax(axis=2))
         found = [_over(score_thr, *arrays) for arrays in zip(boxes, *best, strict=True)]
         return [_suppressed(one, iou_threshold, max_per_img) for one in found]
-    if raw.ndim != 3 or raw.shape[2] != 6:
-        expected = f'(batch, {4 + num_classes}, boxes) or (batch, boxes, 6)'
-        _wrong_shape(raw, expected, num_classes)
+    if raw.ndim != 3 or raw.shape[2] != _ROW:
+        expected = f'(batch, {4 + num_classes}, boxes) or (batch, boxes, {_ROW})'
+        refuse_shape(raw, expected, num_classes)
+    # Before rows of a low score are left out: a label taken for a score may be 0.
+    hint = ': is it label before score, or cx cy w h objectness class, as YOLOv5 has one class?'
+    check_labels(raw[..., 5], 'the sixth column', hint)
+    check_scores(raw[..., 4], 'the fifth column')
     return [_over(score_thr, rows[:, :4], rows[:, 4], rows[:, 5]) for rows in raw]
 
 
@@ -162,28 +197,3 @@ def _suppressed(found: Detections, iou_threshold: float, most: int | None) -> De
     arrays = (torch.from_numpy(array) for array in (found.boxes, found.scores, found.labels))
     _, kept = batched_nms(*arrays, {'type': 'nms', 'iou_threshold': iou_threshold})
     return found[kept.numpy()[:most]]
-
-
-def _named(outputs: Outputs, names: Sequence[str]) -> list[NDArray[Any]]:
-    """Return outputs by name where the model has those names, else by place."""
-    if all(name in outputs for name in names):
-        return [outputs[name] for name in names]
-    return _first(outputs, len(names))
-
-
-def _first(outputs: Outputs, count: int) -> list[NDArray[Any]]:
-    if len(outputs) < count:
-        raise UserError(
-            fault('decode', f'needs {count} outputs, the model has {", ".join(outputs)}')
-        )
-    return list(outputs.values())[:count]
-
-
-def _wrong_shape(raw: NDArray[Any], expected: str, num_classes: int) -> None:
-    raise UserError(
-        fault(
-            'decode',
-            f'the model gives {raw.shape}, but for {num_classes} classes this decoder takes '
-            f'{expected}',
-        )
-    )

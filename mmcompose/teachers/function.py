@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from mmcompose.class_space import GivenNames
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image, as_masks
 from mmcompose.teachers.arguments import load_function, named_classes, source_fingerprint
@@ -30,7 +31,7 @@ class FunctionTeacher(Teacher):
     def __init__(
         self,
         function: str,
-        classes: str | Sequence[str],
+        classes: str | GivenNames,
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
         self._name = function

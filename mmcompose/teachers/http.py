@@ -6,16 +6,17 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmcompose.class_space import GivenNames
 from mmcompose.registry import TEACHERS
 from mmcompose.teachers.arguments import at_least, optional_package
-from mmcompose.teachers.decoders import Outputs
+from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.tensor_teacher import TensorTeacher
 from mmcompose.utils import UserError, fault, problem, warn
 
@@ -62,7 +63,7 @@ class HTTPTeacher(TensorTeacher):
         self,
         url: str,
         model: str,
-        classes: str | Sequence[str],
+        classes: str | GivenNames,
         decode: str | Mapping[str, Any],
         preprocess: Mapping[str, Any],
         version: str | None = None,
@@ -84,6 +85,7 @@ class HTTPTeacher(TensorTeacher):
         if datatype not in _DTYPES:
             known = ', '.join(_DTYPES)
             raise UserError(problem('datatype', datatype, f'is not one of {known}', _DTYPES))
+        self._preprocess.check_dtype(_DTYPES[datatype], 'datatype')
         at_least(0, retries=retries, backoff=backoff)
         at_least(1, concurrency=concurrency)
         if timeout <= 0:

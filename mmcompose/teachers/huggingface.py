@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmcompose.class_space import GivenNames, check_order, class_names
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers.arguments import (
@@ -48,7 +50,7 @@ class HuggingFaceTeacher(Teacher):
     def __init__(
         self,
         model: str,
-        classes: str | Sequence[str] | None = None,
+        classes: str | GivenNames | None = None,
         texts: Sequence[str] | None = None,
         score_thr: float = 0.01,
         batch_size: int = 1,
@@ -61,15 +63,34 @@ class HuggingFaceTeacher(Teacher):
         self._batch_size = batch_size
         self._device = torch_device(device)
         config = self._load('AutoConfig')
+        self._num_labels = config.num_labels
         if texts is None:
-            names = config.id2label
-            self.classes = named_classes(classes or [names[number] for number in sorted(names)])
+            self.classes = self._names(config, classes)
             return
         self.classes = named_texts(texts, classes)
         if config.model_type not in (*_QUERIES, *_SENTENCE):
             known = ', '.join((*_QUERIES, *_SENTENCE))
             expected = f'is a {config.model_type}; texts are for {known}'
             raise UserError(problem('model', model, expected))
+
+    def _names(self, config: Any, classes: str | GivenNames | None) -> tuple[str, ...]:
+        stored = config.id2label
+        # transformers makes a head as wide as there are names, and counts its labels from 0.
+        if sorted(stored) != list(range(len(stored))):
+            if classes is None:
+                expected = (
+                    f'names {len(stored)} classes by the numbers {min(stored)} to {max(stored)} '
+                    '(id2label), but labels are numbered from 0: give classes, a name for each '
+                    'that its head tells apart'
+                )
+                raise UserError(problem('model', self._name, expected))
+            return named_classes(classes)
+        if classes is None:
+            return class_names(stored, 'model')
+        given = named_classes(classes)
+        names = [str(stored[number]) for number in range(len(stored))]
+        check_order(given, names, 'classes', repr(self._name))
+        return given
 
     @staticmethod
     def _library() -> Any:
@@ -80,9 +101,9 @@ class HuggingFaceTeacher(Teacher):
             raise UserError(problem('model', self._name, 'is no folder of save_pretrained'))
         try:
             return getattr(self._library(), kind).from_pretrained(self._name, **options)
-        except (OSError, ValueError, ImportError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise UserError(problem('model', self._name, f'cannot be loaded ({reason})')) from error
+        except (OSError, ValueError, ImportError, RuntimeError) as error:
+            expected = f'cannot be loaded ({_reason(error)})'
+            raise UserError(problem('model', self._name, expected)) from error
 
     @cached_property
     def _processor(self) -> Any:
@@ -92,8 +113,15 @@ class HuggingFaceTeacher(Teacher):
     def _model(self) -> Any:
         kind = 'ZeroShotObjectDetection' if self._reads_texts else 'ObjectDetection'
         # Never a pickle: only safetensors are weights and nothing else.
-        model = self._load(f'AutoModelFor{kind}', use_safetensors=True)
+        model = self._load(f'AutoModelFor{kind}', use_safetensors=True, **self._head)
         return model.to(self._device).eval()
+
+    @property
+    def _head(self) -> dict[str, int]:
+        """What to change of the model's config: how many classes its head tells apart."""
+        if self._reads_texts or self._num_labels == len(self.classes):
+            return {}
+        return {'num_labels': len(self.classes)}
 
     @property
     def num_parameters(self) -> int:
@@ -166,6 +194,18 @@ class HuggingFaceTeacher(Teacher):
             _detections(*(array[kept] for array in arrays))
             for *arrays, kept in zip(boxes, scores, labels, keep, strict=True)
         ]
+
+
+def _reason(error: Exception) -> str:
+    """Return why a model cannot be loaded, in one line."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    mismatch = next((line for line in lines if 'size mismatch' in line), None)
+    if mismatch is None:
+        return lines[0]
+    rows = re.findall(r'torch\.Size\(\[(\d+)', mismatch)
+    if 'class' not in mismatch or len(rows) != 2:
+        return ' '.join(mismatch.split())
+    return f'its head tells {rows[0]} classes apart, but there are {rows[1]} names'
 
 
 def _detections(*arrays: torch.Tensor) -> Detections:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,9 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mmcompose.class_space import GivenNames, check_order, class_names
 from mmcompose.registry import TEACHERS
 from mmcompose.teachers.arguments import at_least, optional_package
-from mmcompose.teachers.decoders import Outputs
+from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.preprocess import Preprocess
 from mmcompose.teachers.tensor_teacher import TensorTeacher
 from mmcompose.utils import UserError, fault, problem
@@ -47,7 +49,7 @@ class ONNXTeacher(TensorTeacher):
     def __init__(
         self,
         model: str,
-        classes: str | Sequence[str] | None = None,
+        classes: str | GivenNames | None = None,
         decode: str | Mapping[str, Any] | None = None,
         preprocess: Mapping[str, Any] | None = None,
         batch_size: int = 8,
@@ -95,11 +97,14 @@ class ONNXTeacher(TensorTeacher):
             raise UserError(problem('providers', absent[0], 'is not available', available))
         providers = [provider for provider in wished if provider in available]
         try:
-            return runtime.InferenceSession(self._path, options, providers=providers)
+            session = runtime.InferenceSession(self._path, options, providers=providers)
         # ONNX Runtime's errors share no base class.
         except Exception as error:
             reason = str(error).splitlines()[0]
             raise UserError(problem('model', self._path, f'cannot be loaded ({reason})')) from error
+        if stored := _stored_names(session.get_modelmeta().custom_metadata_map.get('names')):
+            check_order(self.classes, stored, 'classes', repr(self._path))
+        return session
 
     @cached_property
     def _input(self) -> Any:
@@ -110,6 +115,7 @@ class ONNXTeacher(TensorTeacher):
             raise UserError(
                 problem('model', self._path, f'takes {takes}; expected one batch of pictures')
             )
+        self._given_preprocess.check_dtype(_DTYPES[first.type], 'model')
         return first
 
     @cached_property
@@ -167,3 +173,11 @@ def _read_beside(model: Path) -> dict[str, Any]:
     except ValueError as error:
         raise UserError(problem('model', str(path), f'is no json ({error})')) from error
     return about
+
+
+def _stored_names(text: str | None) -> tuple[str, ...] | None:
+    """Return the class names that Ultralytics writes into a model, ``{0: 'person', ...}``."""
+    try:
+        return class_names(ast.literal_eval(text or ''), 'classes')
+    except (ValueError, SyntaxError, TypeError, UserError):
+        return None

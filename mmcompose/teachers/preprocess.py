@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.structures import Detections
-from mmcompose.utils import UserError, check_keys, check_types, problem
+from mmcompose.utils import UserError, check_keys, check_types, fault, problem
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,34 @@ class Preprocess:
             config['scale'] = tuple(scale)
         return cls(**config)
 
+    @property
+    def normalizes(self) -> bool:
+        """Whether pixels are more than moved about."""
+        return any(self.mean) or any(value != 1 for value in self.std)
+
+    def check_dtype(self, dtype: Any, key: str) -> None:
+        """Check that a model's input can hold the prepared pixels.
+
+        Args:
+            dtype: Of the input.
+            key: The argument that names the model, for messages.
+
+        Raises:
+            UserError: If numbers would be cut off: normalised ones by a model of whole numbers.
+        """
+        name = np.dtype(dtype).name
+        if not np.issubdtype(dtype, np.integer):
+            return
+        if self.normalizes:
+            raise UserError(
+                fault(
+                    'preprocess',
+                    f'mean and std normalise pixels, but the model takes {name}: leave them out',
+                )
+            )
+        if np.iinfo(dtype).max < 255:
+            raise UserError(fault(key, f'takes {name}, which holds no pixel from 0 to 255'))
+
     def __call__(
         self, pixels: NDArray[np.uint8]
     ) -> tuple[NDArray[np.float32] | NDArray[np.uint8], Geometry]:
@@ -105,7 +133,7 @@ class Preprocess:
         array, geometry = self._placed(pixels)
         if self.bgr_to_rgb:
             array = array[..., ::-1]
-        if any(self.mean) or any(value != 1 for value in self.std):
+        if self.normalizes:
             mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
             array = (array.astype(np.float32) - mean) / std
             if self.pad_val is None:

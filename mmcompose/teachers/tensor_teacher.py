@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmcompose.class_space import GivenNames
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers.arguments import at_least, named_classes, source_fingerprint
 from mmcompose.teachers.base import Teacher
-from mmcompose.teachers.decoders import Outputs, make_decoder
+from mmcompose.teachers.decoders import make_decoder
+from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.preprocess import Geometry, Preprocess
 from mmcompose.utils import UserError, fault
 
@@ -31,7 +33,7 @@ class TensorTeacher(Teacher):
 
     def __init__(
         self,
-        classes: str | Sequence[str],
+        classes: str | GivenNames,
         decode: str | Mapping[str, Any],
         preprocess: Mapping[str, Any] | None,
         batch_size: int,

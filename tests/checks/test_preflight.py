@@ -99,6 +99,8 @@ def test_weights_that_are_none_are_told(config: Config, tmp_path: Path) -> None:
 
 
 def test_weights_at_a_url_are_not_asked_for() -> None:
+    with pytest.raises(UserError, match=r'^load_from: .* is no file'):
+        check_checkpoint('load_from', 'example.org/a.pth')
     check_checkpoint('load_from', 'https://example.org/a.pth')
     check_checkpoint('load_from', None)
 

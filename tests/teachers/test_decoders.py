@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -100,3 +102,88 @@ def test_suppression_is_by_class() -> None:
     )
     assert sorted(found.scores.tolist()) == pytest.approx([0.7, 0.9])
     assert iou(found.boxes, found.boxes).min() == 1
+
+
+FLOAT, WHOLE = np.float32, np.int64
+BOX = [10, 10, 50, 50]
+RAW = np.zeros((1, 84, 6), FLOAT)
+RAW[0, 0] = [*BOX, 0.9, 1]
+
+
+@pytest.mark.parametrize(
+    ('decode', 'outputs', 'classes'),
+    [
+        (
+            decoders.detr,
+            {'labels': ([[1]], WHOLE), 'boxes': ([[BOX]], FLOAT), 'scores': ([[0.9]], FLOAT)},
+            2,
+        ),
+        # Without names, in another order: what is whole is a label.
+        (decoders.detr, {'o1': ([[BOX]], FLOAT), 'o2': ([[0.9]], FLOAT), 'o3': ([[1]], WHOLE)}, 2),
+        (decoders.detr, {'o1': ([[1]], FLOAT), 'o2': ([[0.9]], FLOAT), 'o3': ([[BOX]], FLOAT)}, 2),
+        (decoders.mmdeploy, {'dets': ([[[*BOX, 0.9]]], FLOAT), 'labels': ([[1]], WHOLE)}, 2),
+        (decoders.mmdeploy, {'o1': ([[1]], WHOLE), 'o2': ([[[*BOX, 0.9]]], FLOAT)}, 2),
+        (
+            decoders.mmdeploy,
+            {
+                'dets': ([[[*BOX, 0.9]]], FLOAT),
+                'labels': ([[1]], WHOLE),
+                'masks': (np.zeros((1, 1, 8, 8)), FLOAT),
+            },
+            2,
+        ),
+        (decoders.ultralytics, {'output0': ([[[*BOX, 0.9, 1]]], FLOAT)}, 2),
+        # As many rows as an export before suppression has columns.
+        (decoders.ultralytics, {'output0': (RAW, FLOAT)}, 80),
+    ],
+)
+def test_outputs_are_known_by_what_they_hold(
+    decode: Any, outputs: dict[str, Any], classes: int
+) -> None:
+    arrays = {name: np.array(value, kind) for name, (value, kind) in outputs.items()}
+    (found,) = decode(arrays, (64, 64), classes)
+    assert found.boxes.tolist() == [BOX]
+    assert (found.scores.tolist(), found.labels.tolist()) == ([pytest.approx(0.9)], [1])
+
+
+@pytest.mark.parametrize(
+    ('decode', 'outputs', 'message'),
+    [
+        # Label before score, also where the label 0 would pass for a low score.
+        (decoders.ultralytics, [[[*BOX, 1, 0.6]]], 'the sixth column holds 0.6, .* label before'),
+        (decoders.ultralytics, [[[*BOX, 0, 0.6]]], 'the sixth column holds 0.6'),
+        (decoders.ultralytics, [[[30, 30, 40, 40, 0.9, 0.95]]], 'as YOLOv5 has one class'),
+        (decoders.ultralytics, [[[*BOX, 90, 1]]], r'the fifth column are in \[90, 90\], not in'),
+        (decoders.ultralytics, np.full((1, 5, 7), -4.0), r'class scores are in \[-4, -4\]'),
+        (decoders.ultralytics, np.zeros((1, 8, 9)), 'but for 1 classes this decoder takes'),
+        (decoders.mmdeploy, {'dets': np.zeros((1, 5, 4)), 'labels': np.zeros((1, 5, 3))}, '5, 4'),
+        (decoders.mmdeploy, {'dets': np.zeros((1, 5, 5)), 'labels': np.zeros((1, 4))}, r'\(1, 4\)'),
+        (
+            decoders.mmdeploy,
+            {'dets': np.full((1, 5, 5), 3.0), 'labels': np.zeros((1, 5))},
+            'the fifth column of dets are in',
+        ),
+        (
+            decoders.mmdeploy,
+            {'dets': np.zeros((1, 5, 5)), 'labels': np.full((1, 5), 0.5)},
+            'the output labels holds 0.5',
+        ),
+        (
+            decoders.detr,
+            {'boxes': np.zeros((1, 5, 4)), 'logits': np.zeros((1, 5, 91))},
+            'takes scores',
+        ),
+        (
+            decoders.detr,
+            {'b': np.zeros((1, 5, 4)), 's': np.full((1, 5), 0.1), 'l': np.full((1, 5), 0.2)},
+            'takes scores and labels',
+        ),
+        (decoders.yolox, np.full((1, 84, 6), 7.0), 'objectness and class scores are in'),
+        (decoders.yolox, np.full((1, 84, 6), [30, 30, 40, 40, 0.5, 0.5]), 'its boxes decoded'),
+        (decoders.yolox, {}, 'the model has none'),
+    ],
+)
+def test_outputs_of_another_meaning_are_one_line(decode: Any, outputs: Any, message: str) -> None:
+    arrays = outputs if isinstance(outputs, dict) else {'output': np.array(outputs, FLOAT)}
+    with pytest.raises(UserError, match=f'^decode: .*{message}'):
+        decode(arrays, (64, 64), 1)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Image
@@ -155,7 +156,7 @@ def test_a_mistake_is_told_before_any_work(
         ),
         ({'classes': ['a', 'b']}, (1, 3, 64, 64), '2 names, but the model predicts class number 2'),
         ({'decode': 'yolox'}, (1, 3, 64, 64), r'gives \(1, 2, 6\), but for 3 classes'),
-        ({'decode': 'detr'}, (1, 3, 64, 64), 'needs 3 outputs, the model has o'),
+        ({'decode': 'detr'}, (1, 3, 64, 64), 'decode: the model gives o .*takes boxes'),
         ({'providers': ['CUDAExecutionProvidr']}, (1, 3, 64, 64), 'is not available'),
     ],
 )
@@ -174,3 +175,22 @@ def test_a_broken_file_is_told(tmp_path: Path) -> None:
     (tmp_path / 'a.onnx').write_bytes(b'no model')
     with pytest.raises(UserError, match='cannot be loaded'):
         teacher(str(tmp_path / 'a.onnx')).predict([picture(8, 8, 1)])
+
+
+def test_a_model_of_whole_numbers_takes_no_normalised_pixels(make_onnx: Callable[..., str]) -> None:
+    model = make_onnx({'o': (ROWS, BRIGHT)}, dtype=TensorProto.UINT8)
+    (found,) = teacher(model).predict([picture(64, 64, 204)])
+    assert found.scores.tolist() == pytest.approx([0.8])
+    for wrong in ({'std': [255.0]}, {'mean': [128.0]}):
+        with pytest.raises(UserError, match=r'^preprocess: mean and std .* the model takes uint8'):
+            teacher(model, preprocess=wrong).predict([picture(64, 64, 204)])
+
+
+def test_class_names_that_the_model_holds_are_compared(make_onnx: Callable[..., str]) -> None:
+    path = make_onnx({'o': (ROWS, BRIGHT)})
+    model = onnx.load(path)
+    helper.set_model_props(model, {'names': "{0: 'a', 1: 'b', 2: 'c'}", 'task': 'detect'})
+    onnx.save(model, path)
+    assert len(teacher(path).predict([picture(64, 64, 204)])[0]) == 1
+    with pytest.raises(UserError, match=r"^classes: 'b' is given as class number 0"):
+        teacher(path, classes=['b', 'a', 'c']).predict([picture(64, 64, 204)])

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from mmengine.config import Config
 
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Image
 from mmcompose.teachers.mmdet.model import build_model
 from mmcompose.utils import UserError
-
-transformers = pytest.importorskip('transformers')
 
 PIPELINE = """
 test_dataloader = dict(dataset=dict(pipeline=[

@@ -145,5 +145,5 @@ def test_an_entry_without_its_name_is_told(tmp_path: Path) -> None:
         'results': str(tmp_path / 'results.json'),
         'images': str(tmp_path / 'images.json'),
     }
-    with pytest.raises(UserError, match=r'has no id and file_name in images\[0\]'):
+    with pytest.raises(UserError, match=r'has no file_name in images\[0\]'):
         build(TEACHERS, config, 'teacher')

@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from mmcompose.class_space import GivenNames
 from mmcompose.structures import (
     Detections,
     Image,
@@ -44,7 +45,7 @@ class ResultsJson:
     what = 'entries of the images json'
 
     def __init__(
-        self, results: str, images: str, classes: str | Sequence[str] | None, rescale: bool
+        self, results: str, images: str, classes: str | GivenNames | None, rescale: bool
     ) -> None:
         self._path = results
         self._rescale = rescale
@@ -57,7 +58,7 @@ class ResultsJson:
             expected = 'is missing from them, but a category of the images json'
             raise UserError(problem('classes', unknown[0], expected, self.classes))
 
-    def _category_names(self, classes: str | Sequence[str] | None) -> list[str]:
+    def _category_names(self, classes: str | GivenNames | None) -> list[str]:
         """Return the categories' names, without those that only group others."""
         names = [category['name'] for category in self._coco.categories]
         if classes is not None or not roots(self._coco.categories, set()):

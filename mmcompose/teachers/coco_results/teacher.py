@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from mmcompose.class_space import GivenNames
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
 from mmcompose.structures.matching import Matching, match_names, nearest_name
@@ -46,7 +47,7 @@ class COCOResultsTeacher(Teacher):
         self,
         results: str,
         images: str | None = None,
-        classes: str | Sequence[str] | None = None,
+        classes: str | GivenNames | None = None,
         on_unmatched: Literal['error', 'warn', 'no_boxes'] | None = None,
         rescale: bool = False,
     ) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmcompose.class_space import GivenNames
 from mmcompose.structures import Detections, Image
 from mmcompose.structures.json_files import read_text
 from mmcompose.teachers.arguments import named_classes
@@ -31,7 +32,7 @@ class YoloTexts:
     by_stem = True
     what = 'text files'
 
-    def __init__(self, folder: str, classes: str | Sequence[str] | None) -> None:
+    def __init__(self, folder: str, classes: str | GivenNames | None) -> None:
         if classes is None:
             raise UserError(fault('classes', 'is missing; text files know class numbers alone'))
         self._folder = Path(folder)

@@ -12,6 +12,7 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
+from mmcompose.class_space import GivenNames, check_order
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers.arguments import at_least, named_classes, named_texts, torch_device
@@ -67,7 +68,7 @@ class MMDetTeacher(Teacher):
         self,
         config: str | Config | None = None,
         checkpoint: str | None = None,
-        classes: str | Sequence[str] | None = None,
+        classes: str | GivenNames | None = None,
         cfg_options: Mapping[str, Any] | None = None,
         batch_size: int = 8,
         device: str | None = None,
@@ -115,7 +116,7 @@ class MMDetTeacher(Teacher):
         self._torch_compile = check_compile_options(torch_compile)
         self._masks = masks
 
-    def _read_classes(self, classes: str | Sequence[str] | None) -> tuple[str, ...]:
+    def _read_classes(self, classes: str | GivenNames | None) -> tuple[str, ...]:
         stored = checkpoint_classes(read_checkpoint(self._checkpoint, self._trust))
         # Stuff has no boxes.
         stored = stored and stored[: self._num_things]
@@ -130,14 +131,8 @@ class MMDetTeacher(Teacher):
         if classes is None:
             return named_classes(stored or ())
         given = named_classes(classes)
-        if stored is not None and len(stored) != len(given):
-            raise UserError(
-                fault(
-                    'classes',
-                    f'{len(given)} names are given, but {self._checkpoint!r} was trained '
-                    f'on {len(stored)} classes',
-                )
-            )
+        if stored is not None:
+            check_order(given, stored, 'classes', repr(self._checkpoint))
         return given
 
     @property
