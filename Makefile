@@ -1,6 +1,6 @@
 # Every target makes .venv first where it is missing or out of date; see scripts/setup_env.py.
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format types demo docs
+.PHONY: help setup test lint format types demo docs test-card
 .NOTPARALLEL:
 
 # Two test processes: more threads than that only get in each other's way.
@@ -13,7 +13,7 @@ DEMO_ARGS ?=
 export PYTHON
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 	@echo 'Set PYTHON to choose a Python 3.11 or 3.12, MMCOMPOSE_CACHE where the compiled mmcv is kept.'
 
 setup: ## Make .venv with pinned versions; nothing to do where it is complete
@@ -40,3 +40,7 @@ docs: setup ## Build the documentation site into site/
 	@test -x .venv/docs/bin/mkdocs || { .venv/bin/python -m venv .venv/docs && \
 		.venv/docs/bin/pip install -q -r requirements/docs.txt -c constraints.txt; }
 	NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict --quiet
+
+test-card: setup ## Test the composition card in the system's Chromium (apt-get install chromium)
+	.venv/bin/pip install -q -r requirements/browser.txt -c constraints.txt
+	$(ONE_THREAD) .venv/bin/python -m pytest -q tests/browser $(PYTEST_ARGS)

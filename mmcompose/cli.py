@@ -19,6 +19,8 @@ VERBS = (
     'train',
     'test',
     'evaluate',
+    'report',
+    'export',
     'calibrate',
     'split',
     'convert-effdet',

@@ -15,8 +15,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / 'mmcompose'
 # From the top down: a room imports from those before it.
 ROOMS = (
     'prerequisites', 'version', 'utils', 'registry', 'structures', 'class_space', 'labeling',
-    'store', 'teachers', 'models', 'composition', 'datasets', 'evaluation', 'checks', 'engine',
-    'commands', 'cli', '__main__',
+    'store', 'teachers', 'models', 'composition', 'datasets', 'evaluation', 'reporting',
+    'checks', 'engine', 'commands', 'cli', '__main__',
 )  # fmt: skip
 PURE = ('utils', 'registry', 'structures', 'class_space', 'labeling', 'store')
 

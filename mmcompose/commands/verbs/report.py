@@ -1,0 +1,25 @@
+"""Write the composition card: a page that shows what was composed, and a model hub's card.md."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from mmcompose.commands.arguments import add_config
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the verb's arguments to a parser."""
+    add_config(parser)
+    parser.add_argument('--student', help="the student's checkpoint")
+    parser.add_argument('--oracle', help='a checkpoint of the same model, from true labels')
+    parser.add_argument('--out', help="a folder; default: the student's, else the work directory")
+    parser.add_argument('--pictures', type=int, default=200, help='how many, at most 500')
+
+
+def run(args: Namespace) -> None:
+    """Write the card."""
+    from mmcompose.commands.config_files import read_compose_config
+    from mmcompose.commands.report import report
+
+    config = read_compose_config(args.config, args.cfg_options)
+    report(config, args.student, args.oracle, args.out, args.pictures)

@@ -1,0 +1,122 @@
+"""What a card tells of a pool's labels, counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.composition import Composition
+from mmcompose.labeling import FUSED, CoOccurrence, co_occurrences
+from mmcompose.store import DetectionTable
+from mmcompose.structures import Detections, Image, iou
+from mmcompose.utils import progress
+
+BINS = 20
+# Pictures whose teachers' boxes are looked at: more change no figure that a person sees.
+SAMPLE = 1000
+_CONFIRMED_IOU = 0.5
+_LEAST_SCORE = 0.3
+
+
+@dataclass
+class Facts:
+    """Counts over a pool.
+
+    Args:
+        classes: The student's.
+        teachers: Their names.
+        num_images: Of the pool.
+        num_empty: Of those, without a label that teaches.
+        kept: ``(C,)`` int, labels that teach, by class.
+        ignored: ``(C,)`` int, boxes that are ignored, by class.
+        histograms: By teacher and for 'fused', ``(BINS,)`` int of scores from 0 to 1.
+        agreement: ``(T, T)`` share of one teacher's boxes, of classes that both know, on which
+            another has a box of that class; NaN where they share no class.
+        names: Pairs of names on the same objects.
+        num_sampled: Of how many pictures the last three are.
+    """
+
+    classes: tuple[str, ...]
+    teachers: tuple[str, ...]
+    num_images: int
+    num_empty: int
+    kept: NDArray[np.int64]
+    ignored: NDArray[np.int64]
+    histograms: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    agreement: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
+    names: list[CoOccurrence] = field(default_factory=list)
+    num_sampled: int = 0
+
+
+def gather(composition: Composition, images: Sequence[Image], labels: DetectionTable) -> Facts:
+    """Count what is in a pool's labels and, on a sample, in the teachers' predictions.
+
+    Args:
+        composition: Of which the labels are.
+        images: The pool.
+        labels: Of each picture.
+    """
+    classes = composition.classes
+    kept, ignored = np.zeros((2, len(classes)), np.int64)
+    # The order of a card's colors.
+    names = (*composition.class_space.teachers, FUSED)
+    scores: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
+    num_empty = 0
+    for row in progress(range(len(images)), 'counting labels', len(images)):
+        found = labels[row]
+        teaching = found.kept()
+        num_empty += not len(teaching)
+        kept += np.bincount(teaching.labels, minlength=len(classes))
+        ignored += np.bincount(found.labels[found.is_ignored], minlength=len(classes))
+        scores[FUSED].append(found.scores)
+    rows = _spread(len(images), SAMPLE)
+    tables = composition.predictions(images)
+    predicted = [composition.teacher_detections(tables, images, row) for row in rows]
+    for by_teacher, _ in predicted:
+        for name, found in by_teacher.items():
+            scores[name].append(found.scores)
+    teachers = composition.class_space.teachers
+    return Facts(
+        classes,
+        teachers,
+        len(images),
+        num_empty,
+        kept,
+        ignored,
+        {name: _histogram(parts) for name, parts in scores.items()},
+        _agreement(teachers, [by_teacher for by_teacher, _ in predicted], composition),
+        co_occurrences(predicted),
+        len(rows),
+    )
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """Return at most ``most`` rows, spread evenly over ``count``."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()
+
+
+def _histogram(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.int64]:
+    values = np.concatenate(parts) if parts else np.zeros(0)
+    return np.histogram(values, BINS, (0, 1))[0].astype(np.int64)
+
+
+def _agreement(
+    teachers: Sequence[str], predicted: Sequence[Mapping[str, Detections]], composition: Composition
+) -> NDArray[np.float64]:
+    owners = composition.class_space.with_coarse.owners
+    confirmed, counted = np.zeros((2, len(teachers), len(teachers)))
+    for by_teacher in predicted:
+        sure = {n: found[found.scores >= _LEAST_SCORE] for n, found in by_teacher.items()}
+        for one, first in enumerate(teachers):
+            for two, second in enumerate(teachers):
+                mine, others = sure[first], sure[second]
+                mine = mine[owners[mine.labels, two]]
+                same = mine.labels[:, None] == others.labels
+                near = iou(mine.boxes, others.boxes) >= _CONFIRMED_IOU
+                confirmed[one, two] += (same & near).any(axis=1).sum()
+                counted[one, two] += len(mine)
+    with np.errstate(invalid='ignore'):
+        return confirmed / counted

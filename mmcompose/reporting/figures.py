@@ -1,0 +1,132 @@
+"""The plots of a card, as matplotlib figures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from mmcompose.evaluation import CompositionTable
+from mmcompose.labeling import FUSED
+from mmcompose.reporting.facts import BINS, Facts
+
+# Okabe and Ito's, told apart by colour-blind people too.
+COLOURS = ('#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#f0e442')
+# In the SVG it becomes the page's own colour of text, light or dark.
+_INK = '#010203'
+# Bars of more classes than this would be lines.
+_MOST_CLASSES = 40
+# Of a class name below its bar.
+_MOST_LETTERS = 24
+
+
+def plot_per_class(table: CompositionTable) -> Figure:
+    """Return bars of AP by class: teachers, fused labels, student, oracle."""
+    names = list(table.rows[0].scores.by_class)
+    values = {row.name: [row.scores.by_class[name] for name in names] for row in table.rows}
+    return _bars(names, values, 'AP')
+
+
+def plot_labels_per_class(facts: Facts) -> Figure:
+    """Return bars of how many labels each class has: kept and ignored."""
+    values = {'teach': facts.kept.tolist(), 'are ignored': facts.ignored.tolist()}
+    return _bars(list(facts.classes), values, 'boxes')
+
+
+def plot_scores(facts: Facts) -> Figure:
+    """Return histograms of scores, a line a teacher and one for the fused labels."""
+    with _style():
+        figure = Figure(figsize=(7, 3), layout='constrained')
+        axes = figure.add_subplot()
+        edges = np.linspace(0, 1, BINS + 1)
+        for number, (name, counts) in enumerate(facts.histograms.items()):
+            total = max(counts.sum(), 1)
+            style: dict[str, Any] = {'linewidth': 2.5} if name == FUSED else {}
+            axes.stairs(
+                counts / total, edges, label=name, color=COLOURS[number % len(COLOURS)], **style
+            )
+        axes.set(xlabel='score', ylabel='share of boxes', xlim=(0, 1))
+        figure.legend(frameon=False, ncols=6, loc='outside upper left')
+        return figure
+
+
+def plot_agreement(facts: Facts) -> Figure:
+    """Return a matrix: of a row's boxes, the share that a column confirms."""
+    with _style():
+        count = len(facts.teachers)
+        figure = Figure(figsize=(2.5 + 0.7 * count, 1.5 + 0.5 * count), layout='constrained')
+        axes = figure.add_subplot()
+        axes.imshow(facts.agreement, vmin=0, vmax=1, cmap='Blues', aspect='auto')
+        for row, values in enumerate(facts.agreement.tolist()):
+            for column, value in enumerate(values):
+                text = '-' if np.isnan(value) else f'{value:.2f}'
+                ink = 'white' if value > 0.6 else 'black'
+                colour = _INK if np.isnan(value) else ink
+                axes.text(column, row, text, ha='center', va='center', color=colour)
+        axes.set_xticks(range(count), facts.teachers, rotation=30, ha='right')
+        axes.set_yticks(range(count), facts.teachers)
+        axes.set(xlabel='confirmed by', ylabel='boxes of')
+        return figure
+
+
+def to_svg(figure: Figure) -> str:
+    """Return a figure as SVG text that takes the page's colours; names stay text."""
+    with _style():
+        out = io.StringIO()
+        # No date: the same card has the same bytes.
+        figure.savefig(out, format='svg', transparent=True, metadata={'Date': None})
+    text = out.getvalue()
+    return text[text.index('<svg') :].replace(_INK, 'currentColor')
+
+
+def _bars(names: list[str], values: dict[str, list[float]], what: str) -> Figure:
+    with _style():
+        shown = min(len(names), _MOST_CLASSES)
+        # The classes with the most of it first, where not all can be shown.
+        if len(names) > shown:
+            total = np.nan_to_num(np.array(list(values.values()), float)).sum(axis=0)
+            order = np.argsort(-total, kind='stable')[:shown]
+        else:
+            order = np.arange(shown)
+        width = max(5.0, 0.3 * shown * max(1, len(values) / 2))
+        figure = Figure(figsize=(min(width, 16), 3.2), layout='constrained')
+        axes = figure.add_subplot()
+        step = 0.8 / len(values)
+        for number, (name, row) in enumerate(values.items()):
+            places = np.arange(shown) + (number - (len(values) - 1) / 2) * step
+            heights = np.nan_to_num([row[each] for each in order])
+            colour = COLOURS[number % len(COLOURS)]
+            axes.bar(places, heights, step, label=name, color=colour)
+        axes.set_xticks(range(shown), [_short(names[n]) for n in order], rotation=45, ha='right')
+        axes.set_ylabel(what)
+        figure.legend(frameon=False, ncols=len(values), loc='outside upper left')
+        if len(names) > shown:
+            axes.set_xlabel(f'the first {shown} of {len(names)} classes, by this')
+        return figure
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _MOST_LETTERS else f'{name[: _MOST_LETTERS - 1]}…'
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    inked = ('text.color', 'axes.edgecolor', 'axes.labelcolor', 'xtick.color', 'ytick.color')
+    settings: dict[str, Any] = dict.fromkeys(inked, _INK)
+    settings |= {
+        # Text stays text, which the browser's fonts can write in any script.
+        'svg.fonttype': 'none',
+        'svg.hashsalt': 'mmcompose',
+        # A class may be called "$1".
+        'text.parse_math': False,
+        'axes.spines.top': False,
+        'axes.spines.right': False,
+        'font.size': 9,
+    }
+    with mpl.rc_context(settings):
+        yield

@@ -1,0 +1,34 @@
+"""Tests of the card of a config."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from mmcompose.commands.report import report
+from mmcompose.utils import UserError
+from tests.engine.toys import student_config
+
+
+def test_a_config_gets_its_card(pool: Path, truth: str, tmp_path: Path) -> None:
+    config = student_config(pool, truth, tmp_path)
+    page = report(config, out=str(tmp_path / 'card'), pictures=4)
+    text = page.read_text(encoding='utf-8')
+    assert '8 images, 21 labels' in text.replace('\n', ' ')
+    data = re.search(r'id="data">(.*?)</script>', text, re.DOTALL)
+    assert data is not None and len(json.loads(data[1])['pictures']) == 4
+    table = (tmp_path / 'card' / 'card.md').read_text(encoding='utf-8')
+    assert re.search(r'^\| fused \| [01]\.\d{3} \|', table, re.MULTILINE)
+    assert '- first: `FunctionTeacher ' in table
+
+
+def test_mistakes_come_before_any_work(pool: Path, truth: str, tmp_path: Path) -> None:
+    config = student_config(pool, truth, tmp_path)
+    with pytest.raises(UserError, match='--pictures: 0 is not a number from 1 to 500'):
+        report(config, pictures=0)
+    with pytest.raises(UserError, match=r'--student: .* is no file'):
+        report(config, student=str(tmp_path / 'none.pth'))
+    assert not (tmp_path / 'store').exists()

@@ -1,0 +1,131 @@
+"""Tests of the composition card's files; tests/browser opens the page."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmcompose.composition import Composition
+from mmcompose.labeling import FUSED
+from mmcompose.reporting import (
+    Made,
+    choose,
+    gather,
+    plot_agreement,
+    plot_labels_per_class,
+    plot_scores,
+    write_card,
+)
+from mmcompose.reporting.figures import to_svg
+from mmcompose.store import DetectionTable
+from mmcompose.structures import Image
+from tests import toys
+
+HOSTILE = '<script>alert(1)</script> & "$x$" </b>'
+
+
+@pytest.fixture(scope='module')
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[Image]:
+    folder = tmp_path_factory.mktemp('pool')
+    toys.draw(folder, 12, empty=(3,))
+    return toys.images_in(folder)
+
+
+@pytest.fixture(scope='module')
+def composition(tmp_path_factory: pytest.TempPathFactory) -> Composition:
+    """Two teachers that share a class; another has a name that would break a careless page."""
+    teachers = {name: dict(config) for name, config in toys.TEACHERS.items()}
+    teachers['second']['classes'] = [HOSTILE, 'red']
+    store = tmp_path_factory.mktemp('store')
+    return Composition(**toys.composition(store, teachers=teachers))
+
+
+@pytest.fixture(scope='module')
+def labels(composition: Composition, images: list[Image]) -> DetectionTable:
+    return composition.labels(images)
+
+
+def test_what_is_counted(
+    composition: Composition, images: list[Image], labels: DetectionTable
+) -> None:
+    facts = gather(composition, images, labels)
+    assert (facts.num_images, facts.num_empty, facts.num_sampled) == (12, 1, 12)
+    assert facts.kept.tolist() == [11, 11, 11] and facts.ignored.sum() == 0
+    assert facts.histograms[FUSED].sum() == 33
+    assert facts.histograms['first'].sum() == 22
+    # Both see red; what only one of them knows is no disagreement.
+    np.testing.assert_array_equal(facts.agreement, np.ones((2, 2)))
+
+
+def test_the_pictures_of_most_disagreement_come_first(
+    composition: Composition, images: list[Image], labels: DetectionTable
+) -> None:
+    shown = choose(composition, images, labels, most=12)
+    assert [each.disagreement for each in shown] == sorted(
+        (each.disagreement for each in shown), reverse=True
+    )
+    some = choose(composition, images, labels, most=6)
+    assert [each.image.key for each in some[:3]] == [each.image.key for each in shown[:3]]
+    assert len({each.image.key for each in some}) == 6
+    # A label that the only teacher who knows it found is not doubtful.
+    assert sum(each.doubtful for each in shown) == sum(each.misses for each in shown) == 0
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scripts = 0
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.scripts += tag == 'script'
+        named = ('src', 'href', 'xlink:href')
+        self.addresses += [value or '' for name, value in attrs if name in named]
+
+
+def test_the_page_needs_no_network_and_takes_names_as_text(
+    composition: Composition, images: list[Image], labels: DetectionTable, tmp_path: Path
+) -> None:
+    made = Made(HOSTILE, 'model = 1', [HOSTILE], {'first': 'FunctionTeacher'}, {'torch': '2'})
+    facts = gather(composition, images, labels)
+    pictures = choose(composition, images, labels)
+    page = write_card(tmp_path, made, facts, pictures).read_text(encoding='utf-8')
+    tags = _Tags()
+    tags.feed(page)
+    assert tags.scripts == 2
+    assert [a for a in tags.addresses if not a.startswith(('#', 'data:'))] == []
+    assert '<script>alert' not in page
+    text = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert text is not None
+    data = json.loads(text[1])
+    assert data['classes'] == ['green', 'red', HOSTILE]
+    assert data['sources'] == ['first', 'second', FUSED]
+    assert len(data['pictures']) == 12
+    one = next(each for each in data['pictures'] if each['key'] == '000.png')
+    assert len(one['boxes'][FUSED]) == 3
+    markdown = (tmp_path / 'card.md').read_text(encoding='utf-8')
+    assert markdown.startswith('---\nlibrary_name: mmcompose\n')
+    assert '- first: `FunctionTeacher`' in markdown
+
+
+def test_the_same_card_has_the_same_bytes(
+    composition: Composition, images: list[Image], labels: DetectionTable, tmp_path: Path
+) -> None:
+    facts = gather(composition, images, labels)
+    for name in ('a', 'b'):
+        write_card(tmp_path / name, Made('card', ''), facts, choose(composition, images, labels))
+    assert (tmp_path / 'a/card.html').read_bytes() == (tmp_path / 'b/card.html').read_bytes()
+
+
+@pytest.mark.parametrize('plot', [plot_labels_per_class, plot_scores, plot_agreement])
+def test_plots_take_the_colours_of_the_page(
+    plot: object, composition: Composition, images: list[Image], labels: DetectionTable
+) -> None:
+    assert callable(plot)
+    svg = to_svg(plot(gather(composition, images, labels)))
+    assert svg.startswith('<svg') and 'currentColor' in svg and '<script>' not in svg
