@@ -26,7 +26,7 @@ from ensemble_boxes import weighted_boxes_fusion
 
 from benchmarks.common import Bar, console, exit_on_mistake, write_results
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling import FUSED, ByTeacher, LabelContext, WeightedBoxesFusion
+from mmcompose.labeling import FUSED, ByTeacher, ImageContext, WeightedBoxesFusion
 from mmcompose.labeling.compute.vote_weights import StackedDetections
 from mmcompose.labeling.compute.weighted_boxes_kernel import CONF_TYPES
 from mmcompose.structures import Detections, areas
@@ -43,7 +43,9 @@ CASES = (
 )
 
 
-def make_image(teachers: int, boxes: int, classes: int) -> tuple[ByTeacher, LabelContext]:
+def make_image(
+    teachers: int, boxes: int, classes: int
+) -> tuple[ByTeacher, ImageContext, ClassSpace]:
     """Let each teacher see the same objects a little differently, with scores of its own."""
     rng = np.random.default_rng(0)
     names = [f'class {index}' for index in range(classes)]
@@ -59,7 +61,7 @@ def make_image(teachers: int, boxes: int, classes: int) -> tuple[ByTeacher, Labe
         said[teacher] = Detections.from_arrays(
             moved.clip(0, 1) * ([WIDTH, HEIGHT] * 2), scores, labels
         )
-    return said, LabelContext(space, np.ones(teachers), 'image', WIDTH, HEIGHT)
+    return said, ImageContext('image', WIDTH, HEIGHT), space
 
 
 def median_ms(run: Callable[[], Any], repeats: int) -> float:
@@ -77,23 +79,24 @@ def median_ms(run: Callable[[], Any], repeats: int) -> float:
 
 def measure(teachers: int, boxes: int, classes: int, rounds: int = ROUNDS) -> dict[str, float]:
     """Time the package, the array kernel and the whole transform on one image."""
-    said, context = make_image(teachers, boxes, classes)
+    said, image, space = make_image(teachers, boxes, classes)
     # What each is given is made beforehand: the package takes boxes in [0, 1].
-    given = for_the_package(said, context)
+    given = for_the_package(said, image)
     fusion = WeightedBoxesFusion(iou_thr=IOU_THR, owners=False)
-    ballots = StackedDetections.from_detections(said, context)
+    fusion.bind(space, np.ones(teachers))
+    stacked = StackedDetections.from_detections(said, space)
 
     def package() -> Any:
         return weighted_boxes_fusion(*given, iou_thr=IOU_THR)
 
     def kernel() -> Any:
-        return fusion.fuse(ballots, context)
+        return fusion.fuse(stacked, image)
 
     def transform() -> Any:
-        return fusion.apply(said, context)
+        return fusion.apply(said, image)
 
     begin = time.perf_counter()
-    difference = _difference(package(), transform()[FUSED], context)
+    difference = _difference(package(), transform()[FUSED], image)
     first = time.perf_counter() - begin
     times = np.array(
         [
@@ -113,9 +116,9 @@ def measure(teachers: int, boxes: int, classes: int, rounds: int = ROUNDS) -> di
     }
 
 
-def for_the_package(said: ByTeacher, context: LabelContext) -> tuple[Any, Any, Any]:
+def for_the_package(said: ByTeacher, image: ImageContext) -> tuple[Any, Any, Any]:
     """Return boxes in [0, 1], scores and labels by teacher, as ensemble-boxes takes them."""
-    size = np.array([context.width, context.height] * 2, np.float64)
+    size = np.array([image.width, image.height] * 2, np.float64)
     return (
         [found.boxes / size for found in said.values()],
         [found.scores.astype(np.float64) for found in said.values()],
@@ -123,7 +126,7 @@ def for_the_package(said: ByTeacher, context: LabelContext) -> tuple[Any, Any, A
     )
 
 
-def _difference(theirs: tuple[Any, Any, Any], ours: Detections, context: LabelContext) -> float:
+def _difference(theirs: tuple[Any, Any, Any], ours: Detections, image: ImageContext) -> float:
     """Return how far the two results are apart, in scores and in boxes of [0, 1].
 
     The farthest that a box of either is from the nearest of the other of its class: sorted by
@@ -131,7 +134,7 @@ def _difference(theirs: tuple[Any, Any, Any], ours: Detections, context: LabelCo
     """
     if len(theirs[1]) != len(ours):
         return float('inf')
-    size = np.array([context.width, context.height] * 2, np.float64)
+    size = np.array([image.width, image.height] * 2, np.float64)
     rows = np.column_stack([theirs[0], np.minimum(theirs[1], 1)])
     own = np.column_stack([ours.boxes / size, ours.scores])
     apart = np.abs(rows[:, None] - own[None]).max(axis=2, initial=0)
@@ -141,12 +144,12 @@ def _difference(theirs: tuple[Any, Any, Any], ours: Detections, context: LabelCo
     return float(max(apart.min(axis=0).max(), apart.min(axis=1).max()))
 
 
-def distinct(said: ByTeacher, context: LabelContext) -> ByTeacher:
+def distinct(said: ByTeacher, image: ImageContext) -> ByTeacher:
     """Return boxes with area inside the image, one of each score.
 
     The package drops others with a printed line, and leaves ties to the order of its input.
     """
-    clipped = {name: found.clipped(context.width, context.height) for name, found in said.items()}
+    clipped = {name: found.clipped(image.width, image.height) for name, found in said.items()}
     seen: set[float] = set()
     kept = {}
     for name, found in clipped.items():
@@ -158,24 +161,27 @@ def distinct(said: ByTeacher, context: LabelContext) -> ByTeacher:
     return kept
 
 
-def compare(pool: Iterable[tuple[ByTeacher, LabelContext]]) -> dict[str, Any]:
+def compare(pool: Iterable[tuple[ByTeacher, ImageContext]], space: ClassSpace) -> dict[str, Any]:
     """Return the largest difference from the package over images, by how scores are averaged."""
     largest = dict.fromkeys(CONF_TYPES, 0.0)
     images = boxes = 0
-    for said, context in pool:
-        said = distinct(said, context)
-        given = for_the_package(said, context)
+    for said, image in pool:
+        said = distinct(said, image)
+        given = for_the_package(said, image)
         images, boxes = images + 1, boxes + sum(map(len, given[1]))
         for conf_type in CONF_TYPES:
             fusion = WeightedBoxesFusion(IOU_THR, conf_type=conf_type, owners=False)
+            fusion.bind(space, np.ones(len(space.teachers)))
             theirs = weighted_boxes_fusion(*given, iou_thr=IOU_THR, conf_type=conf_type)
-            ours = fusion.apply(said, context)[FUSED]
-            largest[conf_type] = max(largest[conf_type], _difference(theirs, ours, context))
+            ours = fusion.apply(said, image)[FUSED]
+            largest[conf_type] = max(largest[conf_type], _difference(theirs, ours, image))
     return {'images': images, 'boxes': boxes, 'largest_difference': largest}
 
 
-def real_predictions(path: str, limit: int) -> Iterable[tuple[ByTeacher, LabelContext]]:
-    """Return what the teachers of a composition say of the first images of its pool."""
+def real_predictions(
+    path: str, limit: int
+) -> tuple[Iterable[tuple[ByTeacher, ImageContext]], ClassSpace]:
+    """Return a composition's predictions of the first images of its pool, and its classes."""
     # Here, since the timing needs neither torch nor MMDetection.
     from mmcompose.commands.config_files import read_compose_config
     from mmcompose.engine import read_composition
@@ -186,10 +192,9 @@ def real_predictions(path: str, limit: int) -> Iterable[tuple[ByTeacher, LabelCo
     if images is None:
         raise UserError(fault('', f'{path}: trains on no mmcompose.PseudoLabeledDataset'))
     tables = composition.predictions(images)
-    return (
-        composition.teacher_detections(tables, images, row)
-        for row in range(min(limit, len(images)))
-    )
+    rows = range(min(limit, len(images)))
+    pool = (composition.teacher_detections(tables, images, row) for row in rows)
+    return pool, composition.class_space.with_coarse
 
 
 def main() -> int:
@@ -213,7 +218,7 @@ def main() -> int:
             figures[name]['largest_difference'] * 1e6, 1.0, at_most=True
         )
     if arguments.config:
-        real = compare(real_predictions(arguments.config, arguments.images))
+        real = compare(*real_predictions(arguments.config, arguments.images))
         figures['real predictions'] = {'config': Path(arguments.config).name, **real}
         console.print('real predictions', real)
         for conf_type, difference in real['largest_difference'].items():

@@ -33,7 +33,6 @@ from voc_teachers import TEACHER, VOC
 from mmcompose.composition import Composition
 from mmcompose.engine.read_composition import pool_of
 from mmcompose.evaluation import Scores
-from mmcompose.labeling import LabelPipeline
 from mmcompose.utils import write_json
 
 # Twice the epochs of half of the photographs.
@@ -102,21 +101,21 @@ class Half:
         rows = range(len(read.images))
         pool = what_teachers_say(composition, pool_of(config) or ())
         labelled = what_teachers_say(composition, read.images)
-        return World(pool, labelled, read.truth, read.infos, (rows, rows))
+        space = composition.class_space.with_coarse
+        return World(space, pool, labelled, read.truth, read.infos, (rows, rows))
 
 
 def alone(world: World) -> dict[str, Scores]:
     """Return what each teacher reaches by itself."""
     return {
         name: world.average_precision([said[name] for said, _ in world.labelled], world.halves[0])
-        for name in world.labelled[0][1].class_space.teachers
+        for name in world.space.teachers
     }
 
 
 def gains(world: World, by_teacher: Mapping[str, Scores], arguments: Step) -> dict[int, float]:
     """Return points of AP above the best owner, by how many owners classes have."""
-    pipeline = LabelPipeline([FLOOR, {**FUSION, **arguments}])
-    pipeline.fit(lambda: world.pool)
+    pipeline = world.pipeline([FLOOR, {**FUSION, **arguments}]).fit(lambda: world.pool)
     found = [pipeline.apply(*each) for each in world.labelled]
     fused = world.average_precision(found, world.halves[0])
     chosen = best_owners(by_teacher, world.owners_of)
@@ -153,7 +152,7 @@ def main() -> int:
     for half, checkpoint in zip(halves, checkpoints, strict=True):
         name = f"{half.teacher}'s other half"
         worlds[name] = world = half.world(checkpoint)
-        for teacher in world.labelled[0][1].class_space.teachers:
+        for teacher in world.space.teachers:
             worlds[f'{name}, {teacher} spoiled'] = world.spoiled(teacher)
     MMLogger.get_current_instance().setLevel(logging.WARNING)
     by_teacher = {name: alone(world) for name, world in worlds.items()}

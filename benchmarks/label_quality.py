@@ -30,7 +30,8 @@ from rich.progress import track
 from rich.table import Table
 from voc_teachers import VOC
 
-from mmcompose.labeling import FUSED, ByTeacher, LabelContext, LabelPipeline
+from mmcompose.class_space import ClassSpace
+from mmcompose.labeling import FUSED, ByTeacher, ImageContext, LabelPipeline
 from mmcompose.structures import Detections
 
 SHIPPED = {
@@ -89,14 +90,14 @@ def baselines(bench: Bench) -> dict[str, Any]:
 
     def best_owner(fold: int) -> Figures:
         owners = bench.chosen[fold]
-        found = [_of_owners(said, owners, context) for said, context in bench.world.labelled]
+        found = [_of_owners(said, owners, bench.world.space) for said, _ in bench.world.labelled]
         return {**bench.precision(found, fold), **bench.at_its_best_threshold(found, fold)}
 
     rows['best owner of each class*'] = both(best_owner)
     return rows
 
 
-def _plain_fusion(said: ByTeacher, context: LabelContext) -> Detections:
+def _plain_fusion(said: ByTeacher, context: ImageContext) -> Detections:
     size = np.array([context.width, context.height] * 2, np.float64)
     boxes, scores, labels = weighted_boxes_fusion(
         [(found.boxes / size).clip(0, 1) for found in said.values()],
@@ -107,8 +108,8 @@ def _plain_fusion(said: ByTeacher, context: LabelContext) -> Detections:
     return Detections.from_arrays(boxes * size, scores, labels)
 
 
-def _of_owners(said: ByTeacher, owners: Mapping[str, str], context: LabelContext) -> Detections:
-    classes = np.array([owners[name] for name in context.class_space.classes])
+def _of_owners(said: ByTeacher, owners: Mapping[str, str], space: ClassSpace) -> Detections:
+    classes = np.array([owners[name] for name in space.classes])
     return Detections.concatenate(
         [found[classes[found.labels] == name] for name, found in said.items()]
     )
@@ -119,7 +120,7 @@ def shipped(bench: Bench, steps: Sequence[Step]) -> dict[str, Any]:
     made: list[LabelPipeline] = []
 
     def measure(fold: int) -> Figures:
-        if not made or any(step.wants_truth for step in made[0].steps):
+        if not made or any(step.right_iou_thr is not None for step in made[0].steps):
             made.insert(0, bench.fitted(steps, fold))
         scored = [made[0].without_bands().apply(*each) for each in bench.world.labelled]
         begin = time.process_time()
@@ -176,12 +177,13 @@ class _Fused:
         return cls(pool, labelled, (time.process_time() - begin) / len(labelled))
 
     def filtered(self, bench: Bench, step: Step, fold: int) -> Figures:
-        pipeline = LabelPipeline([step])
+        pipeline = bench.world.pipeline([step])
         contexts = [context for _, context in bench.world.labelled]
         other = [
             ({FUSED: self.labelled[row]}, contexts[row]) for row in bench.world.halves[1 - fold]
         ]
-        pipeline.fit(lambda: self.pool, lambda: other, bench.world.truth)
+        other = bench.world.with_truth(other)
+        pipeline = pipeline.fit(lambda: self.pool, lambda: other)
         kept = [
             pipeline.apply({FUSED: found}, context)
             for found, context in zip(self.labelled, contexts, strict=True)

@@ -15,12 +15,13 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from voc_teachers import VOC
 
+from mmcompose.class_space import ClassSpace
 from mmcompose.composition import Composition
 from mmcompose.datasets import images_of
 from mmcompose.datasets.truth import truth_of
 from mmcompose.engine.read_composition import pool_of
 from mmcompose.evaluation import Scores, score
-from mmcompose.labeling import ByTeacher, LabelContext, LabelPipeline
+from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline
 from mmcompose.structures import Detections, Image
 
 CONFIG = (
@@ -28,7 +29,7 @@ CONFIG = (
 )
 
 Step = dict[str, Any]
-LabelInput = tuple[ByTeacher, LabelContext]
+LabelInput = tuple[ByTeacher, ImageContext]
 Figures = dict[str, float]
 
 GLOBAL_THRESHOLDS = np.arange(0.02, 0.96, 0.02)
@@ -40,6 +41,7 @@ class World:
     """What the teachers say, and what is there.
 
     Args:
+        space: The classes and the teachers, all of which have the same weight.
         pool: What they say of each unlabelled image.
         labelled: Of each labelled one, in the order of ``truth``.
         truth: The true boxes by image key.
@@ -47,6 +49,7 @@ class World:
         halves: Rows of the labelled images, of one half and the other.
     """
 
+    space: ClassSpace
     pool: list[LabelInput]
     labelled: list[LabelInput]
     truth: dict[str, Detections]
@@ -56,16 +59,24 @@ class World:
     @property
     def classes(self) -> tuple[str, ...]:
         """The student's classes."""
-        return self.labelled[0][1].class_space.classes
+        return self.space.classes
 
     @property
     def owners_of(self) -> dict[str, list[str]]:
         """By class the teachers that know it."""
-        space = self.labelled[0][1].class_space
+        space = self.space
         return {
             name: [t for t, owns in zip(space.teachers, row, strict=True) if owns]
             for name, row in zip(space.classes, space.owners, strict=True)
         }
+
+    def pipeline(self, steps: Sequence[Step]) -> LabelPipeline:
+        """Return a label pipeline for these teachers, none of its steps fitted."""
+        return LabelPipeline(steps).bind(self.space, np.ones(len(self.space.teachers)))
+
+    def with_truth(self, labeled: Sequence[LabelInput]) -> list[LabelInput]:
+        """Return images with what is in them."""
+        return [(said, replace(at, truth=self.truth[at.key])) for said, at in labeled]
 
     def average_precision(self, found: Sequence[Detections], rows: Sequence[int]) -> Scores:
         """Score detections of all labelled images on some of them, by MMDet's CocoMetric."""
@@ -184,6 +195,7 @@ def read_world(voc: VOC) -> tuple[World, World]:
     truth_file = str(voc.annotations / 'unlabeled_ground_truth.json')
     truth = Labelled.read(config, composition, truth_file)
     world = World(
+        space=composition.class_space.with_coarse,
         pool=what_teachers_say(composition, pool_of(config) or ()),
         labelled=what_teachers_say(composition, val.images),
         truth=val.truth,
@@ -203,7 +215,7 @@ class Bench:
 
     def __init__(self, world: World, known: Sequence[Mapping[str, Scores]] = ({}, {})) -> None:
         self.world = world
-        teachers = world.labelled[0][1].class_space.teachers
+        teachers = world.space.teachers
         self.alone = {name: [said[name] for said, _ in world.labelled] for name in teachers}
         self.by_teacher = [
             {
@@ -223,10 +235,9 @@ class Bench:
 
     def fitted(self, steps: Sequence[Step], fold: int) -> LabelPipeline:
         """Return a pipeline that learned from the pool and from the half not measured."""
-        pipeline = LabelPipeline(steps)
-        other = [self.world.labelled[row] for row in self.world.halves[1 - fold]]
-        pipeline.fit(lambda: self.world.pool, lambda: other, self.world.truth)
-        return pipeline
+        labeled = self.world.with_truth(self.world.labelled)
+        other = [labeled[row] for row in self.world.halves[1 - fold]]
+        return self.world.pipeline(steps).fit(lambda: self.world.pool, lambda: other)
 
     def precision(self, found: Sequence[Detections], fold: int) -> Figures:
         """Return mAP, and how far it is above the best single owner of each class, in points."""

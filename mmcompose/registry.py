@@ -7,7 +7,7 @@ this file imports neither torch nor any optional package.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Any, get_type_hints
@@ -69,6 +69,9 @@ TASK_UTILS = Registry(
 # What MMEngine has no root for: a teacher kind, and a step of the label pipeline.
 TEACHERS = Registry('teacher', scope=SCOPE, locations=['mmcompose.teachers'])
 LABEL_TRANSFORMS = Registry('label transform', scope=SCOPE, locations=['mmcompose.labeling'])
+# What `method` of ScoreCalibration, and of the learned thresholds, names.
+CALIBRATIONS = Registry('calibration', scope=SCOPE, locations=['mmcompose.labeling'])
+THRESHOLDS = Registry('threshold', scope=SCOPE, locations=['mmcompose.labeling'])
 
 
 def list_teachers(pattern: str = '*') -> list[str]:
@@ -105,12 +108,40 @@ def build(registry: Registry, config: Mapping[str, Any], key: str) -> Any:
     name = arguments.pop('type', None)
     cls = find(registry, name, f'{key}.type')
     problems = check_arguments(cls, arguments, key)
-    if _parameters(cls) is not None:
-        problems += check_types(key, arguments, _annotations(cls))
+    problems += check_types(key, arguments, _annotations(cls))
     if problems:
         raise UserError(*problems)
     with key_prefix(key):
         return cls(**arguments)
+
+
+def build_method(registry: Registry, method: str, arguments: Mapping[str, Any], owner: type) -> Any:
+    """Build what an argument ``method`` names.
+
+    Args:
+        registry: Where it is registered.
+        method: Its name there.
+        arguments: Those that ``owner`` was given and does not take itself.
+        owner: The class that has the argument.
+
+    Raises:
+        UserError: If there is no such method; if an argument is unknown to it and to the owner,
+            is missing, is of another type or out of range.
+    """
+    registry.import_from_location()
+    cls = registry.module_dict.get(str(method).removeprefix(f'{SCOPE}.'))
+    if cls is None:
+        names = list(registry.module_dict)
+        expected = f'is not one of {", ".join(names)}; is its module in custom_imports?'
+        raise UserError(problem('method', method, expected, names))
+    own = _parameters(cls) or []
+    others = [each.name for each in _named(_constructed_by(owner))]
+    required = [each.name for each in own if each.default is each.empty]
+    problems = check_keys('', arguments, [*(each.name for each in own), *others], required)
+    problems += check_types('', arguments, _annotations(cls))
+    if problems:
+        raise UserError(*problems)
+    return cls(**arguments)
 
 
 def check_arguments(
@@ -149,7 +180,7 @@ def _annotations(cls: type) -> dict[str, Any]:
     types: dict[str, Any] = {}
     try:
         for above in reversed(_constructed_by(cls)):
-            types |= get_type_hints(vars(above)['__init__'])
+            types |= get_type_hints(vars(above)['__init__'], include_extras=True)
     except NameError:
         return {}
     return types
@@ -160,9 +191,14 @@ def _parameters(cls: type) -> list[inspect.Parameter] | None:
     constructed_by = _constructed_by(cls)
     if constructed_by[-1] is object:
         return None if len(constructed_by) > 1 else []
+    return _named(constructed_by)
+
+
+def _named(classes: Sequence[type]) -> list[inspect.Parameter]:
+    """Return what the constructors of classes take by name."""
     taken: dict[str, inspect.Parameter] = {}
-    for above in reversed(constructed_by):
-        taken |= inspect.signature(above).parameters
+    for cls in reversed(classes):
+        taken |= inspect.signature(cls).parameters
     unnamed = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     return [each for each in taken.values() if each.kind not in unnamed]
 

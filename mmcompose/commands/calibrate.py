@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os.path import join
 from pathlib import Path
 
@@ -18,12 +18,12 @@ from mmcompose.composition import Composition
 from mmcompose.datasets import ClassSpaceDataset, images_of, truth_of
 from mmcompose.engine.read_composition import pool_of, read_composition
 from mmcompose.evaluation import CalibrationRow, calibration_rows
-from mmcompose.labeling import ByTeacher, LabelContext, LabelPipeline, Truth, write_learned
+from mmcompose.labeling import ByTeacher, ImageContext, write_learned
 from mmcompose.utils import Problem, UserError, check_writable, fault, nearest, no_file, problem
 
 PIPELINE = 'composition.label_pipeline'
 
-LabelInput = tuple[ByTeacher, LabelContext]
+LabelInput = tuple[ByTeacher, ImageContext]
 
 
 @dataclass(frozen=True)
@@ -77,27 +77,28 @@ def calibrate(
         raise UserError(no_file('ann_file', ann_file))
     composition = read_composition(_without_learned_files(config))
     steps = composition.pipeline.steps
-    numbers = [number for number, step in enumerate(steps) if step.wants_truth]
+    numbers = [number for number, step in enumerate(steps) if step.right_iou_thr is not None]
     files = _files(config, numbers, out)
     dataset = _labelled_dataset(config, composition, ann_file, img_prefix, drop_unmapped)
     if not 2 <= folds <= len(dataset):
         expected = f'is no number of folds between 2 and {len(dataset)}, the number of images'
         raise UserError(problem('folds', folds, expected))
-    labelled, truth = _labelled(composition, dataset)
+    labeled = _labeled(composition, dataset)
     covered = _covered(dataset, composition).tolist()
     pipeline = composition.pipeline.up_to(numbers[-1])
-    pool = _pool(config, composition) if _wants_pool(pipeline) else list
-    pipeline.fit(pool, lambda: labelled, truth, covered)
+    pool = _pool(config, composition) if pipeline.rounds else list
+    pipeline = pipeline.fit(pool, lambda: labeled, covered)
     rows = []
     for number in numbers:
-        shown = list(pipeline.judged(number, lambda: labelled, covered))
-        if not steps[number].learned:
+        shown = list(pipeline.before(number, lambda: labeled, covered))
+        if not pipeline.steps[number].learned:
             raise UserError(problem('ann_file', ann_file, 'tells of no box whether it is right'))
-        rows += calibration_rows(steps[number], shown, truth, folds)
+        rows += calibration_rows(pipeline.steps[number], shown, folds)
     for number in numbers:
-        write_learned(files[number], type(steps[number]).__name__, steps[number].learned)
+        step = pipeline.steps[number]
+        write_learned(files[number], type(step).__name__, step.learned)
     named = {f'{PIPELINE}[{number}].learned_file': files[number] for number in numbers}
-    return Calibration(rows, pipeline.describe_learned(), len(labelled), named)
+    return Calibration(rows, pipeline.describe_learned(), len(labeled), named)
 
 
 def _files(config: Config, numbers: list[int], out: str | None) -> dict[int, str]:
@@ -141,10 +142,6 @@ def _without_learned_files(config: Config) -> Config:
         if isinstance(step, Mapping):
             step.pop('learned_file', None)
     return config
-
-
-def _wants_pool(pipeline: LabelPipeline) -> bool:
-    return any(step.wants_pool for step in pipeline.steps)
 
 
 def _pool(config: Config, composition: Composition) -> Callable[[], Iterable[LabelInput]]:
@@ -240,12 +237,13 @@ def _unmapped_problem(ann_file: str, unmapped: list[str], classes: tuple[str, ..
     return problem('ann_file', ann_file, expected)
 
 
-def _labelled(
-    composition: Composition, dataset: ClassSpaceDataset
-) -> tuple[list[LabelInput], Truth]:
-    """Return what the teachers say of labelled images, and what is in them."""
+def _labeled(composition: Composition, dataset: ClassSpaceDataset) -> list[LabelInput]:
+    """Return the teachers' detections in labeled images, which carry their truth."""
     images = images_of(dataset)
     tables = composition.predictions(images)
-    said = [composition.teacher_detections(tables, images, row) for row in range(len(images))]
-    truth = {image.key: truth_of(dataset.get_data_info(row)) for row, image in enumerate(images)}
-    return said, truth
+    labeled = []
+    for row in range(len(images)):
+        detections, image = composition.teacher_detections(tables, images, row)
+        truth = truth_of(dataset.get_data_info(row))
+        labeled.append((detections, replace(image, truth=truth)))
+    return labeled

@@ -61,7 +61,7 @@ def evaluate_config(
 
 def _fitted(composition: Composition, resolved: Config) -> LabelPipeline:
     """Return the pipeline with what it learned from the pool that the student learns from."""
-    if not composition.pipeline.learns:
+    if not composition.pipeline.rounds:
         return composition.pipeline
     train = DATASETS.build(dict(resolved.train_dataloader.dataset, lazy_init=True))
     pool = next(pseudo_labeled(train), None)

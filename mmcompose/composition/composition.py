@@ -17,7 +17,7 @@ from mmcompose.composition.executors import make_shards, run_shares
 from mmcompose.composition.identity import content_of
 from mmcompose.composition.process_state import preserve_process_state
 from mmcompose.composition.teacher_configs import check_teachers, pop_weight, read_teacher
-from mmcompose.labeling import ByTeacher, LabelContext, LabelPipeline
+from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline
 from mmcompose.registry import TEACHERS, build
 from mmcompose.store import DetectionTable, ShardedResult
 from mmcompose.structures import Detections, Image
@@ -34,7 +34,6 @@ from mmcompose.utils import (
     problem,
     warn,
 )
-from mmcompose.version import __version__
 
 LEARNED = 'learned.json'
 _KEYS = ('teachers', 'class_space', 'label_pipeline', 'store', 'workers', 'known')
@@ -105,10 +104,11 @@ class Composition:
                     {name: self._known[name]['classes'] for name in self._configs},
                     **{key: class_space[key] for key in _CLASS_SPACE_KEYS if key in class_space},
                 )
+                self._weights = np.array(weights)
                 if not mistakes:
-                    self.pipeline.check(self.class_space.with_coarse)
+                    space = self.class_space.with_coarse
+                    self.pipeline = self.pipeline.bind(space, self._weights)
         mistakes.raise_if_any()
-        self._weights = np.array(weights)
         if not self._is_resolved:
             self._check_one_is_left()
 
@@ -197,7 +197,7 @@ class Composition:
             name: space.convert(name, _ask(name, teacher, [image])[0])
             for name, teacher in self.teachers.items()
         }
-        context = LabelContext(space, self._weights, image.key, image.width, image.height)
+        context = ImageContext(image.key, image.width, image.height)
         return self.pipeline.apply(predicted, context)
 
     @cached_property
@@ -301,7 +301,7 @@ class Composition:
         result.wait()
         log(f'pseudo-labels of {len(images)} images: {result.folder}')
         if result.has_json(LEARNED):
-            self.pipeline.load_learned(result.read_json(LEARNED))
+            self.pipeline = self.pipeline.with_learned(result.read_json(LEARNED))
             for line in self.pipeline.describe_learned():
                 log(line)
         return result.read()
@@ -317,7 +317,7 @@ class Composition:
         images: Sequence[Image],
         row: int,
         class_space: ClassSpace | None = None,
-    ) -> tuple[ByTeacher, LabelContext]:
+    ) -> tuple[ByTeacher, ImageContext]:
         """Return what every teacher said of one image, in the student's classes.
 
         Args:
@@ -329,7 +329,7 @@ class Composition:
                 :attr:`mmcompose.class_space.ClassSpace.with_coarse`.
         """
         image, space = images[row], class_space or self.class_space.with_coarse
-        context = LabelContext(space, self._weights, image.key, image.width, image.height)
+        context = ImageContext(image.key, image.width, image.height)
         converted = {name: space.convert(name, table[row]) for name, table in predictions.items()}
         return converted, context
 
@@ -338,18 +338,17 @@ class Composition:
 
         What wants labelled images refuses its work before it saw some.
         """
-        if not any(step.wants_truth and not step.learned for step in self.pipeline.steps):
-            space = self.class_space.with_coarse
-            context = LabelContext(space, self._weights, 'an empty image', 1, 1)
-            self.pipeline.apply({name: Detections() for name in self._known}, context)
+        if not any(step.right_iou_thr and not step.learned for step in self.pipeline.steps):
+            image = ImageContext('an empty image', 1, 1)
+            self.pipeline.apply({name: Detections() for name in self._known}, image)
 
     def _fit(
         self, images: Sequence[Image], predictions: Mapping[str, DetectionTable]
     ) -> list[dict[str, Any]]:
-        self.pipeline.fit(
+        fitted = self.pipeline.fit(
             lambda: (self.teacher_detections(predictions, images, r) for r in range(len(images)))
         )
-        return self.pipeline.learned
+        return fitted.learned
 
     def _prediction_results(self, images: Sequence[Image]) -> dict[str, ShardedResult]:
         return {
@@ -359,8 +358,7 @@ class Composition:
 
     def _label_result(self, images: Sequence[Image]) -> ShardedResult:
         made_of = {
-            'version': __version__,
-            'code': self.pipeline.code,
+            'revisions': self.pipeline.revisions,
             # Pairs, since a fingerprint does not see the order of keys; votes have one.
             'teachers': [[name, known['identity']] for name, known in self._known.items()],
             'weights': self._weights,
@@ -393,15 +391,13 @@ def _label_share(
 ) -> None:
     composition = Composition.from_config(config)
     result = composition._label_result(images)
-    composition.pipeline.load_learned(result.read_json(LEARNED))
+    pipeline = composition.pipeline.with_learned(result.read_json(LEARNED))
     predictions = composition.predictions(images)
     rows = {image.key: row for row, image in enumerate(images)}
 
     def produce(chunk: Sequence[Image]) -> list[Detections]:
         return [
-            composition.pipeline.apply(
-                *composition.teacher_detections(predictions, images, rows[image.key])
-            )
+            pipeline.apply(*composition.teacher_detections(predictions, images, rows[image.key]))
             for image in chunk
         ]
 

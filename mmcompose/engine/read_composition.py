@@ -80,7 +80,8 @@ def _together(composition: Composition, config: Config) -> list[CoOccurrence] | 
         return None
     space = composition.class_space.with_unmapped
     return co_occurrences(
-        composition.teacher_detections(tables, images, row, space) for row in range(len(images))
+        (composition.teacher_detections(tables, images, row, space) for row in range(len(images))),
+        space,
     )
 
 

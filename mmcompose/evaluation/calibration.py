@@ -10,18 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from rich.table import Table
 
-from mmcompose.labeling import (
-    ByTeacher,
-    LabelContext,
-    LabelTransform,
-    Truth,
-    calibration_error,
-    judge,
-)
+from mmcompose.labeling import ByTeacher, ImageContext, LabelTransform, calibration_error, judge
 from mmcompose.labeling.compute.matching import RIGHT, UNJUDGED
 from mmcompose.structures import Detections
 
-Labelled = Sequence[tuple[ByTeacher, LabelContext]]
+Labeled = Sequence[tuple[ByTeacher, ImageContext]]
 
 
 @dataclass(frozen=True)
@@ -59,28 +52,29 @@ class CalibrationRow:
 
 
 def calibration_rows(
-    step: LabelTransform, labelled: Labelled, truth: Truth, folds: int = 5
+    step: LabelTransform, labeled: Labeled, folds: int = 5
 ) -> list[CalibrationRow]:
     """Measure a step that was fitted on labelled images.
 
     Args:
         step: Fitted on all of them.
-        labelled: What the steps before it made of them.
-        truth: What is in them.
+        labeled: What the steps before it made of them, with their truth.
         folds: In how many parts the images are split to measure ``held_out``, each transformed
             by what was learned of the others. Defaults to 5.
 
     Returns:
         A row for each teacher, by name.
     """
-    before = [said for said, _ in labelled]
-    after = [step.apply(*each) for each in labelled]
-    held_out = _held_out(step, labelled, truth, folds)
-    there = [truth[context.key] for _, context in labelled]
+    assert step.right_iou_thr is not None, 'learns from labeled images'
+    before = [detections for detections, _ in labeled]
+    after = [step.apply(*each) for each in labeled]
+    held_out = _held_out(step, labeled, folds)
+    there = [image.truth for _, image in labeled if image.truth is not None]
+    assert len(there) == len(labeled)
     rows = []
-    for teacher in sorted({name for said in before for name in said}):
+    for teacher in sorted({name for detections in before for name in detections}):
         figures = (
-            _figures([said[teacher] for said in made], there, step.right_iou_thr)
+            _figures([each[teacher] for each in made], there, step.right_iou_thr)
             for made in (before, after, held_out)
         )
         rows.append(CalibrationRow(type(step).__name__, teacher, *figures))
@@ -98,18 +92,16 @@ def _figures(
     return BoxFigures(int(judged.sum()), share, calibration_error(scores[judged], right[judged]))
 
 
-def _held_out(
-    step: LabelTransform, labelled: Labelled, truth: Truth, folds: int
-) -> list[ByTeacher]:
+def _held_out(step: LabelTransform, labeled: Labeled, folds: int) -> list[ByTeacher]:
     """Return what the step makes of each image when it learned from others."""
-    fold_of = np.random.default_rng(0).permutation(len(labelled)) % folds
-    result: list[ByTeacher] = [{} for _ in labelled]
+    fold_of = np.random.default_rng(0).permutation(len(labeled)) % folds
+    result: list[ByTeacher] = [{} for _ in labeled]
     for fold in range(folds):
-        fitted = copy.deepcopy(step)
-        others = [each for each, of in zip(labelled, fold_of, strict=True) if of != fold]
-        fitted.fit_labelled(others, truth)
+        fitted = copy.copy(step)
+        others = [each for each, of in zip(labeled, fold_of, strict=True) if of != fold]
+        fitted.fit(others)
         for number in np.flatnonzero(fold_of == fold).tolist():
-            result[number] = fitted.apply(*labelled[number])
+            result[number] = fitted.apply(*labeled[number])
     return result
 
 

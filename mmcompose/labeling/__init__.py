@@ -7,13 +7,20 @@ from mmcompose.labeling.base import (
     FUSED,
     STUDENT,
     ByTeacher,
-    LabelContext,
+    ImageContext,
+    LabelStream,
     LabelTransform,
-    Pool,
-    Truth,
 )
 from mmcompose.labeling.between_classes.cross_class_suppression import CrossClassSuppression
 from mmcompose.labeling.between_classes.resolve_hierarchy import ResolveHierarchy
+from mmcompose.labeling.calibration.agreement import AgreementCalibration
+from mmcompose.labeling.calibration.base import Calibration
+from mmcompose.labeling.calibration.beta import BetaCalibration
+from mmcompose.labeling.calibration.by_truth import CalibrationByTruth
+from mmcompose.labeling.calibration.isotonic import IsotonicCalibration
+from mmcompose.labeling.calibration.platt import PlattCalibration
+from mmcompose.labeling.calibration.prior import PriorCalibration
+from mmcompose.labeling.calibration.quantile import QuantileCalibration
 from mmcompose.labeling.calibration.score_calibration import ScoreCalibration
 from mmcompose.labeling.compute.class_prior import box_counts
 from mmcompose.labeling.compute.co_occurrence import CoOccurrence, co_occurrences
@@ -33,6 +40,12 @@ from mmcompose.labeling.fusion.non_maximum_weighted import NonMaximumWeighted
 from mmcompose.labeling.fusion.soft_nms import SoftNMS
 from mmcompose.labeling.fusion.weighted_boxes_fusion import WeightedBoxesFusion
 from mmcompose.labeling.pipeline import LabelPipeline
+from mmcompose.labeling.thresholds.base import Threshold
+from mmcompose.labeling.thresholds.expected_fbeta import ExpectedFbetaThreshold
+from mmcompose.labeling.thresholds.fbeta import FbetaThreshold
+from mmcompose.labeling.thresholds.mixture import MixtureThreshold
+from mmcompose.labeling.thresholds.precision import PrecisionThreshold
+from mmcompose.labeling.thresholds.prior import PriorThreshold
 
 __all__ = [
     'FUSED',
@@ -40,27 +53,40 @@ __all__ = [
     'STUDENT',
     'AdaptiveScoreBands',
     'AdaptiveScoreFilter',
+    'AgreementCalibration',
     'AgreementFilter',
     'AgreementWeightedFusion',
+    'BetaCalibration',
     'BoxSizeFilter',
     'BoxWeights',
     'ByTeacher',
+    'Calibration',
+    'CalibrationByTruth',
     'CoOccurrence',
     'Concatenate',
     'CrossClassSuppression',
+    'ExpectedFbetaThreshold',
+    'FbetaThreshold',
+    'ImageContext',
+    'IsotonicCalibration',
     'LabelChange',
-    'LabelContext',
     'LabelPipeline',
+    'LabelStream',
     'LabelTransform',
+    'MixtureThreshold',
     'NonMaximumWeighted',
-    'Pool',
+    'PlattCalibration',
+    'PrecisionThreshold',
+    'PriorCalibration',
+    'PriorThreshold',
+    'QuantileCalibration',
     'ResolveHierarchy',
     'ScoreBands',
     'ScoreCalibration',
     'ScoreFilter',
     'SoftNMS',
+    'Threshold',
     'TopK',
-    'Truth',
     'WeightedBoxesFusion',
     'box_counts',
     'calibration_error',

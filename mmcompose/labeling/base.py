@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,109 +11,132 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
+from mmcompose.labeling.compute.state import State, concatenated
 from mmcompose.structures import Detections
 
-# What every teacher said of one image, in the student's classes; a fusion leaves one entry.
+# The detections of every teacher in one image, in the student's classes; a fusion leaves one.
 ByTeacher: TypeAlias = Mapping[str, Detections]
 
-# True boxes by image key, in the student's classes; `ignore` marks crowd and difficult ones.
-Truth: TypeAlias = Mapping[str, Detections]
-
-# What speaks after a fusion, and the student among its teachers.
+# The name of fused detections, and of the student among its teachers.
 FUSED, STUDENT = 'fused', 'student'
 
 
 @dataclass(frozen=True)
-class LabelContext:
-    """What a label transform may know beside the boxes.
+class ImageContext:
+    """What a label transform may know of an image beside its boxes.
 
     Args:
+        key: The image's key in its pool.
+        width: Of the image, in pixels.
+        height: Likewise.
+        truth: The true boxes of a labeled image, in the student's classes; ``ignore`` marks crowd
+            and difficult ones. None where nobody labeled it.
+        features: ``(D,)`` float32, an embedding of the picture. None where none was made.
+    """
+
+    key: str = ''
+    width: int = 0
+    height: int = 0
+    truth: Detections | None = None
+    features: NDArray[np.float32] | None = None
+
+
+# Images with their detections; each iteration is a fresh pass.
+LabelStream: TypeAlias = Iterable[tuple[ByTeacher, ImageContext]]
+
+
+class LabelTransform(ABC):
+    """A step of the label pipeline.
+
+    A filter, a fusion and the like write :meth:`apply` alone. A step that learns sets ``rounds``
+    and writes :meth:`collect` and :meth:`learn` too, so that statistics can be collected where
+    the images are, by any number of processes, and merged.
+
+    Attributes:
         class_space: The student's classes and each class's owners; after them the coarse classes
             that only the hierarchy names (``ClassSpace.with_coarse``).
         weights: ``(T,)`` float64, how much each teacher's vote counts, in the order of
             ``class_space.teachers``.
-        key: The image's key in its pool.
-        width: Of the image, in pixels.
-        height: Likewise.
+        learned: What was learned, as plain values that are stored beside the labels.
     """
 
-    class_space: ClassSpace
-    weights: NDArray[np.float64]
-    key: str = ''
-    width: int = 0
-    height: int = 0
-
-
-Pool: TypeAlias = Iterable[tuple[ByTeacher, LabelContext]]
-
-
-class LabelTransform(ABC):
-    """A step of the label pipeline."""
-
-    # Whether it learns from labelled images, by `fit_labelled`, and not from the pool.
-    wants_truth: bool = False
-    # From which overlap with a true box on it takes one for right, where `wants_truth`.
-    right_iou_thr: float = 0.5
+    # Counts up when the same input gives another result, so that stored labels are made anew.
+    revision: int = 1
+    # How many passes over the images it learns from; 0 where it learns nothing.
+    rounds: int = 0
+    # From which overlap with a true box on it takes a box for right, if it learns from labeled
+    # images; None where it learns from the pool.
+    right_iou_thr: float | None = None
     # Whether it decides which boxes the student learns from, rather than where they are and what
     # they score: detectors are compared without.
     selects: bool = False
-    # Whether it says how much each box counts in the student's loss.
+    # Whether it marks boxes that the student's loss leaves out.
+    ignores: bool = False
+    # Whether it sets how much each box counts in the student's loss.
     weighs: bool = False
 
-    @property
-    def ignores(self) -> bool:
-        """Whether it marks boxes that the loss is to leave out."""
-        return False
+    class_space: ClassSpace
+    weights: NDArray[np.float64]
+    learned: Mapping[str, Any] = {}
 
-    @property
-    def wants_pool(self) -> bool:
-        """Whether it learns from the whole pool, by ``fit``."""
-        return type(self).fit is not LabelTransform.fit and not self.wants_truth
-
-    def check(self, class_space: ClassSpace) -> None:
-        """Look up every name that the arguments hold, before any work starts.
+    def bind(self, class_space: ClassSpace, weights: NDArray[np.float64]) -> None:
+        """Take over the classes and the teachers' weights, once before any image.
 
         Raises:
-            UserError: If a class or teacher is not in the class space.
+            UserError: If an argument, or what was learned, names a class or teacher that is not
+                in the class space.
         """
-
-    def fit(self, pool: Pool) -> None:
-        """Learn from the whole pool before the first ``apply``; most steps learn nothing.
-
-        Args:
-            pool: What the steps before this one made of each image. May be iterated more
-                than once.
-        """
-
-    def fit_labelled(self, pool: Pool, truth: Truth) -> None:
-        """Learn from labelled images, where ``wants_truth``.
-
-        Args:
-            pool: What the steps before this one made of the labelled images.
-            truth: What is in them; images that are not listed are not looked at.
-        """
-
-    @property
-    def learned(self) -> dict[str, Any]:
-        """What was learned, as plain values that are stored beside the labels."""
-        return {}
-
-    def load_learned(self, learned: Mapping[str, Any]) -> None:
-        """Take over what an earlier fit learned."""
-        assert not learned, f'{type(self).__name__} learns nothing but was given {learned}'
-
-    def describe_learned(self) -> list[str]:
-        """Say what was learned in lines for a person; nothing where nothing was."""
-        return []
+        self.class_space, self.weights = class_space, weights
 
     @abstractmethod
-    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
-        """Transform what was said of one image.
+    def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
+        """Transform the detections of one image.
 
         Args:
             detections: By teacher name, in the student's classes.
-            context: The image and the class space.
+            image: The image that they are of.
 
         Returns:
             The same form. A fusion leaves one entry, ``'fused'``.
         """
+
+    def collect(self, stream: LabelStream) -> State:
+        """Return what there is to learn from some of the images.
+
+        Args:
+            stream: What the steps before this one make of them; iterated once.
+        """
+        raise NotImplementedError(f'{type(self).__name__} learns nothing')
+
+    def merge(self, states: Sequence[State]) -> State:
+        """Join what :meth:`collect` returned of parts, in the order of the images.
+
+        Merging is associative. The default puts the rows of each array one after another.
+        """
+        return concatenated(states)
+
+    def learn(self, state: State) -> None:
+        """Learn from the merged state of all images, by :meth:`load_learned`.
+
+        Between two rounds ``learned`` holds all that the next :meth:`collect` needs.
+        """
+        raise NotImplementedError(f'{type(self).__name__} learns nothing')
+
+    def load_learned(self, learned: Mapping[str, Any]) -> None:
+        """Set ``learned``, once the step is bound; an empty mapping forgets it."""
+        assert self.rounds or not learned, f'{type(self).__name__} learns nothing'
+        self.learned = learned
+
+    def fit(self, stream: LabelStream) -> None:
+        """Learn anew from images, all in this process.
+
+        Args:
+            stream: What the steps before this one make of them; iterated ``rounds`` times.
+        """
+        self.load_learned({})
+        for _ in range(self.rounds):
+            self.learn(self.merge([self.collect(stream)]))
+
+    def describe_learned(self) -> list[str]:
+        """Return what was learned in lines for a person; none where nothing was."""
+        return []

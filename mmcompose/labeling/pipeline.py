@@ -1,227 +1,277 @@
-"""LabelPipeline: from what the teachers said of an image to its pseudo-labels."""
+"""LabelPipeline: from the detections of several teachers in an image to its pseudo-labels."""
 
 from __future__ import annotations
 
-import sys
+import copy
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform, Pool, Truth
+from mmcompose.labeling.base import ByTeacher, ImageContext, LabelStream, LabelTransform
 from mmcompose.labeling.between_classes.resolve_hierarchy import ResolveHierarchy
+from mmcompose.labeling.compute.revisions import revisions_of
+from mmcompose.labeling.compute.state import State
 from mmcompose.registry import LABEL_TRANSFORMS, build
 from mmcompose.structures import Detections
-from mmcompose.utils import Mistakes, UserError, fault, file_fingerprint, fingerprint, key_prefix
+from mmcompose.utils import Mistakes, UserError, fault, key_prefix
 
 KEY = 'composition.label_pipeline'
 
-LabelInput = tuple[ByTeacher, LabelContext]
+LabelInput = tuple[ByTeacher, ImageContext]
 
 
 class LabelPipeline:
-    """Label transforms in a row.
+    """Label transforms in a row. It never changes: to bind or to fit it makes another one.
 
     Args:
-        steps: Config dicts of label transforms. After them one entry must be left: where two
-            or more teachers speak, one of them is a fusion.
+        steps: Config dicts of label transforms, or transforms. After them one entry must be
+            left: of two or more teachers' detections, one of them makes a fusion.
 
     Raises:
         UserError: If a step's type or one of its arguments is wrong.
     """
 
-    def __init__(self, steps: Sequence[Mapping[str, Any]]) -> None:
-        self.steps: list[LabelTransform] = [
-            build(LABEL_TRANSFORMS, step, f'{KEY}[{number}]') for number, step in enumerate(steps)
-        ]
+    def __init__(self, steps: Sequence[Mapping[str, Any] | LabelTransform]) -> None:
+        self.steps: tuple[LabelTransform, ...] = tuple(
+            step
+            if isinstance(step, LabelTransform)
+            else build(LABEL_TRANSFORMS, step, f'{KEY}[{number}]')
+            for number, step in enumerate(steps)
+        )
+        self._class_space: ClassSpace | None = None
 
-    @property
-    def code(self) -> str:
-        """Fingerprint of the code that the steps run: another version may label otherwise."""
-        modules = {type(step).__module__ for step in self.steps}
-        own = [getattr(sys.modules[name], '__file__', None) for name in modules]
-        files = {*Path(__file__).parent.glob('*.py'), *(Path(file) for file in own if file)}
-        return fingerprint(sorted(file_fingerprint(file) for file in files))
+    def bind(self, class_space: ClassSpace, weights: NDArray[np.float64]) -> LabelPipeline:
+        """Return the same steps, bound to classes and teachers; before any image.
 
-    def check(self, class_space: ClassSpace) -> None:
-        """Look up every class and teacher that the steps name, before any work starts.
+        Args:
+            class_space: The student's classes, after them coarse ones that it lacks.
+            weights: ``(T,)`` float64, how much each teacher's vote counts.
 
         Raises:
-            UserError: With a line for each step that names one that there is not; if the class
-                space has a hierarchy, and no step makes use of it.
+            UserError: With a line for each step that names a class or teacher that there is not;
+                if the class space has a hierarchy, and no step makes use of it.
         """
+        bound = self._copy()
         mistakes = Mistakes()
         if class_space.hierarchy and not any(isinstance(s, ResolveHierarchy) for s in self.steps):
-            mistakes.add(
-                fault(
-                    'composition.class_space.hierarchy',
-                    "is used by dict(type='mmcompose."
-                    f"ResolveHierarchy'), which {KEY} lacks; put it before the fusion",
-                )
+            expected = (
+                "is used by dict(type='mmcompose.ResolveHierarchy'), which "
+                f'{KEY} lacks; put it before the fusion'
             )
-        for number, step in enumerate(self.steps):
+            mistakes.add(fault('composition.class_space.hierarchy', expected, is_absolute=True))
+        for number, step in enumerate(bound.steps):
             with mistakes, key_prefix(f'{KEY}[{number}]'):
-                step.check(class_space)
+                step.bind(class_space, weights)
         mistakes.raise_if_any()
+        bound._class_space = class_space
+        return bound
 
     def without_bands(self) -> LabelPipeline:
         """Return the steps that make scored boxes, without the choice of which to learn from."""
-        scored = LabelPipeline([])
-        scored.steps = [step for step in self.steps if not step.selects]
-        return scored
+        return self._with(step for step in self.steps if not step.selects)
+
+    def up_to(self, number: int) -> LabelPipeline:
+        """Return the same steps as far as one, that one included."""
+        return self._with(self.steps[: number + 1])
+
+    @property
+    def revisions(self) -> list[Any]:
+        """What addresses the code of each step; see :func:`revisions_of`."""
+        return [revisions_of(step) for step in self.steps]
+
+    @property
+    def rounds(self) -> list[int]:
+        """The number of each step that learns from the pool, as often as it has rounds."""
+        return [
+            number
+            for number, step in enumerate(self.steps)
+            for _ in range(step.rounds if step.right_iou_thr is None else 0)
+        ]
 
     def fit(
         self,
         pool: Callable[[], Iterable[LabelInput]],
-        labelled: Callable[[], Iterable[LabelInput]] | None = None,
-        truth: Truth | None = None,
+        labeled: Callable[[], Iterable[LabelInput]] | None = None,
         covered: Collection[int] | None = None,
-    ) -> None:
-        """Let each step that learns learn from what the steps before it make of the pool.
+    ) -> LabelPipeline:
+        """Return the pipeline after each step learned from what those before it make of images.
 
         Args:
             pool: Called for a fresh pass over the pool.
-            labelled: Called for a fresh pass over the labelled images, where there are any.
-            truth: What is in them.
-            covered: The classes that the truth tells of. Defaults to all.
+            labeled: Called for a fresh pass over labeled images, which carry their truth, where
+                there are any.
+            covered: The classes that the truth holds. Defaults to all.
 
         Raises:
-            UserError: If a step needs labelled images, and has none to learn from.
+            UserError: If a step needs labeled images, and has none to learn from.
         """
-        for number, step in enumerate(self.steps):
-            if step.wants_truth and labelled is not None:
-                with key_prefix(f'{KEY}[{number}]'):
-                    step.fit_labelled(self.judged(number, labelled, covered), truth or {})
-            elif step.wants_truth and not step.learned:
-                raise UserError(
-                    fault(
-                        f'{KEY}[{number}].learned_file',
-                        'is missing, and this step learns from '
-                        'labelled images; tools/calibrate.py writes one',
-                    )
-                )
-            elif step.wants_pool:
-                with key_prefix(f'{KEY}[{number}]'):
-                    step.fit(self.before(number, pool))
+        fitted = self._copy()
+        for number, step in enumerate(fitted.steps):
+            if not step.rounds:
+                continue
+            if step.right_iou_thr is None:
+                stream = fitted.before(number, pool)
+            elif labeled is not None:
+                stream = fitted.before(number, labeled, covered)
+            else:
+                fitted.check_learned(number)
+                continue
+            with key_prefix(f'{KEY}[{number}]'):
+                step.fit(stream)
+        return fitted
 
-    def before(self, number: int, pool: Callable[[], Iterable[LabelInput]]) -> Pool:
-        """Return what the steps before one make of a pool; each iteration is a fresh pass.
+    def check_learned(self, number: int) -> None:
+        """Check that a step that learns from labeled images did so.
+
+        Raises:
+            UserError: If it did not.
+        """
+        if not self.steps[number].learned:
+            expected = (
+                'is missing, and this step learns from labelled images; '
+                'tools/calibrate.py writes one'
+            )
+            raise UserError(fault(f'{KEY}[{number}].learned_file', expected, is_absolute=True))
+
+    def collect(self, number: int, part: Callable[[], Iterable[LabelInput]]) -> State:
+        """Return what a step collects of a part of the pool; see :attr:`rounds`.
 
         Args:
-            number: Of the step.
-            pool: Called for a fresh pass over the pool.
+            number: Of the step; those before it have learned.
+            part: Called for a pass over the images of the part.
         """
-        return _Stream(pool, self.steps[:number])
+        with key_prefix(f'{KEY}[{number}]'):
+            return self.steps[number].collect(self.before(number, part))
 
-    def judged(
+    def learn(self, number: int, states: Sequence[State]) -> LabelPipeline:
+        """Return the pipeline after a step learned from the states of all parts, in their order.
+
+        :meth:`fit` is this and :meth:`collect` by turns for each of :attr:`rounds`, if nothing
+        was learned before: :meth:`forget`.
+        """
+        learned = self._copy()
+        step = learned.steps[number]
+        with key_prefix(f'{KEY}[{number}]'):
+            step.learn(step.merge(states))
+        return learned
+
+    def forget(self) -> LabelPipeline:
+        """Return the pipeline without what was learned from a pool."""
+        fresh = self._copy()
+        for number in fresh.rounds:
+            fresh.steps[number].load_learned({})
+        return fresh
+
+    def before(
         self,
         number: int,
-        labelled: Callable[[], Iterable[LabelInput]],
+        images: Callable[[], Iterable[LabelInput]],
         covered: Collection[int] | None = None,
-    ) -> Pool:
-        """Return what a step that learns from labelled images is shown of them.
+    ) -> LabelStream:
+        """Return what the steps before one make of images; each iteration is a fresh pass.
 
         Args:
             number: Of the step.
-            labelled: Called for a fresh pass over the images.
+            images: Called for a fresh pass over them.
             covered: Boxes of other classes are left out: that the truth has none of them is no
                 evidence. Defaults to all.
         """
-        return _Stream(labelled, self.steps[:number], covered)
-
-    def up_to(self, number: int) -> LabelPipeline:
-        """Return the same steps as far as one, that one included."""
-        first = LabelPipeline([])
-        first.steps = self.steps[: number + 1]
-        return first
-
-    @property
-    def learns(self) -> bool:
-        """Whether a step learns from the pool."""
-        return any(type(step).fit is not LabelTransform.fit for step in self.steps)
+        return _Stream(images, self.steps[:number], covered)
 
     @property
     def learned(self) -> list[dict[str, Any]]:
         """What each step learned, as plain values."""
         return [dict(step.learned) for step in self.steps]
 
+    def with_learned(self, learned: Sequence[Mapping[str, Any]]) -> LabelPipeline:
+        """Return the pipeline with what an earlier :meth:`fit` learned.
+
+        Raises:
+            UserError: If that does not fit the class space.
+        """
+        loaded = self._copy()
+        for number, (step, values) in enumerate(zip(loaded.steps, learned, strict=True)):
+            with key_prefix(f'{KEY}[{number}]'):
+                step.load_learned(values)
+        return loaded
+
     def describe_learned(self) -> list[str]:
-        """Say what each step learned, in lines for a person."""
+        """Return what each step learned, in lines for a person."""
         return [
             f'{type(step).__name__}: {line}'
             for step in self.steps
             for line in step.describe_learned()
         ]
 
-    def load_learned(self, learned: Sequence[Mapping[str, Any]]) -> None:
-        """Take over what an earlier :meth:`fit` learned."""
-        for step, values in zip(self.steps, learned, strict=True):
-            step.load_learned(values)
-
-    def apply(self, said: ByTeacher, context: LabelContext) -> Detections:
+    def apply(self, detections: ByTeacher, image: ImageContext) -> Detections:
         """Make the pseudo-labels of one image.
 
         Args:
-            said: Detections by teacher name, in the student's classes.
-            context: The image and the class space.
+            detections: By teacher name, in the student's classes.
+            image: The image that they are of.
 
         Returns:
             Boxes inside the image, in the student's classes.
 
         Raises:
-            UserError: If a teacher said NaN, or more than one entry is left at the end.
+            UserError: If a detection is NaN, or more than one entry is left at the end.
         """
-        said = _through(self.steps, said, context)
-        if len(said) != 1:
-            raise UserError(
-                fault(
-                    KEY,
-                    f'has no fusion, and {len(said)} teachers speak; '
-                    f"add dict(type='mmcompose.WeightedBoxesFusion')",
-                )
+        made = _through(self.steps, detections, image)
+        if len(made) != 1:
+            expected = (
+                f'has no fusion, and {len(made)} teachers speak; '
+                "add dict(type='mmcompose.WeightedBoxesFusion')"
             )
-        found = next(iter(said.values()))
-        space = context.class_space
-        if space.num_classes < len(space.classes):
+            raise UserError(fault(KEY, expected, is_absolute=True))
+        found = next(iter(made.values()))
+        space = self._class_space
+        if space is not None and space.num_classes < len(space.classes):
             found = found[found.labels < space.num_classes]
-        return found.clipped(context.width, context.height)
+        return found.clipped(image.width, image.height)
+
+    def _copy(self) -> LabelPipeline:
+        # No step changes in place what it was given or what it learned.
+        return self._with(copy.copy(step) for step in self.steps)
+
+    def _with(self, steps: Iterable[LabelTransform]) -> LabelPipeline:
+        other = copy.copy(self)
+        other.steps = tuple(steps)
+        return other
 
 
 class _Stream:
-    """What some steps make of a pool; each iteration is a fresh pass."""
+    """What some steps make of images; each iteration is a fresh pass."""
 
     def __init__(
         self,
-        pool: Callable[[], Iterable[LabelInput]],
+        images: Callable[[], Iterable[LabelInput]],
         steps: Sequence[LabelTransform],
         covered: Collection[int] | None = None,
     ) -> None:
-        self._pool = pool
+        self._images = images
         self._steps = steps
         self._covered = None if covered is None else np.array(sorted(covered), np.int64)
 
     def __iter__(self) -> Iterator[LabelInput]:
-        for said, context in self._pool():
-            made = _through(self._steps, said, context)
+        for detections, image in self._images():
+            made = _through(self._steps, detections, image)
             if self._covered is not None:
                 made = {n: f[np.isin(f.labels, self._covered)] for n, f in made.items()}
-            yield made, context
+            yield made, image
 
 
-def _through(steps: Iterable[LabelTransform], said: ByTeacher, context: LabelContext) -> ByTeacher:
-    for teacher, found in said.items():
+def _through(
+    steps: Sequence[LabelTransform], detections: ByTeacher, image: ImageContext
+) -> ByTeacher:
+    for teacher, found in detections.items():
         if (reason := found.invalid_reason()) is not None:
-            raise UserError(
-                fault(
-                    f'composition.teachers.{teacher}',
-                    f'of image {context.key!r}, {reason}',
-                    is_absolute=True,
-                )
-            )
+            key, expected = f'composition.teachers.{teacher}', f'of image {image.key!r}, {reason}'
+            raise UserError(fault(key, expected, is_absolute=True))
     for number, step in enumerate(steps):
         # Another step that learns from what this makes is not to blame.
         with key_prefix(f'{KEY}[{number}]', is_absolute=True):
-            said = step.apply(said, context)
-    return said
+            detections = step.apply(detections, image)
+    return detections

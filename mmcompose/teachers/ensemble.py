@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling import LabelContext
+from mmcompose.labeling import ImageContext, LabelTransform
 from mmcompose.registry import LABEL_TRANSFORMS, TEACHERS, build
 from mmcompose.structures import Detections, Image, decode_masks, encode_masks
 from mmcompose.teachers.base import Teacher
@@ -66,22 +66,18 @@ class EnsembleTeacher(Teacher):
             {name: self._member(name).classes for name in names}, classes=self.classes
         )
         fusion = fusion or {'type': 'mmcompose.WeightedBoxesFusion'}
-        self._fusion = build(LABEL_TRANSFORMS, fusion, 'fusion')
-        self._fusion.check(self._space)
+        self._fusion: LabelTransform = build(LABEL_TRANSFORMS, fusion, 'fusion')
+        self._fusion.bind(self._space, np.ones(len(names)))
         self._check_fusion(fusion['type'])
 
     def _check_fusion(self, kind: Any) -> None:
         """Try the fusion on an empty image before there are weights to load."""
-        if self._fusion.wants_pool or self._fusion.wants_truth:
+        if self._fusion.rounds:
             expected = 'learns from a pool of images, and would be shown none here'
             raise UserError(problem('fusion.type', kind, expected))
         nothing = {name: Detections() for name in self._space.teachers}
-        if len(self._fusion.apply(nothing, self._context('an empty image', 1, 1))) != 1:
+        if len(self._fusion.apply(nothing, ImageContext('an empty image', 1, 1))) != 1:
             raise UserError(problem('fusion.type', kind, 'is no fusion: it leaves several entries'))
-
-    def _context(self, key: str, width: int, height: int) -> LabelContext:
-        weights = np.ones(len(self._space.teachers))
-        return LabelContext(self._space, weights, key, width, height)
 
     def _member(self, name: str) -> Teacher:
         return self._members[int(name.removesuffix(MIRRORED))]
@@ -121,7 +117,7 @@ class EnsembleTeacher(Teacher):
         return [self._space.convert(name, one) for one in found]
 
     def _fuse(self, said: Mapping[str, Detections], image: Image) -> Detections:
-        context = self._context(image.key, image.width, image.height)
+        context = ImageContext(image.key, image.width, image.height)
         # What a teacher says carries no votes: those of its members count as one.
         (found,) = self._fusion.apply(said, context).values()
         return Detections(found.boxes, found.scores, found.labels, masks=found.masks)

@@ -15,12 +15,16 @@ from mmcompose.utils.problem import (
     no_folder,
     problem,
 )
-from mmcompose.utils.types import check_types
+from mmcompose.utils.types import Count, Fraction, Positive, Range, check_types
 
 __all__ = [
     'NO_VALUE',
+    'Count',
+    'Fraction',
     'Mistakes',
+    'Positive',
     'Problem',
+    'Range',
     'UserError',
     'atomic_write',
     'check_keys',

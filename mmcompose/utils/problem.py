@@ -62,7 +62,7 @@ class Problem:
         """
         if self.is_absolute:
             return self
-        dot = '.' if self.key and not self.key.startswith('[') else ''
+        dot = '.' if prefix and self.key and not self.key.startswith('[') else ''
         return replace(self, key=f'{prefix}{dot}{self.key}', is_absolute=is_absolute)
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from mmcompose.utils.problem import Problem, problem
 
@@ -19,8 +21,37 @@ _WORDS: dict[Any, str] = {
 }
 
 
+@dataclass(frozen=True)
+class Range:
+    """The finite numbers that an argument may be: ``Annotated[float, Range(0, 1)]``.
+
+    Args:
+        low: The lowest. Defaults to none.
+        high: The highest. Defaults to none.
+        above: A number that it has to be above. Defaults to none.
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: float = -math.inf
+
+    def __contains__(self, value: float) -> bool:
+        return math.isfinite(value) and self.low <= value <= self.high and value > self.above
+
+    def __str__(self) -> str:
+        low = f'[{self.low:g}' if self.above == -math.inf else f'({self.above:g}'
+        if self.high < math.inf:
+            return f'in {low}, {self.high:g}]'
+        return f'{self.low:g} or more' if self.above == -math.inf else f'above {self.above:g}'
+
+
+Fraction: TypeAlias = Annotated[float, Range(0, 1)]
+Positive: TypeAlias = Annotated[float, Range(above=0)]
+Count: TypeAlias = Annotated[int, Range(1)]
+
+
 def check_types(key: str, given: Mapping[str, Any], hints: Mapping[str, Any]) -> list[Problem]:
-    """Return a problem for each value that is not of its annotated type.
+    """Return a problem for each value that is not of its annotated type, or out of its range.
 
     As a config means it: a list serves as a tuple, a whole number as a number; a string is no
     list of strings, and True no number. Types beyond plain values and their containers are taken
@@ -29,17 +60,57 @@ def check_types(key: str, given: Mapping[str, Any], hints: Mapping[str, Any]) ->
     Args:
         key: Where the values stand, for messages; empty for a config's own keys.
         given: The values, by name.
-        hints: Their types, as :func:`typing.get_type_hints` gives them.
+        hints: Their types, as :func:`typing.get_type_hints` gives them, with
+            ``include_extras=True`` where ranges are to be checked.
     """
     return [
-        problem(f'{key}.{name}'.lstrip('.'), value, f'is not {_words(hints[name])}')
+        problem(at, wrong, f'is not {expected}', _options(hints[name]))
         for name, value in given.items()
-        if name in hints and not _fits(value, hints[name])
+        if name in hints
+        for at, wrong, expected in _mismatches(f'{key}.{name}'.lstrip('.'), value, hints[name])
     ]
+
+
+def _mismatches(key: str, value: Any, hint: Any) -> Iterator[tuple[str, Any, str]]:
+    """Yield the key of each value that does not fit, the value, and what was expected."""
+    if _fits(value, hint):
+        yield from _out_of_range(key, value, hint)
+    elif (kind := _kind_of_items(value, hint)) is not None:
+        for name, item in value.items():
+            yield from _mismatches(f'{key}.{name}', item, kind)
+    else:
+        yield key, value, _words(hint)
+
+
+def _kind_of_items(value: Any, hint: Any) -> Any:
+    """Return the type of a dict's values where a dict by name is among what fits, else None."""
+    for each in get_args(hint) if get_origin(hint) in (Union, UnionType) else [hint]:
+        origin, arguments = get_origin(each), get_args(each)
+        if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
+            return arguments[1] if all(_fits(name, arguments[0]) for name in value) else None
+    return None
+
+
+def _out_of_range(key: str, value: Any, hint: Any) -> Iterator[tuple[str, Any, str]]:
+    origin, arguments = get_origin(hint) or hint, get_args(hint)
+    if origin is Annotated:
+        yield from _out_of_range(key, value, arguments[0])
+        ranges = [each for each in arguments[1:] if isinstance(each, Range)]
+        yield from ((key, value, str(each)) for each in ranges if value not in each)
+    elif origin in (Union, UnionType):
+        yield from _out_of_range(key, value, next(each for each in arguments if _fits(value, each)))
+    elif isinstance(value, Mapping) and len(arguments) == 2:
+        for name, item in value.items():
+            yield from _out_of_range(f'{key}.{name}', item, arguments[1])
+    elif _is_sequence(origin) and arguments:
+        for number, item in enumerate(value):
+            yield from _out_of_range(f'{key}[{number}]', item, arguments[0])
 
 
 def _fits(value: Any, hint: Any) -> bool:
     origin, arguments = get_origin(hint) or hint, get_args(hint)
+    if origin is Annotated:
+        return _fits(value, arguments[0])
     if origin in (Union, UnionType):
         return any(_fits(value, each) for each in arguments)
     if origin is Literal:
@@ -62,6 +133,14 @@ def _fits(value: Any, hint: Any) -> bool:
     return origin not in _WORDS or isinstance(value, origin)
 
 
+def _options(hint: Any) -> list[Any]:
+    """Return the values that a type lists, of which the nearest is suggested."""
+    arguments = get_args(hint)
+    if get_origin(hint) is Literal:
+        return list(arguments)
+    return [option for each in arguments for option in _options(each)]
+
+
 def _is_sequence(kind: Any) -> bool:
     return kind in (list, tuple, Sequence)
 
@@ -69,6 +148,8 @@ def _is_sequence(kind: Any) -> bool:
 def _words(hint: Any) -> str:
     """Return a type in words, e.g. 'a list of strings or None'."""
     origin, arguments = get_origin(hint) or hint, get_args(hint)
+    if origin is Annotated:
+        return _words(arguments[0])
     if origin in (Union, UnionType):
         return ' or '.join(dict.fromkeys(_words(each) for each in arguments))
     if origin is Literal:

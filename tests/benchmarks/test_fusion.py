@@ -10,13 +10,14 @@ import torch
 from mmengine.config import Config
 
 from benchmarks.fusion import compare, distinct, measure
-from mmcompose.labeling import ByTeacher, LabelContext
+from mmcompose.class_space import ClassSpace
+from mmcompose.labeling import ByTeacher, ImageContext
 from mmcompose.labeling.compute.weighted_boxes_kernel import CONF_TYPES
 from mmcompose.structures import Detections
 from mmcompose.teachers import MMDetTeacher
 from mmcompose.teachers.mmdet.model import build_model
 from tests import toys
-from tests.labeling.toys import context, found
+from tests.labeling.toys import found, scene
 from tests.teachers.conftest import CLASSES, CONFIG
 
 
@@ -36,26 +37,27 @@ def untrained(seed: int, folder: Path) -> MMDetTeacher:
 @pytest.fixture(scope='module')
 def predicted(
     pool: Path, tmp_path_factory: pytest.TempPathFactory
-) -> list[tuple[ByTeacher, LabelContext]]:
+) -> tuple[list[tuple[ByTeacher, ImageContext]], ClassSpace]:
     folder = tmp_path_factory.mktemp('detectors')
     teachers = {f't{seed}': untrained(seed, folder) for seed in range(3)}
     images = toys.images_in(pool)
     said = {name: teacher.predict(images) for name, teacher in teachers.items()}
-    of = context({name: teacher.classes for name, teacher in teachers.items()})
-    return [
+    space = ClassSpace({name: teacher.classes for name, teacher in teachers.items()})
+    pool = [
         (
             {name: found[row] for name, found in said.items()},
-            LabelContext(of.class_space, of.weights, image.key, image.width, image.height),
+            ImageContext(image.key, image.width, image.height),
         )
         for row, image in enumerate(images)
     ]
+    return pool, space
 
 
 def test_fused_predictions_of_detectors_equal_those_of_the_package(
-    predicted: list[tuple[ByTeacher, LabelContext]],
+    predicted: tuple[list[tuple[ByTeacher, ImageContext]], ClassSpace],
 ) -> None:
-    compared = compare(predicted)
-    assert compared['images'] == len(predicted)
+    compared = compare(*predicted)
+    assert compared['images'] == len(predicted[0])
     # Enough of them lie on one another, or there was nothing to fuse.
     assert compared['boxes'] > 300
     assert set(compared['largest_difference']) == set(CONF_TYPES)
@@ -68,7 +70,7 @@ def test_tied_scores_are_left_out_and_nothing_else() -> None:
         'b': found(([0, 0, 9, 9], 0.5, 0), ([0, 0, 9, 5], 0.3, 0)),
         'c': Detections(),
     }
-    kept = distinct(said, context())
+    kept = distinct(said, scene().image)
     assert [part.scores.tolist() for part in kept.values()] == [
         [0.5],
         [np.float32(0.3)],

@@ -11,7 +11,7 @@ import pytest
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.evaluation import Scores
-from mmcompose.labeling import LabelContext
+from mmcompose.labeling import ImageContext
 from mmcompose.structures import Detections
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
@@ -86,10 +86,9 @@ def world() -> label_world.World:
     """Three teachers that find what is there, b with low scores; clutter scores below 0.2."""
     rng = np.random.default_rng(0)
     space = ClassSpace(TEACHERS)
-    weights = np.ones(len(TEACHERS))
     said, truth, infos = [], {}, []
     for number in range(24):
-        context = LabelContext(space, weights, str(number), SIZE, SIZE)
+        context = ImageContext(str(number), SIZE, SIZE)
         labels = rng.integers(0, len(space.classes), 2)
         there = boxes(*((x, 1.0, int(label)) for x, label in zip((5, 55), labels, strict=True)))
         by_teacher = {}
@@ -107,7 +106,7 @@ def world() -> label_world.World:
             for box, label in zip(there.boxes, there.labels, strict=True)
         ]
         infos.append({'height': SIZE, 'width': SIZE, 'instances': instances})
-    return label_world.World(said, said, truth, infos, (range(0, 24, 2), range(1, 24, 2)))
+    return label_world.World(space, said, said, truth, infos, (range(0, 24, 2), range(1, 24, 2)))
 
 
 def test_a_spoiled_teacher_says_random_boxes_of_half_of_the_images(

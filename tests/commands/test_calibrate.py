@@ -158,7 +158,7 @@ def test_a_file_that_labels_nothing_is_told(
         (None, {'folds': 9}, r'^folds: 9 is no number of folds between 2 and 8'),
         (None, {'img_prefix': 'elsewhere'}, r"^img_prefix: 'elsewhere/000.png' is no file"),
         ([], {}, r'^composition.label_pipeline: has no .*ScoreCalibration'),
-        ([{'method': 'quantile'}], {}, r'^composition.label_pipeline: has no step that learns'),
+        ([{'type': 'mmcompose.ScoreCalibration'}], {}, r'^composition.label_pipeline: has no step that learns'),
         ([{}, {}], {}, r"^out: '.*' is one file, and 2 steps learn"),
         ([{'learned_file': 'a'}] * 2, {'out': None}, r"\[1\].learned_file: 'a' is the file of an"),
     ],
@@ -173,7 +173,7 @@ def test_mistakes_are_told_and_nothing_is_written(
 ) -> None:
     config = config_of(pool, truth, tmp_path)
     if steps is not None:
-        made = [step if 'type' in step else {**CALIBRATION, **step} for step in steps]
+        made = [{**CALIBRATION, **step} if 'type' not in step else step for step in steps]
         config.composition.label_pipeline = [*made, toys.LABEL_PIPELINE[1]]
     given = {'ann_file': truth, 'out': str(tmp_path / 'curves.json'), **arguments}
     with pytest.raises(UserError, match=told):

@@ -90,7 +90,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     'one mapping for all': (
         {'class_space': {'mapping': {'green': 'red'}}},
-        'composition.class_space.mapping:',
+        'composition.class_space.mapping.green:',
         'is not a dict',
     ),
     'no fusion': (

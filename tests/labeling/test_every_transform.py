@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmcompose.labeling import ByTeacher, LabelContext, LabelPipeline, LabelTransform
-from mmcompose.registry import LABEL_TRANSFORMS
+from mmcompose.labeling import ByTeacher, LabelPipeline
+from mmcompose.registry import CALIBRATIONS, LABEL_TRANSFORMS, THRESHOLDS, Registry
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError
 from tests.labeling.toys import (
@@ -21,10 +21,14 @@ from tests.labeling.toys import (
     QUICK,
     TEACHERS,
     WIDTH,
-    context,
+    Scene,
+    apply,
+    bind,
+    fit,
     found,
     permuted,
     rows,
+    scene,
     teacher_detections,
 )
 
@@ -44,13 +48,19 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
     'BoxSizeFilter': [{'type': 'mmcompose.BoxSizeFilter', 'min_side': 20}, WBF],
     'AgreementFilter': [WBF, {'type': 'mmcompose.AgreementFilter'}],
     'ScoreBands': [WBF, {'type': 'mmcompose.ScoreBands', 'keep': 0.5, 'ignore': 0.1}],
-    'AdaptiveScoreFilter': [WBF, {'type': 'mmcompose.AdaptiveScoreFilter', 'min_boxes': 4}],
+    'AdaptiveScoreFilter mixture': [
+        WBF,
+        {'type': 'mmcompose.AdaptiveScoreFilter', 'method': 'mixture', 'min_boxes': 4},
+    ],
     'AdaptiveScoreBands': [WBF, {'type': 'mmcompose.AdaptiveScoreBands', 'min_boxes': 4}],
     'CrossClassSuppression': [
         WBF,
         {'type': 'mmcompose.CrossClassSuppression', 'min_count': 1, 'min_rate': 0.1},
     ],
-    'ScoreCalibration': [{'type': 'mmcompose.ScoreCalibration'}, WBF],
+    'ScoreCalibration quantile': [
+        {'type': 'mmcompose.ScoreCalibration', 'method': 'quantile'},
+        WBF,
+    ],
     'ScoreCalibration agreement': [
         {'type': 'mmcompose.ScoreCalibration', 'method': 'agreement'},
         WBF,
@@ -79,6 +89,7 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
         ]
         for method, more in (
             ('prior', {'boxes_per_image': {'person': 1.0, 'cat': 0.5}}),
+            ('expected_fbeta', {}),
             ('precision', {}),
             ('fbeta', {}),
         )
@@ -99,36 +110,37 @@ POOL = [
 TRUTH = {str(number): found(([10, 10, 60, 60], 1, 0)) for number in range(2)}
 
 
-def context_of(name: str, teachers: dict[str, list[str]] = TEACHERS, **more: Any) -> LabelContext:
-    return context(teachers, hierarchy=HIERARCHY if name == 'ResolveHierarchy' else None, **more)
+def scene_of(name: str, teachers: dict[str, list[str]] = TEACHERS, **more: Any) -> Scene:
+    return scene(teachers, hierarchy=HIERARCHY if name == 'ResolveHierarchy' else None, **more)
 
 
 def fitted(
     name: str, teachers: dict[str, list[str]] = TEACHERS, seed: int | None = None, **more: Any
 ) -> LabelPipeline:
-    if any(
-        step['type'].removeprefix('mmcompose.') not in LABEL_TRANSFORMS.module_dict
-        for step in PIPELINES[name]
-    ):
-        pytest.skip('not registered')
-    pipeline = LabelPipeline(PIPELINES[name])
-
-    def pool() -> list[tuple[ByTeacher, LabelContext]]:
-        return [
-            (
-                image if seed is None else {t: permuted(image[t], seed) for t in reversed(image)},
-                context_of(name, teachers, key=str(n), **more),
-            )
-            for n, image in enumerate(POOL)
-        ]
-
-    pipeline.fit(pool, pool, TRUTH)
-    return pipeline
+    pool = [
+        (
+            image if seed is None else {t: permuted(image[t], seed) for t in reversed(image)},
+            scene_of(name, teachers, key=str(n), **more),
+        )
+        for n, image in enumerate(POOL)
+    ]
+    return fit(LabelPipeline(PIPELINES[name]), pool, TRUTH)
 
 
-def test_every_transform_is_tested() -> None:
-    tested = {step['type'].removeprefix('mmcompose.') for p in PIPELINES.values() for step in p}
-    assert set(LABEL_TRANSFORMS.module_dict) <= tested
+def own_names(registry: Registry) -> set[str]:
+    """Return the registered names that are this package's own."""
+    registry.import_from_location()
+    classes = registry.module_dict.items()
+    return {name for name, cls in classes if cls.__module__.split('.')[0] == 'mmcompose'}
+
+
+def test_every_transform_and_method_is_tested() -> None:
+    steps = [step for pipeline in PIPELINES.values() for step in pipeline]
+    tested = {step['type'].removeprefix('mmcompose.') for step in steps}
+    assert own_names(LABEL_TRANSFORMS) == tested
+    for kind, registry in (('Score', CALIBRATIONS), ('Adaptive', THRESHOLDS)):
+        own = [step for step in steps if step['type'].startswith(f'mmcompose.{kind}')]
+        assert own_names(registry) == {step['method'] for step in own if 'method' in step}
 
 
 @pytest.fixture(params=PIPELINES, scope='module')
@@ -146,7 +158,7 @@ def pipeline(name: str) -> LabelPipeline:
 def test_boxes_stay_in_the_image_with_scores_and_votes(
     pipeline: LabelPipeline, name: str, image: ByTeacher
 ) -> None:
-    result = pipeline.apply(image, context_of(name))
+    result = apply(pipeline, image, scene_of(name))
     assert result.invalid_reason() is None
     assert (result.boxes >= 0).all()
     assert (result.boxes <= [WIDTH, HEIGHT, WIDTH, HEIGHT]).all()
@@ -163,14 +175,14 @@ def test_boxes_stay_in_the_image_with_scores_and_votes(
 def test_the_order_of_teachers_and_boxes_does_not_matter(
     pipeline: LabelPipeline, name: str, image: ByTeacher, seed: int
 ) -> None:
-    expected = pipeline.apply(image, context_of(name))
+    expected = apply(pipeline, image, scene_of(name))
     shuffled = {teacher: permuted(image[teacher], seed) for teacher in reversed(image)}
-    result = pipeline.apply(shuffled, context_of(name))
+    result = apply(pipeline, shuffled, scene_of(name))
     np.testing.assert_array_equal(rows(result), rows(expected))
     # The class space lists teachers in another order too; its classes stay in theirs.
-    classes = list(context().class_space.classes)
+    classes = list(scene().class_space.classes)
     other = {teacher: TEACHERS[teacher] for teacher in ('c', 'a', 'b')}
-    reordered = pipeline.apply(shuffled, context_of(name, other, classes=classes))
+    reordered = apply(pipeline, shuffled, scene_of(name, other, classes=classes))
     np.testing.assert_array_equal(rows(reordered), rows(expected))
     assert reordered.votes is not None and expected.votes is not None
     np.testing.assert_array_equal(reordered.sorted().votes[:, [2, 1, 0]], expected.sorted().votes)
@@ -180,9 +192,9 @@ def test_what_is_learned_does_not_depend_on_the_order_of_teachers_and_boxes(
     pipeline: LabelPipeline, name: str
 ) -> None:
     other = {teacher: TEACHERS[teacher] for teacher in ('c', 'a', 'b')}
-    again = fitted(name, other, seed=1, classes=list(context().class_space.classes))
+    again = fitted(name, other, seed=1, classes=list(scene().class_space.classes))
     for image in POOL:
-        expected, result = (each.apply(image, context_of(name)) for each in (pipeline, again))
+        expected, result = (apply(each, image, scene_of(name)) for each in (pipeline, again))
         np.testing.assert_allclose(rows(result), rows(expected), rtol=1e-6)
 
 
@@ -192,7 +204,7 @@ def test_a_chain_of_boxes_with_one_score_is_fused_alike_in_any_order(fusion: str
     chain = [([left, 0, left + 50, 50], 0.5, 0) for left in (0, 15, 30)]
     pipeline = LabelPipeline([{'type': f'mmcompose.{fusion}', 'iou_thr': 0.5}])
     results = [
-        rows(pipeline.apply({'a': found(*order), 'b': found(), 'c': found()}, context()))
+        rows(apply(pipeline, {'a': found(*order), 'b': found(), 'c': found()}, scene()))
         for order in itertools.permutations(chain)
     ]
     assert all(result == results[0] for result in results)
@@ -200,7 +212,7 @@ def test_a_chain_of_boxes_with_one_score_is_fused_alike_in_any_order(fusion: str
 
 def test_nothing_comes_of_nothing(pipeline: LabelPipeline, name: str) -> None:
     for image in ({}, {teacher: Detections() for teacher in TEACHERS}):
-        result = pipeline.apply(image, context_of(name))
+        result = apply(pipeline, image, scene_of(name))
         assert len(result) == 0
         assert result.boxes.shape == (0, 4)
         assert result.votes is not None and result.votes.shape == (0, 3)
@@ -222,21 +234,20 @@ def test_nonsense_names_teacher_and_image(
 ) -> None:
     image = {'a': found(), 'b': found((box, score, 0)), 'c': found()}
     with pytest.raises(UserError, match=rf"^composition.teachers.b: of image 'x.jpg', .*{told}"):
-        pipeline.apply(image, context(key='x.jpg'))
+        apply(pipeline, image, scene(key='x.jpg'))
     of_the_image = rf"^composition.teachers.b: of image 'x.jpg', .*{told}"
-    if any(type(step).fit is not LabelTransform.fit for step in pipeline.steps):
+    if any(step.rounds for step in pipeline.steps):
         with pytest.raises(UserError, match=of_the_image):
-            pool = [(image, context(key='x.jpg'))]
-            pipeline.fit(lambda: pool, lambda: pool, {'x.jpg': found()})
+            fit(pipeline, [(image, scene(key='x.jpg'))], {'x.jpg': found()})
 
 
 def test_what_was_learned_can_be_loaded(name: str, pipeline: LabelPipeline) -> None:
-    fresh = LabelPipeline(PIPELINES[name])
-    fresh.load_learned(pipeline.learned)
+    fresh = bind(LabelPipeline(PIPELINES[name]), scene_of(name))
+    fresh = fresh.with_learned(pipeline.learned)
     assert fresh.learned == pipeline.learned
     for image in POOL:
-        expected = rows(pipeline.apply(image, context_of(name)))
-        assert rows(fresh.apply(image, context_of(name))) == expected
+        expected = rows(apply(pipeline, image, scene_of(name)))
+        assert rows(apply(fresh, image, scene_of(name))) == expected
 
 
 def test_no_torch_is_needed() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmcompose.labeling import ByTeacher, LabelContext, LabelPipeline
+from mmcompose.labeling import LabelPipeline
 from mmcompose.registry import LABEL_TRANSFORMS, build
 from tests.labeling.test_every_transform import POOL
-from tests.labeling.toys import context, found
+from tests.labeling.toys import apply, bind, fit, found, scene
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / 'configs' / '_base_' / 'label_pipelines'
@@ -23,14 +23,11 @@ def test_a_shipped_pipeline_runs(file: Path) -> None:
     # What a tool would have written: there is no such file yet, and it is learned here.
     wanted = [step.pop('learned_file', None) for step in steps]
     pipeline = LabelPipeline(steps)
-    assert [step.wants_truth for step in pipeline.steps] == [path is not None for path in wanted]
-    pipeline.check(context().class_space)
-
-    def pool() -> list[tuple[ByTeacher, LabelContext]]:
-        return [(image, context()) for image in POOL]
-
-    pipeline.fit(pool, pool, {'image': found(([10, 10, 60, 60], 1, 0))})
-    result = pipeline.apply(POOL[0], context())
+    by_truth = [step.right_iou_thr is not None for step in pipeline.steps]
+    assert by_truth == [path is not None for path in wanted]
+    truth = {'image': found(([10, 10, 60, 60], 1, 0))}
+    pipeline = fit(pipeline, [(image, scene()) for image in POOL], truth)
+    result = apply(pipeline, POOL[0], scene())
     assert result.ignore is not None
     assert len(pipeline.without_bands().steps) == len(pipeline.steps) - 1
 
@@ -40,7 +37,7 @@ def test_the_guide_tells_of_every_step_and_its_examples_run() -> None:
     LABEL_TRANSFORMS.import_from_location()
     assert [name for name in LABEL_TRANSFORMS.module_dict if f'`{name}' not in guide] == []
     (example,) = re.findall('```python\n(.+?)```', guide, re.DOTALL)
-    LabelPipeline(Config.fromstring(example, '.py').label_pipeline).check(context().class_space)
+    bind(LabelPipeline(Config.fromstring(example, '.py').label_pipeline), scene())
     inline = re.findall(r'`(\w+)(\([^`]+\))', guide)
     calls = [(name, call) for name, call in inline if name in LABEL_TRANSFORMS.module_dict]
     assert len(calls) > 5

@@ -20,9 +20,10 @@ from tests.labeling.toys import (
     QUICK,
     TEACHERS,
     WIDTH,
-    context,
+    apply,
     found,
     permuted,
+    scene,
     teacher_detections,
 )
 
@@ -89,19 +90,19 @@ def pipeline(request: pytest.FixtureRequest) -> Any:
 def test_the_order_of_teachers_and_boxes_does_not_matter(
     pipeline: Any, image: ByTeacher, seed: int
 ) -> None:
-    expected = pipeline.apply(image, context())
+    expected = apply(pipeline, image, scene())
     shuffled = {name: permuted(image[name], seed) for name in reversed(image)}
     other = {name: TEACHERS[name] for name in ('c', 'a', 'b')}
-    reordered = context(other, classes=list(context().class_space.classes))
-    assert rows(pipeline.apply(shuffled, context())) == rows(expected)
-    assert rows(pipeline.apply(shuffled, reordered)) == rows(expected)
+    reordered = scene(other, classes=list(scene().class_space.classes))
+    assert rows(apply(pipeline, shuffled, scene())) == rows(expected)
+    assert rows(apply(pipeline, shuffled, reordered)) == rows(expected)
 
 
 @QUICK
 @given(image=said_with_masks())
 def test_boxes_are_what_they_are_without_masks(pipeline: Any, image: ByTeacher) -> None:
     bare = {name: replace(each, masks=None) for name, each in image.items()}
-    expected, result = pipeline.apply(bare, context()), pipeline.apply(image, context())
+    expected, result = apply(pipeline, bare, scene()), apply(pipeline, image, scene())
     assert expected.masks is None
     assert rows(replace(result, masks=None)) == rows(expected)
 
@@ -111,7 +112,7 @@ def test_boxes_are_what_they_are_without_masks(pipeline: Any, image: ByTeacher) 
 def test_masks_fill_the_image_and_hold_no_pixel_that_nobody_named(
     pipeline: Any, image: ByTeacher
 ) -> None:
-    result = pipeline.apply(image, context()).with_masks()
+    result = apply(pipeline, image, scene()).with_masks()
     named = decode_masks(
         np.concatenate([each.with_masks().masks for each in image.values()]), WIDTH, HEIGHT
     ).any(axis=0)
@@ -129,19 +130,19 @@ def test_a_pixel_is_inside_where_half_of_the_weight_says_so() -> None:
     }
     assert low == wide
     # 1.0 of 1.9 say that the rest is outside.
-    assert WeightedBoxesFusion().apply(image, context())[FUSED].masks.tolist() == [narrow]
+    assert apply(WeightedBoxesFusion(), image, scene())[FUSED].masks.tolist() == [narrow]
     # A heavier teacher has more than half.
-    heavy = context(weights=[1, 3, 1])
-    assert WeightedBoxesFusion().apply(image, heavy)[FUSED].masks.tolist() == [wide]
+    heavy = scene(weights=[1, 3, 1])
+    assert apply(WeightedBoxesFusion(), image, heavy)[FUSED].masks.tolist() == [wide]
     weighted = WeightedBoxesFusion(weights={'a': {'person': 3.0}})
-    assert weighted.apply(image, context())[FUSED].masks.tolist() == [wide]
+    assert apply(weighted, image, scene())[FUSED].masks.tolist() == [wide]
     # Exactly half is enough: 0.1 + 0.2 against 0.3.
     tie = {
         'a': masked(found((BOX, 0.3, 0)), wide),
         'b': masked(found((BOX, 0.1, 0)), narrow),
         'c': masked(found((BOX, 0.2, 0)), narrow),
     }
-    assert WeightedBoxesFusion().apply(tie, context())[FUSED].masks.tolist() == [wide]
+    assert apply(WeightedBoxesFusion(), tie, scene())[FUSED].masks.tolist() == [wide]
 
 
 def test_those_with_a_mask_vote_among_themselves() -> None:
@@ -151,7 +152,7 @@ def test_those_with_a_mask_vote_among_themselves() -> None:
         'b': masked(found((BOX, 0.2, 0)), narrow),
         'c': masked(found((BOX, 0.9, 0)), None),
     }
-    result = WeightedBoxesFusion().apply(image, context())[FUSED]
+    result = apply(WeightedBoxesFusion(), image, scene())[FUSED]
     by_size = dict(zip(result.cluster_size.tolist(), result.masks.tolist(), strict=True))
     assert by_size == {3: narrow, 1: None}
 
@@ -191,9 +192,9 @@ def test_the_survivor_of_nms_keeps_its_mask() -> None:
         'b': masked(found(([20, 10, 60, 48], 0.9, 0)), narrow),
         'c': found(([20, 10, 59, 49], 0.4, 0), ([100, 10, 140, 50], 0.9, 0)),
     }
-    result = NMS().apply(image, context())[FUSED]
+    result = apply(NMS(), image, scene())[FUSED]
     by_size = dict(zip(result.cluster_size.tolist(), result.masks.tolist(), strict=True))
     assert by_size == {3: narrow, 1: None}
     # A survivor without a mask takes the best of those that it stands for.
     bare = {**image, 'b': replace(image['b'], masks=None)}
-    assert wide in NMS().apply(bare, context())[FUSED].masks.tolist()
+    assert wide in apply(NMS(), bare, scene())[FUSED].masks.tolist()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling import ByTeacher, LabelContext
+from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline, LabelTransform
+from mmcompose.registry import LABEL_TRANSFORMS, build
 from mmcompose.structures import Detections
 
 # Deterministic, and without a deadline: the first example compiles.
@@ -26,15 +30,66 @@ TEACHERS = {
 }
 
 
-def context(
+class Scene(NamedTuple):
+    """Teachers with their weights, and an image that they look at."""
+
+    class_space: ClassSpace
+    weights: NDArray[np.float64]
+    image: ImageContext
+
+
+def scene(
     teachers: Mapping[str, Sequence[str]] = TEACHERS,
     weights: Sequence[float] | None = None,
     key: str = 'image',
+    truth: Detections | None = None,
     **class_space: object,
-) -> LabelContext:
+) -> Scene:
     space = ClassSpace(teachers, **class_space)  # type: ignore[arg-type]
     votes = np.ones(len(teachers)) if weights is None else np.array(weights, float)
-    return LabelContext(space, votes, key, WIDTH, HEIGHT)
+    return Scene(space, votes, ImageContext(key, WIDTH, HEIGHT, truth))
+
+
+Pool = Sequence[tuple[ByTeacher, Scene]]
+Step = TypeVar('Step', LabelTransform, LabelPipeline)
+
+
+def built(kind: type[LabelTransform], **arguments: Any) -> LabelTransform:
+    """Build a step as a pipeline does, with all checks of its arguments."""
+    step: LabelTransform = build(LABEL_TRANSFORMS, {'type': kind, **arguments}, 'step')
+    return step
+
+
+def bind(step: Step, at: Scene) -> Step:
+    """Return a step, or a pipeline, that is bound to the teachers of a scene."""
+    if isinstance(step, LabelPipeline):
+        return step.bind(at.class_space, at.weights)
+    step.bind(at.class_space, at.weights)
+    return step
+
+
+def apply(step: LabelTransform | LabelPipeline, detections: ByTeacher, at: Scene) -> Any:
+    """Bind a step, or a pipeline, and apply it to one image."""
+    return bind(step, at).apply(detections, at.image)
+
+
+def fit(step: Step, pool: Pool, truth: Mapping[str, Detections] | None = None) -> Step:
+    """Return a step, or a pipeline, that learned from the images of a pool.
+
+    Args:
+        step: A step learns in place.
+        pool: Their detections.
+        truth: By key of the image its true boxes.
+    """
+    step = bind(step, pool[0][1])
+    images = [(each, at.image) for each, at in pool]
+    labeled = None
+    if truth is not None:
+        labeled = [(each, replace(at, truth=truth.get(at.key))) for each, at in images]
+    if isinstance(step, LabelPipeline):
+        return step.fit(lambda: images, None if labeled is None else lambda: labeled)
+    step.fit(images if labeled is None else labeled)
+    return step
 
 
 def found(*rows: tuple[Sequence[float], float, int]) -> Detections:

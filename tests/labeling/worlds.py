@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.labeling import ByTeacher, LabelContext
+from mmcompose.labeling import ByTeacher
 from mmcompose.structures import Detections
-from tests.labeling.toys import HEIGHT, WIDTH, context
+from tests.labeling.toys import HEIGHT, WIDTH, Scene, scene
 
 ALIKE = {name: ['person', 'cat'] for name in 'abc'}
 
@@ -23,7 +23,7 @@ class World(NamedTuple):
         bad: ``(N,)`` bool, the images in which the spoiled teacher fails.
     """
 
-    pool: list[tuple[ByTeacher, LabelContext]]
+    pool: list[tuple[ByTeacher, Scene]]
     bad: NDArray[np.bool_]
 
 
@@ -50,9 +50,9 @@ def world(
         seed: Of all that is random.
     """
     rng = np.random.default_rng(seed)
-    where = context(teachers)
+    where = scene(teachers)
     bad = rng.random(images) < (failing if spoiled else 0)
-    pool: list[tuple[ByTeacher, LabelContext]] = []
+    pool: list[tuple[ByTeacher, Scene]] = []
     for is_bad in bad:
         objects, labels = _boxes(rng), rng.integers(0, 2, 4)
         said = {}

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform
+from mmcompose.class_space import ClassSpace
+from mmcompose.labeling.base import ByTeacher, ImageContext, LabelTransform
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
-from mmcompose.utils import UserError, fault, problem
+from mmcompose.utils import Fraction, Positive, UserError, fault, problem
+
+Reliability = Literal['score', 'votes', 'spread']
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -32,61 +36,57 @@ class BoxWeights(LabelTransform):
         lowest: The weight of a box that nothing speaks for. Defaults to 0.
 
     Raises:
-        UserError: If an argument is wrong; when applied, if 'votes' or 'spread' are asked for
+        UserError: If ``by`` is empty; when applied, if 'votes' or 'spread' are asked for
             and no fusion went before.
     """
 
     weighs = True
 
     def __init__(
-        self, by: str | Sequence[str] = 'score', power: float = 1.0, lowest: float = 0.0
+        self,
+        by: Reliability | Sequence[Reliability] = 'score',
+        power: Positive = 1.0,
+        lowest: Fraction = 0.0,
     ) -> None:
-        self.by = (by,) if isinstance(by, str) else tuple(by)
-        expected = f'is not one of {", ".join(_RELIABILITY)}, or several'
+        self.by: tuple[str, ...] = (by,) if isinstance(by, str) else tuple(by)
         if not self.by:
+            expected = f'is not one of {", ".join(_RELIABILITY)}, or several'
             raise UserError(problem('by', by, expected))
-        for name in self.by:
-            if name not in _RELIABILITY:
-                raise UserError(problem('by', name, expected, _RELIABILITY))
-        if not 0 < power < np.inf:
-            raise UserError(problem('power', power, 'is no number above 0'))
-        if not 0 <= lowest <= 1:
-            raise UserError(problem('lowest', lowest, 'is not in [0, 1]'))
         self.power = power
         self.lowest = lowest
 
-    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
+    def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
-        return {name: self._weighed(found, context) for name, found in detections.items()}
+        return {name: self._weighed(found) for name, found in detections.items()}
 
-    def _weighed(self, found: Detections, context: LabelContext) -> Detections:
+    def _weighed(self, found: Detections) -> Detections:
         reliability = np.ones(len(found))
         for name in self.by:
-            reliability *= _RELIABILITY[name](found, context)
+            reliability *= _RELIABILITY[name](found, self.class_space)
         weights = self.lowest + (1 - self.lowest) * reliability**self.power
         return replace(found, weights=weights.astype(np.float32))
 
 
-def _score(found: Detections, context: LabelContext) -> NDArray[np.float64]:
+def _score(found: Detections, space: ClassSpace) -> NDArray[np.float64]:
     return found.scores.astype(np.float64)
 
 
-def _votes(found: Detections, context: LabelContext) -> NDArray[np.float64]:
+def _votes(found: Detections, space: ClassSpace) -> NDArray[np.float64]:
     if found.votes is None:
         raise UserError(fault('by', "'votes' are counted by a fusion; put BoxWeights after it"))
-    owners = context.class_space.owners.sum(axis=1)[found.labels]
+    owners = space.owners.sum(axis=1)[found.labels]
     # Under a hierarchy a box may have the vote of a teacher that knows only the coarser class.
     share: NDArray[np.float64] = np.minimum(found.votes.sum(axis=1) / np.maximum(owners, 1), 1.0)
     return share
 
 
-def _spread(found: Detections, context: LabelContext) -> NDArray[np.float64]:
+def _spread(found: Detections, space: ClassSpace) -> NDArray[np.float64]:
     if found.spread is None:
         raise UserError(fault('by', "'spread' is measured by a fusion; put BoxWeights after it"))
     return np.clip(1.0 - found.spread.astype(np.float64), 0.0, 1.0)
 
 
-_RELIABILITY: Mapping[str, Callable[[Detections, LabelContext], NDArray[np.float64]]] = {
+_RELIABILITY: Mapping[str, Callable[[Detections, ClassSpace], NDArray[np.float64]]] = {
     'score': _score,
     'votes': _votes,
     'spread': _spread,

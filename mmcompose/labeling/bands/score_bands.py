@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform
-from mmcompose.labeling.compute.per_class import by_class, is_fraction
+from mmcompose.labeling.base import ByTeacher, ImageContext, LabelTransform
+from mmcompose.labeling.compute.per_class import by_class
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections, areas, intersections
-from mmcompose.utils import UserError, check_keys, problem
+from mmcompose.utils import Fraction, UserError, check_keys, problem
 
-Band = Mapping[str, float]
+Band = Mapping[str, Fraction]
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -34,15 +34,15 @@ class ScoreBands(LabelTransform):
             for all classes, but no ``ignore`` above its ``keep``.
 
     Raises:
-        UserError: If a number is out of range.
+        UserError: If a band has another key, or an ``ignore`` above its ``keep``.
     """
 
     selects = True
 
     def __init__(
         self,
-        keep: float,
-        ignore: float | None = None,
+        keep: Fraction,
+        ignore: Fraction | None = None,
         per_class: Mapping[str, Band] | None = None,
     ) -> None:
         self.keep, self.ignore = _band('', keep, ignore)
@@ -50,8 +50,6 @@ class ScoreBands(LabelTransform):
         self.ignore_of: dict[str, float] = {}
         for name, band in (per_class or {}).items():
             key = f'per_class.{name}'
-            if not isinstance(band, Mapping):
-                raise UserError(problem(key, band, 'is no dict(keep=..., ignore=...)'))
             if problems := check_keys(key, band, ['keep', 'ignore']):
                 raise UserError(*problems)
             own_keep = band.get('keep', self.keep)
@@ -59,30 +57,24 @@ class ScoreBands(LabelTransform):
             own_ignore = band.get('ignore', min(self.ignore, own_keep))
             self.keep_of[name], self.ignore_of[name] = _band(f'{key}.', own_keep, own_ignore)
 
-    @property
-    def ignores(self) -> bool:
-        """See :attr:`LabelTransform.ignores`."""
-        return self.ignore < self.keep or self.ignore_of != self.keep_of
+        self.ignores = self.ignore < self.keep or self.ignore_of != self.keep_of
 
-    def check(self, class_space: ClassSpace) -> None:
-        """See :meth:`LabelTransform.check`."""
-        by_class('per_class', self.keep, self.keep_of, class_space)
+    def bind(self, class_space: ClassSpace, weights: NDArray[np.float64]) -> None:
+        """See :meth:`LabelTransform.bind`."""
+        super().bind(class_space, weights)
+        self._keep = by_class('per_class', self.keep, self.keep_of, class_space)
+        self._ignore = by_class('per_class', self.ignore, self.ignore_of, class_space)
 
-    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
+    def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
-        keep = by_class('per_class', self.keep, self.keep_of, context.class_space)
-        ignore = by_class('per_class', self.ignore, self.ignore_of, context.class_space)
-        banded = {}
-        for name, found in detections.items():
-            banded[name] = banded_by(found, keep, ignore)
-        return banded
+        return {
+            name: banded_by(found, self._keep, self._ignore) for name, found in detections.items()
+        }
 
 
 def _band(key: str, keep: float, ignore: float | None) -> tuple[float, float]:
     ignore = keep if ignore is None else ignore
-    if not is_fraction(keep):
-        raise UserError(problem(f'{key}keep', keep, 'is not in [0, 1]'))
-    if not is_fraction(ignore) or ignore > keep:
+    if ignore > keep:
         raise UserError(problem(f'{key}ignore', ignore, f'is not in [0, keep], keep = {keep}'))
     return keep, ignore
 

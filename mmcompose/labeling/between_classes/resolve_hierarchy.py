@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.labeling.base import FUSED, ByTeacher, LabelContext, LabelTransform
-from mmcompose.labeling.compute.per_class import check_fraction
+from mmcompose.class_space import ClassSpace
+from mmcompose.labeling.base import FUSED, ByTeacher, ImageContext, LabelTransform
 from mmcompose.labeling.compute.vote_weights import StackedDetections
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import iou
-from mmcompose.utils import UserError, fault
+from mmcompose.utils import Fraction, UserError, fault
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -31,59 +31,58 @@ class ResolveHierarchy(LabelTransform):
         iou_thr: Boxes that overlap more than this are one object. Defaults to 0.55.
 
     Raises:
-        UserError: If ``iou_thr`` is out of range; when applied, if a fusion went before.
+        UserError: When applied, if a fusion went before.
     """
 
-    def __init__(self, iou_thr: float = 0.55) -> None:
-        self.iou_thr = check_fraction('iou_thr', iou_thr)
+    def __init__(self, iou_thr: Fraction = 0.55) -> None:
+        self.iou_thr = iou_thr
 
-    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
+    def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
         if FUSED in detections:
             raise UserError(
                 fault('type', 'ResolveHierarchy tells teachers apart; put it before a fusion')
             )
-        hierarchy = context.class_space.hierarchy
-        ballots = StackedDetections.from_detections(detections, context)
+        hierarchy = self.class_space.hierarchy
+        stacked = StackedDetections.from_detections(detections, self.class_space)
         is_coarse = np.asarray(hierarchy.below.any(axis=1))
-        coarse = is_coarse[ballots.labels]
+        coarse = is_coarse[stacked.labels]
         if not coarse.any():
-            return _of_the_student(detections, context)
-        order = self._finest_first(ballots, hierarchy.depth)
+            return _of_the_student(detections, self.class_space)
+        order = self._finest_first(stacked, hierarchy.depth)
         rows = np.flatnonzero(coarse)
-        finer = hierarchy.below[ballots.labels[rows, None], ballots.labels[order]]
-        finer &= ballots.teachers[rows, None] != ballots.teachers[order]
-        finer &= iou(ballots.boxes[rows], ballots.boxes[order]) > self.iou_thr
+        finer = hierarchy.below[stacked.labels[rows, None], stacked.labels[order]]
+        finer &= stacked.teachers[rows, None] != stacked.teachers[order]
+        finer &= iou(stacked.boxes[rows], stacked.boxes[order]) > self.iou_thr
         found = finer.any(axis=1)
-        supported = np.arange(len(ballots.labels))
+        supported = np.arange(len(stacked.labels))
         supported[rows[found]] = order[finer[found].argmax(axis=1)]
         # The box may itself lie on a finer one, and that on another.
         for _ in range(int(hierarchy.depth.max())):
             supported = supported[supported]
-        scores = np.maximum(ballots.scores, ballots.scores[supported]).astype(np.float32)
-        boxes = ballots.boxes[supported].astype(np.float32)
+        scores = np.maximum(stacked.scores, stacked.scores[supported]).astype(np.float32)
+        boxes = stacked.boxes[supported].astype(np.float32)
         resolved = {}
-        for index, teacher in enumerate(context.class_space.teachers):
+        for index, teacher in enumerate(self.class_space.teachers):
             if teacher in detections:
-                own = ballots.teachers == index
+                own = stacked.teachers == index
                 resolved[teacher] = replace(
                     detections[teacher],
                     boxes=boxes[own],
                     scores=scores[own],
-                    labels=ballots.labels[supported][own],
+                    labels=stacked.labels[supported][own],
                 )
-        return _of_the_student(resolved, context)
+        return _of_the_student(resolved, self.class_space)
 
     def _finest_first(
-        self, ballots: StackedDetections, depth: NDArray[np.int64]
+        self, stacked: StackedDetections, depth: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        keys = (*ballots.boxes.T[::-1], ballots.labels, -ballots.scores, -depth[ballots.labels])
+        keys = (*stacked.boxes.T[::-1], stacked.labels, -stacked.scores, -depth[stacked.labels])
         return np.lexsort(keys)
 
 
-def _of_the_student(detections: ByTeacher, context: LabelContext) -> ByTeacher:
+def _of_the_student(detections: ByTeacher, space: ClassSpace) -> ByTeacher:
     """Drop what stayed of a coarse class that the student lacks."""
-    space = context.class_space
     if space.num_classes == len(space.classes):
         return detections
     return {name: found[found.labels < space.num_classes] for name, found in detections.items()}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import ByTeacher, Pool
+from mmcompose.labeling.base import ByTeacher, LabelStream
 from mmcompose.labeling.compute.image_trust import ImageTrust
 from mmcompose.structures import Detections, iou
 
@@ -22,7 +22,8 @@ _DECIMALS = 4
 
 
 def agreement_weights(
-    pool: Pool,
+    pool: LabelStream,
+    space: ClassSpace,
     iou_thr: float = 0.55,
     trust: ImageTrust | None = None,
     sharpness: float = 5.0,
@@ -39,7 +40,8 @@ def agreement_weights(
     nothing.
 
     Args:
-        pool: What the teachers say of each image.
+        pool: The detections of each image.
+        space: The class space.
         iou_thr: Boxes that overlap at least this much agree. Defaults to 0.55.
         trust: Agreement in an image counts as far as both teachers are trusted there. What they
             claim to see counts everywhere: one that sees little is often silent, which looks like
@@ -49,12 +51,12 @@ def agreement_weights(
     Returns:
         By teacher a weight in (0, 1], the largest 1; empty for an empty pool.
     """
-    tally: _Tally | None = None
-    for detections, context in pool:
-        if tally is None:
-            tally = _Tally(context.class_space, iou_thr)
-        tally.count(detections, None if trust is None else trust.of(detections, context))
-    if tally is None:
+    tally = _Tally(space, iou_thr)
+    images = 0
+    for detections, _ in pool:
+        images += 1
+        tally.count(detections, None if trust is None else trust.of(detections))
+    if not images:
         return {}
     weights = (tally.quality() * tally.breadth()) ** sharpness
     weights = (weights / weights.max()).round(_DECIMALS).clip(10.0**-_DECIMALS)

@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
 
 import numpy as np
 from mmengine.fileio import load
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import Truth
 from mmcompose.labeling.compute.per_class import by_class
-from mmcompose.utils import UserError, problem
+from mmcompose.structures import Detections
+from mmcompose.utils import Range, UserError, problem
 
 # By class name the mean number of boxes an image; or COCO jsons to count it in.
-BoxesPerImage = Mapping[str, float] | Sequence[str]
+BoxesPerImage = Mapping[str, Annotated[float, Range(0)]] | Sequence[str]
 
 
-def check_prior(method: str, boxes_per_image: BoxesPerImage | None) -> BoxesPerImage:
-    """Return what is known of the classes' frequency, nothing for another method than 'prior'.
+def check_prior(boxes_per_image: BoxesPerImage) -> BoxesPerImage:
+    """Return what is known of the classes' frequency.
 
     Raises:
-        UserError: If the one is given without the other, is empty, or has a number below 0.
+        UserError: If it names neither a class nor a file.
     """
-    if (method == 'prior') != (boxes_per_image is not None):
-        expected = "belongs to method='prior', and only there"
-        raise UserError(problem('boxes_per_image', boxes_per_image, expected))
-    if boxes_per_image is None:
-        return {}
     if not boxes_per_image:
         raise UserError(problem('boxes_per_image', boxes_per_image, 'names no class and no file'))
-    if isinstance(boxes_per_image, Mapping):
-        problems = [
-            problem(f'boxes_per_image.{name}', count, 'is no number of boxes from 0 up')
-            for name, count in boxes_per_image.items()
-            if not 0 <= count < np.inf
-        ]
-        if problems:
-            raise UserError(*problems)
     return boxes_per_image
 
 
@@ -56,16 +44,22 @@ def expected_boxes(counts: BoxesPerImage, class_space: ClassSpace) -> NDArray[np
     return by_class('boxes_per_image', 0.0, counts, class_space)
 
 
-def box_counts(truth: Truth, class_space: ClassSpace) -> dict[str, float]:
+def box_counts(truth: Iterable[Detections], class_space: ClassSpace) -> dict[str, float]:
     """Return by class name the mean number of true boxes an image, those to ignore left out.
 
-    What :class:`AdaptiveScoreFilter` takes as ``boxes_per_image``; the labelled images need not
+    What :class:`AdaptiveScoreFilter` takes as ``boxes_per_image``; the labeled images need not
     be of the pool, only of its kind.
+
+    Args:
+        truth: The true boxes of each image.
+        class_space: The student's classes.
     """
     counts = np.zeros(len(class_space.classes))
-    for there in truth.values():
+    images = 0
+    for there in truth:
+        images += 1
         counts += np.bincount(there.kept().labels, minlength=len(counts))
-    means = counts / max(len(truth), 1)
+    means = counts / max(images, 1)
     return dict(zip(class_space.classes, means.tolist(), strict=True))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import Pool
+from mmcompose.labeling.base import LabelStream
 from mmcompose.structures import iou
 
 
@@ -32,12 +32,17 @@ class CoOccurrence:
 
 
 def co_occurrences(
-    pool: Pool, iou_thr: float = 0.7, min_score: float = 0.3, min_count: int = 5
+    pool: LabelStream,
+    space: ClassSpace,
+    iou_thr: float = 0.7,
+    min_score: float = 0.3,
+    min_count: int = 5,
 ) -> list[CoOccurrence]:
     """Count where teachers give one object two names.
 
     Args:
-        pool: What the teachers say of each image, before any fusion.
+        pool: The teachers' detections of each image, before any fusion.
+        space: The class space.
         iou_thr: Boxes that overlap more than this are one object. Defaults to 0.7.
         min_score: Boxes with a lower score are not looked at. Defaults to 0.3.
         min_count: Pairs that are seen less often are not listed. Defaults to 5.
@@ -47,9 +52,7 @@ def co_occurrences(
     """
     together: Counter[tuple[int, int]] = Counter()
     seen: Counter[int] = Counter()
-    space: ClassSpace | None = None
-    for detections, context in pool:
-        space = context.class_space
+    for detections, _ in pool:
         said = [found[found.scores >= min_score] for found in detections.values()]
         for number, found in enumerate(said):
             seen.update(found.labels.tolist())
@@ -58,8 +61,6 @@ def co_occurrences(
                 pairs = np.stack([found.labels[rows], other.labels[columns]], axis=1)
                 pairs = np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1)
                 together.update((int(first), int(second)) for first, second in pairs)
-    if space is None:
-        return []
     found_pairs = []
     for (a, b), count in together.items():
         related = space.hierarchy.below[a, b] or space.hierarchy.below[b, a]

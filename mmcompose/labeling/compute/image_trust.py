@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import ByTeacher, LabelContext, Pool
+from mmcompose.labeling.base import ByTeacher, LabelStream
 from mmcompose.labeling.compute.failure_mixture import failure_mixture, failures
 from mmcompose.labeling.compute.trust_evidence import Elsewhere, Evidence, evidence_of
 from mmcompose.structures import Detections
@@ -41,33 +41,37 @@ class ImageTrust:
 
     Args:
         learned: What :attr:`learned` returned.
+        class_space: Of the same teachers.
     """
 
-    def __init__(self, learned: Mapping[str, Any]) -> None:
+    def __init__(self, learned: Mapping[str, Any], class_space: ClassSpace) -> None:
         self.teachers: Sequence[str] = learned['teachers']
         self.failing = np.asarray(learned['failing'], np.float64)
         self._iou_thr = float(learned['iou_thr'])
         self._edges = np.asarray(learned['levels'], np.float64)
         self._ratios = np.asarray(learned['log_ratios'], np.float64)
-        self._known: tuple[ClassSpace, NDArray[np.bool_], NDArray[np.int64]] | None = None
+        self._class_space = class_space
+        self._owners = _owners(class_space)
+        # The places of the class space's teachers among these.
+        self._places = np.argsort(np.argsort(class_space.teachers))
 
     @classmethod
-    def fit(cls, pool: Pool, iou_thr: float = 0.55) -> ImageTrust | None:
+    def fit(cls, pool: LabelStream, space: ClassSpace, iou_thr: float = 0.55) -> ImageTrust | None:
         """Learn how often each teacher fails, and what tells it.
 
         Args:
-            pool: What the teachers say of each image; looked through twice.
+            pool: The detections of each image; iterated twice.
+            space: The class space.
             iou_thr: Boxes that overlap at least this much confirm each other. Defaults to 0.55.
 
         Returns:
             The trust; None for an empty pool.
         """
-        space = next((context.class_space for _, context in pool), None)
-        if space is None:
-            return None
         teachers, owners = sorted(space.teachers), _owners(space)
         edges = _levels(pool, teachers)
         counts, chance = _counts(pool, teachers, owners, edges, iou_thr)
+        if not len(counts):
+            return None
         failing, ratios = failure_mixture(counts, chance)
         return cls(
             {
@@ -76,7 +80,8 @@ class ImageTrust:
                 'failing': failing.round(_DECIMALS).tolist(),
                 'levels': edges.round(_DECIMALS).tolist(),
                 'log_ratios': ratios.round(_DECIMALS).tolist(),
-            }
+            },
+            space,
         )
 
     @property
@@ -96,24 +101,19 @@ class ImageTrust:
             'log_ratios': self._ratios.tolist(),
         }
 
-    def of(self, detections: ByTeacher, context: LabelContext) -> Floats:
-        """Return ``(T,)`` in [0, 1], by ``context.class_space.teachers``.
+    def of(self, detections: ByTeacher) -> Floats:
+        """Return ``(T,)`` in [0, 1], in the order of the class space's teachers.
 
         Args:
-            detections: What the teachers say of one image.
-            context: The image and the class space.
+            detections: Of one image.
         """
-        space = context.class_space
-        if self._known is None or self._known[0] is not space:
-            self._known = (space, _owners(space), np.argsort(np.argsort(space.teachers)))
-        _, owners, places = self._known
         said = [detections.get(name, _NOTHING) for name in self.teachers]
-        evidence = evidence_of(said, said, owners, self._iou_thr)
+        evidence = evidence_of(said, said, self._owners, self._iou_thr)
         each = self._ratios[_place(evidence, self._edges)]
         ratios = np.zeros((1, len(said), len(said)))
         np.add.at(ratios[0], (evidence.speakers, evidence.others), each * evidence.shares)
         _, fails = failures(ratios, self.failing)
-        trust: Floats = (1 - fails[0, places]).clip(0, 1).round(_DECIMALS)
+        trust: Floats = (1 - fails[0, self._places]).clip(0, 1).round(_DECIMALS)
         return trust
 
 
@@ -125,7 +125,7 @@ def _owners(space: ClassSpace) -> NDArray[np.bool_]:
     return space.owners.T[np.argsort(space.teachers)]
 
 
-def _levels(pool: Pool, teachers: Sequence[str]) -> Floats:
+def _levels(pool: LabelStream, teachers: Sequence[str]) -> Floats:
     """Return ``(T, L - 1)``, the scores between each teacher's levels."""
     scores: list[list[NDArray[np.float32]]] = [[] for _ in teachers]
     for detections, _ in pool:
@@ -149,7 +149,7 @@ def _place(evidence: Evidence, edges: Floats) -> tuple[NDArray[np.int64], ...]:
 
 
 def _counts(
-    pool: Pool,
+    pool: LabelStream,
     teachers: Sequence[str],
     owners: NDArray[np.bool_],
     edges: Floats,
@@ -164,12 +164,12 @@ def _counts(
     counts: list[NDArray[np.float32]] = []
     chance = np.zeros(shape)
     elsewhere = Elsewhere(len(teachers))
-    for detections, context in pool:
-        size = np.array([context.width, context.height] * 2, np.float32)
+    for detections, image in pool:
+        size = np.array([image.width, image.height] * 2, np.float32)
         said = [detections.get(name, _NOTHING) for name in teachers]
         said = [Detections(found.boxes / size, found.scores, found.labels) for found in said]
         counts.append(np.zeros(shape, np.float32))
         for heard, count in ((said, counts[-1]), (elsewhere.swap(said), chance)):
             rows = evidence_of(said, heard, owners, iou_thr)
             np.add.at(count, _place(rows, edges), rows.shares)
-    return np.stack(counts), chance
+    return np.stack(counts) if counts else np.zeros((0, *shape), np.float32), chance

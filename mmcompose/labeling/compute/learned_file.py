@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import FUSED, STUDENT
+from mmcompose.registry import Registry
 from mmcompose.utils import UserError, fault, problem, write_json
 
 
@@ -43,18 +44,20 @@ def read_learned(path: str | Path, transform: str) -> dict[str, Any]:
     return dict(content['learned'])
 
 
-def check_method(path: str | Path, method: str, learning: Sequence[str]) -> None:
+def check_method(path: str | Path, method: str, learns: bool, registry: Registry) -> None:
     """Check that a method takes what a file holds, and does not learn anew of the pool.
 
     Args:
         path: The file.
         method: The method that is to use it.
-        learning: Those that learn of labelled images.
+        learns: Whether it learns from labeled images.
+        registry: Where it is registered.
 
     Raises:
-        UserError: If it is none of them.
+        UserError: If it does not.
     """
-    if method not in learning:
+    if not learns:
+        learning = [n for n, cls in registry.module_dict.items() if cls.right_iou_thr is not None]
         expected = (
             f'holds what {", ".join(learning)} learn of labelled images; method={method!r} learns '
             'of the pool'

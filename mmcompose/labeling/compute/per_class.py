@@ -54,38 +54,3 @@ def by_class(
         raise UserError(*(problem(key, name, NO_CLASS, space.classes) for name in unknown))
     values[indices] = list(given.values())
     return values
-
-
-def check_fractions(key: str, given: Mapping[str, float] | None) -> Mapping[str, float]:
-    """Return ``given``, an empty dict for None, once all its numbers are in [0, 1].
-
-    Raises:
-        UserError: With a line for each number that is not.
-    """
-    given = {} if given is None else given
-    if not isinstance(given, Mapping):
-        raise UserError(problem(key, given, 'is no dict of numbers by name'))
-    problems = [
-        problem(f'{key}.{name}', value, 'is not in [0, 1]')
-        for name, value in given.items()
-        if not is_fraction(value)
-    ]
-    if problems:
-        raise UserError(*problems)
-    return given
-
-
-def check_fraction(key: str, value: float) -> float:
-    """Return ``value`` if it is in [0, 1].
-
-    Raises:
-        UserError: If it is not.
-    """
-    if not is_fraction(value):
-        raise UserError(problem(key, value, 'is not in [0, 1]'))
-    return value
-
-
-def is_fraction(value: object) -> bool:
-    """Say whether a value is a number in [0, 1]."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1

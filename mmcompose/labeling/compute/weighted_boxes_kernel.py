@@ -6,27 +6,58 @@ single-precision sums included, so that both decide alike on which boxes belong 
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from mmcompose.labeling.compute.vote_weights import StackedDetections, VoteWeights
 
 Floats: TypeAlias = NDArray[np.float64]
 
 CONF_TYPES = ('avg', 'max', 'box_and_model_avg', 'absent_model_aware_avg')
 _AVG, _MAX, _BOX_AND_MODEL_AVG, _ABSENT_MODEL_AWARE_AVG = range(4)
 
-Fused: TypeAlias = tuple[
-    Floats,
-    Floats,
-    NDArray[np.int64],
-    NDArray[np.bool_],
-    Floats,
-    NDArray[np.int64],
-    Floats,
-    NDArray[np.int64],
-]
+
+class FusionOptions(NamedTuple):
+    """How boxes are fused.
+
+    Args:
+        iou_thr: Boxes that overlap a cluster by more than this join it.
+        skip_box_thr: Boxes with a lower score take no part.
+        conf_type: Index into ``CONF_TYPES``.
+        allows_overflow: Whether 'avg' may count more boxes than teachers.
+    """
+
+    iou_thr: float
+    skip_box_thr: float
+    conf_type: int
+    allows_overflow: bool
+
+
+class FusedBoxes(NamedTuple):
+    """K fused boxes by falling score, of N boxes and T teachers.
+
+    Args:
+        boxes: ``(K, 4)`` float64, xyxy in pixels.
+        scores: ``(K,)`` float64; not cut at 1.
+        labels: ``(K,)`` int64.
+        votes: ``(K, T)`` bool, which teachers found the box.
+        best_scores: ``(K,)`` float64, the best single score.
+        sizes: ``(K,)`` int64, of how many boxes each is made.
+        spreads: ``(K,)`` float64; see :class:`mmcompose.structures.Detections`.
+        rows: ``(N,)`` int64, into which of the fused ones each box went, -1 where it took no part.
+    """
+
+    boxes: Floats
+    scores: Floats
+    labels: NDArray[np.int64]
+    votes: NDArray[np.bool_]
+    best_scores: Floats
+    sizes: NDArray[np.int64]
+    spreads: Floats
+    rows: NDArray[np.int64]
 
 
 @njit(cache=True, inline='always')
@@ -77,24 +108,20 @@ def _iou(boxes: Floats, row: int, others: Floats, other: int) -> float:
 
 @njit(cache=True)
 def _eligible(
-    boxes: Floats,
-    scores: Floats,
-    labels: NDArray[np.int64],
-    teachers: NDArray[np.int64],
-    weights: Floats,
-    owners: NDArray[np.bool_],
-    ranks: Floats,
+    stacked: StackedDetections,
+    votes: VoteWeights,
     skip_box_thr: float,
     width: float,
     height: float,
 ) -> tuple[Floats, Floats, NDArray[np.int64]]:
     """Return the boxes that take part, clipped and in [0, 1], their sort keys and their rows."""
+    boxes, scores, labels, teachers = stacked
     unit = np.empty((len(boxes), 4))
     keys = np.empty((len(boxes), 9))
     rows = np.empty(len(boxes), np.int64)
     count = 0
     for row in range(len(boxes)):
-        weight = weights[teachers[row], labels[row]]
+        weight = votes.weights[teachers[row], labels[row]]
         # A zero score weighs nothing, and two of them would make a NaN box.
         if scores[row] < skip_box_thr or scores[row] * weight <= 0:
             continue
@@ -107,10 +134,10 @@ def _eligible(
             continue
         keys[count, 0] = labels[row]
         # Owners first: what they make of a class does not depend on who else supports it.
-        keys[count, 1] = 0.0 if owners[teachers[row], labels[row]] else 1.0
+        keys[count, 1] = 0.0 if votes.owners[teachers[row], labels[row]] else 1.0
         keys[count, 2] = -(scores[row] * weight)
         keys[count, 7] = weight
-        keys[count, 8] = ranks[teachers[row]]
+        keys[count, 8] = votes.ranks[teachers[row]]
         rows[count] = row
         count += 1
     return unit[:count], keys[:count], rows[:count]
@@ -201,62 +228,35 @@ def _confidence(
 
 @njit(cache=True)
 def fuse_boxes(
-    boxes: Floats,
-    scores: Floats,
-    labels: NDArray[np.int64],
-    teachers: NDArray[np.int64],
-    weights: Floats,
-    owners: NDArray[np.bool_],
-    counts: NDArray[np.int64],
-    totals: Floats,
-    maxima: Floats,
-    ranks: Floats,
-    alone: NDArray[np.bool_],
-    iou_thr: float,
-    skip_box_thr: float,
-    conf_type: int,
-    allows_overflow: bool,
+    stacked: StackedDetections,
+    voters: VoteWeights,
+    options: FusionOptions,
     width: float,
     height: float,
-) -> Fused:
+) -> FusedBoxes:
     """Fuse the boxes of one image, each class by itself.
 
+    Another teacher's box than an owner's joins that of owners which it overlaps most, and never
+    lowers its score; where there is none, it takes no part.
+
     Args:
-        boxes: ``(N, 4)`` float64, xyxy in pixels.
-        scores: ``(N,)`` float64.
-        labels: ``(N,)`` int64.
-        teachers: ``(N,)`` int64, who said it.
-        weights: ``(T, C)``; this and the next five as in
-            :class:`mmcompose.labeling.compute.vote_weights.VoteWeights`.
-        owners: ``(T, C)``; another teacher's box joins that of owners which it overlaps most, and
-            never lowers its score; where there is none, it takes no part.
-        counts: ``(C,)``.
-        totals: ``(C,)``.
-        maxima: ``(C,)``.
-        ranks: ``(T,)``.
-        alone: ``(C,)`` bool, classes whose owners' boxes are not fused with one another.
-        iou_thr: Boxes that overlap a cluster by more than this join it.
-        skip_box_thr: Boxes with a lower score take no part.
-        conf_type: Index into ``CONF_TYPES``.
-        allows_overflow: Whether 'avg' may count more boxes than teachers.
+        stacked: The boxes.
+        voters: Of the teachers.
+        options: How they are fused.
         width: Of the image, in pixels.
         height: Likewise.
-
-    Returns:
-        Boxes ``(K, 4)`` in pixels, scores ``(K,)``, labels ``(K,)``, votes ``(K, T)`` bool, best
-        single scores ``(K,)``, cluster sizes ``(K,)`` and spreads ``(K,)``, by falling score;
-        then for each given box ``(N,)`` the row it was fused into, -1 where it took no part.
     """
-    unit, keys, rows = _eligible(
-        boxes, scores, labels, teachers, weights, owners, ranks, skip_box_thr, width, height
-    )
+    scores, labels, teachers = stacked.scores, stacked.labels, stacked.teachers
+    owners, counts, totals, maxima = voters.owners, voters.counts, voters.totals, voters.maxima
+    conf_type, allows_overflow = options.conf_type, options.allows_overflow
+    unit, keys, rows = _eligible(stacked, voters, options.skip_box_thr, width, height)
     order = order_rows(keys)
     unit, keys, rows = unit[order], keys[order], rows[order]
     cluster_of, clusters, fused, tallies, of_owners = _cluster(
-        unit, keys, alone, iou_thr, conf_type
+        unit, keys, voters.alone, options.iou_thr, conf_type
     )
 
-    votes = np.zeros((clusters, len(weights)), np.bool_)
+    votes = np.zeros((clusters, len(owners)), np.bool_)
     best_scores = np.zeros(clusters)
     overlaps = np.zeros(clusters)
     # Of owners, and of others that voted too.
@@ -316,11 +316,11 @@ def fuse_boxes(
     fused_labels = result_keys[order, 1].astype(np.int64)
     row_of = np.empty(clusters, np.int64)
     row_of[order] = np.arange(clusters)
-    members = np.full(len(boxes), -1, np.int64)
+    members = np.full(len(scores), -1, np.int64)
     for place in range(len(rows)):
         if cluster_of[place] >= 0:
             members[rows[place]] = row_of[cluster_of[place]]
-    return (
+    return FusedBoxes(
         fused[:clusters][order],
         fused_scores[order],
         fused_labels,

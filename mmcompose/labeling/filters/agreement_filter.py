@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform
+from mmcompose.labeling.base import ByTeacher, ImageContext, LabelTransform
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
-from mmcompose.utils import UserError, fault, problem
+from mmcompose.utils import Count, Fraction, UserError, fault
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -23,20 +23,16 @@ class AgreementFilter(LabelTransform):
             None: no such box.
 
     Raises:
-        UserError: If an argument is out of range; when applied, if no fusion went before.
+        UserError: When applied, if no fusion went before.
     """
 
-    def __init__(self, min_votes: int = 2, sure_score: float | None = None) -> None:
-        if not isinstance(min_votes, int) or min_votes < 1:
-            raise UserError(problem('min_votes', min_votes, 'is no positive whole number'))
-        if sure_score is not None and not 0 <= sure_score <= 1:
-            raise UserError(problem('sure_score', sure_score, 'is not in [0, 1]'))
+    def __init__(self, min_votes: Count = 2, sure_score: Fraction | None = None) -> None:
         self.min_votes = min_votes
         self.sure_score = np.inf if sure_score is None else sure_score
 
-    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
+    def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
-        needed = np.minimum(self.min_votes, context.class_space.owners.sum(axis=1))
+        needed = np.minimum(self.min_votes, self.class_space.owners.sum(axis=1))
         return {name: self._agreed(found, needed) for name, found in detections.items()}
 
     def _agreed(self, found: Detections, needed: np.ndarray) -> Detections:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
-from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform
-from mmcompose.labeling.compute.per_class import check_fraction
+from mmcompose.labeling.base import ByTeacher, ImageContext, LabelTransform
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections, areas
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import Fraction, Range, UserError, problem
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -23,35 +24,31 @@ class BoxSizeFilter(LabelTransform):
             any.
 
     Raises:
-        UserError: If an argument is out of range.
+        UserError: If ``min_area`` is above ``max_area``.
     """
 
     def __init__(
         self,
-        min_side: float = 0.0,
-        min_area: float = 0.0,
-        max_area: float = 1.0,
-        max_aspect: float | None = None,
+        min_side: Annotated[float, Range(0)] = 0.0,
+        min_area: Fraction = 0.0,
+        max_area: Fraction = 1.0,
+        max_aspect: Annotated[float, Range(1)] | None = None,
     ) -> None:
-        if not min_side >= 0:
-            raise UserError(problem('min_side', min_side, 'is below 0'))
         self.min_side = min_side
-        self.min_area = check_fraction('min_area', min_area)
-        self.max_area = check_fraction('max_area', max_area)
+        self.min_area = min_area
+        self.max_area = max_area
         if min_area > max_area:
             raise UserError(problem('min_area', min_area, f'is above max_area, {max_area}'))
-        if max_aspect is not None and not max_aspect >= 1:
-            raise UserError(problem('max_aspect', max_aspect, 'is below 1'))
         self.max_aspect = np.inf if max_aspect is None else max_aspect
 
-    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
+    def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
-        return {teacher: self._sensible(found, context) for teacher, found in detections.items()}
+        return {teacher: self._sensible(found, image) for teacher, found in detections.items()}
 
-    def _sensible(self, found: Detections, context: LabelContext) -> Detections:
-        found = found.clipped(context.width, context.height)
+    def _sensible(self, found: Detections, image: ImageContext) -> Detections:
+        found = found.clipped(image.width, image.height)
         sides = found.boxes[:, 2:] - found.boxes[:, :2]
         shorter, longer = sides.min(axis=1), sides.max(axis=1)
-        share = areas(found.boxes) / (context.width * context.height)
+        share = areas(found.boxes) / (image.width * image.height)
         fits = (shorter >= self.min_side) & (longer <= self.max_aspect * shorter)
         return found[fits & (share >= self.min_area) & (share <= self.max_area)]

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import FUSED, ByTeacher, LabelContext, LabelTransform
-from mmcompose.labeling.compute.per_class import by_class, check_fraction, check_fractions
+from mmcompose.labeling.base import FUSED, ByTeacher, ImageContext, LabelTransform
+from mmcompose.labeling.compute.per_class import by_class
 from mmcompose.registry import LABEL_TRANSFORMS
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import Fraction, UserError, problem
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -28,47 +28,43 @@ class ScoreFilter(LabelTransform):
             fusion the one teacher is 'fused'.
 
     Raises:
-        UserError: If a number is out of range; when applied, if one is for a teacher that no
-            longer speaks by itself, or for 'fused' before a fusion.
+        UserError: When applied, if a number is for a teacher whose boxes are fused by now, or
+            for 'fused' before a fusion.
     """
 
     def __init__(
         self,
-        min_score: float = 0.0,
-        per_class: Mapping[str, float] | None = None,
-        per_teacher: Mapping[str, float | Mapping[str, float]] | None = None,
+        min_score: Fraction = 0.0,
+        per_class: Mapping[str, Fraction] | None = None,
+        per_teacher: Mapping[str, Fraction | Mapping[str, Fraction]] | None = None,
     ) -> None:
-        self.min_score = check_fraction('min_score', min_score)
-        self.per_class = check_fractions('per_class', per_class)
+        self.min_score = min_score
+        self.per_class = per_class or {}
         self.per_teacher = per_teacher or {}
-        for teacher, given in self.per_teacher.items():
-            if isinstance(given, Mapping):
-                check_fractions(f'per_teacher.{teacher}', given)
-            else:
-                check_fraction(f'per_teacher.{teacher}', given)
 
-    def check(self, class_space: ClassSpace) -> None:
-        """See :meth:`LabelTransform.check`."""
+    def bind(self, class_space: ClassSpace, weights: NDArray[np.float64]) -> None:
+        """See :meth:`LabelTransform.bind`."""
+        super().bind(class_space, weights)
+        speakers = (*class_space.teachers, FUSED)
         for teacher in self.per_teacher:
-            if teacher not in (*class_space.teachers, FUSED):
+            if teacher not in speakers:
                 raise UserError(
                     problem('per_teacher', teacher, 'is not a teacher', class_space.teachers)
                 )
-            self._thresholds(teacher, class_space)
-        self._thresholds('', class_space)
+        self._thresholds = {teacher: self._thresholds_of(teacher) for teacher in speakers}
 
-    def _thresholds(self, teacher: str, space: ClassSpace) -> NDArray[np.float32]:
-        thresholds = by_class('per_class', self.min_score, self.per_class, space)
+    def _thresholds_of(self, teacher: str) -> NDArray[np.float32]:
+        thresholds = by_class('per_class', self.min_score, self.per_class, self.class_space)
         given = self.per_teacher.get(teacher)
         if isinstance(given, Mapping):
             # NaN stands where this teacher has no number of its own.
-            own = by_class(f'per_teacher.{teacher}', np.nan, given, space)
+            own = by_class(f'per_teacher.{teacher}', np.nan, given, self.class_space)
             return np.where(np.isnan(own), thresholds, own)
         if given is not None:
             return np.full_like(thresholds, given)
         return thresholds
 
-    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
+    def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
         kept = {}
         for teacher in self.per_teacher if detections else ():
@@ -76,6 +72,5 @@ class ScoreFilter(LabelTransform):
                 expected = 'speaks only after a fusion' if teacher == FUSED else 'is fused by now'
                 raise UserError(problem('per_teacher', teacher, expected, detections))
         for teacher, found in detections.items():
-            thresholds = self._thresholds(teacher, context.class_space)
-            kept[teacher] = found[found.scores >= thresholds[found.labels]]
+            kept[teacher] = found[found.scores >= self._thresholds[teacher][found.labels]]
         return kept

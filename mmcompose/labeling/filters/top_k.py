@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmcompose.labeling.base import ByTeacher, LabelContext, LabelTransform
+from mmcompose.labeling.base import ByTeacher, ImageContext, LabelTransform
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import Count
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -17,18 +17,13 @@ class TopK(LabelTransform):
     Args:
         k: How many of one teacher's boxes, or of the fused ones, an image keeps.
         per_class: Count each class by itself. Defaults to False.
-
-    Raises:
-        UserError: If ``k`` is no positive whole number.
     """
 
-    def __init__(self, k: int, per_class: bool = False) -> None:
-        if not isinstance(k, int) or k < 1:
-            raise UserError(problem('k', k, 'is no positive whole number'))
+    def __init__(self, k: Count, per_class: bool = False) -> None:
         self.k = k
         self.per_class = per_class
 
-    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
+    def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
         return {teacher: self._best(found) for teacher, found in detections.items()}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmcompose.labeling.base import FUSED, ByTeacher, LabelContext, LabelTransform
-from mmcompose.labeling.compute.vote_weights import StackedDetections
+from mmcompose.labeling.base import FUSED, ByTeacher, ImageContext, LabelTransform
+from mmcompose.labeling.compute.vote_weights import StackedDetections, stacked_masks
 from mmcompose.labeling.fusion.overlap_fusion import with_origin
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
@@ -18,18 +18,22 @@ class Concatenate(LabelTransform):
     But for those that only support another's (see :class:`ResolveHierarchy`): they are the same.
     """
 
-    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
+    def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
-        space = context.class_space
-        # By name, or the order of teachers would decide where two say the same.
-        ballots = StackedDetections.from_detections(detections, context).of_teachers(
-            np.argsort(space.teachers)
-        )
+        space = self.class_space
+        stacked = StackedDetections.from_detections(detections, space)
+        masks = stacked_masks(detections, space)
+        # By name, or the order of teachers would decide where two boxes are the same.
+        ranks = np.argsort(np.argsort(space.teachers))
+        rows = np.argsort(ranks[stacked.teachers], kind='stable')
+        rows = rows[space.owners[stacked.labels[rows], stacked.teachers[rows]]]
         joined = Detections.from_arrays(
-            ballots.boxes, ballots.scores, ballots.labels, ballots.masks
+            stacked.boxes[rows],
+            stacked.scores[rows],
+            stacked.labels[rows],
+            None if masks is None else masks[rows],
         )
-        votes = ballots.teachers[:, None] == np.arange(len(space.teachers))
+        votes = stacked.teachers[rows, None] == np.arange(len(space.teachers))
         ones, zeros = np.ones(len(joined)), np.zeros(len(joined))
         joined = with_origin(joined, votes, joined.scores, ones, zeros)
-        joined = joined[space.owners[ballots.labels, ballots.teachers]]
-        return {FUSED: joined.clipped(context.width, context.height).sorted()}
+        return {FUSED: joined.clipped(image.width, image.height).sorted()}

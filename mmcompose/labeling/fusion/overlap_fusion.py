@@ -9,10 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import FUSED, ByTeacher, LabelContext, LabelTransform
-from mmcompose.labeling.compute.per_class import check_fraction
-from mmcompose.labeling.compute.vote_weights import Electorates, StackedDetections, WeightFactors
+from mmcompose.labeling.base import FUSED, ByTeacher, ImageContext, LabelTransform
+from mmcompose.labeling.compute.vote_weights import (
+    StackedDetections,
+    VoteWeights,
+    WeightFactors,
+    stacked_masks,
+    weight_factors,
+)
 from mmcompose.structures import Detections, Masks, iou
+from mmcompose.utils import Fraction
 
 Floats = NDArray[np.float64]
 
@@ -31,14 +37,11 @@ class OverlapFusion(LabelTransform):
     Args:
         iou_thr: Boxes that overlap more than this are one object. Defaults to 0.55.
         weights: By teacher a factor on its weight, or a dict of factors by class name.
-
-    Raises:
-        UserError: If an argument is out of range.
     """
 
-    def __init__(self, iou_thr: float = 0.55, weights: WeightFactors | None = None) -> None:
-        self.iou_thr = float(check_fraction('iou_thr', iou_thr))
-        self._electorates = Electorates(weights)
+    def __init__(self, iou_thr: Fraction = 0.55, weights: WeightFactors | None = None) -> None:
+        self.iou_thr = float(iou_thr)
+        self._factors: WeightFactors = weights or {}
 
     @abstractmethod
     def _choose(self, boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
@@ -49,63 +52,63 @@ class OverlapFusion(LabelTransform):
             scores: ``(N,)`` in (0, 1].
         """
 
-    def check(self, class_space: ClassSpace) -> None:
-        """See :meth:`LabelTransform.check`."""
-        self._electorates.check(class_space)
+    def bind(self, class_space: ClassSpace, weights: NDArray[np.float64]) -> None:
+        """See :meth:`LabelTransform.bind`."""
+        super().bind(class_space, weights)
+        factors = weight_factors(class_space, self._factors)
+        self._voters = VoteWeights.of_teachers(class_space, weights, factors)
 
-    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
+    def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
-        ballots = StackedDetections.from_detections(detections, context)
-        electorate = self._electorates.of(context)
-        size = np.array([context.width, context.height] * 2, np.float64)
-        boxes = (ballots.boxes / size).clip(0, 1)
-        weights = electorate.weights[ballots.teachers, ballots.labels]
-        heaviest = electorate.maxima[ballots.labels]
-        scores = ballots.scores * weights / np.where(heaviest > 0, heaviest, 1)
-        owned = electorate.owners[ballots.teachers, ballots.labels]
+        stacked = StackedDetections.from_detections(detections, self.class_space)
+        masks = stacked_masks(detections, self.class_space)
+        voters = self._voters
+        size = np.array([image.width, image.height] * 2, np.float64)
+        boxes = (stacked.boxes / size).clip(0, 1)
+        weights = voters.weights[stacked.teachers, stacked.labels]
+        heaviest = voters.maxima[stacked.labels]
+        scores = stacked.scores * weights / np.where(heaviest > 0, heaviest, 1)
+        owned = voters.owners[stacked.teachers, stacked.labels]
         fit = (boxes[:, 2:] > boxes[:, :2]).all(axis=1) & (scores > 0)
 
-        nobody = np.zeros((0, len(context.class_space.teachers)), np.bool_)
+        nobody = np.zeros((0, len(self.class_space.teachers)), np.bool_)
         parts = [with_origin(Detections(), nobody, np.zeros(0), np.zeros(0), np.zeros(0))]
-        for label in np.unique(ballots.labels[fit & owned]):
-            rows = np.flatnonzero(fit & (ballots.labels == label))
+        for label in np.unique(stacked.labels[fit & owned]):
+            rows = np.flatnonzero(fit & (stacked.labels == label))
             # Tied scores are told apart by the box, or their order would decide.
-            ranks = electorate.ranks[ballots.teachers[rows]]
+            ranks = voters.ranks[stacked.teachers[rows]]
             rows = rows[np.lexsort((ranks, *boxes[rows].T[::-1], -scores[rows]))]
             own = rows[owned[rows]]
             chosen, chosen_scores = self._choose(boxes[own].copy(), scores[own].copy())
             _check(chosen, chosen_scores, len(own))
             part = Detections.from_arrays(chosen * size, chosen_scores, np.full(len(chosen), label))
-            parts.append(self._origin(part, chosen, boxes[rows], rows, ballots, context))
+            own_masks = None if masks is None else masks[rows]
+            parts.append(self._origin(part, iou(chosen, boxes[rows]), rows, stacked, own_masks))
         return {FUSED: Detections.concatenate(parts).sorted()}
 
     def _origin(
         self,
         part: Detections,
-        chosen: Floats,
-        boxes: Floats,
+        overlaps: NDArray[np.floating],
         rows: NDArray[np.int64],
-        ballots: StackedDetections,
-        context: LabelContext,
+        stacked: StackedDetections,
+        masks: Masks | None,
     ) -> Detections:
-        overlaps = iou(chosen, boxes)
         # At least the box that overlaps most: iou_thr may be 1.
         voters = (overlaps > self.iou_thr) | (overlaps == overlaps.max(axis=1, keepdims=True))
-        teachers = ballots.teachers[rows]
+        teachers = stacked.teachers[rows]
         votes = np.stack(
             [
                 voters[:, teachers == teacher].any(axis=1)
-                for teacher in range(len(context.class_space.teachers))
+                for teacher in range(len(self.class_space.teachers))
             ],
             axis=1,
         )
-        best = np.where(voters, ballots.scores[rows], 0).max(axis=1)
+        best = np.where(voters, stacked.scores[rows], 0).max(axis=1)
         sizes = voters.sum(axis=1)
         spread = 1 - np.where(voters, overlaps, 0).sum(axis=1) / sizes
         part = with_origin(part, votes, best, sizes, spread.clip(0, 1))
-        if ballots.masks is None:
-            return part
-        return replace(part, masks=_best_masks(ballots.masks[rows], overlaps, voters))
+        return part if masks is None else replace(part, masks=_best_masks(masks, overlaps, voters))
 
 
 def with_origin(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from ensemble_boxes.ensemble_boxes_nms import cpu_soft_nms_float
 
-from mmcompose.labeling.compute.per_class import check_fraction
 from mmcompose.labeling.compute.vote_weights import WeightFactors
 from mmcompose.labeling.fusion.overlap_fusion import Floats, OverlapFusion
 from mmcompose.registry import LABEL_TRANSFORMS
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import Fraction, Positive
 
-METHODS = {'linear': 1, 'gaussian': 2}
+_CODES = {'linear': 1, 'gaussian': 2}
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -26,31 +27,24 @@ class SoftNMS(OverlapFusion):
         sigma: Width of the Gaussian. Defaults to 0.5.
         min_score: Boxes whose score falls to this or below are dropped. Defaults to 0.001.
         weights: See :class:`OverlapFusion`.
-
-    Raises:
-        UserError: If an argument is out of range.
     """
 
     def __init__(
         self,
-        iou_thr: float = 0.55,
-        method: str = 'gaussian',
-        sigma: float = 0.5,
-        min_score: float = 0.001,
+        iou_thr: Fraction = 0.55,
+        method: Literal['linear', 'gaussian'] = 'gaussian',
+        sigma: Positive = 0.5,
+        min_score: Fraction = 0.001,
         weights: WeightFactors | None = None,
     ) -> None:
         super().__init__(iou_thr, weights)
-        if method not in METHODS:
-            raise UserError(problem('method', method, 'is not linear or gaussian', METHODS))
-        if not sigma > 0:
-            raise UserError(problem('sigma', sigma, 'is no positive number'))
         self.method = method
         self.sigma = sigma
-        self.min_score = check_fraction('min_score', min_score)
+        self.min_score = min_score
 
     def _choose(self, boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
         # Sorts and lowers `scores` in place, and returns the rows left in that same order.
         kept = cpu_soft_nms_float(
-            boxes, scores, self.iou_thr, self.sigma, self.min_score, METHODS[self.method]
+            boxes, scores, self.iou_thr, self.sigma, self.min_score, _CODES[self.method]
         )
         return boxes[kept], scores[scores > self.min_score]

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import FUSED, ByTeacher, LabelContext, LabelTransform
+from mmcompose.labeling.base import FUSED, ByTeacher, ImageContext, LabelTransform
 from mmcompose.labeling.compute.mask_vote import vote_masks
-from mmcompose.labeling.compute.per_class import check_fraction
-from mmcompose.labeling.compute.vote_weights import Electorates, StackedDetections, WeightFactors
-from mmcompose.labeling.compute.weighted_boxes_kernel import CONF_TYPES, Fused, fuse_boxes
+from mmcompose.labeling.compute.vote_weights import (
+    StackedDetections,
+    VoteWeights,
+    WeightFactors,
+    stacked_masks,
+    weight_factors,
+)
+from mmcompose.labeling.compute.weighted_boxes_kernel import (
+    CONF_TYPES,
+    FusedBoxes,
+    FusionOptions,
+    fuse_boxes,
+)
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import Fraction
+
+ConfType = Literal['avg', 'max', 'box_and_model_avg', 'absent_model_aware_avg']
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -40,75 +54,63 @@ class WeightedBoxesFusion(LabelTransform):
         weights: By teacher a factor on its weight, or a dict of factors by class name.
         owners: False asks every teacher for every class, exactly as ensemble-boxes does.
             Defaults to True.
-
-    Raises:
-        UserError: If an argument is out of range.
     """
 
     def __init__(
         self,
-        iou_thr: float = 0.55,
-        skip_box_thr: float = 0.0,
-        conf_type: str = 'avg',
+        iou_thr: Fraction = 0.55,
+        skip_box_thr: Fraction = 0.0,
+        conf_type: ConfType = 'avg',
         allows_overflow: bool = False,
         weights: WeightFactors | None = None,
         owners: bool = True,
     ) -> None:
-        self.iou_thr = float(check_fraction('iou_thr', iou_thr))
-        self.skip_box_thr = float(check_fraction('skip_box_thr', skip_box_thr))
-        if conf_type not in CONF_TYPES:
-            known = ', '.join(CONF_TYPES)
-            raise UserError(problem('conf_type', conf_type, f'is not one of {known}', CONF_TYPES))
-        self.conf_type = conf_type
-        self.allows_overflow = allows_overflow
-        self.owners = owners
-        self._electorates = Electorates(weights, owners)
+        code = CONF_TYPES.index(conf_type)
+        self._options = FusionOptions(float(iou_thr), float(skip_box_thr), code, allows_overflow)
+        self._weight_factors: WeightFactors = weights or {}
+        self._owners = owners
 
-    def check(self, class_space: ClassSpace) -> None:
-        """See :meth:`LabelTransform.check`."""
-        self._electorates.check(class_space)
+    def bind(self, class_space: ClassSpace, weights: NDArray[np.float64]) -> None:
+        """See :meth:`LabelTransform.bind`."""
+        super().bind(class_space, weights)
+        self._weigh(self._weight_factors)
 
-    def fuse(self, ballots: StackedDetections, context: LabelContext) -> Fused:
-        """Return what :func:`fuse_boxes` does of one image: arrays, scores not cut at 1."""
-        electorate = self._electorates.of(context)
-        return fuse_boxes(
-            ballots.boxes,
-            ballots.scores,
-            ballots.labels,
-            ballots.teachers,
-            electorate.weights,
-            electorate.owners,
-            electorate.counts,
-            electorate.totals,
-            electorate.maxima,
-            electorate.ranks,
-            electorate.counts == (1 if self.owners else -1),
-            self.iou_thr,
-            self.skip_box_thr,
-            CONF_TYPES.index(self.conf_type),
-            self.allows_overflow,
-            float(context.width),
-            float(context.height),
-        )
+    def _weigh(self, factors: WeightFactors) -> None:
+        self._factors = weight_factors(self.class_space, factors)
+        self._voters = self._voters_with(self.weights)
 
-    def apply(self, detections: ByTeacher, context: LabelContext) -> ByTeacher:
+    def _voters_with(self, weights: NDArray[np.float64]) -> VoteWeights:
+        return VoteWeights.of_teachers(self.class_space, weights, self._factors, self._owners)
+
+    def fuse(self, stacked: StackedDetections, image: ImageContext) -> FusedBoxes:
+        """Return what :func:`fuse_boxes` makes of one image."""
+        return self._fuse(stacked, image, self._voters)
+
+    def _fuse(
+        self, stacked: StackedDetections, image: ImageContext, voters: VoteWeights
+    ) -> FusedBoxes:
+        return fuse_boxes(stacked, voters, self._options, float(image.width), float(image.height))
+
+    def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
-        ballots = StackedDetections.from_detections(detections, context)
-        boxes, scores, labels, votes, best, sizes, spread, members = self.fuse(ballots, context)
+        return {FUSED: self._fused(detections, image, self._voters)}
+
+    def _fused(self, detections: ByTeacher, image: ImageContext, voters: VoteWeights) -> Detections:
+        stacked = StackedDetections.from_detections(detections, self.class_space)
+        made = self._fuse(stacked, image, voters)
         fused = Detections(
-            boxes.astype(np.float32),
+            made.boxes.astype(np.float32),
             # Unequal weights can carry an average over 1.
-            np.minimum(scores, 1).astype(np.float32),
-            labels,
-            votes,
-            best.astype(np.float32),
-            sizes,
-            spread.astype(np.float32),
+            np.minimum(made.scores, 1).astype(np.float32),
+            made.labels,
+            made.votes,
+            made.best_scores.astype(np.float32),
+            made.sizes,
+            made.spreads.astype(np.float32),
         )
-        if ballots.masks is not None:
-            weights = self._electorates.of(context).weights[ballots.teachers, ballots.labels]
-            cast = ballots.scores * weights
-            size = (context.width, context.height)
-            masks = vote_masks(ballots.masks, cast, members, len(fused), *size)
-            fused = replace(fused, masks=masks)
-        return {FUSED: fused}
+        masks = stacked_masks(detections, self.class_space)
+        if masks is None:
+            return fused
+        cast = stacked.scores * voters.weights[stacked.teachers, stacked.labels]
+        size = (image.width, image.height)
+        return replace(fused, masks=vote_masks(masks, cast, made.rows, len(fused), *size))

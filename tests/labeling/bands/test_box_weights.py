@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mmcompose.labeling import BoxWeights, LabelPipeline
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError
-from tests.labeling.toys import QUICK, context, found, teacher_detections
+from tests.labeling.toys import QUICK, apply, built, found, scene, teacher_detections
 
 # 'cat' has two owners of the three teachers, 'person' three, 'sofa' one.
 FUSED = replace(
@@ -26,7 +26,7 @@ CLASSES = ['person', 'cat', 'sofa']
 
 def _weights(found: Detections = FUSED, **arguments: Any) -> list[float]:
     step = BoxWeights(**arguments)
-    weighed = step.apply({'fused': found}, context(classes=CLASSES, on_unmapped='drop'))['fused']
+    weighed = apply(step, {'fused': found}, scene(classes=CLASSES, on_unmapped='drop'))['fused']
     assert weighed.weights is not None and weighed.weights.dtype == np.float32
     return [round(weight, 6) for weight in weighed.weights.tolist()]
 
@@ -57,7 +57,7 @@ def test_what_a_fusion_knows_needs_a_fusion(by: str) -> None:
 @pytest.mark.parametrize(
     ('arguments', 'told'),
     [
-        ({'by': 'scores'}, "by: 'scores' is not one of .*did you mean 'score'"),
+        ({'by': 'scores'}, "by: 'scores' is not 'score' or .*did you mean 'score'"),
         ({'by': []}, 'by: .* is not one of'),
         ({'power': 0}, 'power: 0 '),
         ({'lowest': 1.5}, 'lowest: 1.5 '),
@@ -65,7 +65,7 @@ def test_what_a_fusion_knows_needs_a_fusion(by: str) -> None:
 )
 def test_a_wrong_argument_is_told(arguments: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
-        BoxWeights(**arguments)
+        built(BoxWeights, **arguments)
 
 
 @QUICK
@@ -74,6 +74,6 @@ def test_weights_are_between_the_lowest_and_one(image: Any, power: float, lowest
     weigh = {'type': 'mmcompose.BoxWeights', 'by': ['score', 'votes', 'spread'],
              'power': power, 'lowest': lowest}  # fmt: skip
     pipeline = LabelPipeline([{'type': 'mmcompose.WeightedBoxesFusion'}, weigh])
-    weights = pipeline.apply(image, context()).weights
+    weights = apply(pipeline, image, scene()).weights
     assert weights is not None
     assert ((weights >= np.float32(lowest) - 1e-6) & (weights <= 1 + 1e-6)).all()

@@ -11,11 +11,11 @@ from hypothesis import given
 from mmcompose.labeling import FUSED, LabelPipeline, ScoreBands
 from mmcompose.structures import Detections, areas, intersections
 from mmcompose.utils import UserError
-from tests.labeling.toys import QUICK, context, detections, found
+from tests.labeling.toys import QUICK, apply, bind, built, detections, found, scene
 
 
 def banded(bands: ScoreBands, boxes: Detections) -> Detections:
-    return bands.apply({FUSED: boxes}, context())[FUSED]
+    return apply(bands, {FUSED: boxes}, scene())[FUSED]
 
 
 def test_three_bands() -> None:
@@ -97,25 +97,28 @@ def test_bands_of_a_class() -> None:
 @pytest.mark.parametrize(
     ('arguments', 'told'),
     [
-        ({'keep': 1.5}, '^keep: 1.5 is not in'),
-        ({'keep': float('nan')}, '^keep: nan'),
-        ({'keep': 0.5, 'ignore': 0.6}, r'^ignore: 0.6 is not in \[0, keep\], keep = 0.5'),
-        ({'keep': 0.5, 'ignore': -0.1}, '^ignore: -0.1'),
-        ({'keep': 0.5, 'per_class': {'cat': 0.3}}, '^per_class.cat: 0.3 is no dict'),
-        ({'keep': 0.5, 'per_class': {'cat': {'keeps': 1}}}, "^per_class.cat: 'keeps' is not a key"),
-        ({'keep': 0.5, 'per_class': {'cat': {'ignore': 0.6}}}, '^per_class.cat.ignore: 0.6'),
-        ({'keep': 0.5, 'per_class': {'cat': {'keep': 2}}}, '^per_class.cat.keep: 2'),
+        ({'keep': 1.5}, '^step.keep: 1.5 is not in'),
+        ({'keep': float('nan')}, '^step.keep: nan'),
+        ({'keep': 0.5, 'ignore': 0.6}, r'^step.ignore: 0.6 is not in \[0, keep\], keep = 0.5'),
+        ({'keep': 0.5, 'ignore': -0.1}, '^step.ignore: -0.1'),
+        ({'keep': 0.5, 'per_class': {'cat': 0.3}}, '^step.per_class.cat: 0.3 is not a dict'),
+        (
+            {'keep': 0.5, 'per_class': {'cat': {'keeps': 1}}},
+            "^step.per_class.cat: 'keeps' ",
+        ),
+        ({'keep': 0.5, 'per_class': {'cat': {'ignore': 0.6}}}, '^step.per_class.cat.ignore: 0.6'),
+        ({'keep': 0.5, 'per_class': {'cat': {'keep': 2}}}, '^step.per_class.cat.keep: 2'),
     ],
 )
 def test_wrong_arguments(arguments: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
-        ScoreBands(**arguments)
+        built(ScoreBands, **arguments)
 
 
 def test_a_class_that_the_student_does_not_have() -> None:
     bands = ScoreBands(keep=0.5, per_class={'catt': {'keep': 0.3}})
     with pytest.raises(UserError, match=r"^per_class: 'catt' .*did you mean 'cat'"):
-        bands.check(context().class_space)
+        bind(bands, scene())
 
 
 @pytest.mark.parametrize(

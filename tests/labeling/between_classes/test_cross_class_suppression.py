@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmcompose.labeling import FUSED, ByTeacher, CrossClassSuppression, LabelContext
+from mmcompose.labeling import FUSED, ByTeacher, CrossClassSuppression
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError
-from tests.labeling.toys import context, found
+from tests.labeling.toys import Scene, apply, bind, built, fit, found, scene
 
 PERSON, CAT, SOFA, DOG = range(4)
 HERE, SAME, FAR = [0, 0, 50, 50], [1, 0, 50, 50], [100, 0, 150, 50]
@@ -27,20 +27,20 @@ def fused(*boxes: tuple[list[int], float, int, list[int]]) -> ByTeacher:
 CONFLICT = fused((HERE, 0.5, CAT, [1, 0, 0]), (SAME, 0.6, SOFA, [0, 1, 0]))
 BOTH = fused((HERE, 0.5, PERSON, [1, 1, 0]), (SAME, 0.6, DOG, [0, 1, 1]))
 APART = fused((HERE, 0.5, CAT, [1, 0, 0]), (FAR, 0.6, SOFA, [0, 1, 0]))
-POOL: list[tuple[ByTeacher, LabelContext]] = [
-    (image, context()) for image in (*[CONFLICT] * 12, *[APART] * 8, *[BOTH] * 20)
+POOL: list[tuple[ByTeacher, Scene]] = [
+    (image, scene()) for image in (*[CONFLICT] * 12, *[APART] * 8, *[BOTH] * 20)
 ]
 
 
 @pytest.fixture(scope='module')
 def step() -> CrossClassSuppression:
     made = CrossClassSuppression()
-    made.fit(POOL)
+    fit(made, POOL)
     return made
 
 
 def left(step: CrossClassSuppression, image: ByTeacher) -> list[int]:
-    result: Detections = step.apply(image, context())[FUSED]
+    result: Detections = apply(step, image, scene())[FUSED]
     return sorted(result.labels.tolist())
 
 
@@ -53,7 +53,7 @@ def test_pairs_are_learned_and_listed(step: CrossClassSuppression) -> None:
 )
 def test_rare_pairs_do_not_conflict(arguments: dict[str, Any]) -> None:
     made = CrossClassSuppression(**arguments)
-    made.fit(POOL)
+    fit(made, POOL)
     assert made.learned == {}
     assert left(made, CONFLICT) == [CAT, SOFA]
 
@@ -76,34 +76,34 @@ def test_the_better_supported_stays(
 
 
 def test_weights_of_teachers_count(step: CrossClassSuppression) -> None:
-    result = step.apply(CONFLICT, context(weights=[2.0, 1.0, 1.0]))[FUSED]
+    result = apply(step, CONFLICT, scene(weights=[2.0, 1.0, 1.0]))[FUSED]
     assert result.labels.tolist() == [CAT]
 
 
 def test_a_users_pairs() -> None:
     made = CrossClassSuppression(pairs=[('person', 'dog')], never=[('cat', 'sofa')])
-    made.fit(POOL)
+    fit(made, POOL)
     assert left(made, BOTH) == [DOG]
     assert left(made, CONFLICT) == [CAT, SOFA]
     with pytest.raises(UserError, match=r"^never: 'sofaa' is not a class"):
-        CrossClassSuppression(never=[('cat', 'sofaa')]).check(context().class_space)
+        bind(CrossClassSuppression(never=[('cat', 'sofaa')]), scene())
 
 
 def test_it_needs_a_fusion() -> None:
     with pytest.raises(UserError, match=r'^type: .*after a fusion'):
-        CrossClassSuppression().apply({'a': found((HERE, 0.5, CAT))}, context())
+        apply(CrossClassSuppression(), {'a': found((HERE, 0.5, CAT))}, scene())
 
 
 @pytest.mark.parametrize(
     ('arguments', 'told'),
     [
-        ({'iou_thr': 2}, '^iou_thr: 2'),
-        ({'min_count': 0}, '^min_count: 0'),
-        ({'min_rate': -1}, '^min_rate: -1'),
-        ({'min_score': 3}, '^min_score: 3'),
-        ({'pairs': ['cat']}, "^pairs: 'cat' is no pair"),
+        ({'iou_thr': 2}, '^step.iou_thr: 2'),
+        ({'min_count': 0}, '^step.min_count: 0'),
+        ({'min_rate': -1}, '^step.min_rate: -1'),
+        ({'min_score': 3}, '^step.min_score: 3'),
+        ({'pairs': ['cat']}, "^step.pairs: .*'cat'.* is not a list"),
     ],
 )
 def test_wrong_arguments(arguments: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
-        CrossClassSuppression(**arguments)
+        built(CrossClassSuppression, **arguments)

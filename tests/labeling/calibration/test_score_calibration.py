@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 
 from mmcompose.labeling import (
     ByTeacher,
-    LabelContext,
     ScoreCalibration,
     calibration_error,
     write_learned,
 )
-from mmcompose.labeling.compute.curves import METHODS, calibrated, fit_curve
+from mmcompose.labeling.compute.curves import calibrated
+from mmcompose.registry import CALIBRATIONS
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError
-from tests.labeling.toys import QUICK, context, found
+from tests.labeling.toys import QUICK, Scene, apply, bind, built, fit, found, scene
 
 BOX, ELSEWHERE = [0, 0, 20, 20], [100, 50, 150, 90]
+METHODS = ('isotonic', 'platt', 'beta')
 TEACHERS = {'a': ['person', 'cat'], 'b': ['person'], 'c': ['dog']}
-Pool = list[tuple[ByTeacher, LabelContext]]
 
 
-def labelled(images: int = 400) -> tuple[Pool, dict[str, Detections]]:
+def labelled(images: int = 400) -> tuple[list[tuple[ByTeacher, Scene]], dict[str, Detections]]:
     """Teacher a is overconfident: a box of score s is right with chance s squared."""
     rng = np.random.default_rng(0)
     pool, truth = [], {}
@@ -37,12 +37,12 @@ def labelled(images: int = 400) -> tuple[Pool, dict[str, Detections]]:
         boxes = [BOX if rng.uniform() < s**2 else ELSEWHERE for s in scores]
         rows = [(box, float(s), label) for label, (box, s) in enumerate(zip(boxes, scores))]
         said = {'a': found(*rows), 'b': found(rows[0]), 'c': found()}
-        pool.append((said, context(TEACHERS, key=str(number))))
+        pool.append((said, scene(TEACHERS, key=str(number))))
         truth[str(number)] = found((BOX, 1, 0), (BOX, 1, 1))
     return pool, truth
 
 
-def shared(images: int = 300) -> Pool:
+def shared(images: int = 300) -> list[tuple[ByTeacher, Scene]]:
     """The same objects, of which teacher b says half the score that a does."""
     rng = np.random.default_rng(0)
     pool = []
@@ -53,18 +53,18 @@ def shared(images: int = 300) -> Pool:
             'b': found((BOX, score / 2, 0)),
             'c': found((BOX, 0.4, 2)),
         }
-        pool.append((said, context(TEACHERS, key=str(number))))
+        pool.append((said, scene(TEACHERS, key=str(number))))
     return pool
 
 
 @pytest.mark.parametrize('method', METHODS)
 def test_labels_make_a_score_the_share_of_right_boxes(method: str) -> None:
     step = ScoreCalibration(method)
-    assert step.wants_truth
-    step.fit_labelled(*labelled())
+    assert step.right_iou_thr == 0.5
+    fit(step, *labelled())
     scores = np.linspace(0.1, 0.9, 9)
     boxes = Detections.from_arrays([BOX] * 9, scores, [0] * 9)
-    result = step.apply({'a': boxes}, context(TEACHERS))['a']
+    result = apply(step, {'a': boxes}, scene(TEACHERS))['a']
     assert np.abs(result.scores - scores**2).max() < 0.13
     assert (np.diff(result.scores) >= 0).all()
     np.testing.assert_array_equal(result.boxes, boxes.boxes)
@@ -75,29 +75,29 @@ def test_labels_make_a_score_the_share_of_right_boxes(method: str) -> None:
 def test_a_class_counts_as_far_as_data_suffices() -> None:
     pool, truth = labelled()
     own = ScoreCalibration('isotonic', shrinkage=0)
-    own.fit_labelled(pool, truth)
+    fit(own, pool, truth)
     assert set(own.learned['curves']['a']['classes']) == {'person', 'cat'}
     common = ScoreCalibration('isotonic', min_boxes=401)
-    common.fit_labelled(pool, truth)
+    fit(common, pool, truth)
     assert common.learned['curves']['a']['classes'] == {}
     mixed = ScoreCalibration('isotonic', shrinkage=400)
-    mixed.fit_labelled(pool, truth)
+    fit(mixed, pool, truth)
     boxes = {'a': Detections.from_arrays([BOX], [0.63], [0])}
     scores = [
-        float(step.apply(boxes, context(TEACHERS))['a'].scores[0]) for step in (own, common, mixed)
+        float(apply(step, boxes, scene(TEACHERS))['a'].scores[0]) for step in (own, common, mixed)
     ]
     assert scores[2] == pytest.approx((scores[0] + scores[1]) / 2, abs=1e-5)
 
 
 def test_without_labels_shared_classes_meet_in_the_middle() -> None:
     step = ScoreCalibration()
-    step.fit(shared())
+    fit(step, shared())
     image = {
         'a': found((BOX, 0.8, 0)),
         'b': found((BOX, 0.4, 0)),
         'c': found((BOX, 0.4, 2)),
     }
-    result = step.apply(image, context(TEACHERS))
+    result = apply(step, image, scene(TEACHERS))
     assert result['a'].scores == pytest.approx([0.6], abs=0.02)
     assert result['b'].scores == pytest.approx([0.6], abs=0.02)
     # A class that one teacher knows says nothing of another's scores.
@@ -111,18 +111,18 @@ def test_a_teacher_that_speaks_more_is_matched_by_its_best_boxes() -> None:
         low = found(*[(ELSEWHERE, 0.005, 0)] * 5)
         flooded.append(({**said, 'b': Detections.concatenate([said['b'], low])}, of))
     step, other = ScoreCalibration(), ScoreCalibration()
-    step.fit(pool)
-    other.fit(flooded)
+    fit(step, pool)
+    fit(other, flooded)
     image = {'b': found((BOX, 0.4, 0))}
-    before = step.apply(image, context(TEACHERS))['b'].scores
-    assert other.apply(image, context(TEACHERS))['b'].scores == pytest.approx(before)
+    before = apply(step, image, scene(TEACHERS))['b'].scores
+    assert apply(other, image, scene(TEACHERS))['b'].scores == pytest.approx(before)
 
 
 @pytest.mark.parametrize('sharpness', [0.5, 1.0, 2.0])
 def test_what_others_confirm_tells_how_often_scores_are_right(sharpness: float) -> None:
     """Teacher a's box is right with a power of its score as chance; b finds most objects."""
     rng = np.random.default_rng(0)
-    pool: Pool = []
+    pool: list[tuple[ByTeacher, Scene]] = []
     for number in range(6000):
         scores = rng.uniform(0.02, 0.98, 2)
         right = rng.uniform(size=2) < scores**sharpness
@@ -132,50 +132,50 @@ def test_what_others_confirm_tells_how_often_scores_are_right(sharpness: float) 
         # Every teacher also says what is not there.
         b.append(([60, 0, 80, 20], float(rng.uniform(0.02, 0.4)), 0))
         pool.append(
-            ({'a': found(*a), 'b': found(*b), 'c': found()}, context(TEACHERS, key=str(number)))
+            ({'a': found(*a), 'b': found(*b), 'c': found()}, scene(TEACHERS, key=str(number)))
         )
     step = ScoreCalibration('agreement')
-    step.fit(pool)
+    fit(step, pool)
     assert set(step.curves) == {'a', 'b'}
     asked = np.array([0.2, 0.4, 0.6, 0.8], np.float32)
     answer = calibrated(step.curves['a']['common'], asked)
     assert answer == pytest.approx(asked**sharpness, abs=0.1)
     with pytest.raises(UserError, match='put it before a fusion'):
-        step.fit([({'fused': found()}, context(TEACHERS))])
+        fit(step, [({'fused': found()}, scene(TEACHERS))])
 
 
 def test_learned_curves_come_from_a_file(tmp_path: Path) -> None:
     step = ScoreCalibration('platt')
     pool, truth = labelled(60)
-    step.fit_labelled(pool, truth)
+    fit(step, pool, truth)
     write_learned(tmp_path / 'curves.json', 'ScoreCalibration', step.learned)
     loaded = ScoreCalibration('platt', learned_file=str(tmp_path / 'curves.json'))
     for said, of in pool:
         np.testing.assert_array_equal(
-            loaded.apply(said, of)['a'].scores, step.apply(said, of)['a'].scores
+            apply(loaded, said, of)['a'].scores, apply(step, said, of)['a'].scores
         )
 
 
 def test_what_was_learned_before_a_fusion_is_refused_behind_it() -> None:
     step = ScoreCalibration('isotonic')
-    step.fit_labelled(*labelled(60))
+    fit(step, *labelled(60))
     with pytest.raises(UserError, match=r"^learned_file: 'fused' speaks here, but not where"):
-        step.apply({'fused': found((BOX, 0.4, 0))}, context(TEACHERS))
+        apply(step, {'fused': found((BOX, 0.4, 0))}, scene(TEACHERS))
 
 
 def test_a_teacher_of_whom_nothing_was_judged_stays_as_it_is(tmp_path: Path) -> None:
     step = ScoreCalibration('isotonic')
     pool, truth = labelled(60)
-    step.fit_labelled(pool, truth)
+    fit(step, pool, truth)
     write_learned(tmp_path / 'curves.json', 'ScoreCalibration', step.learned)
     loaded = ScoreCalibration('isotonic', learned_file=str(tmp_path / 'curves.json'))
     # Teacher c said nothing in the labelled images, and so belongs to them all the same.
-    loaded.check(context(TEACHERS).class_space)
+    bind(loaded, scene(TEACHERS))
     dogs = found((BOX, 0.4, 2), (ELSEWHERE, 0.07, 2))
-    after = loaded.apply({'c': dogs}, context(TEACHERS))['c']
+    after = apply(loaded, {'c': dogs}, scene(TEACHERS))['c']
     np.testing.assert_array_equal(after.scores, dogs.scores)
     with pytest.raises(UserError, match=r"^learned_file: tells nothing of teacher 'd'"):
-        loaded.check(context({**TEACHERS, 'd': ['dog']}).class_space)
+        bind(loaded, scene({**TEACHERS, 'd': ['dog']}))
 
 
 @QUICK
@@ -185,7 +185,7 @@ def test_a_teacher_of_whom_nothing_was_judged_stays_as_it_is(tmp_path: Path) -> 
 )
 def test_curves_rise_and_stay_in_range(method: str, rows: list[tuple[float, bool]]) -> None:
     scores, right = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
-    curve = fit_curve(method, scores, right)
+    curve = CALIBRATIONS.get(method)().fit(scores, right)
     values = calibrated(curve, np.linspace(0, 1, 51))
     assert ((values >= 0) & (values <= 1)).all()
     assert (np.diff(values) >= 0).all()
@@ -213,20 +213,20 @@ def test_no_boxes_have_no_calibration_error() -> None:
 @pytest.mark.parametrize(
     ('arguments', 'told'),
     [
-        ({'method': 'plat'}, r"^method: 'plat' .*did you mean 'platt'"),
-        ({'min_boxes': 0}, '^min_boxes: 0'),
-        ({'shrinkage': -1}, '^shrinkage: -1'),
-        ({'iou_thr': 0}, '^iou_thr: 0'),
+        ({'method': 'plat'}, r"^step.method: 'plat' .*did you mean 'platt'"),
+        ({'method': 'platt', 'min_boxes': 0}, '^step.min_boxes: 0'),
+        ({'method': 'beta', 'shrinkage': -1}, '^step.shrinkage: -1'),
+        ({'method': 'agreement', 'iou_thr': 0}, '^step.iou_thr: 0'),
         # The default method learns anew of the pool, whatever the file says.
         (
             {'learned_file': 'a.json'},
-            "^learned_file: 'a.json' holds what isotonic, .*; method='quantile' learns of the pool",
+            "^step.learned_file: 'a.json' holds what beta, .*; method='quantile' learns of the",
         ),
     ],
 )
 def test_wrong_arguments(arguments: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
-        ScoreCalibration(**arguments)
+        built(ScoreCalibration, **arguments)
 
 
 @pytest.mark.parametrize('fused', [False, True])
@@ -236,10 +236,10 @@ def test_scores_of_a_class_sum_to_the_boxes_expected(fused: bool) -> None:
     if fused:
         pool = [({'fused': Detections.concatenate(list(said.values()))}, at) for said, at in pool]
     step = ScoreCalibration('prior', boxes_per_image=expected)
-    step.fit(pool)
+    fit(step, pool)
     sums: dict[str, NDArray[np.float64]] = {}
     for said, at in pool:
-        for name, after in step.apply(said, at).items():
+        for name, after in apply(step, said, at).items():
             by_class = np.bincount(after.labels, after.scores, minlength=3) / len(pool)
             sums[name] = sums.get(name, np.zeros(3)) + by_class
             for label in range(3):
@@ -253,7 +253,7 @@ def test_scores_of_a_class_sum_to_the_boxes_expected(fused: bool) -> None:
 
 def test_a_sum_out_of_reach_stops_at_a_power_of_four() -> None:
     step = ScoreCalibration('prior', boxes_per_image={'cat': 1e-6, 'dog': 1.0})
-    step.fit(shared())
+    fit(step, shared())
     curves = step.learned['curves']
     for name, label, before, after in (('a', 'cat', 0.7, 0.7**4), ('c', 'dog', 0.4, 0.4**0.25)):
         got = calibrated(curves[name]['classes'][label], np.array([before]))
@@ -262,7 +262,7 @@ def test_a_sum_out_of_reach_stops_at_a_power_of_four() -> None:
 
 def test_a_class_of_which_nothing_is_known_goes_with_the_others() -> None:
     step = ScoreCalibration('prior', boxes_per_image={'person': 0.3})
-    step.fit(shared())
+    fit(step, shared())
     curves = step.learned['curves']
     assert list(curves['a']['classes']) == ['person']
     assert curves['a']['common'] == curves['a']['classes']['person']
@@ -273,16 +273,19 @@ def test_a_class_of_which_nothing_is_known_goes_with_the_others() -> None:
 @pytest.mark.parametrize(
     ('config', 'message'),
     [
-        ({'method': 'prior'}, "boxes_per_image: None belongs to method='prior', and only there"),
-        ({'boxes_per_image': {'cat': 1.0}}, "belongs to method='prior', and only there"),
+        ({'method': 'prior'}, '^step.boxes_per_image: is missing'),
+        ({'boxes_per_image': {'cat': 1.0}}, "^step: 'boxes_per_image' is not a key here"),
+        # What it takes is what the method and the step take.
+        ({'method': 'platt', 'shrinkag': 1}, "^step: 'shrinkag' .*did you mean 'shrinkage'"),
+        ({'method': 'platt', 'learn_file': 'a'}, "^step: .*did you mean 'learned_file'"),
     ],
 )
-def test_what_is_expected_belongs_to_the_prior(config: dict[str, Any], message: str) -> None:
+def test_an_argument_belongs_to_its_method(config: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        ScoreCalibration(**config)
+        built(ScoreCalibration, **config)
 
 
 def test_an_unknown_class_is_told_before_any_work() -> None:
     step = ScoreCalibration('prior', boxes_per_image={'cats': 1.0})
     with pytest.raises(UserError, match=r"boxes_per_image.*'cats'.*did you mean 'cat'"):
-        step.check(context(TEACHERS).class_space)
+        bind(step, scene(TEACHERS))

@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 
 from mmcompose.labeling import ByTeacher
 from mmcompose.labeling.compute.image_trust import ImageTrust
-from tests.labeling.toys import QUICK, context, found, permuted, teacher_detections
+from tests.labeling.toys import QUICK, Pool, found, permuted, scene, teacher_detections
 from tests.labeling.worlds import ALIKE, World, world
 
 
+def fit_trust(pool: Pool) -> ImageTrust | None:
+    return ImageTrust.fit([(each, at.image) for each, at in pool], pool[0][1].class_space)
+
+
 def fitted(made: World) -> ImageTrust:
-    trust = ImageTrust.fit(made.pool)
+    trust = fit_trust(made.pool)
     assert trust is not None
     return trust
 
@@ -23,7 +27,7 @@ def fitted(made: World) -> ImageTrust:
 def trust_in(teacher: str, made: World) -> NDArray[np.float64]:
     trust = fitted(made)
     place = made.pool[0][1].class_space.teachers.index(teacher)
-    return np.array([trust.of(*each)[place] for each in made.pool])
+    return np.array([trust.of(each)[place] for each, _ in made.pool])
 
 
 @pytest.mark.parametrize('spoiled', 'abc')
@@ -51,23 +55,23 @@ def test_where_nobody_fails_everyone_is_trusted(sees: dict[str, float]) -> None:
 def test_an_image_without_evidence_leaves_the_share_that_the_teacher_works() -> None:
     teachers = {'a': ['person', 'cat', 'sofa'], 'b': ['person', 'cat'], 'c': ['person', 'cat']}
     trust = fitted(world(teachers, spoiled='a', images=300))
-    sofa = context(teachers).class_space.classes.index('sofa')
+    sofa = scene(teachers).class_space.classes.index('sofa')
     image = {'a': found(([10, 10, 60, 60], 0.9, sofa)), 'b': found(), 'c': found()}
-    there = context(teachers)
+    there = scene(teachers)
     place = there.class_space.teachers.index('a')
-    assert trust.of(image, there)[place] == pytest.approx(1 - trust.failing[0], abs=1e-3)
+    assert trust.of(image)[place] == pytest.approx(1 - trust.failing[0], abs=1e-3)
 
 
 def test_an_image_tells_of_classes_that_only_the_failing_teacher_knows() -> None:
     teachers = {'a': ['person', 'cat', 'sofa'], 'b': ['person', 'cat'], 'c': ['person', 'cat']}
     trust = fitted(world(teachers, spoiled='a', images=300))
-    there = context(teachers)
+    there = scene(teachers)
     person = found(([10, 10, 60, 60], 0.8, 0))
     image = {'a': person, 'b': person, 'c': person}
     place = there.class_space.teachers.index('a')
-    assert trust.of(image, there)[place] > 0.95
+    assert trust.of(image)[place] > 0.95
     astray = {**image, 'a': found(([120, 30, 180, 90], 0.8, 0))}
-    assert trust.of(astray, there)[place] < 0.1
+    assert trust.of(astray)[place] < 0.1
 
 
 def test_of_two_teachers_that_contradict_each_other_either_may_have_failed() -> None:
@@ -80,37 +84,36 @@ def test_of_two_teachers_that_contradict_each_other_either_may_have_failed() -> 
 def test_teachers_that_share_nothing_are_trusted() -> None:
     made = world({'a': ['person'], 'b': ['cat']})
     assert fitted(made).failing.tolist() == [0, 0]
-    assert ImageTrust.fit([]) is None
+    assert ImageTrust.fit([], made.pool[0][1].class_space) is None
 
 
 def test_neither_the_order_of_teachers_nor_of_boxes_matters() -> None:
     made = world(spoiled='b', images=60)
-    reordered = context({name: ALIKE[name] for name in 'cab'}, classes=['person', 'cat'])
+    reordered = scene({name: ALIKE[name] for name in 'cab'}, classes=['person', 'cat'])
     turned = [
         ({name: permuted(image[name], 5) for name in reversed(image)}, reordered)
         for image, _ in made.pool
     ]
-    one, other = ImageTrust.fit(made.pool), ImageTrust.fit(turned)
+    one, other = fit_trust(made.pool), fit_trust(turned)
     assert one is not None and other is not None
     assert other.failing == pytest.approx(one.failing, abs=2e-4)
     for given_, again in zip(made.pool, turned, strict=True):
-        by_name = dict(zip(given_[1].class_space.teachers, one.of(*given_), strict=True))
-        assert other.of(*again) == pytest.approx([by_name[name] for name in 'cab'], abs=5e-3)
+        by_name = dict(zip(given_[1].class_space.teachers, one.of(given_[0]), strict=True))
+        assert other.of(again[0]) == pytest.approx([by_name[name] for name in 'cab'], abs=5e-3)
 
 
 def test_what_was_learned_can_be_stored() -> None:
     made = world(spoiled='b')
     trust = fitted(made)
-    again = ImageTrust(trust.learned)
-    for each in made.pool:
-        assert again.of(*each).tolist() == trust.of(*each).tolist()
+    again = ImageTrust(trust.learned, made.pool[0][1].class_space)
+    for each, _ in made.pool:
+        assert again.of(each).tolist() == trust.of(each).tolist()
 
 
 @QUICK
 @given(images=st.lists(teacher_detections(), max_size=4))
 def test_trust_is_a_chance_whatever_is_said(images: list[ByTeacher]) -> None:
-    pool = [(image, context()) for image in images]
-    trust = ImageTrust.fit(pool)
-    for each in pool:
+    trust = ImageTrust.fit([(image, scene().image) for image in images], scene().class_space)
+    for image in images:
         assert trust is not None
-        assert ((trust.of(*each) >= 0) & (trust.of(*each) <= 1)).all()
+        assert ((trust.of(image) >= 0) & (trust.of(image) <= 1)).all()

@@ -8,12 +8,10 @@ import numpy as np
 import pytest
 
 from mmcompose.labeling.compute.matching import judge
-from mmcompose.labeling.compute.thresholds import (
-    count_threshold,
-    fbeta_threshold,
-    mixture_threshold,
-    precision_threshold,
-)
+from mmcompose.labeling.thresholds.fbeta import fbeta_threshold
+from mmcompose.labeling.thresholds.mixture import mixture_threshold
+from mmcompose.labeling.thresholds.precision import precision_threshold
+from mmcompose.labeling.thresholds.prior import count_threshold
 from tests.labeling.toys import found
 
 BOX, NEAR, FAR = [0, 0, 50, 50], [0, 0, 50, 40], [100, 0, 150, 50]

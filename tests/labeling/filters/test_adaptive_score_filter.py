@@ -14,21 +14,21 @@ from mmcompose.labeling import (
     AdaptiveScoreBands,
     AdaptiveScoreFilter,
     ByTeacher,
-    LabelContext,
     box_counts,
     write_learned,
 )
 from mmcompose.labeling.compute.class_prior import box_counts_of_files
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError
-from tests.labeling.toys import context, found
+from tests.labeling.toys import Scene, apply, bind, built, fit, found, scene
 
+CLASSES = ['person', 'cat', 'sofa', 'dog']
 BOX, ELSEWHERE = [0, 0, 20, 20], [100, 50, 150, 90]
 # Persons are scored high and cats low: 100 images of one right and one wrong box each.
 LEVELS = {0: (0.6, 0.9), 1: (0.1, 0.3)}
 
 
-def pool(images: int = 100) -> list[tuple[ByTeacher, LabelContext]]:
+def pool(images: int = 100) -> list[tuple[ByTeacher, Scene]]:
     rng = np.random.default_rng(0)
     made = []
     for number in range(images):
@@ -37,7 +37,7 @@ def pool(images: int = 100) -> list[tuple[ByTeacher, LabelContext]]:
             for label, levels in LEVELS.items()
             for box, level in zip((ELSEWHERE, BOX), levels, strict=True)
         ]
-        made.append(({FUSED: found(*boxes)}, context(key=str(number))))
+        made.append(({FUSED: found(*boxes)}, scene(key=str(number))))
     return made
 
 
@@ -47,7 +47,7 @@ def truth(images: int = 100) -> dict[str, Detections]:
 
 def kept(step: AdaptiveScoreFilter) -> list[int]:
     """Return how many right and wrong boxes of each class are left, in a fresh pool."""
-    boxes = [step.apply(said, of)[FUSED] for said, of in pool()]
+    boxes = [apply(step, said, of)[FUSED] for said, of in pool()]
     left = Detections.concatenate(boxes)
     right = left.boxes[:, 0] == 0
     return [int((right & (left.labels == c)).sum()) for c in (0, 1)] + [int((~right).sum())]
@@ -64,10 +64,7 @@ def kept(step: AdaptiveScoreFilter) -> list[int]:
 )
 def test_each_class_gets_its_own_threshold(arguments: dict[str, Any]) -> None:
     step = AdaptiveScoreFilter(**arguments)
-    if step.wants_truth:
-        step.fit_labelled(pool(), truth())
-    else:
-        step.fit(pool())
+    fit(step, pool(), truth() if step.right_iou_thr else None)
     assert kept(step) == [100, 100, 0]
     thresholds = step.learned['thresholds'][FUSED]
     assert 0.6 < thresholds['person'] < 0.9
@@ -78,37 +75,37 @@ def test_each_class_gets_its_own_threshold(arguments: dict[str, Any]) -> None:
 
 def test_a_class_with_few_boxes_takes_the_common_threshold() -> None:
     step = AdaptiveScoreFilter(min_boxes=10_000)
-    step.fit(pool())
+    fit(step, pool())
     assert len(set(step.learned['thresholds'][FUSED].values())) == 1
 
 
 def test_images_without_truth_teach_nothing() -> None:
     step = AdaptiveScoreFilter('fbeta', min_boxes=10)
-    step.fit_labelled(pool(), truth(20))
+    fit(step, pool(), truth(20))
     of_all = AdaptiveScoreFilter('fbeta', min_boxes=10)
-    of_all.fit_labelled(pool()[:20], truth())
+    fit(of_all, pool()[:20], truth())
     assert step.learned == of_all.learned
 
 
 def test_bands_ignore_what_is_just_below() -> None:
     step = AdaptiveScoreBands(ignore_ratio=0.5)
-    step.fit(pool())
+    fit(step, pool())
     assert step.selects
     edge = step.learned['thresholds'][FUSED]['person']
     scores = [edge + 0.01, edge - 0.01, edge / 2 + 0.01, edge / 2 - 0.01]
     boxes = found(*(([30 * i, 0, 30 * i + 20, 20], s, 0) for i, s in enumerate(scores)))
-    result = step.apply({FUSED: boxes}, context())[FUSED]
+    result = apply(step, {FUSED: boxes}, scene())[FUSED]
     assert result.ignore is not None
     assert result.ignore.tolist() == [False, True, True]
-    with pytest.raises(UserError, match=r'^ignore_ratio: 2'):
-        AdaptiveScoreBands(ignore_ratio=2)
+    with pytest.raises(UserError, match=r'^step.ignore_ratio: 2'):
+        built(AdaptiveScoreBands, ignore_ratio=2)
 
 
 def test_a_prior_of_labelled_images() -> None:
-    space = context().class_space
-    counts = box_counts({'1': found((BOX, 1, 0), (BOX, 1, 0)), '2': found((BOX, 1, 1))}, space)
+    space = scene().class_space
+    counts = box_counts([found((BOX, 1, 0), (BOX, 1, 0)), found((BOX, 1, 1))], space)
     assert counts == {'person': 1.0, 'cat': 0.5, 'sofa': 0.0, 'dog': 0.0}
-    AdaptiveScoreFilter('prior', boxes_per_image=counts).check(space)
+    bind(AdaptiveScoreFilter('prior', boxes_per_image=counts), scene())
 
 
 def test_a_prior_of_annotation_files(tmp_path: Path) -> None:
@@ -123,7 +120,7 @@ def test_a_prior_of_annotation_files(tmp_path: Path) -> None:
     images = [{'id': i} for i in range(4)]
     content = {'images': images, 'categories': categories, 'annotations': annotations}
     file.write_text(json.dumps(content))
-    space = context().class_space
+    space = scene().class_space
     assert box_counts_of_files([str(file)], space) == {
         'person': 0.0,
         'cat': 0.5,
@@ -131,27 +128,27 @@ def test_a_prior_of_annotation_files(tmp_path: Path) -> None:
         'dog': 0.0,
     }
     of_file = AdaptiveScoreFilter('prior', boxes_per_image=[str(file)])
-    of_file.fit(pool())
+    fit(of_file, pool())
     counted = AdaptiveScoreFilter('prior', boxes_per_image={'cat': 0.5})
-    counted.fit(pool())
+    fit(counted, pool())
     assert of_file.learned == counted.learned
     file.write_text(json.dumps({**content, 'categories': [{'id': i, 'name': 'x'} for i in (3, 7)]}))
     with pytest.raises(UserError, match=r'^boxes_per_image: .*label no box of a class .* aliases'):
-        of_file.check(space)
+        bind(of_file, scene())
     file.write_text('[]')
     with pytest.raises(UserError, match=r'^boxes_per_image: .*is no COCO json'):
-        of_file.check(space)
+        bind(of_file, scene())
 
 
 def test_thresholds_are_learned_for_each_teacher_before_a_fusion() -> None:
     step = AdaptiveScoreFilter(min_boxes=10)
-    step.fit([({'a': said[FUSED], 'b': found()}, of) for said, of in pool()])
+    fit(step, [({'a': said[FUSED], 'b': found()}, of) for said, of in pool()])
     assert set(step.learned['thresholds']) == {'a', 'b'}
 
 
 def test_learned_values_come_from_a_file(tmp_path: Path) -> None:
     step = AdaptiveScoreFilter('fbeta')
-    step.fit_labelled(pool(), truth())
+    fit(step, pool(), truth())
     file = tmp_path / 'folder' / 'thresholds.json'
     write_learned(file, 'AdaptiveScoreFilter', step.learned)
     loaded = AdaptiveScoreFilter('fbeta', learned_file=str(file))
@@ -161,15 +158,15 @@ def test_learned_values_come_from_a_file(tmp_path: Path) -> None:
 
 def test_a_file_of_another_composition_is_told_before_any_work(tmp_path: Path) -> None:
     step = AdaptiveScoreFilter('fbeta', min_boxes=10)
-    step.fit_labelled([({'a': said[FUSED], 'b': found()}, of) for said, of in pool()], truth())
+    fit(step, [({'a': said[FUSED], 'b': found()}, of) for said, of in pool()], truth())
     file = tmp_path / 'thresholds.json'
     write_learned(file, 'AdaptiveScoreFilter', step.learned)
     loaded = AdaptiveScoreFilter('fbeta', learned_file=str(file))
-    loaded.check(context({'b': ['cat'], 'a': ['person']}).class_space)
+    bind(loaded, scene({'b': CLASSES, 'a': CLASSES}))
     # The student of a refreshed composition learned from what went through this step.
-    loaded.check(context({'b': ['cat'], 'a': ['person'], 'student': ['cat']}).class_space)
+    bind(loaded, scene({'b': CLASSES, 'a': CLASSES, 'student': CLASSES}))
     with pytest.raises(UserError) as caught:
-        loaded.check(context({'a1': ['cat'], 'b': ['cat']}).class_space)
+        bind(loaded, scene({'a1': CLASSES, 'b': CLASSES}))
     stranger, missing = caught.value.lines
     assert stranger.startswith("learned_file: 'a' is in it, and is not a teacher")
     assert stranger.endswith("did you mean 'a1'?")
@@ -193,27 +190,30 @@ def test_a_file_that_does_not_fit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('arguments', 'told'),
     [
-        ({'method': 'mix'}, r"^method: 'mix' .*did you mean 'mixture'"),
-        ({'method': 'prior'}, '^boxes_per_image: None belongs'),
-        ({'boxes_per_image': {'cat': 1}}, '^boxes_per_image: .*belongs'),
-        ({'method': 'prior', 'boxes_per_image': {}}, '^boxes_per_image: {} names no class'),
-        ({'method': 'prior', 'boxes_per_image': []}, r'^boxes_per_image: \[\] names no class'),
-        ({'method': 'prior', 'boxes_per_image': {'cat': -1}}, '^boxes_per_image.cat: -1 is no'),
-        ({'method': 'prior', 'boxes_per_image': {'cat': np.nan}}, '^boxes_per_image.cat: nan'),
+        ({'method': 'mix'}, r"^step.method: 'mix' .*did you mean 'mixture'"),
+        ({'method': 'prior'}, '^step.boxes_per_image: is missing'),
+        ({'boxes_per_image': {'cat': 1}}, "^step: 'boxes_per_image' is not a key here"),
+        ({'method': 'prior', 'boxes_per_image': {}}, '^step.boxes_per_image: {} names no class'),
+        ({'method': 'prior', 'boxes_per_image': []}, r'^step.boxes_per_image: \[\] names no class'),
+        (
+            {'method': 'prior', 'boxes_per_image': {'cat': -1}},
+            '^step.boxes_per_image.cat: -1 is not 0 or more',
+        ),
+        ({'method': 'prior', 'boxes_per_image': {'cat': np.nan}}, '^step.boxes_per_image.cat: nan'),
         (
             {'method': 'expected_fbeta', 'learned_file': 'a.json'},
-            "^learned_file: 'a.json' holds what precision, fbeta learn .*method='expected_fbeta'",
+            "^step.learned_file: 'a.json' holds what fbeta, precision learn .*method='exp",
         ),
-        ({'posterior': 2}, '^posterior: 2'),
-        ({'precision': 2}, '^precision: 2'),
-        ({'beta': 0}, '^beta: 0'),
-        ({'min_boxes': 1}, '^min_boxes: 1'),
-        ({'lowest': 0.9, 'highest': 0.5}, '^lowest: 0.9'),
+        ({'posterior': 2}, '^step.posterior: 2'),
+        ({'method': 'precision', 'precision': 2}, '^step.precision: 2'),
+        ({'method': 'fbeta', 'beta': 0}, '^step.beta: 0'),
+        ({'min_boxes': 1}, '^step.min_boxes: 1'),
+        ({'lowest': 0.9, 'highest': 0.5}, '^step.lowest: 0.9'),
     ],
 )
 def test_wrong_arguments(arguments: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
-        AdaptiveScoreFilter(**arguments)
+        built(AdaptiveScoreFilter, **arguments)
 
 
 @pytest.mark.parametrize(('precision', 'left'), [(0.4, 100), (0.6, 0)])
@@ -221,9 +221,9 @@ def test_one_score_for_all_boxes_is_kept_only_where_enough_of_them_are_right(
     precision: float, left: int
 ) -> None:
     said = [
-        ({FUSED: found((BOX, 0.7, 0), (ELSEWHERE, 0.7, 0))}, context(key=str(number)))
+        ({FUSED: found((BOX, 0.7, 0), (ELSEWHERE, 0.7, 0))}, scene(key=str(number)))
         for number in range(50)
     ]
     step = AdaptiveScoreFilter(method='precision', precision=precision)
-    step.fit_labelled(said, truth(50))
-    assert sum(len(step.apply(*each)[FUSED]) for each in said) == left
+    fit(step, said, truth(50))
+    assert sum(len(apply(step, *each)[FUSED]) for each in said) == left

@@ -18,13 +18,13 @@ from mmcompose.labeling import (
 )
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError
-from tests.labeling.toys import HEIGHT, WIDTH, context, found
+from tests.labeling.toys import HEIGHT, WIDTH, apply, bind, built, found, scene
 
 PERSON, CAT, SOFA, DOG = range(4)
 
 
 def after(step: LabelTransform, boxes: Detections, teacher: str = FUSED) -> Detections:
-    return step.apply({teacher: boxes}, context())[teacher]
+    return apply(step, {teacher: boxes}, scene())[teacher]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_the_most_particular_score_wins(
     arguments: dict[str, Any], teacher: str, label: int, threshold: float
 ) -> None:
     step = ScoreFilter(**arguments)
-    step.check(context().class_space)
+    bind(step, scene())
     below, at = np.nextafter(np.float32(threshold), np.float32(0)), np.float32(threshold)
     result = after(step, found(([0, 0, 9, 9], below, label), ([0, 0, 8, 8], at, label)), teacher)
     assert result.scores.tolist() == [at]
@@ -53,17 +53,17 @@ def test_the_most_particular_score_wins(
 @pytest.mark.parametrize(
     ('arguments', 'told'),
     [
-        ({'min_score': 2}, r'^min_score: 2 is not in \[0, 1\]'),
-        ({'min_score': '0.5'}, "^min_score: '0.5'"),
-        ({'per_class': {'cat': -1}}, '^per_class.cat: -1'),
-        ({'per_class': 0.5}, '^per_class: 0.5 is no dict'),
-        ({'per_teacher': {'a': 3}}, '^per_teacher.a: 3'),
-        ({'per_teacher': {'a': {'cat': 3}}}, '^per_teacher.a.cat: 3'),
+        ({'min_score': 2}, r'^step.min_score: 2 is not in \[0, 1\]'),
+        ({'min_score': '0.5'}, "^step.min_score: '0.5'"),
+        ({'per_class': {'cat': -1}}, '^step.per_class.cat: -1'),
+        ({'per_class': 0.5}, '^step.per_class: 0.5 is not a dict'),
+        ({'per_teacher': {'a': 3}}, '^step.per_teacher.a: 3'),
+        ({'per_teacher': {'a': {'cat': 3}}}, '^step.per_teacher.a.cat: 3'),
     ],
 )
 def test_wrong_scores(arguments: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
-        ScoreFilter(**arguments)
+        built(ScoreFilter, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_wrong_scores(arguments: dict[str, Any], told: str) -> None:
 )
 def test_scores_of_strangers(arguments: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
-        ScoreFilter(**arguments).check(context().class_space)
+        bind(ScoreFilter(**arguments), scene())
 
 
 @pytest.mark.parametrize(
@@ -151,17 +151,20 @@ def test_agreement_needs_a_fusion() -> None:
 
 
 @pytest.mark.parametrize(
-    ('make', 'told'),
+    ('arguments', 'told'),
     [
-        (lambda: TopK(0), '^k: 0'),
-        (lambda: TopK(1.5), '^k: 1.5'),  # type: ignore[arg-type]
-        (lambda: BoxSizeFilter(min_side=-1), '^min_side: -1'),
-        (lambda: BoxSizeFilter(min_area=0.5, max_area=0.4), '^min_area: 0.5 is above max_area'),
-        (lambda: BoxSizeFilter(max_aspect=0.5), '^max_aspect: 0.5'),
-        (lambda: AgreementFilter(0), '^min_votes: 0'),
-        (lambda: AgreementFilter(sure_score=2), '^sure_score: 2'),
+        ({'kind': TopK, 'k': 0}, '^step.k: 0'),
+        ({'kind': TopK, 'k': 1.5}, '^step.k: 1.5'),
+        ({'kind': BoxSizeFilter, 'min_side': -1}, '^step.min_side: -1'),
+        (
+            {'kind': BoxSizeFilter, 'min_area': 0.5, 'max_area': 0.4},
+            '^step.min_area: 0.5 is above',
+        ),
+        ({'kind': BoxSizeFilter, 'max_aspect': 0.5}, '^step.max_aspect: 0.5'),
+        ({'kind': AgreementFilter, 'min_votes': 0}, '^step.min_votes: 0'),
+        ({'kind': AgreementFilter, 'sure_score': 2}, '^step.sure_score: 2'),
     ],
 )
-def test_wrong_arguments(make: Any, told: str) -> None:
+def test_wrong_arguments(arguments: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
-        make()
+        built(**arguments)

@@ -16,19 +16,38 @@ from mmcompose.labeling import (
 from mmcompose.labeling.compute.agreement import agreement_weights
 from mmcompose.labeling.compute.image_trust import ImageTrust
 from mmcompose.utils import UserError
-from tests.labeling.toys import QUICK, context, found, permuted, rows, teacher_detections
+from tests.labeling.toys import (
+    QUICK,
+    Pool,
+    apply,
+    bind,
+    built,
+    fit,
+    found,
+    permuted,
+    rows,
+    scene,
+    teacher_detections,
+)
 from tests.labeling.worlds import ALIKE, world
 
 
+def weights_of(pool: Pool, sharpness: float = 5.0, trusted: bool = False) -> dict[str, float]:
+    images = [(each, at.image) for each, at in pool]
+    space = (pool[0][1] if pool else scene()).class_space
+    trust = ImageTrust.fit(images, space) if trusted else None
+    return agreement_weights(images, space, trust=trust, sharpness=sharpness)
+
+
 def test_teachers_of_equal_strength_weigh_about_the_same() -> None:
-    weights = agreement_weights(world().pool)
+    weights = weights_of(world().pool)
     assert set(weights) == {'a', 'b', 'c'}
     assert min(weights.values()) > 0.7
 
 
 @pytest.mark.parametrize('spoiled', 'abc')
 def test_a_teacher_that_always_fails_loses_its_voice(spoiled: str) -> None:
-    weights = agreement_weights(world(spoiled=spoiled, failing=1.0).pool, sharpness=3)
+    weights = weights_of(world(spoiled=spoiled, failing=1.0).pool, sharpness=3)
     others = [weight for name, weight in weights.items() if name != spoiled]
     assert weights[spoiled] < 0.25 * min(others)
     assert min(others) > 0.5
@@ -36,22 +55,22 @@ def test_a_teacher_that_always_fails_loses_its_voice(spoiled: str) -> None:
 
 def test_a_teacher_is_weighed_by_the_images_in_which_it_works() -> None:
     pool = world(spoiled='b').pool
-    assert agreement_weights(pool, sharpness=3)['b'] < 0.3
-    assert agreement_weights(pool, trust=ImageTrust.fit(pool), sharpness=3)['b'] > 0.6
+    assert weights_of(pool, sharpness=3)['b'] < 0.3
+    assert weights_of(pool, sharpness=3, trusted=True)['b'] > 0.6
 
 
 def test_one_object_without_a_confirmation_counts_as_far_as_its_teacher_is_trusted() -> None:
     """Its teacher alone knows the class, so that there is no average that it could fall in."""
     teachers = {'a': ['person', 'cat', 'sofa'], 'b': ['person', 'cat'], 'c': ['person', 'cat']}
     fusion = AgreementWeightedFusion()
-    fusion.fit(world(teachers, spoiled='a', images=300).pool)
-    there = context(teachers)
+    fit(fusion, world(teachers, spoiled='a', images=300).pool)
+    there = scene(teachers)
     sofa = there.class_space.classes.index('sofa')
     person, astray = ([10, 10, 60, 60], 0.8, 0), ([120, 30, 180, 90], 0.8, 0)
     scores = []
     for said_of_person in (person, astray):
         a = found(said_of_person, ([20, 20, 90, 90], 0.9, sofa))
-        fused = fusion.apply({'a': a, 'b': found(person), 'c': found(person)}, there)[FUSED]
+        fused = apply(fusion, {'a': a, 'b': found(person), 'c': found(person)}, there)[FUSED]
         assert (np.diff(fused.scores) <= 0).all()
         scores.append(float(fused.scores[fused.labels == sofa][0]))
     assert scores[0] == pytest.approx(0.9, abs=0.05)
@@ -61,52 +80,52 @@ def test_one_object_without_a_confirmation_counts_as_far_as_its_teacher_is_trust
 def test_where_nobody_fails_trust_changes_nothing() -> None:
     made = world(images=300)
     fusion = AgreementWeightedFusion()
-    fusion.fit(made.pool)
-    plain = WeightedBoxesFusion(iou_thr=0.7, weights=fusion.weights)
+    fit(fusion, made.pool)
+    plain = WeightedBoxesFusion(iou_thr=0.7, weights=fusion.learned['weights'])
     for each in made.pool[:20]:
-        assert rows(fusion.apply(*each)[FUSED]) == rows(plain.apply(*each)[FUSED])
+        assert rows(apply(fusion, *each)[FUSED]) == rows(apply(plain, *each)[FUSED])
 
 
 def test_a_teacher_that_sees_less_weighs_less() -> None:
-    weights = agreement_weights(world(sees={'b': 0.4}).pool)
+    weights = weights_of(world(sees={'b': 0.4}).pool)
     assert weights['b'] < 0.6 * min(weights['a'], weights['c'])
 
 
 def test_the_scale_of_scores_does_not_matter() -> None:
-    plain, scaled = (agreement_weights(world(scale=s).pool) for s in ({}, {'b': 0.5}))
+    plain, scaled = (weights_of(world(scale=s).pool) for s in ({}, {'b': 0.5}))
     assert scaled['b'] == pytest.approx(plain['b'], abs=0.15)
 
 
 def test_without_sharpness_all_weigh_the_same() -> None:
-    weights = agreement_weights(world(sees={'b': 0.4}).pool, sharpness=0)
+    weights = weights_of(world(sees={'b': 0.4}).pool, sharpness=0)
     assert weights == {'a': 1, 'b': 1, 'c': 1}
 
 
 def test_two_teachers_are_not_told_apart_by_agreement_alone() -> None:
     pool = world({'a': ['person', 'cat'], 'b': ['person', 'cat']}, spoiled='b').pool
-    weights = agreement_weights(pool)
+    weights = weights_of(pool)
     assert min(weights.values()) > 0.7
 
 
 def test_teachers_that_share_nothing_weigh_the_same() -> None:
-    assert agreement_weights(world({'a': ['person'], 'b': ['cat']}).pool) == {'a': 1.0, 'b': 1.0}
-    assert agreement_weights([]) == {}
+    assert weights_of(world({'a': ['person'], 'b': ['cat']}).pool) == {'a': 1.0, 'b': 1.0}
+    assert weights_of([]) == {}
 
 
 def test_neither_the_order_of_teachers_nor_of_boxes_matters() -> None:
     pool = world(spoiled='b', images=20).pool
-    reordered = context({name: ALIKE[name] for name in 'cab'}, classes=['person', 'cat'])
+    reordered = scene({name: ALIKE[name] for name in 'cab'}, classes=['person', 'cat'])
     turned = [
         ({name: permuted(image[name], 5) for name in reversed(image)}, reordered)
         for image, _ in pool
     ]
-    assert agreement_weights(turned) == pytest.approx(agreement_weights(pool), abs=2e-4)
+    assert weights_of(turned) == pytest.approx(weights_of(pool), abs=2e-4)
 
 
 @QUICK
 @given(images=st.lists(teacher_detections(), max_size=4))
 def test_weights_are_in_the_unit_interval_whatever_is_said(images: list[ByTeacher]) -> None:
-    weights = agreement_weights([(image, context()) for image in images])
+    weights = weights_of([(image, scene()) for image in images])
     assert set(weights) == ({'a', 'b', 'c'} if images else set())
     assert all(0 < weight <= 1 for weight in weights.values())
     assert not images or max(weights.values()) == 1
@@ -120,20 +139,20 @@ def test_what_is_learned_weighs_the_fusion_and_can_be_loaded() -> None:
         'b': found(([90, 10, 140, 60], 0.6, 0)),
         'c': found(),
     }
-    before = fusion.apply(image, context(ALIKE))[FUSED]
-    assert rows(before) == rows(WeightedBoxesFusion().apply(image, context(ALIKE))[FUSED])
-    fusion.fit(pool)
-    after = fusion.apply(image, context(ALIKE))[FUSED]
+    before = apply(fusion, image, scene(ALIKE))[FUSED]
+    assert rows(before) == rows(apply(WeightedBoxesFusion(), image, scene(ALIKE))[FUSED])
+    fit(fusion, pool)
+    after = apply(fusion, image, scene(ALIKE))[FUSED]
     at = {bool(x < 80): score for (x, *_), score in zip(after.boxes, after.scores, strict=True)}
     assert at[False] < 0.45 * at[True]
-    fresh = AgreementWeightedFusion(iou_thr=0.55)
+    fresh = bind(AgreementWeightedFusion(iou_thr=0.55), scene(ALIKE))
     fresh.load_learned(fusion.learned)
-    assert rows(fresh.apply(image, context(ALIKE))[FUSED]) == rows(after)
+    assert rows(apply(fresh, image, scene(ALIKE))[FUSED]) == rows(after)
 
 
 @pytest.mark.parametrize(
     'arguments', [{'agreement_iou_thr': 1.5}, {'iou_thr': -1}, {'sharpness': -1}]
 )
 def test_arguments_out_of_range_are_told(arguments: dict[str, float]) -> None:
-    with pytest.raises(UserError, match=f'^{next(iter(arguments))}: '):
-        AgreementWeightedFusion(**arguments)
+    with pytest.raises(UserError, match=f'^step.{next(iter(arguments))}: '):
+        built(AgreementWeightedFusion, **arguments)

@@ -12,7 +12,7 @@ from mmcompose.labeling.base import LabelTransform
 from mmcompose.labeling.fusion.overlap_fusion import Floats, OverlapFusion
 from mmcompose.structures import Detections, iou
 from mmcompose.utils import UserError
-from tests.labeling.toys import context, found
+from tests.labeling.toys import apply, built, found, scene
 
 TWO = [[0, 0, 50, 50], [0, 0, 50, 40]]
 IMAGE = {
@@ -29,7 +29,7 @@ ODD = {
 
 
 def fused(step: LabelTransform, image: dict[str, Detections] = IMAGE, **kwargs: Any) -> Detections:
-    return step.apply(image, context(**kwargs))[FUSED]
+    return apply(step, image, scene(**kwargs))[FUSED]
 
 
 def test_nms_keeps_the_best_and_counts_the_votes() -> None:
@@ -133,10 +133,10 @@ def test_what_makes_ensemble_boxes_print_or_exit(
 
 def test_spelled_out_mistakes() -> None:
     for arguments, told in (
-        ({'method': 'gauss'}, "^method: 'gauss' .*did you mean 'gaussian'"),
-        ({'sigma': 0}, '^sigma: 0'),
-        ({'iou_thr': 2}, '^iou_thr: 2'),
-        ({'min_score': 2}, '^min_score: 2'),
+        ({'method': 'gauss'}, "^step.method: 'gauss' .*did you mean 'gaussian'"),
+        ({'sigma': 0}, '^step.sigma: 0'),
+        ({'iou_thr': 2}, '^step.iou_thr: 2'),
+        ({'min_score': 2}, '^step.min_score: 2'),
     ):
         with pytest.raises(UserError, match=told):
-            SoftNMS(**arguments)
+            built(SoftNMS, **arguments)

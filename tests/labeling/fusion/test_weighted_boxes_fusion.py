@@ -13,10 +13,27 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mmcompose.labeling import FUSED, WeightedBoxesFusion
-from mmcompose.labeling.compute.weighted_boxes_kernel import CONF_TYPES, fuse_boxes, order_rows
+from mmcompose.labeling.compute.vote_weights import StackedDetections, VoteWeights
+from mmcompose.labeling.compute.weighted_boxes_kernel import (
+    CONF_TYPES,
+    FusionOptions,
+    fuse_boxes,
+    order_rows,
+)
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError
-from tests.labeling.toys import HEIGHT, QUICK, THOROUGH, WIDTH, context, found, teacher_detections
+from tests.labeling.toys import (
+    HEIGHT,
+    QUICK,
+    THOROUGH,
+    WIDTH,
+    apply,
+    bind,
+    built,
+    found,
+    scene,
+    teacher_detections,
+)
 
 Arrays = tuple[NDArray[Any], ...]
 SIZE = np.array([WIDTH, HEIGHT] * 2, float)
@@ -46,11 +63,7 @@ def kernel(made: list[Arrays], weights: NDArray[Any], conf_type: str, **options:
     boxes, scores, labels = (np.concatenate(parts) for parts in zip(*made, strict=True))
     owner = np.repeat(np.arange(len(made)), [len(part[0]) for part in made])
     by_class = np.repeat(weights[:, None], 3, axis=1)
-    return fuse_boxes(
-        boxes,
-        scores,
-        labels,
-        owner,
+    voters = VoteWeights(
         by_class,
         np.ones_like(by_class, dtype=bool),
         np.full(3, len(made)),
@@ -58,13 +71,14 @@ def kernel(made: list[Arrays], weights: NDArray[Any], conf_type: str, **options:
         by_class.max(axis=0),
         np.arange(len(made), dtype=float),
         np.zeros(3, bool),
+    )
+    fusion = FusionOptions(
         options.get('iou_thr', 0.55),
         options.get('skip_box_thr', 0.0),
         CONF_TYPES.index(conf_type),
         options.get('allows_overflow', False),
-        1.0,
-        1.0,
     )
+    return fuse_boxes(StackedDetections(boxes, scores, labels, owner), voters, fusion, 1.0, 1.0)
 
 
 def in_order(boxes: NDArray[Any], scores: NDArray[Any], labels: NDArray[Any]) -> Arrays:
@@ -116,7 +130,7 @@ def test_the_transform_without_owners_equals_ensemble_boxes(
         conf_type=conf_type,
     )
     fusion = WeightedBoxesFusion(conf_type=conf_type, owners=False)
-    result = fusion.apply(image, context(classes))[FUSED]
+    result = apply(fusion, image, scene(classes))[FUSED]
     boxes, scores, labels = in_order(expected[0], expected[1].clip(0, 1), expected[2])
     ours = in_order(result.boxes / SIZE, result.scores.astype(float), result.labels)
     np.testing.assert_allclose(ours[0], boxes, atol=1e-6)
@@ -131,7 +145,7 @@ def test_a_class_of_one_owner_keeps_its_boxes_and_scores(
 ) -> None:
     sofas = found(([10, 10, 60, 60], 0.9, 2), ([11, 10, 60, 60], 0.4, 2))
     fusion = WeightedBoxesFusion(conf_type=conf_type)
-    result = fusion.apply({'b': found(), 'a': sofas, 'c': found()}, context(weights=weights))
+    result = apply(fusion, {'b': found(), 'a': sofas, 'c': found()}, scene(weights=weights))
     np.testing.assert_allclose(result[FUSED].boxes, sofas.boxes)
     np.testing.assert_allclose(result[FUSED].scores, sofas.scores, rtol=1e-6)
 
@@ -152,7 +166,7 @@ def test_votes_are_counted_among_owners(conf_type: str, expected: float) -> None
         'b': found(([10, 10, 60, 60], 0.6, 0)),
         'c': found(),
     }
-    result = WeightedBoxesFusion(conf_type=conf_type).apply(image, context())[FUSED]
+    result = apply(WeightedBoxesFusion(conf_type=conf_type), image, scene())[FUSED]
     assert result.scores == pytest.approx([expected])
     # cat has two owners, and both find it.
     image = {name: part for name, part in image.items()}
@@ -161,7 +175,7 @@ def test_votes_are_counted_among_owners(conf_type: str, expected: float) -> None
         'b': found(([10, 10, 60, 60], 0.6, 1)),
         'c': found(),
     }
-    result = WeightedBoxesFusion(conf_type=conf_type).apply(cats, context())[FUSED]
+    result = apply(WeightedBoxesFusion(conf_type=conf_type), cats, scene())[FUSED]
     assert result.scores == pytest.approx([0.8 if conf_type == 'max' else 0.7])
 
 
@@ -171,7 +185,7 @@ def test_boxes_know_where_they_come_from() -> None:
         'b': found(([10, 10, 60, 70], 0.6, 0)),
         'c': found(([120, 10, 180, 60], 0.5, 0)),
     }
-    result = WeightedBoxesFusion().apply(image, context())[FUSED]
+    result = apply(WeightedBoxesFusion(), image, scene())[FUSED]
     by_size = {int(size): row for row, size in enumerate(result.cluster_size)}
     assert set(by_size) == {1, 3}
     together, single = by_size[3], by_size[1]
@@ -189,19 +203,14 @@ def test_a_teachers_weight_moves_box_and_score() -> None:
         'b': found(([0, 0, 80, 50], 0.5, 1)),
         'c': found(),
     }
-    heavy_a = WeightedBoxesFusion(weights={'a': 3.0}).apply(image, context())[FUSED]
+    heavy_a = apply(WeightedBoxesFusion(weights={'a': 3.0}), image, scene())[FUSED]
     assert heavy_a.boxes[0, 2] == pytest.approx((3 * 100 + 80) / 4)
-    of_cats = WeightedBoxesFusion(weights={'a': {'cat': 3.0}}).apply(image, context())[FUSED]
+    of_cats = apply(WeightedBoxesFusion(weights={'a': {'cat': 3.0}}), image, scene())[FUSED]
     np.testing.assert_array_equal(of_cats.boxes, heavy_a.boxes)
-    of_people = WeightedBoxesFusion(weights={'a': {'person': 3.0}}).apply(image, context())[FUSED]
+    of_people = apply(WeightedBoxesFusion(weights={'a': {'person': 3.0}}), image, scene())[FUSED]
     assert of_people.boxes[0, 2] == pytest.approx(90)
-    teacher = WeightedBoxesFusion().apply(image, context(weights=[1, 3, 1]))[FUSED]
+    teacher = apply(WeightedBoxesFusion(), image, scene(weights=[1, 3, 1]))[FUSED]
     np.testing.assert_array_equal(teacher.boxes, heavy_a.boxes)
-    # A weight changes in the same transform, and is noticed.
-    fusion = WeightedBoxesFusion()
-    fusion.apply(image, context())
-    again = fusion.apply(image, context(weights=[1, 3, 1]))[FUSED]
-    np.testing.assert_array_equal(again.boxes, heavy_a.boxes)
 
 
 @pytest.mark.parametrize('score', [0.0, 0.5])
@@ -215,7 +224,7 @@ def test_what_breaks_ensemble_boxes_does_not_break_this(score: float) -> None:
     }
     with warnings.catch_warnings():
         warnings.simplefilter('error')
-        result = WeightedBoxesFusion().apply(image, context())[FUSED]
+        result = apply(WeightedBoxesFusion(), image, scene())[FUSED]
     assert result.labels.dtype == np.int64
     assert result.boxes.dtype == result.scores.dtype == np.float32
     expected = [] if score == 0 else [[0, 0, 50, HEIGHT]]
@@ -228,7 +237,7 @@ def test_scores_stay_in_range_with_unequal_weights(
     image: dict[str, Detections], conf_type: str, overflow: bool
 ) -> None:
     fusion = WeightedBoxesFusion(conf_type=conf_type, allows_overflow=overflow)
-    result = fusion.apply(image, context(weights=[0.1, 5.0, 1.0]))[FUSED]
+    result = apply(fusion, image, scene(weights=[0.1, 5.0, 1.0]))[FUSED]
     assert result.invalid_reason() is None
 
 
@@ -236,24 +245,24 @@ def test_an_average_of_a_heavy_teachers_two_boxes_stops_at_1() -> None:
     """Two boxes of weight 5 among 6.1: ensemble-boxes gives 1.48."""
     twice = found(([10, 10, 60, 60], 0.9, 0), ([10, 10, 61, 60], 0.9, 0))
     image = {'b': found(), 'a': twice, 'c': found()}
-    result = WeightedBoxesFusion().apply(image, context(weights=[0.1, 5.0, 1.0]))[FUSED]
+    result = apply(WeightedBoxesFusion(), image, scene(weights=[0.1, 5.0, 1.0]))[FUSED]
     assert result.scores.tolist() == [1.0]
 
 
 @pytest.mark.parametrize(
     ('arguments', 'told'),
     [
-        ({'iou_thr': 1.5}, r'^iou_thr: 1.5 is not in \[0, 1\]'),
-        ({'skip_box_thr': -1}, '^skip_box_thr: -1'),
-        ({'conf_type': 'average'}, "^conf_type: 'average' .*did you mean 'avg'"),
-        ({'weights': {'a': 0}}, '^weights.a: 0 is no positive number'),
-        ({'weights': {'a': {'cat': -1.0}}}, '^weights.a.cat: -1.0'),
-        ({'weights': [1, 2]}, '^weights: '),
+        ({'iou_thr': 1.5}, r'^step.iou_thr: 1.5 is not in \[0, 1\]'),
+        ({'skip_box_thr': -1}, '^step.skip_box_thr: -1'),
+        ({'conf_type': 'average'}, "^step.conf_type: 'average' .*did you mean 'avg'"),
+        ({'weights': {'a': 0}}, '^step.weights.a: 0 is not above 0'),
+        ({'weights': {'a': {'cat': -1.0}}}, '^step.weights.a.cat: -1.0'),
+        ({'weights': [1, 2]}, '^step.weights: '),
     ],
 )
 def test_wrong_arguments(arguments: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
-        WeightedBoxesFusion(**arguments)
+        built(WeightedBoxesFusion, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -265,13 +274,13 @@ def test_wrong_arguments(arguments: dict[str, Any], told: str) -> None:
 )
 def test_weights_of_strangers(weights: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
-        WeightedBoxesFusion(weights=weights).check(context().class_space)
+        bind(WeightedBoxesFusion(weights=weights), scene())
 
 
 def test_a_second_fusion_is_an_error() -> None:
-    once = WeightedBoxesFusion().apply({'a': found(([0, 0, 9, 9], 0.5, 0))}, context())
+    once = apply(WeightedBoxesFusion(), {'a': found(([0, 0, 9, 9], 0.5, 0))}, scene())
     with pytest.raises(UserError, match=r"^type: .*'fused'.* only one fusion"):
-        WeightedBoxesFusion().apply(once, context())
+        apply(WeightedBoxesFusion(), once, scene())
 
 
 @QUICK

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmcompose.labeling import FUSED, AdaptiveScoreFilter
-from mmcompose.labeling.compute.thresholds import expected_fbeta_threshold, fbeta_threshold
+from mmcompose.labeling.thresholds.expected_fbeta import expected_fbeta_threshold
+from mmcompose.labeling.thresholds.fbeta import fbeta_threshold
 from tests.labeling.filters.test_adaptive_score_filter import pool
-from tests.labeling.toys import THOROUGH
+from tests.labeling.toys import THOROUGH, fit
 
 SCORES = st.lists(st.sampled_from([0.0, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0]), min_size=1)
 
@@ -47,6 +48,6 @@ def test_where_scores_are_the_chance_to_be_right_it_is_the_best_threshold() -> N
 
 def test_a_doubtful_class_gets_a_lower_threshold_than_a_sure_one() -> None:
     step = AdaptiveScoreFilter('expected_fbeta')
-    step.fit(pool())
+    fit(step, pool())
     thresholds = step.learned['thresholds'][FUSED]
     assert thresholds['cat'] < 0.35 < thresholds['person']

@@ -1,0 +1,89 @@
+"""A sample of a pool that is the same however the pool was split: the lowest hashes of keys."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from mmcompose.class_space import ClassSpace
+from mmcompose.labeling.base import ByTeacher, ImageContext, LabelStream
+from mmcompose.labeling.compute.state import State, concatenated
+from mmcompose.structures import Detections
+
+# A sample ends where it has so many images, or so many boxes.
+MOST_IMAGES, MOST_BOXES = 16_384, 4_194_304
+# While a stream is read, so many images more are held before they are thinned out.
+_HELD = 4_096
+
+
+def collect_sample(stream: LabelStream, class_space: ClassSpace) -> State:
+    """Return the images of a stream that are in the sample, with their detections.
+
+    Returns:
+        ``hashes`` ``(I,)`` uint64, ``sizes`` ``(I, 2)``, the images' width and height, ``counts``
+        ``(I, T)``, how many boxes each teacher has there; then of all boxes in that order
+        ``boxes`` ``(N, 4)``, ``scores`` ``(N,)`` and ``labels`` ``(N,)``.
+    """
+    kept = _state([], class_space)
+    held: list[tuple[ByTeacher, ImageContext]] = []
+    for each in stream:
+        held.append(each)
+        if len(held) == _HELD:
+            kept, held = merge_samples([kept, _state(held, class_space)]), []
+    return merge_samples([kept, _state(held, class_space)])
+
+
+def _state(images: Sequence[tuple[ByTeacher, ImageContext]], class_space: ClassSpace) -> State:
+    found = [
+        detections.get(name, _NOTHING) for detections, _ in images for name in class_space.teachers
+    ]
+    counts = [len(each) for each in found]
+    return {
+        'hashes': np.array([_hash(image.key) for _, image in images], np.uint64),
+        'sizes': np.array([(i.width, i.height) for _, i in images], np.int32).reshape(-1, 2),
+        'counts': np.array(counts, np.int32).reshape(-1, len(class_space.teachers)),
+        'boxes': np.concatenate([_NOTHING.boxes, *(each.boxes for each in found)]),
+        'scores': np.concatenate([_NOTHING.scores, *(each.scores for each in found)]),
+        'labels': np.concatenate([_NOTHING.labels, *(each.labels for each in found)]).astype(
+            np.int32
+        ),
+    }
+
+
+def _hash(key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), 'little')
+
+
+def merge_samples(states: Sequence[State]) -> State:
+    """Return the sample of all images of which samples are given, in their order."""
+    state = concatenated(states)
+    boxes = state['counts'].sum(axis=1)
+    by_hash = np.argsort(state['hashes'], kind='stable')
+    fits = np.cumsum(boxes[by_hash]) <= MOST_BOXES
+    fits[MOST_IMAGES:] = False
+    if fits.all():
+        return state
+    kept = np.zeros(len(boxes), np.bool_)
+    kept[by_hash[fits]] = True
+    rows = np.repeat(kept, boxes)
+    per_image = ('hashes', 'sizes', 'counts')
+    return {name: array[kept if name in per_image else rows] for name, array in state.items()}
+
+
+def sampled_images(state: State, class_space: ClassSpace) -> list[tuple[ByTeacher, ImageContext]]:
+    """Return the detections of a sample's images, each with the image's size."""
+    ends = np.cumsum(state['counts']).reshape(state['counts'].shape)
+    images: list[tuple[ByTeacher, ImageContext]] = []
+    for row, (width, height) in enumerate(state['sizes'].tolist()):
+        found = {}
+        for column, name in enumerate(class_space.teachers):
+            own = slice(ends[row, column] - state['counts'][row, column], ends[row, column])
+            labels = state['labels'][own].astype(np.int64)
+            found[name] = Detections(state['boxes'][own], state['scores'][own], labels)
+        images.append((found, ImageContext('', width, height)))
+    return images
+
+
+_NOTHING = Detections()

@@ -1,0 +1,121 @@
+"""Scores, labels and verdicts of boxes, which thresholds and curves are learned from."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.class_space import ClassSpace
+from mmcompose.labeling.base import FUSED, LabelStream
+from mmcompose.labeling.compute.matching import RIGHT, UNJUDGED, judge
+from mmcompose.labeling.compute.state import State
+from mmcompose.structures import Detections
+
+
+class ScoredBoxes(NamedTuple):
+    """Boxes of one teacher, N of them, in some images.
+
+    Args:
+        scores: ``(N,)`` float32.
+        labels: ``(N,)`` int64.
+        right: ``(N,)`` bool, whether it is right; False for all where there is no truth.
+        positives: ``(C,)`` int64, how many true boxes of each class the images have.
+        images: How many images there are.
+    """
+
+    scores: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    right: NDArray[np.bool_]
+    positives: NDArray[np.int64]
+    images: int
+
+    def of_class(self, label: int) -> ScoredBoxes:
+        """Return the boxes of one class."""
+        own = self.labels == label
+        scores, labels, right = self.scores[own], self.labels[own], self.right[own]
+        return self._replace(scores=scores, labels=labels, right=right)
+
+
+def collect_boxes(
+    stream: LabelStream, class_space: ClassSpace, right_iou_thr: float | None = None
+) -> State:
+    """Return what :func:`boxes_by_teacher` reads.
+
+    Args:
+        stream: The images.
+        class_space: Names the teachers and classes.
+        right_iou_thr: From which overlap with a true box on a box is right; images without truth
+            are then left out, and so are boxes that cannot be judged. Defaults to None: truth is
+            not looked at.
+    """
+    rows = {name: row for row, name in enumerate(_speakers(class_space))}
+    images = 0
+    seen = np.zeros(len(rows), np.bool_)
+    positives = np.zeros(len(class_space.classes), np.int64)
+    teachers, scores, labels = (_Column(kind) for kind in (np.int16, np.float32, np.int32))
+    right = _Column(np.bool_)
+    for detections, image in stream:
+        truth = None if right_iou_thr is None else image.truth
+        if truth is None and right_iou_thr is not None:
+            continue
+        images += 1
+        if truth is not None:
+            positives += np.bincount(truth.kept().labels, minlength=len(positives))
+        for name, found in detections.items():
+            seen[rows[name]] = True
+            if truth is None or right_iou_thr is None:
+                right.add(np.zeros(len(found), np.bool_))
+            else:
+                found, verdicts = _judged(found, truth, right_iou_thr)
+                right.add(verdicts)
+            teachers.add(np.full(len(found), rows[name]))
+            scores.add(found.scores)
+            labels.add(found.labels)
+    columns = {'teachers': teachers, 'scores': scores, 'labels': labels, 'right': right}
+    return {
+        **{name: column.joined() for name, column in columns.items()},
+        # A row for each part that is merged.
+        'images': np.array([images]),
+        'seen': seen[None],
+        'positives': positives[None],
+    }
+
+
+def boxes_by_teacher(state: State, class_space: ClassSpace) -> dict[str, ScoredBoxes]:
+    """Return the boxes of each teacher, by name, or of 'fused', that had a say."""
+    images, positives = int(state['images'].sum()), state['positives'].sum(axis=0)
+    found = {}
+    for row, name in enumerate(_speakers(class_space)):
+        if state['seen'][:, row].any():
+            own = state['teachers'] == row
+            labels = state['labels'][own].astype(np.int64)
+            scores, right = state['scores'][own], state['right'][own]
+            found[name] = ScoredBoxes(scores, labels, right, positives, images)
+    return dict(sorted(found.items()))
+
+
+def _speakers(class_space: ClassSpace) -> tuple[str, ...]:
+    return (*class_space.teachers, FUSED)
+
+
+def _judged(
+    found: Detections, truth: Detections, iou_thr: float
+) -> tuple[Detections, NDArray[np.bool_]]:
+    verdicts = judge(found, truth, iou_thr)
+    known = verdicts != UNJUDGED
+    return found[known], verdicts[known] == RIGHT
+
+
+class _Column:
+    """An array that grows."""
+
+    def __init__(self, kind: type[np.generic]) -> None:
+        self._parts: list[NDArray[Any]] = [np.zeros(0, kind)]
+
+    def add(self, values: NDArray[Any]) -> None:
+        self._parts.append(values)
+
+    def joined(self) -> NDArray[Any]:
+        return np.concatenate(self._parts, dtype=self._parts[0].dtype)
