@@ -158,7 +158,7 @@ def test_a_file_that_labels_nothing_is_told(
         (None, {'folds': 9}, r'^folds: 9 is no number of folds between 2 and 8'),
         (None, {'img_prefix': 'elsewhere'}, r"^img_prefix: 'elsewhere/000.png' is no file"),
         ([], {}, r'^composition.label_pipeline: has no .*ScoreCalibration'),
-        ([{'type': 'mmcompose.ScoreCalibration'}], {}, r'^composition.label_pipeline: has no step that learns'),
+        ([{'type': 'mmcompose.ScoreCalibration'}], {}, r'^composition.label_pipeline: has no step'),
         ([{}, {}], {}, r"^out: '.*' is one file, and 2 steps learn"),
         ([{'learned_file': 'a'}] * 2, {'out': None}, r"\[1\].learned_file: 'a' is the file of an"),
     ],
