@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mmengine.config import Config
 
 from mmcompose.labeling import LabelPipeline
 from mmcompose.registry import LABEL_TRANSFORMS, build
+from mmcompose.utils import UserError
 from tests.labeling.test_every_transform import POOL
-from tests.labeling.toys import apply, bind, fit, found, scene
+from tests.labeling.toys import apply, bind, built, fit, found, scene
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / 'configs' / '_base_' / 'label_pipelines'
@@ -36,7 +38,7 @@ def test_the_guide_tells_of_every_step_and_its_examples_run() -> None:
     guide = (ROOT / 'docs' / 'label_pipeline.md').read_text(encoding='utf-8')
     LABEL_TRANSFORMS.import_from_location()
     assert [name for name in LABEL_TRANSFORMS.module_dict if f'`{name}' not in guide] == []
-    (example,) = re.findall('```python\n(.+?)```', guide, re.DOTALL)
+    example, own_step = re.findall('```python\n(.+?)```', guide, re.DOTALL)
     bind(LabelPipeline(Config.fromstring(example, '.py').label_pipeline), scene())
     inline = re.findall(r'`(\w+)(\([^`]+\))', guide)
     calls = [(name, call) for name, call in inline if name in LABEL_TRANSFORMS.module_dict]
@@ -44,3 +46,13 @@ def test_the_guide_tells_of_every_step_and_its_examples_run() -> None:
     for name, call in calls:
         arguments = Config.fromstring(f'step = dict{call}', '.py').step
         build(LABEL_TRANSFORMS, {'type': name, **arguments}, name)
+    names: dict[str, Any] = {'__name__': 'own_step'}
+    try:
+        exec(own_step, names)
+        boxes = {'a': found(([0, 0, 9, 9], 0.4, 0), ([5, 0, 9, 9], 0.4, 0))}
+        step = built(names['BorderFilter'], min_score=0.5)
+        assert len(apply(step, boxes, scene())['a']) == 1
+        with pytest.raises(UserError, match='min_score: 2 is not in'):
+            built(names['BorderFilter'], min_score=2)
+    finally:
+        LABEL_TRANSFORMS.module_dict.pop('BorderFilter', None)
