@@ -37,6 +37,7 @@ from mmcompose.labeling.fusion.agreement_weighted_fusion import AgreementWeighte
 from mmcompose.labeling.fusion.concatenate import Concatenate
 from mmcompose.labeling.fusion.nms import NMS
 from mmcompose.labeling.fusion.non_maximum_weighted import NonMaximumWeighted
+from mmcompose.labeling.fusion.overlap_fusion import OverlapFusion
 from mmcompose.labeling.fusion.soft_nms import SoftNMS
 from mmcompose.labeling.fusion.weighted_boxes_fusion import WeightedBoxesFusion
 from mmcompose.labeling.pipeline import LabelPipeline
@@ -75,6 +76,7 @@ __all__ = [
     'LabelTransform',
     'MixtureThreshold',
     'NonMaximumWeighted',
+    'OverlapFusion',
     'PlattCalibration',
     'PrecisionThreshold',
     'PriorCalibration',

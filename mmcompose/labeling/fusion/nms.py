@@ -18,7 +18,7 @@ class NMS(OverlapFusion):
         weights: Likewise.
     """
 
-    def _choose(self, boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
+    def choose(self, boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
         labels = np.zeros(len(boxes), np.int64)
         chosen, chosen_scores, _ = nms([boxes], [scores], [labels], iou_thr=self.iou_thr)
         return chosen, chosen_scores

@@ -20,7 +20,7 @@ class NonMaximumWeighted(OverlapFusion):
         weights: Likewise.
     """
 
-    def _choose(self, boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
+    def choose(self, boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
         labels = np.zeros(len(boxes), np.int64)
         chosen, chosen_scores, _ = non_maximum_weighted(
             [boxes], [scores], [labels], iou_thr=self.iou_thr

@@ -44,7 +44,7 @@ class OverlapFusion(LabelTransform):
         self._factors: WeightFactors = weights or {}
 
     @abstractmethod
-    def _choose(self, boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
+    def choose(self, boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
         """Return ``(K, 4)`` boxes and ``(K,)`` scores of one class out of ``(N, 4)``, N > 0.
 
         Args:
@@ -79,7 +79,7 @@ class OverlapFusion(LabelTransform):
             ranks = voters.ranks[stacked.teachers[rows]]
             rows = rows[np.lexsort((ranks, *boxes[rows].T[::-1], -scores[rows]))]
             own = rows[owned[rows]]
-            chosen, chosen_scores = self._choose(boxes[own].copy(), scores[own].copy())
+            chosen, chosen_scores = self.choose(boxes[own].copy(), scores[own].copy())
             _check(chosen, chosen_scores, len(own))
             part = Detections.from_arrays(chosen * size, chosen_scores, np.full(len(chosen), label))
             own_masks = None if masks is None else masks[rows]

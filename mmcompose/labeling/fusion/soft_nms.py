@@ -42,7 +42,7 @@ class SoftNMS(OverlapFusion):
         self.sigma = sigma
         self.min_score = min_score
 
-    def _choose(self, boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
+    def choose(self, boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
         # Sorts and lowers `scores` in place, and returns the rows left in that same order.
         kept = cpu_soft_nms_float(
             boxes, scores, self.iou_thr, self.sigma, self.min_score, _CODES[self.method]
