@@ -2,7 +2,8 @@
 
 from mmcompose.datasets.class_space_dataset import ClassSpaceDataset, annotation_path
 from mmcompose.datasets.dataset_class import dataset_class
-from mmcompose.datasets.image_lists import find_images, image_size, images_of
+from mmcompose.datasets.image_folders import find_images
+from mmcompose.datasets.image_lists import images_of
 from mmcompose.datasets.mixed import MixedDataset, MixedSampler, resolve_mixed_loader
 from mmcompose.datasets.pseudo_labeled import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.datasets.relabeled import RelabeledDataset
@@ -23,7 +24,6 @@ __all__ = [
     'dataset_class',
     'each_dataset',
     'find_images',
-    'image_size',
     'images_of',
     'nested_splits',
     'pseudo_labeled',

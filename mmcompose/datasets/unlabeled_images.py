@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from mmdet.datasets import BaseDetDataset
-from mmengine.fileio import load
 
-from mmcompose.datasets.image_lists import SUFFIXES, find_images, image_size, is_glob, key_of
+from mmcompose.datasets.image_folders import SUFFIXES, PassedOver, find_images, is_glob
+from mmcompose.datasets.image_lists import key_of
 from mmcompose.registry import DATASETS
-from mmcompose.structures import read_bytes
-from mmcompose.utils import UserError, fault, no_file, no_folder, problem
+from mmcompose.structures import image_size
+from mmcompose.structures.coco import read_coco
+from mmcompose.structures.json_files import read_text
+from mmcompose.utils import Mistakes, UserError, fault, no_file, no_folder, problem
 
 
 @DATASETS.register_module()
@@ -51,17 +53,21 @@ class UnlabeledImages(BaseDetDataset):
         super().__init__(ann_file=ann_file, data_prefix=data_prefix, **kwargs)
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        """List the images, each with path, key, width and height.
+        """List the images with path, key, width and height, 0 where the header is unreadable.
 
         Raises:
-            UserError: If there are none, or a file is missing.
+            UserError: If there are none, a list is missing, or no picture is readable.
         """
         prefix = self.data_prefix['img']
         self.check()
         data_list = []
-        for number, (path, width, height) in enumerate(self._listed()):
-            if not width or not height:
-                width, height = image_size(path)
+        passed_over, unreadable = PassedOver(), Mistakes()
+        for number, (path, width, height) in enumerate(self._listed(passed_over)):
+            if width is None or height is None:
+                # One picture does not stop a pool; whoever decodes it finds out why.
+                width, height = 0, 0
+                with unreadable:
+                    width, height = image_size(path)
             data_list.append(
                 {
                     'img_id': number,
@@ -72,6 +78,9 @@ class UnlabeledImages(BaseDetDataset):
                     'instances': [],
                 }
             )
+        if len(unreadable.problems) == len(data_list):
+            raise UserError(unreadable.problems[0])
+        passed_over.tell(self.ann_file or prefix)
         return data_list
 
     def check(self) -> None:
@@ -89,7 +98,9 @@ class UnlabeledImages(BaseDetDataset):
         expected = f'{kind} no picture (expected: {" ".join(SUFFIXES)})'
         raise UserError(problem(f'UnlabeledImages.{name}', where, expected))
 
-    def _listed(self) -> Iterator[tuple[str, int | None, int | None]]:
+    def _listed(
+        self, passed_over: PassedOver | None = None
+    ) -> Iterator[tuple[str, int | None, int | None]]:
         prefix = self.data_prefix['img']
         local = '://' not in (self.ann_file or prefix)
         if self.ann_file and local and not os.path.isfile(self.ann_file):
@@ -97,24 +108,13 @@ class UnlabeledImages(BaseDetDataset):
         if not self.ann_file:
             if local and not is_glob(prefix) and not os.path.isdir(prefix):
                 raise UserError(no_folder('UnlabeledImages.data_prefix.img', prefix))
-            for path in find_images(prefix):
+            for path in find_images(prefix, passed_over):
                 yield path, None, None
         elif self.ann_file.endswith('.json'):
-            for image in _coco_images(self.ann_file):
+            for image in read_coco('UnlabeledImages.ann_file', self.ann_file, False).images:
                 path = os.path.join(prefix, image['file_name'])
-                yield path, image.get('width'), image.get('height')
+                yield path, image['width'], image['height']
         else:
-            for line in read_bytes(self.ann_file).decode().splitlines():
+            for line in read_text('UnlabeledImages.ann_file', self.ann_file).splitlines():
                 if line.strip():
                     yield os.path.join(prefix, line.strip()), None, None
-
-
-def _coco_images(path: str) -> list[dict[str, Any]]:
-    try:
-        content = load(path)
-        images: list[dict[str, Any]] = content['images']
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            problem('UnlabeledImages.ann_file', path, f'is no COCO json ({error!r})')
-        ) from error
-    return images

@@ -2,6 +2,7 @@
 
 from mmcompose.structures.boxes import areas, intersections, iou
 from mmcompose.structures.detections import Detections
+from mmcompose.structures.header_size import check_listed_size, image_size
 from mmcompose.structures.image import Image, read_bytes
 from mmcompose.structures.masks import (
     Masks,
@@ -20,8 +21,10 @@ __all__ = [
     'Masks',
     'areas',
     'as_masks',
+    'check_listed_size',
     'decode_masks',
     'encode_masks',
+    'image_size',
     'intersections',
     'iou',
     'mask_area',

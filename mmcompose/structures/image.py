@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from functools import cached_property
 from typing import Any
 
@@ -20,11 +21,29 @@ def read_bytes(path: str) -> bytes:
     Raises:
         UserError: If it cannot be read.
     """
+    check_regular_file(path)
     try:
         with fsspec.open(path, 'rb') as file:
             return bytes(file.read())
     except OSError as error:
         raise UserError(fault('', f'{path}: cannot be read: {error}')) from error
+
+
+def check_regular_file(path: str) -> None:
+    """Check that a local path is a file: a pipe would never end, a device has no size.
+
+    Raises:
+        UserError: If it is none.
+    """
+    if '://' in path:
+        return
+    try:
+        mode = os.stat(path).st_mode
+    # A name with a zero byte is one of no file.
+    except (OSError, ValueError) as error:
+        raise UserError(fault('', f'{path}: cannot be read: {error}')) from error
+    if not stat.S_ISREG(mode):
+        raise UserError(fault('', f'{path}: cannot be read: is no regular file'))
 
 
 def decode(path: str) -> NDArray[np.uint8]:
@@ -34,7 +53,11 @@ def decode(path: str) -> NDArray[np.uint8]:
         UserError: If the file cannot be read, or is no picture.
     """
     data = np.frombuffer(read_bytes(path), np.uint8)
-    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    try:
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error as error:
+        expected = f'{path}: is not a picture that OpenCV can decode ({error.err})'
+        raise UserError(fault('', expected)) from error
     if pixels is None:
         raise UserError(fault('', f'{path}: is not a picture that OpenCV can decode'))
     return np.asarray(pixels, np.uint8)
@@ -95,7 +118,7 @@ class Image:
             return None
         try:
             return os.path.getsize(self.path)
-        except OSError:
+        except (OSError, ValueError):
             return None
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -164,3 +165,50 @@ def test_pictures_are_as_mmdet_loads_them(folder: Path) -> None:
     pipeline = [{'type': 'LoadImageFromFile'}]
     dataset = UnlabeledImages(data_prefix={'img': str(folder)}, pipeline=pipeline)
     np.testing.assert_array_equal(dataset[1]['img'], images_of(dataset)[1].pixels)
+
+
+def test_one_unreadable_picture_does_not_stop_the_others(folder: Path) -> None:
+    (folder / 'broken.png').write_bytes(b'no picture')
+    images = {
+        image.key: image for image in images_of(UnlabeledImages(data_prefix={'img': str(folder)}))
+    }
+    assert (images['a.png'].width, images['broken.png'].width) == (30, 0)
+    with pytest.raises(UserError, match=r'broken\.png: is not a picture'):
+        assert images['broken.png'].pixels.size
+
+
+def test_a_pool_without_a_readable_picture_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / 'broken.png').write_bytes(b'no picture')
+    assert 'broken.png: is not a picture' in _mistake(data_prefix={'img': str(tmp_path)})
+
+
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16', 'utf-16-le'])
+def test_a_list_file_in_any_encoding(folder: Path, encoding: str) -> None:
+    (folder / 'list.txt').write_bytes('a.png\r\n\r\n'.encode(encoding))
+    config = {'ann_file': str(folder / 'list.txt'), 'data_prefix': {'img': str(folder)}}
+    assert _listed(**config) == ALL[:1]
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ('{"images": [{"id": 1, "width": 3, "height": 2}]}', r'has no file_name in images[0]'),
+        (
+            '{"images": [{"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.jpg"}]}',
+            'one id',
+        ),
+        ('{"images": [', 'cannot be read as json'),
+    ],
+)
+def test_a_json_that_contradicts_itself_is_one_line(
+    folder: Path, content: str, message: str
+) -> None:
+    (folder / 'list.json').write_text(content)
+    assert message in _mistake(ann_file=str(folder / 'list.json'))
+
+
+def test_a_name_that_is_no_unicode_is_a_name_like_any_other(tmp_path: Path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b'/\xff.png')
+    PILImage.new('RGB', (30, 20)).save(path)
+    (image,) = images_of(UnlabeledImages(data_prefix={'img': str(tmp_path)}))
+    assert image.pixels.shape == (20, 30, 3)

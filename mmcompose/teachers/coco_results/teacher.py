@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from mmcompose.class_space import GivenNames
 from mmcompose.registry import TEACHERS
-from mmcompose.structures import Detections, Image
+from mmcompose.structures import Detections, Image, check_listed_size
 from mmcompose.structures.matching import Matching, match_names, nearest_name
 from mmcompose.teachers.base import Teacher
 from mmcompose.teachers.coco_results.results_json import ResultsJson
@@ -123,6 +123,8 @@ class COCOResultsTeacher(Teacher):
     def _predict(self, image: Image) -> Detections:
         entry = self._matched[image.key]
         if entry is not None:
+            # Nothing decodes the picture here, which would show that it is listed wrongly.
+            check_listed_size(image)
             return self._source.read(entry, image)
         if self._on_unmatched == 'error':
             raise self._not_listed((image.key,), 1)

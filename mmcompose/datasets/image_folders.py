@@ -1,0 +1,114 @@
+"""Pictures of a folder or a glob, and what is passed over there."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+import cv2
+import fsspec
+
+from mmcompose.utils import log, warn
+
+# What OpenCV reads, as MMCV calls it; a few of them only in some builds.
+_ALWAYS = (
+    '.bmp .jfif .jpe .jpeg .jpg .mpo .pbm .pgm .png .pnm .ppm .ras .sr .tif .tiff .webp'.split()
+)
+_SOME = ('.avif', '.gif', '.jp2')
+SUFFIXES = tuple(sorted([*_ALWAYS, *(s for s in _SOME if cv2.haveImageWriter(f'a{s}'))]))
+# What macOS writes beside each file on other file systems.
+_RESOURCE_FORK = '._'
+_SHOWN = 5
+
+
+@dataclass
+class PassedOver:
+    """What a listing leaves out.
+
+    Args:
+        suffixes: How many files there are of each suffix that no picture has.
+        folders: Folders that cannot be listed, with the reason.
+        links: How many links lead to folders that are listed already.
+    """
+
+    suffixes: Counter[str] = field(default_factory=Counter)
+    folders: list[str] = field(default_factory=list)
+    links: int = 0
+
+    def tell(self, where: str) -> None:
+        """Log what was left out, if anything was."""
+        if self.suffixes:
+            counts = [f'{n} {suffix}' for suffix, n in self.suffixes.most_common(_SHOWN)]
+            more = ', …' if len(self.suffixes) > _SHOWN else ''
+            total = self.suffixes.total()
+            log(f'{where}: {total} files are no pictures by suffix ({", ".join(counts)}{more})')
+        if self.links:
+            log(f'{where}: {self.links} links lead to folders that are listed already')
+        if self.folders:
+            warn(
+                f'{where}: {len(self.folders)} folders cannot be listed, and are left out '
+                f'({"; ".join(self.folders[:_SHOWN])})'
+            )
+
+
+def find_images(pattern: str, passed_over: PassedOver | None = None) -> Iterator[str]:
+    """Yield the paths of pictures in a folder (and its sub-folders), or that match a glob.
+
+    Args:
+        pattern: A local path or fsspec URL of a folder, or a glob.
+        passed_over: Filled with what is left out. Defaults to None: that is not asked for.
+    """
+    passed_over = passed_over or PassedOver()
+    remote = '://' in pattern
+    if not remote and not is_glob(pattern):
+        found = _walk(os.path.abspath(pattern), passed_over)
+    else:
+        filesystem, path = fsspec.core.url_to_fs(pattern)
+        found = filesystem.glob(path) if is_glob(pattern) else filesystem.find(path)
+    for name in sorted(found):
+        if not _is_picture(name):
+            passed_over.suffixes[PurePosixPath(name).suffix.lower() or 'without suffix'] += 1
+        elif remote:
+            yield filesystem.unstrip_protocol(name)
+        else:
+            # Made absolute; a pool named by a relative path stays relative.
+            yield name if os.path.isabs(pattern) else os.path.relpath(name)
+
+
+def is_glob(pattern: str) -> bool:
+    """Return whether a pattern is a glob, and not a folder with brackets in its name."""
+    return bool(fsspec.core.has_magic(pattern)) and not os.path.isdir(pattern)
+
+
+def _is_picture(name: str) -> bool:
+    last = os.path.basename(name)
+    return last.lower().endswith(SUFFIXES) and not last.startswith(_RESOURCE_FORK)
+
+
+def _walk(root: str, passed_over: PassedOver) -> list[str]:
+    """Return the files below a folder; links to folders are followed, each folder once."""
+    files: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    # A folder goes by its own name where it stands in the pool, and is linked from there too.
+    folders, links = [root], []
+    while folders or links:
+        folder, is_link = (folders.pop(), False) if folders else (links.pop(0), True)
+        try:
+            status = os.stat(folder)
+            if (status.st_dev, status.st_ino) in seen:
+                passed_over.links += is_link
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            passed_over.folders.append(f'{folder}: {error.strerror}')
+            continue
+        for entry in entries:
+            if not entry.is_dir():
+                files.append(entry.path)
+            else:
+                (links if entry.is_symlink() else folders).append(entry.path)
+    return files

@@ -1,0 +1,103 @@
+"""A picture's size from its header, as the student's pipeline (MMCV, by OpenCV) decodes it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import fsspec
+from PIL import Image as PILImage
+
+from mmcompose.structures.image import Image, check_regular_file, decode
+from mmcompose.utils import UserError, fault
+
+_ORIENTATION = 0x0112
+# Of which Pillow and OpenCV find the same orientation, in a sound Exif block.
+_AGREED = ('JPEG', 'MPO')
+# Of which they may not look at the same place for it.
+_MAY_BE_TURNED = ('AVIF', 'TIFF')
+_no_limit = threading.Lock()
+
+
+def image_size(path: str) -> tuple[int, int]:
+    """Return a picture's width and height in pixels, as it is decoded (orientation included).
+
+    The header tells, but where Pillow and OpenCV may take its orientation for another: then, and
+    where Pillow cannot read it, the picture is decoded.
+
+    Raises:
+        UserError: If the file is missing or is no picture.
+    """
+    check_regular_file(path)
+    try:
+        with fsspec.open(path, 'rb') as file, _without_limit(), PILImage.open(file) as picture:
+            width, height = picture.size
+            turned = False if width == height else _is_turned(picture)
+    # Pillow's plugins raise whatever a broken header leads them to; OpenCV has the last word, and
+    # tells why where it cannot read the file either.
+    except Exception:
+        return _decoded_size(path)
+    if turned is None:
+        return _decoded_size(path)
+    return (height, width) if turned else (width, height)
+
+
+def check_listed_size(image: Image) -> None:
+    """Check that a picture is of the size that it is listed with, where its file is at hand.
+
+    Raises:
+        UserError: If not, with both sizes.
+    """
+    if not os.path.isfile(image.path):
+        return
+    width, height = image_size(image.path)
+    if (width, height) != (image.width, image.height):
+        listed = f'was listed as {image.width}x{image.height}'
+        raise UserError(fault('', f'{image.path}: is {width}x{height} pixels, but {listed}'))
+
+
+def _is_turned(picture: PILImage.Image) -> bool | None:
+    """Return whether width and height are swapped by decoding; None if only that can tell."""
+    exif = picture.info.get('exif')
+    if picture.format in _MAY_BE_TURNED:
+        return None
+    if not exif:
+        return False
+    orientation = _orientation(exif)
+    if orientation in range(1, 5) and picture.format in _AGREED:
+        return False
+    return True if orientation in range(5, 9) and picture.format in _AGREED else None
+
+
+def _orientation(block: bytes) -> Any:
+    """Return the orientation in an Exif block, 1 where it has none, None if it is malformed.
+
+    Not ``picture.getexif()``: it looks into XMP too, which OpenCV does not read, and decodes a
+    PNG in search of what may stand behind its pixels.
+    """
+    exif = PILImage.Exif()
+    try:
+        exif.load(block)
+        return exif.get(_ORIENTATION, 1)
+    # Whatever garbage leads to.
+    except Exception:
+        return None
+
+
+def _decoded_size(path: str) -> tuple[int, int]:
+    height, width = decode(path).shape[:2]
+    return (width, height)
+
+
+@contextmanager
+def _without_limit() -> Iterator[None]:
+    """Let Pillow read the header of a large picture; nothing is decoded meanwhile."""
+    with _no_limit:
+        limit, PILImage.MAX_IMAGE_PIXELS = PILImage.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            PILImage.MAX_IMAGE_PIXELS = limit

@@ -1,0 +1,94 @@
+"""A folder's pictures are found wherever they are linked from, and the rest is counted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mmcompose.datasets import image_folders
+from mmcompose.datasets.image_folders import PassedOver, find_images
+
+
+def _touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b'')
+
+
+def _names(folder: Path, passed_over: PassedOver | None = None) -> list[str]:
+    return [os.path.relpath(path, folder) for path in find_images(str(folder), passed_over)]
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    lines: dict[str, list[str]] = {'log': [], 'warn': []}
+    for name, into in lines.items():
+        monkeypatch.setattr(image_folders, name, into.append)
+    return lines
+
+
+def test_every_suffix_that_the_reader_reads_is_listed(tmp_path: Path) -> None:
+    names = ['1.jpg', '2.JPE', '3.jfif', '4.gif', '5.jp2', '6.webp', '7.ppm', '8.tif', '9.bmp']
+    _touch(tmp_path, *names, 'a/b/10.png')
+    assert _names(tmp_path) == [*names, 'a/b/10.png']
+
+
+def test_links_are_followed_and_each_folder_is_listed_once(
+    tmp_path: Path, told: dict[str, list[str]]
+) -> None:
+    pool, elsewhere = tmp_path / 'pool', tmp_path / 'elsewhere'
+    _touch(pool, '1.png', 'inner/2.png')
+    _touch(elsewhere, '3.png')
+    os.symlink(elsewhere, pool / 'linked')
+    os.symlink(elsewhere / '3.png', pool / '4.png')
+    passed_over = PassedOver()
+    assert _names(pool, passed_over) == ['1.png', '4.png', 'inner/2.png', 'linked/3.png']
+    passed_over.tell('pool')
+    assert told == {'log': [], 'warn': []}
+    # A loop, a second way to one folder, and a link that sorts before what it leads to.
+    os.symlink(pool, pool / 'inner' / 'loop')
+    os.symlink(elsewhere, pool / 'zz')
+    os.symlink(pool / 'inner', pool / 'a')
+    assert _names(pool, passed_over) == ['1.png', '4.png', 'inner/2.png', 'linked/3.png']
+    passed_over.tell('pool')
+    assert told['log'] == ['pool: 3 links lead to folders that are listed already']
+
+
+def test_what_is_passed_over_is_counted(tmp_path: Path, told: dict[str, list[str]]) -> None:
+    _touch(tmp_path, '1.png', 'a.json', 'b.json', 'README', '._1.png')
+    passed_over = PassedOver()
+    assert _names(tmp_path, passed_over) == ['1.png']
+    passed_over.tell('pool')
+    assert told['log'] == [
+        'pool: 4 files are no pictures by suffix (2 .json, 1 .png, 1 without suffix)'
+    ]
+    assert told['warn'] == []
+
+
+def test_a_folder_that_cannot_be_listed_is_warned_of(
+    tmp_path: Path, told: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _touch(tmp_path, '1.png', 'closed/2.png')
+    scandir = os.scandir
+
+    def refuse(folder: str) -> object:
+        if folder.endswith('closed'):
+            raise PermissionError(13, 'Permission denied')
+        return scandir(folder)
+
+    monkeypatch.setattr(os, 'scandir', refuse)
+    passed_over = PassedOver()
+    assert _names(tmp_path, passed_over) == ['1.png']
+    passed_over.tell('pool')
+    (line,) = told['warn']
+    assert line.startswith('pool: 1 folders cannot be listed, and are left out (')
+    assert line.endswith('closed: Permission denied)')
+
+
+def test_a_relative_pool_stays_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _touch(tmp_path, 'pool/1.png')
+    monkeypatch.chdir(tmp_path)
+    assert list(find_images('pool')) == ['pool/1.png']
+    assert list(find_images('pool/*.png')) == ['pool/1.png']
