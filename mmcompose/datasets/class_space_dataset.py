@@ -8,16 +8,18 @@ from typing import Any
 
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS as MMDET_DATASETS
-from mmengine.fileio import load
 from mmengine.utils import is_abs
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.datasets.coco_truth import CocoTruth
+from mmcompose.datasets.coco_truth import KEY, CheckedCocoDataset, CocoTruth
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.registry import DATASETS
-from mmcompose.utils import UserError, log, nearest, no_file, problem
+from mmcompose.structures.coco import read_coco, roots
+from mmcompose.utils import Problem, UserError, fault, log, nearest, no_file, problem
 
 TRUTH = 'ground truth'
+# How many names a message lists.
+_SHOWN = 5
 
 
 class _TruthSpace(ClassSpace):
@@ -72,6 +74,8 @@ class ClassSpaceDataset(RelabeledDataset):
             {TRUTH: names}, classes, aliases, {TRUTH: mapping or {}}, on_unmapped
         )
         self._index = class_space.teacher_index(TRUTH)
+        if not (self._index >= 0).any():
+            raise UserError(_nothing_shared(names, classes))
         covered = _covered(self._index.tolist(), classes, covered_classes)
         # Which of the student's classes are labelled in every image; None for all.
         self.covered_classes = covered if len(covered) < len(classes) else None
@@ -100,8 +104,8 @@ class ClassSpaceDataset(RelabeledDataset):
                 raise UserError(*problems)
             metainfo['classes'] = tuple(name for name in in_file if name in wanted)
             config['metainfo'] = metainfo
-        if config.get('test_mode') and MMDET_DATASETS.get(config['type']) is CocoDataset:
-            config['type'] = CocoTruth
+        if MMDET_DATASETS.get(config['type']) is CocoDataset:
+            config['type'] = CocoTruth if config.get('test_mode') else CheckedCocoDataset
         return config
 
     def relabel(self, index: int, info: dict[str, Any]) -> list[dict[str, Any]]:
@@ -142,6 +146,16 @@ def _covered(
     return tuple(sorted(classes.index(name) for name in set(stated)))
 
 
+def _nothing_shared(names: Sequence[str], classes: Sequence[str]) -> Problem:
+    shown = ', '.join(_with_near(repr(name), classes) for name in names[:_SHOWN])
+    more = ', …' if len(names) > _SHOWN else ''
+    expected = (
+        f'labels no class of the student: its classes are {shown}{more}; tie names in '
+        'composition.class_space.aliases, or in ClassSpaceDataset.mapping'
+    )
+    return fault('ClassSpaceDataset.dataset', expected)
+
+
 def _with_near(name: str, classes: Sequence[str]) -> str:
     near = nearest(name, classes)
     return f'{name} (not {near}?)' if near else name
@@ -163,9 +177,12 @@ def annotation_path(config: Mapping[str, Any]) -> str:
 
 def _coco_categories(config: Mapping[str, Any]) -> list[str]:
     path = annotation_path(config)
-    try:
-        categories = load(path, backend_args=config.get('backend_args'))['categories']
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        expected = f'is no COCO json ({error!r})'
-        raise UserError(problem('ClassSpaceDataset.dataset.ann_file', path, expected)) from error
-    return [category['name'] for category in categories]
+    found = read_coco(KEY, path, annotations=False)
+    if roots(found.categories, set()):
+        # Whether anybody annotated one that groups others, the annotations tell.
+        found = read_coco(KEY, path)
+        for name in found.root_categories:
+            log(f'{path}: category {name!r} only groups others and has no box: it is no class')
+    unused = found.root_categories
+    names = [category['name'] for category in found.categories]
+    return [name for name in names if name not in unused]

@@ -1,14 +1,70 @@
-"""CocoTruth: what a COCO json says to ignore is listed as such, not left out."""
+"""MMDet's CocoDataset on files read by the one reader of COCO files."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from mmdet.datasets import CocoDataset
+from mmdet.datasets.api_wrappers import COCO
+
+from mmcompose.structures import image_size
+from mmcompose.structures.coco import read_coco
+from mmcompose.utils import log
+
+KEY = 'ClassSpaceDataset.dataset.ann_file'
 
 
-class CocoTruth(CocoDataset):  # type: ignore[misc]
-    """MMDet's CocoDataset to evaluate on.
+class CheckedCOCO(COCO):  # type: ignore[misc]
+    """pycocotools' index of a file that :func:`mmcompose.structures.coco.read_coco` reads.
+
+    Args:
+        annotation_file: Path of a COCO json. Defaults to None: nothing is listed.
+    """
+
+    def __init__(self, annotation_file: str | None = None) -> None:
+        super().__init__()
+        if annotation_file is not None:
+            self.dataset = read_coco(KEY, annotation_file).content
+            self.createIndex()
+            self.img_ann_map, self.cat_img_map = self.imgToAnns, self.catToImgs
+
+
+class CheckedCocoDataset(CocoDataset):  # type: ignore[misc]
+    """MMDet's CocoDataset, for files of others than COCO's makers.
+
+    MMDet passes over boxes whose ``area`` is 0, and raises where it, or an image's size, is
+    missing. Here the box's area counts, and the size is read from the picture.
+    """
+
+    COCOAPI = CheckedCOCO
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """List the images, and log how many boxes MMDet leaves out."""
+        self._num_left_out = 0
+        data_list: list[dict[str, Any]] = super().load_data_list()
+        if self._num_left_out:
+            log(
+                f'{self.ann_file}: {self._num_left_out} boxes under one pixel, outside their '
+                'picture or to be ignored are left out'
+            )
+        return data_list
+
+    def parse_data_info(self, raw_data_info: dict[str, Any]) -> dict[str, Any]:
+        """Return an image's data info."""
+        image = raw_data_info['raw_img_info']
+        if image.get('width') is None or image.get('height') is None:
+            path = os.path.join(self.data_prefix['img'], image['file_name'])
+            image['width'], image['height'] = image_size(path)
+        info: dict[str, Any] = super().parse_data_info(raw_data_info)
+        annotations = raw_data_info['raw_ann_info']
+        wanted = sum(each['category_id'] in self.cat2label for each in annotations)
+        self._num_left_out += wanted - len(info['instances'])
+        return info
+
+
+class CocoTruth(CheckedCocoDataset):
+    """The same to evaluate on: what the file says to ignore is listed as such, not left out.
 
     MMDet leaves annotations out that say ``ignore``, such as VOC's difficult objects: whoever
     finds one then finds nothing, and is punished. Here they have an ``ignore_flag``, so that
@@ -21,7 +77,4 @@ class CocoTruth(CocoDataset):  # type: ignore[misc]
             {**each, 'ignore': 0, 'iscrowd': 1} if each.get('ignore') else each
             for each in raw_data_info['raw_ann_info']
         ]
-        info: dict[str, Any] = super().parse_data_info(
-            {**raw_data_info, 'raw_ann_info': annotations}
-        )
-        return info
+        return super().parse_data_info({**raw_data_info, 'raw_ann_info': annotations})

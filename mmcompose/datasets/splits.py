@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmcompose.structures.coco import read_coco
 from mmcompose.utils import (
     Mistakes,
     UserError,
@@ -28,12 +29,6 @@ Presence = NDArray[np.bool_]
 # Among so many drawn images the best is chosen: fewer differ more from the pool, more make
 # all folds alike.
 _CANDIDATES = 256
-# What is read of each part of a COCO json.
-_KEYS = {
-    'images': ['id'],
-    'annotations': ['id', 'image_id', 'category_id'],
-    'categories': ['id', 'name'],
-}
 
 
 def nested_splits(
@@ -229,25 +224,7 @@ def split_sizes(
 def _read_coco(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(no_file('annotations', path))
-    try:
-        content = json.loads(path.read_text())
-        read = {
-            part: {key: [each[key] for each in content[part]] for key in keys}
-            for part, keys in _KEYS.items()
-        }
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        expected = f'is no COCO json with annotations ({error!r})'
-        raise UserError(problem('annotations', str(path), expected)) from error
-    mistakes = Mistakes()
-    for name, part in (('image', 'images'), ('category', 'categories')):
-        known, named = read[part]['id'], set(read['annotations'][f'{name}_id'])
-        if len(set(known)) < len(known):
-            mistakes.add(problem('annotations', str(path), f'has two with one {name} id'))
-        if unknown := sorted(named - set(known)):
-            expected = f'has annotations of {name} {unknown[0]!r}, which is not there'
-            mistakes.add(problem('annotations', str(path), expected))
-    mistakes.raise_if_any()
-    return dict(content)
+    return read_coco('annotations', str(path)).content
 
 
 def _presence(content: Mapping[str, Any]) -> Presence:

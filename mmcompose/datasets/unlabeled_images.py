@@ -113,7 +113,7 @@ class UnlabeledImages(BaseDetDataset):
         elif self.ann_file.endswith('.json'):
             for image in read_coco('UnlabeledImages.ann_file', self.ann_file, False).images:
                 path = os.path.join(prefix, image['file_name'])
-                yield path, image['width'], image['height']
+                yield path, image.get('width'), image.get('height')
         else:
             for line in read_text('UnlabeledImages.ann_file', self.ann_file).splitlines():
                 if line.strip():

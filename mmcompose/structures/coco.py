@@ -21,8 +21,8 @@ class CocoFile:
     """What a COCO file holds, in one form.
 
     Args:
-        images: Each with ``id``, ``file_name``, ``width`` and ``height`` (None where missing),
-            and whatever else stands there; ids and names are distinct.
+        images: Each with ``id``, ``file_name``, and whatever else stands there; ids and names
+            are distinct, ``width`` and ``height`` in pixels, or None, where they are not missing.
         categories: Each with ``id`` and ``name``, a string; both distinct.
         annotations: Each with a distinct ``id``, ``image_id`` and ``category_id`` as the images
             and categories have them, ``bbox`` as x, y, width, height of at least a fraction of a
@@ -184,7 +184,10 @@ def _image(entry: Any, where: _Where, number: int) -> Entry:
     name = entry['file_name']
     if not isinstance(name, str) or not name or '\0' in name:
         raise where.wrong(place, f'has no file name but {name!r}')
-    return {**entry, **{side: _side(entry.get(side), place, where) for side in ('width', 'height')}}
+    sides = {
+        name: _side(entry[name], place, where) for name in ('width', 'height') if name in entry
+    }
+    return {**entry, **sides}
 
 
 def _side(value: Any, place: str, where: _Where) -> int | None:

@@ -64,7 +64,7 @@ def test_a_missing_area_is_that_of_the_box() -> None:
 
 def test_a_missing_size_is_none() -> None:
     (image,) = _read(images=[{'id': 1, 'file_name': 'a.jpg'}]).images
-    assert (image['width'], image['height']) == (None, None)
+    assert (image.get('width'), image.get('height')) == (None, None)
 
 
 def test_names_are_strings() -> None:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 import numpy as np
-from mmengine.fileio import load
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.compute.per_class import by_class
 from mmcompose.structures import Detections
+from mmcompose.structures.json_files import read_json
 from mmcompose.utils import Range, UserError, problem
 
 # By class name the mean number of boxes an image; or COCO jsons to count it in.
@@ -77,7 +77,7 @@ def box_counts_of_files(files: Sequence[str], class_space: ClassSpace) -> dict[s
     boxes, images = np.zeros(len(class_space.classes)), np.zeros(len(class_space.classes))
     for file in files:
         try:
-            truth = load(file)
+            truth = read_json('boxes_per_image', file)
             names = {category['id']: category['name'] for category in truth['categories']}
             labelled = class_space.index(list(names.values()))
             images[np.unique(labelled[labelled >= 0])] += len(truth['images'])

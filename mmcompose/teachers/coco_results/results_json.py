@@ -103,7 +103,8 @@ class ResultsJson:
 
     def _factor(self, entry: Mapping[str, Any], image: Image) -> Any:
         """Return what to multiply ``(N, 4)`` boxes by."""
-        listed, size = (entry['width'], entry['height']), (image.width, image.height)
+        listed = (entry.get('width'), entry.get('height'))
+        size = (image.width, image.height)
         if None in listed or listed == size:
             return np.ones(4)
         both = f'{listed[0]}x{listed[1]}, but the picture is {size[0]}x{size[1]} pixels'
@@ -118,7 +119,10 @@ class ResultsJson:
 
     def _masks(self, segmentations: Sequence[Any], entry: str, image: Image) -> Masks:
         size = (image.width, image.height)
-        listed = (self._images[entry]['width'] or size[0], self._images[entry]['height'] or size[1])
+        listed = tuple(
+            self._images[entry].get(name) or each
+            for name, each in zip(('width', 'height'), size, strict=True)
+        )
         try:
             masks = as_masks(segmentations, *listed)
         except ValueError as error:
