@@ -16,6 +16,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 _VERSION_LINE = re.compile(r"""^__version__\s*(?::[^=]+)?=\s*['"]([^'"]+)['"]""", re.MULTILINE)
+_MMCV_MAXIMUM = re.compile(r"""^mmcv_maximum_version\s*=\s*['"]([^'"]+)['"]""", re.MULTILINE)
+# Of MMEngine, where it looks for installed packages; a fork does so without pkg_resources.
+_LOOKS_FOR_PACKAGES = Path('utils', 'package_utils.py')
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,22 @@ def _distribution_version(name: str) -> str | None:
     return version(distributions[0]) if distributions else None
 
 
+def _versions(prerequisite: Prerequisite) -> str:
+    """Return the range that is allowed: of mmcv, up to where the installed mmdet itself allows it.
+
+    MMDetection refuses a newer mmcv when it is imported; a maintained fork may refuse none.
+    """
+    folder = package_folder('mmdet') if prerequisite.name == 'mmcv' else None
+    if folder is None:
+        return prerequisite.versions
+    text = (folder / '__init__.py').read_text(encoding='utf-8', errors='replace')
+    least = prerequisite.versions.split(',')[0]
+    most = _MMCV_MAXIMUM.search(text)
+    return f'{least},<{most[1]}' if most is not None else least
+
+
 def _problem(prerequisite: Prerequisite) -> str | None:
-    name, versions = prerequisite.name, prerequisite.versions
+    name, versions = prerequisite.name, _versions(prerequisite)
     folder = package_folder(name)
     if folder is None:
         return f'{name} is not installed; need {name}{versions}'
@@ -103,10 +120,17 @@ def find_problems() -> list[tuple[str, str]]:
     """Return what is missing or does not fit, each with the command that mends it."""
     found = [(_problem(prerequisite), prerequisite.install) for prerequisite in PREREQUISITES]
     problems = [(text, install) for text, install in found if text is not None]
-    if package_folder('pkg_resources') is None:
+    if _needs_pkg_resources() and package_folder('pkg_resources') is None:
         text = 'pkg_resources, which MMEngine imports, is not installed; need setuptools<81'
         problems.append((text, 'pip install "setuptools<81"'))
     return problems
+
+
+def _needs_pkg_resources() -> bool:
+    folder = package_folder('mmengine')
+    file = None if folder is None else folder / _LOOKS_FOR_PACKAGES
+    # Where MMEngine is missing as well, what the usual one needs is listed at once.
+    return file is None or not file.is_file() or 'pkg_resources' in file.read_text('utf-8')
 
 
 def require_prerequisites() -> None:

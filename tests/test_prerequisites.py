@@ -26,7 +26,8 @@ def import_with(tmp_path: Path) -> Import:
             folder = tmp_path / name
             folder.mkdir()
             # Importing any of them would fail the test.
-            (folder / '__init__.py').write_text('raise RuntimeError("was imported")\n')
+            most = "mmcv_maximum_version = '2.2.0'\n" if name == 'mmdet' else ''
+            (folder / '__init__.py').write_text(f'{most}raise RuntimeError("was imported")\n')
             if version is not None:
                 (folder / 'version.py').write_text(f'__version__ = {version!r}\n')
             if name == 'mmcv':
@@ -129,6 +130,28 @@ def test_mmcv_without_compiled_ops_is_told(tmp_path: Path, import_with: Import) 
     message = _import_error(tmp_path)
     assert 'mmcv 2.1.0 has no compiled ops (mmcv-lite?)' in message
     assert len(message.splitlines()) == 4
+
+
+def test_a_fork_of_mmdet_decides_which_mmcv_fits(tmp_path: Path, import_with: Import) -> None:
+    # OneDL's: newer versions of all three, and an mmdet that refuses no mmcv.
+    forks = {'mmcv': '2.3.6', 'mmengine': '0.10.12', 'mmdet': '3.5.1'}
+    assert 'mmcv is 2.3.6; need mmcv>=2.0.0rc4,<2.2.0' in import_with({**GOOD, **forks})
+    (tmp_path / 'mmdet' / '__init__.py').write_text('raise RuntimeError("was imported")\n')
+    (tmp_path / 'packaging').unlink()
+    assert _import_error(tmp_path) == ''
+
+
+def test_a_fork_of_mmengine_needs_no_pkg_resources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'utils').mkdir()
+    (tmp_path / 'utils' / 'package_utils.py').write_text('import importlib.metadata\n')
+    folders = {'pkg_resources': None, 'mmengine': tmp_path}
+    find = prerequisites.package_folder
+    monkeypatch.setattr(
+        prerequisites, 'package_folder', lambda n: folders[n] if n in folders else find(n)
+    )
+    assert not any('pkg_resources' in text for text, _ in prerequisites.find_problems())
 
 
 def test_setuptools_without_pkg_resources_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
