@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mmcompose.class_space import ClassSpace
     from mmcompose.commands.evaluate import evaluate_config as evaluate
     from mmcompose.commands.load import load
+    from mmcompose.commands.plan import plan
     from mmcompose.commands.report import report
     from mmcompose.composition import Composition
     from mmcompose.labeling import LabelTransform
@@ -35,6 +36,7 @@ _HOMES = {
     'list_label_transforms': 'registry.list_label_transforms',
     'list_teachers': 'registry.list_teachers',
     'load': 'commands.load.load',
+    'plan': 'commands.plan.plan',
     'report': 'commands.report.report',
 }
 
@@ -50,6 +52,7 @@ __all__ = [
     'list_label_transforms',
     'list_teachers',
     'load',
+    'plan',
     'report',
 ]
 

@@ -10,6 +10,7 @@ from mmdet.datasets import BaseDetDataset
 
 from mmcompose.datasets.image_folders import SUFFIXES, PassedOver, find_images, is_glob
 from mmcompose.datasets.image_lists import key_of
+from mmcompose.datasets.pool_summary import PoolSummary, summarize_pool
 from mmcompose.registry import DATASETS
 from mmcompose.structures import image_size
 from mmcompose.structures.coco import read_coco
@@ -97,6 +98,16 @@ class UnlabeledImages(BaseDetDataset):
         kind = 'matches' if not self.ann_file and is_glob(prefix) else 'holds'
         expected = f'{kind} no picture (expected: {" ".join(SUFFIXES)})'
         raise UserError(problem(f'UnlabeledImages.{name}', where, expected))
+
+    def summary(self) -> PoolSummary:
+        """Return how many pictures there are, how large, and what was passed over; decodes none.
+
+        Raises:
+            UserError: If there is no pool.
+        """
+        self.check()
+        passed_over = PassedOver()
+        return summarize_pool(self._listed(passed_over), passed_over)
 
     def _listed(
         self, passed_over: PassedOver | None = None

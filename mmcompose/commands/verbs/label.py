@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from mmcompose.commands.arguments import add_config
+from mmcompose.commands.verbs.plan import run as run_plan
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -14,11 +15,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--workers', type=int, help='processes on this machine; default: one a core'
     )
     parser.add_argument('--export', help='a COCO json for the labels')
+    parser.add_argument('--dry-run', action='store_true', help='show the plan; nothing is written')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
 
 
 def run(args: Namespace) -> None:
     """Make the labels and log how many there are."""
+    if args.dry_run:
+        run_plan(Namespace(config=args.config, cfg_options=args.cfg_options, time=0))
+        return
     from mmcompose.commands.config_files import read_compose_config
     from mmcompose.commands.label import label
 

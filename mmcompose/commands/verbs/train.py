@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
+
+from mmcompose.commands.arguments import add_config
+from mmcompose.commands.verbs.plan import run as run_plan
 
 # MMDetection's script parses the arguments.
 PASSES_ON = True
 
 
 def run(args: Namespace) -> None:
-    """Train as MMDetection's script does."""
+    """Train as MMDetection's script does; with ``--dry-run`` show the plan instead."""
+    if '--dry-run' in args.arguments:
+        parser = ArgumentParser('mmcompose train')
+        parser.add_argument('--dry-run', action='store_true')
+        add_config(parser)
+        named, _ = parser.parse_known_args(args.arguments)
+        run_plan(Namespace(config=named.config, cfg_options=named.cfg_options, time=0))
+        return
     from mmcompose.commands.mmdet_tools import run_mmdet_tool
 
     run_mmdet_tool('train', args.arguments)

@@ -1,0 +1,164 @@
+"""What a config would do, before anything is done."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mmdet.registry import DATASETS
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from mmcompose.class_space import Overview, overview
+from mmcompose.commands.config_files import read_compose_config
+from mmcompose.composition import Composition, preserve_process_state
+from mmcompose.datasets import UnlabeledImages, each_dataset, images_of
+from mmcompose.datasets.pool_summary import PoolSummary, summarize_pool
+from mmcompose.engine.read_composition import is_pseudo_labelled, read_composition
+from mmcompose.engine.resolve import resolve
+from mmcompose.registry import LABEL_TRANSFORMS, find, type_name
+from mmcompose.structures import Image
+from mmcompose.utils import Mistakes, Problem
+
+# What is stored is looked up by all pictures' sizes: of more, reading them would take minutes.
+_MOST_LOOKED_UP = 10_000
+_BYTES_A_BOX = 30
+
+
+@dataclass
+class Plan:
+    """What :func:`plan` found; see its arguments for what is None.
+
+    Args:
+        mistakes: All that is wrong with the config.
+        teachers: By name the type and how many classes it knows.
+        parameters: By name the number of weights, None where that has no meaning.
+        class_space: As tables of names; None where the teachers cannot be read.
+        pipeline: A line a step.
+        pool: What is in it; None where the config has none.
+        stored: Teachers whose predictions of the whole pool are stored; None where that was not
+            looked up.
+        seconds: By name the seconds an image, where teachers were timed.
+        boxes: By name the boxes an image, likewise.
+    """
+
+    mistakes: list[Problem] = field(default_factory=list)
+    teachers: dict[str, tuple[str, int]] = field(default_factory=dict)
+    parameters: dict[str, int | None] = field(default_factory=dict)
+    class_space: Overview | None = None
+    pipeline: list[str] = field(default_factory=list)
+    pool: PoolSummary | None = None
+    stored: list[str] | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    boxes: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> list[str]:
+        """The teachers that would predict."""
+        return [name for name in self.teachers if name not in (self.stored or ())]
+
+    @property
+    def total_seconds(self) -> float | None:
+        """How long they would take, one process alone; None where they were not timed."""
+        if self.pool is None or not self.seconds:
+            return None
+        return sum(self.seconds[name] for name in self.missing) * self.pool.num_images
+
+    @property
+    def total_bytes(self) -> int | None:
+        """About how much disk their predictions would take; None likewise."""
+        if self.pool is None or not self.boxes:
+            return None
+        boxes = sum(self.boxes[name] for name in self.missing)
+        return int(boxes * _BYTES_A_BOX * self.pool.num_images)
+
+
+def plan(config: str | Config, timed_images: int = 0) -> Plan:
+    """Describe what a config would do; nothing is written.
+
+    Args:
+        config: A config with a composition, or its path.
+        timed_images: On how many pictures of the pool the teachers are timed; their weights are
+            loaded then, and counted. Defaults to 0.
+
+    Returns:
+        The plan, with all mistakes: none is raised.
+
+    Raises:
+        UserError: If there is no config at the path, or it has no composition.
+    """
+    config = read_compose_config(config)
+    made, mistakes = Plan(), Mistakes()
+    composition: Composition | None = None
+    with mistakes:
+        composition = read_composition(config)
+    if composition is not None:
+        with mistakes:
+            resolve(config)
+        made.class_space = overview(composition.class_space)
+        for name, known in composition.known.items():
+            kind = type_name(config.composition.teachers[name])
+            made.teachers[name] = (kind, len(known['classes']))
+    made.pipeline = [_in_words(step) for step in config.composition.get('label_pipeline') or ()]
+    with mistakes:
+        dataset = _pool(config)
+        if dataset is not None:
+            made.pool = _summary(dataset)
+            if composition is not None and made.pool.num_images <= _MOST_LOOKED_UP:
+                images = images_of(dataset)
+                made.stored = list(composition.cached_predictions(images))
+                if timed_images:
+                    _time(made, composition, images[:timed_images])
+    made.mistakes = list(dict.fromkeys(mistakes.problems))
+    return made
+
+
+def _in_words(step: Any) -> str:
+    """Return a step's class, its first line of documentation, and what the config sets."""
+    if not isinstance(step, Mapping) or 'type' not in step:
+        return repr(step)
+    name = type_name(step)
+    registry = LABEL_TRANSFORMS
+    registry.import_from_location()
+    if name not in registry.module_dict:
+        return name
+    cls = find(registry, step['type'], 'type')
+    what = (inspect.getdoc(cls) or '').partition('\n')[0].rstrip('.')
+    settings = ', '.join(f'{k}={v!r}' for k, v in step.items() if k != 'type')
+    return f'{name}({settings}): {what}'
+
+
+def _pool(config: Config) -> Any:
+    """Return the dataset whose images the student learns from, not yet listed; None without."""
+    outermost = (config.get('train_dataloader') or {}).get('dataset')
+    train = next(filter(is_pseudo_labelled, each_dataset(outermost)), None)
+    if train is None:
+        return None
+    inner = dict(train.get('pool') or train['dataset'])
+    with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
+        return DATASETS.build({**inner, 'lazy_init': True})
+
+
+def _summary(dataset: Any) -> PoolSummary:
+    if isinstance(dataset, UnlabeledImages):
+        return dataset.summary()
+    images = images_of(dataset)
+    return summarize_pool((image.path, image.width, image.height) for image in images)
+
+
+def _time(made: Plan, composition: Composition, images: Sequence[Image]) -> None:
+    with preserve_process_state():
+        for name, teacher in composition.teachers.items():
+            # The first loads the weights.
+            teacher.predict(images[:1])
+            made.parameters[name] = teacher.num_parameters
+            assert all(image.pixels.size for image in images)
+            started = time.perf_counter()
+            found = teacher.predict(images)
+            made.seconds[name] = (time.perf_counter() - started) / len(images)
+            made.boxes[name] = sum(map(len, found)) / len(images)
+    for image in images:
+        image.forget_pixels()

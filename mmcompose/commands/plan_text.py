@@ -1,0 +1,57 @@
+"""A plan as text."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+from rich.table import Table
+
+from mmcompose.commands.console import console
+from mmcompose.commands.plan import Plan
+from mmcompose.evaluation import class_space_table
+
+
+def print_plan(plan: Plan) -> None:
+    """Print what a config would do."""
+    out = console()
+    if plan.teachers:
+        out.print(_teachers(plan))
+    if plan.class_space is not None:
+        out.print(class_space_table(plan.class_space))
+        for first, second, table in plan.class_space.tied:
+            told = f'one class by the alias table {table!r}, two here: {first!r}, {second!r}'
+            out.print(escape(told))
+        for first, second in plan.class_space.alike:
+            out.print(escape(f'look alike, and are two classes: {first!r} and {second!r}'))
+    out.print('Label pipeline')
+    for number, line in enumerate(plan.pipeline, start=1):
+        out.print(f'  {number}. {escape(line)}')
+    out.print('Pool')
+    lines = ['no pseudo-labelled dataset'] if plan.pool is None else plan.pool.describe()
+    for line in (*lines, _stored(plan)):
+        out.print(f'  {escape(line)}')
+    if plan.total_seconds is not None and plan.total_bytes is not None:
+        minutes, megabytes = plan.total_seconds / 60, plan.total_bytes / 1e6
+        out.print(f'  predicting takes about {minutes:.1f} minutes of one process, ', end='')
+        out.print(f'and {megabytes:.1f} MB of the store')
+
+
+def _teachers(plan: Plan) -> Table:
+    table = Table(title='Teachers', title_justify='left')
+    for column in ('', 'type', 'classes', 'parameters', 'ms/image', 'boxes/image'):
+        table.add_column(column, justify='left' if column in ('', 'type') else 'right')
+    for name, (kind, classes) in plan.teachers.items():
+        size = plan.parameters.get(name)
+        millions = '-' if size is None else f'{size / 1e6:.2f} M'
+        timed = f'{plan.seconds[name] * 1000:.0f}' if name in plan.seconds else '-'
+        boxes = f'{plan.boxes[name]:.1f}' if name in plan.boxes else '-'
+        table.add_row(escape(name), kind, str(classes), millions, timed, boxes)
+    return table
+
+
+def _stored(plan: Plan) -> str:
+    if plan.stored is None:
+        return 'what is stored was not looked up'
+    if not plan.missing:
+        return 'all predictions are stored'
+    stored = f'; stored: {", ".join(plan.stored)}' if plan.stored else ''
+    return f'to predict: {", ".join(plan.missing)}{stored}'

@@ -1,0 +1,78 @@
+"""Tests of what a config would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mmcompose.cli import run_verb
+from mmcompose.commands.load import load
+from mmcompose.commands.plan import plan
+from tests import toys
+from tests.engine.toys import student_config
+
+
+def test_a_plan_of_a_whole_config(pool: Path, truth: str, tmp_path: Path) -> None:
+    config = student_config(pool, truth, tmp_path)
+    made = plan(config, timed_images=2)
+    assert made.mistakes == []
+    assert made.teachers == {'first': ('FunctionTeacher', 2), 'second': ('FunctionTeacher', 2)}
+    assert made.class_space is not None
+    assert [name for name, _ in made.class_space.rows] == list(toys.STUDENT)
+    assert made.pipeline[1].startswith('WeightedBoxesFusion(iou_thr=0.55): ')
+    assert made.pool is not None
+    assert made.pool.describe() == ['8 images, 96x64 to 96x64 pixels, half over 96x64']
+    assert made.stored == [] and made.missing == ['first', 'second']
+    assert made.boxes == {'first': 2.0, 'second': 2.0}
+    assert made.total_bytes and made.total_seconds
+    assert not (tmp_path / 'store').exists()
+
+
+def test_what_is_stored_is_not_made_again(pool: Path, truth: str, tmp_path: Path) -> None:
+    config = student_config(pool, truth, tmp_path)
+    load(config).labels()
+    made = plan(config)
+    assert made.stored == ['first', 'second'] and made.missing == []
+
+
+def test_all_mistakes_are_found_and_the_rest_is_shown(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    config.composition.teachers.first.function = 'tests.toys.sea'
+    config.train_dataloader.dataset.dataset.data_prefix.img = str(tmp_path / 'nowhere')
+    made = plan(config)
+    told = [str(each) for each in made.mistakes]
+    assert any('composition.teachers.first' in line and 'tests.toys.sea' in line for line in told)
+    assert any('nowhere' in line for line in told)
+    assert len(made.pipeline) == 3 and made.pool is None
+
+
+def test_files_that_are_no_pictures_are_counted(truth: str, tmp_path: Path) -> None:
+    toys.draw(tmp_path / 'pool', 3)
+    for name in ('notes.txt', 'more.txt', 'README'):
+        (tmp_path / 'pool' / name).touch()
+    made = plan(student_config(tmp_path / 'pool', truth, tmp_path))
+    assert made.pool is not None
+    assert made.pool.describe()[1].endswith('by their names: 2 .txt, 1 without suffix')
+
+
+@pytest.mark.parametrize('verb', ['plan', 'label', 'train'])
+def test_the_commands_print_it(
+    verb: str, pool: Path, truth: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    path = tmp_path / 'config.py'
+    config.dump(path)
+    more = [] if verb == 'plan' else ['--dry-run']
+    run_verb(verb, [str(path), *more])
+    told = capsys.readouterr().out
+    assert 'to predict: first, second' in told and 'ScoreBands(' in told
+    config.composition.label_pipeline[0].min_score = 2
+    config.dump(path)
+    with pytest.raises(SystemExit) as ended:
+        run_verb(verb, [str(path), *more])
+    assert ended.value.code == 2
+    assert 'label_pipeline[0].min_score: 2' in capsys.readouterr().err
+    assert not (tmp_path / 'store').exists() and not (tmp_path / 'work').exists()
