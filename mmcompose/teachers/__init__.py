@@ -16,6 +16,9 @@ from mmcompose.teachers.mmdet.config import read_config
 from mmcompose.teachers.mmdet.model import check_class_count, load_weights
 from mmcompose.teachers.mmdet.teacher import MMDetTeacher
 from mmcompose.teachers.onnx import ONNXTeacher
+from mmcompose.teachers.safe_files import read_files_safely
+
+read_files_safely()
 
 __all__ = [
     'COCOResultsTeacher',

@@ -49,13 +49,16 @@ def allow_mmengine_checkpoints() -> None:
     torch.serialization.add_safe_globals(_MMENGINE_TYPES)
 
 
-def read_checkpoint(path: str | Path, trust: bool | None = False) -> dict[str, Any]:
-    """Read a checkpoint file; its tensors stay on disk until they are used.
+def read_checkpoint(
+    path: str | Path, trust: bool | None = False, mmap: bool = True
+) -> dict[str, Any]:
+    """Read a checkpoint file.
 
     Args:
         path: A file that ``torch.save`` wrote, or a ``.safetensors`` file.
         trust: Run whatever program the file holds, if it holds one. Only for a file whose
             maker you know. None where no config key could ask for that.
+        mmap: Whether its tensors stay on disk until they are used. Defaults to True.
 
     Returns:
         The checkpoint, with its weights under ``state_dict``.
@@ -73,7 +76,9 @@ def read_checkpoint(path: str | Path, trust: bool | None = False) -> dict[str, A
         warn(f'{path} is trusted: it may run any program it holds')
     allow_mmengine_checkpoints()
     try:
-        content = torch.load(path, map_location='cpu', weights_only=not trust, mmap=_is_zip(path))
+        content = torch.load(
+            path, map_location='cpu', weights_only=not trust, mmap=mmap and _is_zip(path)
+        )
     except pickle.UnpicklingError as error:
         if not _is_torch(path):
             raise UserError(problem('checkpoint', str(path), 'is no checkpoint')) from error

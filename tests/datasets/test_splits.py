@@ -176,7 +176,7 @@ def test_what_no_detector_learns_from_does_not_make_a_class_present(
 @pytest.mark.parametrize(
     ('change', 'says'),
     [
-        (lambda content: content.pop('annotations'), 'is no COCO json with annotations and categories'),
+        (lambda content: content.pop('annotations'), 'with annotations and categories'),
         (lambda content: content['categories'].pop(), 'has category 5, which is not listed'),
         (lambda content: content['images'].append(content['images'][0]), 'has one id, '),
         (lambda content: content['categories'][0].pop('name'), 'has no name in categories[0]'),
@@ -195,7 +195,7 @@ def test_a_broken_file_is_told_and_nothing_is_written(
     assert not (tmp_path / 'out').exists()
 
 
-def test_annotations_of_images_that_are_not_listed_are_left_out(truth: str, tmp_path: Path) -> None:
+def test_annotations_of_no_listed_image_are_left_out(truth: str, tmp_path: Path) -> None:
     content = json.loads(Path(truth).read_text())
     content['images'].pop()
     path = tmp_path / 'fewer.json'

@@ -12,18 +12,20 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
+import mmengine
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.model import PretrainedInit
 from mmengine.registry import DefaultScope
-from mmengine.runner import Runner
+from mmengine.runner import CheckpointLoader, Runner
 from safetensors.torch import save_file
 from torch import nn
 from torch.utils.data import DataLoader
 
 from mmcompose.registry import TEACHERS, build
-from mmcompose.teachers import checkpoint_classes, read_checkpoint
+from mmcompose.teachers import checkpoint_classes, read_checkpoint, read_config
 from mmcompose.teachers.checkpoint import local_checkpoint
 from mmcompose.utils import UserError
 
@@ -249,3 +251,55 @@ def test_no_network_is_told_with_where_to_put_the_file(
     # Port 9 discards: nothing listens there.
     with pytest.raises(UserError, match=r'cannot be downloaded .* put it at .*a\.pth'):
         local_checkpoint('http://127.0.0.1:9/a.pth')
+
+
+def _hostile(path: Path, trace: Path) -> str:
+    torch.save({'state_dict': {}, 'meta': _Malicious(trace)}, path)
+    return str(path)
+
+
+@pytest.mark.parametrize('key', ['load_from', 'init_cfg'])
+@pytest.mark.parametrize('at', ['a path', 'a URL'])
+def test_nothing_runs_that_mmengine_loads(
+    tmp_path: Path, key: str, at: str, zoo: tuple[str, Path]
+) -> None:
+    url, folder = zoo
+    trace = tmp_path / 'trace'
+    path = _hostile(folder / 'hostile.pth', trace)
+    source = f'{url}/hostile.pth' if at == 'a URL' else path
+    with pytest.raises(UserError, match=r'holds more than weights and was not read \(it wants'):
+        if key == 'load_from':
+            CheckpointLoader.load_checkpoint(source, map_location='cpu')
+        else:
+            PretrainedInit(source)(nn.Linear(2, 1))
+    assert not trace.exists()
+
+
+def test_weights_are_loaded_as_before(tmp_path: Path) -> None:
+    layer = nn.Linear(2, 1)
+    torch.save({'state_dict': layer.state_dict(), 'epoch': 3}, tmp_path / 'weights.pth')
+    loaded = CheckpointLoader.load_checkpoint(str(tmp_path / 'weights.pth'), map_location='cpu')
+    assert loaded['epoch'] == 3
+    other = nn.Linear(2, 1)
+    PretrainedInit(str(tmp_path / 'weights.pth'))(other)
+    assert torch.equal(other.weight, layer.weight)
+
+
+@pytest.mark.parametrize('suffix', ['pkl', 'pickle'])
+def test_a_pickle_that_mmengine_would_load_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f'annotations.{suffix}'
+    path.write_bytes(pickle.dumps(_Malicious(tmp_path / 'trace')))
+    with pytest.raises(UserError, match='is a pickle, which may run any program; give it as json'):
+        mmengine.load(path)
+    assert not (tmp_path / 'trace').exists()
+
+
+@pytest.mark.parametrize('suffix', ['yaml', 'yml'])
+def test_a_yaml_config_names_plain_values_alone(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f'config.{suffix}'
+    path.write_text(f"model: !!python/object/apply:os.mkdir ['{tmp_path / 'trace'}']")
+    with pytest.raises(UserError, match=r'cannot be read as a config \(could not determine'):
+        read_config(str(path))
+    assert not (tmp_path / 'trace').exists()
+    path.write_text('model:\n  type: RetinaNet\n')
+    assert read_config(str(path)).model.type == 'RetinaNet'

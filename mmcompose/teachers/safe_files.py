@@ -1,0 +1,94 @@
+"""Files of others, read by MMEngine, go through readers that run nothing.
+
+MMEngine unpickles checkpoints and ``.pkl`` files, and builds whatever a YAML file's tags name.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import mmengine.runner.checkpoint as mmengine_checkpoint
+import torch
+import yaml
+from mmengine.dist import barrier, get_rank
+from mmengine.fileio import register_handler
+from mmengine.fileio.handlers import PickleHandler, YamlHandler
+from mmengine.runner import CheckpointLoader
+
+from mmcompose.teachers.checkpoint import local_checkpoint, read_checkpoint
+from mmcompose.utils import UserError, fault
+
+
+class RefusingPickleHandler(PickleHandler):  # type: ignore[misc]
+    """MMEngine's handler of pickles, but that it reads none."""
+
+    def load_from_fileobj(self, file: Any, **kwargs: Any) -> Any:
+        """Refuse a file.
+
+        Raises:
+            UserError: Always.
+        """
+        del kwargs
+        name = getattr(file, 'name', 'a .pkl file')
+        expected = f'{name}: is a pickle, which may run any program; give it as json'
+        raise UserError(fault('', expected))
+
+    def load_from_path(self, filepath: str, **kwargs: Any) -> Any:
+        """Refuse a file; see :meth:`load_from_fileobj`."""
+        named = io.BytesIO()
+        named.name = str(filepath)  # type: ignore[attr-defined]
+        return self.load_from_fileobj(named, **kwargs)
+
+
+class SafeYamlHandler(YamlHandler):  # type: ignore[misc]
+    """MMEngine's handler of YAML files, but that tags name plain values alone."""
+
+    def load_from_fileobj(self, file: Any, **kwargs: Any) -> Any:
+        """Read a file.
+
+        Raises:
+            yaml.YAMLError: If it has a tag that names a Python object.
+        """
+        return super().load_from_fileobj(file, **{**kwargs, 'Loader': yaml.SafeLoader})
+
+
+def read_files_safely() -> None:
+    """Make MMEngine read checkpoints, pickles and YAML files by what runs nothing.
+
+    So ``load_from`` and ``resume``, ``init_cfg`` of a model's parts, and annotation files of any
+    dataset are read in one way, under any version of torch.
+    """
+    register_handler(['pkl', 'pickle'])(RefusingPickleHandler)
+    register_handler(['yaml', 'yml'])(SafeYamlHandler)
+    CheckpointLoader.register_scheme(prefixes='', loader=_from_file, force=True)
+    CheckpointLoader.register_scheme(['http://', 'https://'], loader=_from_url, force=True)
+    # Loaders of zoos look a name up, and load its URL by this name.
+    mmengine_checkpoint.load_from_http = _from_url
+
+
+def _from_file(filename: str, map_location: Any = None) -> dict[str, Any]:
+    # Not mapped: an optimizer keeps the tensors of a checkpoint that a later one overwrites.
+    content = read_checkpoint(filename, trust=None, mmap=False)
+    if map_location in (None, 'cpu', torch.device('cpu')):
+        return content
+    moved: dict[str, Any] = _moved(content, map_location)
+    return moved
+
+
+def _from_url(
+    filename: str, map_location: Any = None, model_dir: str | None = None, progress: bool = False
+) -> dict[str, Any]:
+    del model_dir, progress
+    if get_rank() == 0:
+        local_checkpoint(filename)
+    barrier()
+    return _from_file(local_checkpoint(filename), map_location)
+
+
+def _moved(value: Any, map_location: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.to(map_location) if isinstance(map_location, (str, torch.device)) else value
+    if isinstance(value, dict):
+        return type(value)((key, _moved(item, map_location)) for key, item in value.items())
+    return value
