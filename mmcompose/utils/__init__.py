@@ -3,7 +3,7 @@
 from mmcompose.utils.errors import Mistakes, UserError, key_prefix
 from mmcompose.utils.files import atomic_write, check_writable, without_nan, write_json
 from mmcompose.utils.hashing import file_fingerprint, fingerprint, lines_fingerprint, plain
-from mmcompose.utils.logging import log, progress, warn
+from mmcompose.utils.logging import log, warn
 from mmcompose.utils.packages import optional_package
 from mmcompose.utils.problem import (
     NO_VALUE,
@@ -15,6 +15,7 @@ from mmcompose.utils.problem import (
     no_folder,
     problem,
 )
+from mmcompose.utils.progress_bar import progress
 from mmcompose.utils.types import Count, Fraction, Positive, Range, check_types
 
 __all__ = [

@@ -1,0 +1,47 @@
+"""Tests of how long work tells how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from mmcompose.utils import progress as module_progress
+from mmcompose.utils.progress_bar import in_words
+
+MODULE = 'mmcompose.utils.progress_bar'
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is logged, by a clock that goes on 25 seconds at each look."""
+    clock: Iterator[float] = iter(range(0, 10_000, 25))
+    told: list[str] = []
+    monkeypatch.setattr(f'{MODULE}.time.monotonic', lambda: float(next(clock)))
+    monkeypatch.setattr(f'{MODULE}.log', told.append)
+    return told
+
+
+def test_a_log_has_a_line_a_minute(lines: list[str]) -> None:
+    assert list(module_progress(range(8), 'teachers predict', 8)) == list(range(8))
+    assert lines == [
+        'teachers predict: 2 of 8 (0.0267/s, 3:45 left)',
+        'teachers predict: 5 of 8 (0.0333/s, 1:30 left)',
+    ]
+
+
+def test_short_work_says_nothing(lines: list[str]) -> None:
+    assert list(module_progress(range(2), 'labels', 2)) == [0, 1]
+    assert lines == []
+
+
+@pytest.mark.parametrize(
+    ('done', 'total', 'seconds', 'words'),
+    [
+        (1000, 0, 100, '1000 (10/s)'),
+        (10, 10_000, 10, '10 of 10000 (1/s, 2:46:30 left)'),
+        (9, 10, 60, '9 of 10 (0.15/s, 0:07 left)'),
+    ],
+)
+def test_words(done: int, total: int, seconds: float, words: str) -> None:
+    assert in_words(done, total, seconds) == words
