@@ -21,6 +21,7 @@ VERBS = (
     'test',
     'evaluate',
     'report',
+    'review',
     'export',
     'calibrate',
     'split',

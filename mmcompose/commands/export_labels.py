@@ -30,7 +30,7 @@ def export_labels(config: str | Config, to: str, out: str | None = None) -> Path
     composition = load(config)
     labels = composition.labels()
     images = composition.pool
-    teachers = tuple(composition.known)
+    teachers = composition.class_space.teachers
     path = export(to, images, labels, composition.classes, teachers, out)
     log(f'labels of {len(images)} images exported to {path}')
     return path

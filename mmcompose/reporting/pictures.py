@@ -77,7 +77,7 @@ def choose(
             spread over the others. Defaults to 200.
     """
     owners = composition.class_space.owners
-    scores = [_disagreement(labels[row], owners) for row in range(len(images))]
+    scores = disagreements(composition, labels, len(images))
     ranked = np.argsort(-np.array(scores), kind='stable').tolist()
     if len(images) > most:
         first, rest = ranked[: most // 2], ranked[most // 2 :]
@@ -96,6 +96,12 @@ def choose(
         doubtful = int((_support(fused.kept(), owners) < 0.5).sum())
         shown.append(Shown(images[row], sources, scores[row], misses, doubtful))
     return shown
+
+
+def disagreements(composition: Composition, labels: DetectionTable, count: int) -> list[float]:
+    """Return for each of ``count`` pictures how far owners of its labels do not confirm them."""
+    owners = composition.class_space.owners
+    return [_disagreement(labels[row], owners) for row in range(count)]
 
 
 def _support(found: Detections, owners: NDArray[np.bool_]) -> NDArray[np.float64]:
