@@ -55,8 +55,8 @@ def evaluate_config(
     }
     with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
         truth = DATASETS.build(resolved.val_dataloader.dataset)
-        composition.pipeline = _fitted(composition, resolved)
-        return evaluate(composition, truth, models, score_floor)
+        pipeline = _fitted(composition, resolved)
+        return evaluate(composition, truth, models, score_floor, pipeline)
 
 
 def _fitted(composition: Composition, resolved: Config) -> LabelPipeline:

@@ -72,8 +72,8 @@ def report(
 
 def _made(config: Config, composition: Composition) -> Made:
     teachers = {
-        name: f'{type_name(config.composition.teachers[name])} {known["identity"]}'
-        for name, known in composition.known.items()
+        name: f'{type_name(config.composition.teachers[name])} {record["identity"]}'
+        for name, record in composition.teacher_records.items()
     }
     versions = {'mmcompose': __version__}
     for name in _PACKAGES:
@@ -83,5 +83,5 @@ def _made(config: Config, composition: Composition) -> Made:
             # A fork has the import name of another distribution.
             continue
     name = Path(config.filename).stem if config.filename else 'composition'
-    learned = composition.pipeline.describe_learned()
+    learned = composition.fitted_pipeline(composition.pool).describe_learned()
     return Made(name, config.pretty_text, learned, teachers, versions)

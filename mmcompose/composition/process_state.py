@@ -33,6 +33,11 @@ def preserve_process_state() -> Iterator[None]:
         torch.set_num_threads(threads)
         DefaultScope._instance_dict.clear()
         DefaultScope._instance_dict.update(scopes)
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+
+
+def free_memory() -> None:
+    """Free what models that nobody uses any more have held, on the GPU too."""
+    # Models refer to themselves in circles; looking for those takes a while.
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

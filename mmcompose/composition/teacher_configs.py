@@ -9,7 +9,8 @@ from mmcompose.composition.identity import teacher_identity
 from mmcompose.composition.process_state import preserve_process_state
 from mmcompose.labeling import FUSED, STUDENT
 from mmcompose.registry import TEACHERS, build
-from mmcompose.utils import UserError, fault, problem
+from mmcompose.teachers import Teacher
+from mmcompose.utils import UserError, fault, key_prefix, problem
 
 RESERVED_NAMES = (STUDENT, FUSED, 'oracle')
 
@@ -55,14 +56,21 @@ def pop_weight(name: str, config: dict[str, Any]) -> float:
     return float(weight)
 
 
-def read_teacher(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a teacher's name, classes and identity, without loading its weights.
+def open_teacher(name: str, config: Mapping[str, Any]) -> Teacher:
+    """Return a teacher; no weights are loaded before it predicts.
 
     Raises:
         UserError: If it cannot be built.
     """
     own = {key: value for key, value in config.items() if key != 'weight'}
     with preserve_process_state():
-        teacher = build(TEACHERS, own, f'composition.teachers.{name}')
+        teacher: Teacher = build(TEACHERS, own, f'composition.teachers.{name}')
+        return teacher
+
+
+def teacher_record(name: str, config: Mapping[str, Any], teacher: Teacher) -> dict[str, Any]:
+    """Return a teacher's name, classes and identity, as plain values."""
+    own = {key: value for key, value in config.items() if key != 'weight'}
+    with key_prefix(f'composition.teachers.{name}'):
         identity = teacher_identity(own, teacher)
     return {'name': name, 'classes': list(teacher.classes), 'identity': identity}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,14 @@ from mmengine.dataset import BaseDataset
 from mmengine.dist import barrier
 from numpy.typing import NDArray
 
-from mmcompose.composition import Composition
+from mmcompose.composition import Composition, PoolLabels
 from mmcompose.datasets.image_lists import images_of
 from mmcompose.datasets.mask_labels import for_mask_student, reads_masks, segmentation
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.shared_fingerprint import SharedFingerprint
 from mmcompose.datasets.wrapping import wrapped
 from mmcompose.registry import DATASETS
-from mmcompose.store import DetectionTable
+from mmcompose.store import DetectionTable, ImageTable
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError, fault, problem
 
@@ -28,7 +29,8 @@ class PseudoLabeledDataset(RelabeledDataset):
     """Any dataset's images, with pseudo-labels in place of its own labels.
 
     Makes sure of the labels when it is first used, never when it is built. Every image stays
-    in, also one without a label: it is a negative, and lengths never depend on labels.
+    in, also one without a label: it is a negative, and lengths never depend on labels. Only
+    pictures that cannot be read are left out.
 
     Args:
         dataset: :class:`UnlabeledImages`, or any MMDet dataset: its labels are not read.
@@ -60,12 +62,14 @@ class PseudoLabeledDataset(RelabeledDataset):
             )
         self._composition = dict(composition)
         self._labels: DetectionTable | None = None
+        self._images: ImageTable | None = None
         self._current = SharedFingerprint()
         super().__init__(dataset, **kwargs)
         self._pool: BaseDataset = self.dataset
         if pool is not None:
             self._pool = MMDET_DATASETS.build(self.prepare_config(dict(pool)) | {'lazy_init': True})
-        # Which row of the labels belongs to an image; None where they are in one order.
+        # The image of `dataset` at each index, and its row of the labels; None where both are one.
+        self._indices: NDArray[np.int64] | None = None
         self._rows: NDArray[np.int64] | None = None
 
     def prepare_config(self, config: dict[str, Any]) -> dict[str, Any]:
@@ -86,8 +90,8 @@ class PseudoLabeledDataset(RelabeledDataset):
         images = self.images
         labels = self.composition.labels(images)
         barrier()
-        assert labels.keys == [image.key for image in images]
-        if self._reads_masks and labels.num_boxes and not labels.has_masks:
+        table = labels.table
+        if self._reads_masks and table.num_boxes and not table.has_masks:
             raise UserError(
                 fault(
                     'PseudoLabeledDataset.pipeline',
@@ -97,14 +101,24 @@ class PseudoLabeledDataset(RelabeledDataset):
             )
         if self._pool is not self.dataset:
             self._rows = _rows_of(images_of(self.dataset), images)
-        self._labels = labels
-        self._current.set(_fingerprint_of(labels))
+        self._leave_out(table.unreadable())
+        self._labels = table
+        self._current.set(labels.fingerprint)
+
+    def _leave_out(self, unreadable: Mapping[int, str]) -> None:
+        """Leave images out, by their rows of the labels."""
+        if unreadable:
+            rows = np.arange(len(self.dataset)) if self._rows is None else self._rows
+            self._indices = np.flatnonzero(~np.isin(rows, list(unreadable)))
+            self._rows = rows[self._indices]
 
     @property
-    def images(self) -> list[Image]:
+    def images(self) -> ImageTable:
         """The pool."""
-        self._pool.full_init()
-        return images_of(self._pool)
+        if self._images is None:
+            self._pool.full_init()
+            self._images = ImageTable.of(images_of(self._pool))
+        return self._images
 
     @property
     def labels(self) -> DetectionTable:
@@ -112,30 +126,47 @@ class PseudoLabeledDataset(RelabeledDataset):
         self.full_init()
         assert self._labels is not None
         current = self._current.get()
-        if _fingerprint_of(self._labels) != current:
-            path = self._labels.path
-            self._labels = DetectionTable(path.parents[1] / current / path.name)
+        if self._labels.fingerprint != current:
+            self._labels = self.composition.store.open_labels(current)
         return self._labels
 
-    @property
+    @cached_property
     def composition(self) -> Composition:
         """The composition that made the first labels."""
         return Composition.from_config(self._composition)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what a worker of the data loader has no use for, or makes of the config."""
+        state = {name: value for name, value in vars(self).items() if name != 'composition'}
+        return {**state, '_images': None}
+
     @property
     def labels_fingerprint(self) -> str:
         """What addresses the current labels in the store."""
-        return _fingerprint_of(self.labels)
+        return self.labels.fingerprint
 
-    def use_labels(self, labels: DetectionTable) -> None:
+    def use_labels(self, labels: PoolLabels) -> None:
         """Take other labels of the same images, in the data loader's workers as well.
 
         Args:
             labels: What :meth:`mmcompose.composition.Composition.labels` gave for
                 :attr:`images`, of the same store.
         """
-        assert labels.path.parents[1] == self.labels.path.parents[1]
-        self._current.set(_fingerprint_of(labels))
+        self._current.set(labels.fingerprint)
+
+    def __len__(self) -> int:
+        self.full_init()
+        return len(self.dataset) if self._indices is None else len(self._indices)
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """See :meth:`RelabeledDataset.get_data_info`."""
+        self.full_init()
+        index = range(len(self))[idx]
+        inner = index if self._indices is None else int(self._indices[index])
+        info: dict[str, Any] = self.dataset.get_data_info(inner)
+        info['sample_idx'] = index
+        info['instances'] = self._weighted(self.relabel(index, info))
+        return info
 
     def labels_of(self, index: int) -> Detections:
         """Return the pseudo-labels of one of the dataset's images."""
@@ -174,11 +205,7 @@ class PseudoLabeledDataset(RelabeledDataset):
 
     def count_boxes(self) -> NDArray[np.int64]:
         """Return ``(C, 2)``: how many boxes of each class are kept, and how many ignored."""
-        counts = np.zeros((len(self.metainfo['classes']), 2), np.int64)
-        for index in range(len(self)):
-            found = self.labels_of(index)
-            np.add.at(counts, (found.labels, found.is_ignored.astype(int)), 1)
-        return counts
+        return self.labels.count_boxes(len(self.metainfo['classes']), self._rows)
 
 
 def _rows_of(images: Sequence[Image], pool: Sequence[Image]) -> NDArray[np.int64]:
@@ -187,11 +214,6 @@ def _rows_of(images: Sequence[Image], pool: Sequence[Image]) -> NDArray[np.int64
         if image.key not in rows:
             raise UserError(problem('PseudoLabeledDataset.pool', image.key, 'is not in it'))
     return np.array([rows[image.key] for image in images], np.int64)
-
-
-def _fingerprint_of(labels: DetectionTable) -> str:
-    """Return the name of the folder in which the store keeps them."""
-    return labels.path.parent.name
 
 
 def pseudo_labeled(dataset: Any) -> Iterator[PseudoLabeledDataset]:

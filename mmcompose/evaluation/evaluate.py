@@ -14,6 +14,7 @@ from mmengine.dataset import BaseDataset
 from mmcompose.composition import Composition, preserve_process_state
 from mmcompose.datasets import images_of
 from mmcompose.evaluation.scoring import Scores, score
+from mmcompose.labeling import LabelPipeline
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
 from mmcompose.utils import progress, without_nan
@@ -80,14 +81,17 @@ def evaluate(
     truth: BaseDataset,
     models: Mapping[str, Teacher],
     score_floor: float = 0.01,
+    pipeline: LabelPipeline | None = None,
 ) -> CompositionTable:
     """Score teachers, fused labels and further models, such as the student and an oracle.
 
     Args:
-        composition: Its label pipeline has learned what its steps learn.
+        composition: Teachers and class space.
         truth: A labelled dataset in the student's classes.
         models: By name, detectors of the student's classes.
         score_floor: Boxes below are left out in every row.
+        pipeline: The composition's, with what its steps learned. Defaults to one whose steps
+            learn nothing.
 
     Returns:
         The table.
@@ -111,7 +115,7 @@ def evaluate(
         for name in composition.teachers:
             found = [by_teacher[name] for by_teacher, _ in said]
             rows.append(row(name, found, sizes[name], seconds[name]))
-        pipeline = composition.pipeline.without_bands()
+        pipeline = (pipeline or composition.pipeline).without_bands()
         started = time.perf_counter()
         fused = [pipeline.apply(by_teacher, context) for by_teacher, context in said]
         fusing = (time.perf_counter() - started) / max(len(said), 1)
@@ -138,7 +142,8 @@ def class_groups(composition: Composition) -> dict[str, list[str]]:
 
 
 def _said(composition: Composition, images: Sequence[Image]) -> list[Any]:
-    tables = composition.predictions(images)
+    # They are timed next.
+    tables = composition.predictions(images, keep_open=True)
     return [composition.teacher_detections(tables, images, row) for row in range(len(images))]
 
 

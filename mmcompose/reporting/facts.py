@@ -88,7 +88,7 @@ def gather(composition: Composition, images: Sequence[Image], labels: DetectionT
         ignored,
         {name: _histogram(parts) for name, parts in scores.items()},
         _agreement(teachers, [by_teacher for by_teacher, _ in predicted], composition),
-        co_occurrences(predicted),
+        co_occurrences(predicted, composition.class_space.with_coarse),
         len(rows),
     )
 

@@ -1,14 +1,27 @@
-"""Predictions and labels on disk: Parquet shards, fingerprints, COCO export."""
+"""Predictions by teacher and picture, labels by pool, on any file system; COCO export."""
 
 from mmcompose.store.coco import to_coco
-from mmcompose.store.shards import SHARD_SIZE, ShardedResult, image_list_fingerprint
-from mmcompose.store.tables import DetectionTable, to_table
+from mmcompose.store.columns import PICTURE_FIELDS, to_table
+from mmcompose.store.detection_table import DetectionTable
+from mmcompose.store.image_table import ImageTable
+from mmcompose.store.label_result import LabelResult
+from mmcompose.store.label_store import LabelStore
+from mmcompose.store.leases import Leases
+from mmcompose.store.parts import PART_SIZE
+from mmcompose.store.picture_results import PictureResults, PoolResults
+from mmcompose.store.work_list import WorkList
 
 __all__ = [
-    'SHARD_SIZE',
+    'PART_SIZE',
+    'PICTURE_FIELDS',
     'DetectionTable',
-    'ShardedResult',
-    'image_list_fingerprint',
+    'ImageTable',
+    'LabelResult',
+    'LabelStore',
+    'Leases',
+    'PictureResults',
+    'PoolResults',
+    'WorkList',
     'to_coco',
     'to_table',
 ]

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 FINGERPRINT_LENGTH = 16
+_SETTLED_SECONDS = 2.0
+# By path, size, time and inode.
+_READ: dict[tuple[str, int, int, int], str] = {}
 
 
 def plain(value: Any) -> Any:
@@ -55,6 +60,17 @@ def lines_fingerprint(lines: Iterable[str]) -> str:
 
 
 def file_fingerprint(path: str | Path) -> str:
-    """Return 16 hex digits that address a file's content."""
+    """Return 16 hex digits that address a file's content.
+
+    A file is read once, unless it has changed or may be about to.
+    """
+    found = os.stat(path)
+    state = (str(path), found.st_size, found.st_mtime_ns, found.st_ino)
+    if state in _READ:
+        return _READ[state]
     with open(path, 'rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()[:FINGERPRINT_LENGTH]
+        made = hashlib.file_digest(file, 'sha256').hexdigest()[:FINGERPRINT_LENGTH]
+    # One that was just written may be written again within the clock's resolution.
+    if time.time() - found.st_mtime > _SETTLED_SECONDS:
+        _READ[state] = made
+    return made

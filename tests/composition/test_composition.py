@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from mmcompose.composition import Composition
+from mmcompose.structures import Image
 from mmcompose.utils import UserError
 from tests import toys
+
+_SEE = toys.see
 
 
 def _mistakes(store: Path, **changes: Any) -> tuple[str, ...]:
@@ -194,7 +201,7 @@ def test_what_was_resolved_survives_a_dump_that_sorts_its_keys(pool: Path, tmp_p
     again = Composition.from_config(dumped)
     assert again.class_space.classes == made.class_space.classes == toys.STUDENT
     assert again.class_space.teachers == ('zoe', 'amy')
-    assert again.labels(images).path == made.labels(images).path
+    assert again.labels(images).table.path == made.labels(images).table.path
 
 
 def test_stored_labels_are_read_with_the_teachers_gone(
@@ -234,11 +241,9 @@ def test_labels_are_made_anew_but_predictions_are_shared(
     images = toys.images_in(pool)
     one = Composition.from_config(toys.composition(tmp_path))
     other = Composition.from_config(toys.composition(tmp_path, **changes))
-    assert one.labels(images).path != other.labels(images).path
-    assert {n: t.path for n, t in one.predictions(images).items()} == {
-        n: t.path for n, t in other.predictions(images).items()
-    }
-    assert len(list((tmp_path / 'predictions').iterdir())) == 2
+    assert one.labels(images).fingerprint != other.labels(images).fingerprint
+    # Of two teachers one part each.
+    assert len(list((tmp_path / 'predictions').rglob('*.parquet'))) == 2
 
 
 def test_a_hierarchy_is_part_of_what_makes_the_labels(pool: Path, tmp_path: Path) -> None:
@@ -251,7 +256,7 @@ def test_a_hierarchy_is_part_of_what_makes_the_labels(pool: Path, tmp_path: Path
         ).labels(images)
         for class_space in spaces
     ]
-    assert len({labels.path for labels in made}) == 3
+    assert len({labels.fingerprint for labels in made}) == 3
 
 
 def test_a_coarse_teacher_supports_what_the_student_has_and_adds_nothing(
@@ -282,3 +287,71 @@ def test_votes_stand_in_the_teachers_order(pool: Path, tmp_path: Path) -> None:
     expected = {'green': [True, False], 'red': [True, True], 'blue': [False, True]}
     assert votes == expected
     assert not np.any(found.ignore)
+
+
+def test_a_pool_that_grew_asks_about_the_new_picture_alone(pool: Path, tmp_path: Path) -> None:
+    images = toys.images_in(pool)
+    before = Composition.from_config(toys.composition(tmp_path)).labels(images[:7])
+    grown = Composition.from_config(toys.composition(tmp_path)).labels(images)
+    for folder in (tmp_path / 'predictions').iterdir():
+        rows = [pq.read_metadata(path).num_rows for path in folder.glob('*.parquet')]
+        assert sorted(rows) == [1, 7]
+    for row in range(7):
+        np.testing.assert_array_equal(grown[row].boxes, before[row].boxes)
+
+
+@pytest.fixture
+def damaged(pool: Path, tmp_path: Path) -> list[Image]:
+    """A pool of which one picture is no picture and one is not there."""
+    folder = tmp_path / 'damaged'
+    shutil.copytree(pool, folder)
+    images = toys.images_in(folder)
+    (folder / '002.png').write_bytes(b'no picture')
+    (folder / '005.png').unlink()
+    return images
+
+
+def test_pictures_that_cannot_be_read_are_left_out_of_labels_and_of_what_is_learned(
+    damaged: list[Image], tmp_path: Path
+) -> None:
+    steps = [
+        {'type': 'mmcompose.ScoreFilter', 'min_score': 0.05},
+        {'type': 'mmcompose.AgreementWeightedFusion'},
+    ]
+    config = toys.composition(tmp_path / 'store', label_pipeline=steps, max_unreadable=0.5)
+    made = Composition.from_config(config)
+    labels = made.labels(damaged)
+    reasons = labels.table.unreadable()
+    assert reasons.keys() == {2, 5}
+    assert 'OpenCV can decode' in reasons[2] and 'cannot be read' in reasons[5]
+    assert all(len(labels[row]) == 3 for row in (0, 1, 4, 6, 7))
+    sound = [image for row, image in enumerate(damaged) if row not in reasons]
+    assert Composition.from_config(config).labels(sound).learned == labels.learned
+
+
+def test_more_unreadable_pictures_than_allowed_stop_the_run_in_one_line(
+    damaged: list[Image], tmp_path: Path
+) -> None:
+    for _ in range(2):
+        with pytest.raises(UserError) as caught:
+            Composition.from_config(toys.composition(tmp_path / 'store')).labels(damaged)
+        (line,) = caught.value.lines
+        assert line.startswith('composition.max_unreadable: 0.01 is exceeded: 1 of 8 pictures')
+        assert "'002.png' (" in line
+
+
+def test_a_checkpoint_is_read_once(
+    pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / 'weights'
+    file.write_bytes(b'weights')
+    os.utime(file, (0, 0))
+    reads = []
+    digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, 'file_digest', lambda f, n: reads.append(f.name) or digest(f, n))
+    arguments = {'colours': list(toys.FIRST), 'weights': str(file)}
+    monkeypatch.setattr(toys, 'see', lambda pixels, colours, weights=None: _SEE(pixels, colours))
+    config = toys.composition(tmp_path / 'store', **_teacher(arguments=arguments))
+    made = Composition.from_config(config)
+    Composition.from_config(made.resolved).labels(toys.images_in(pool))
+    assert reads.count(str(file)) == 1

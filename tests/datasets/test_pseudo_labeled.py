@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,29 @@ def test_labels_do_not_travel_to_data_loader_workers(pool: Path, tmp_path: Path)
 
 def test_boxes_are_counted_by_class_and_band(pool: Path, tmp_path: Path) -> None:
     assert _build(_config(pool, tmp_path)).count_boxes().tolist() == [[7, 0]] * 3
+
+
+def test_a_picture_that_cannot_be_read_is_in_no_batch(pool: Path, tmp_path: Path) -> None:
+    folder = tmp_path / 'pool'
+    shutil.copytree(pool, folder)
+    # Its header is sound: only who decodes it finds out.
+    whole = (folder / '002.png').read_bytes()
+    (folder / '002.png').write_bytes(whole[:60])
+    resolved = Composition.from_config(toys.composition(tmp_path, max_unreadable=0.2)).resolved
+    dataset = _build(_config(folder, tmp_path, composition=resolved))
+    assert len(dataset) == 7
+    infos = [dataset.get_data_info(index) for index in range(7)]
+    assert [Path(info['img_path']).name for info in infos] == [
+        f'{number:03d}.png' for number in range(8) if number != 2
+    ]
+    assert [info['sample_idx'] for info in infos] == list(range(7))
+    whole_pool = _build(_config(pool, tmp_path / 'whole'))
+    rows = [row for row in range(8) if row != 2]
+    expected = [whole_pool.get_data_info(row)['instances'] for row in rows]
+    assert [info['instances'] for info in infos] == expected
+    assert dataset.count_boxes().tolist() == [[6, 0]] * 3
+    with pytest.raises(IndexError):
+        dataset.get_data_info(7)
 
 
 def test_a_config_that_was_not_resolved_is_told_what_it_needs(pool: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 
 from mmcompose.engine.hooks.label_refresh import FOLDER, STATE
 from mmcompose.utils import fingerprint
-from tests.composition.test_executors import ENVIRONMENT
+from tests.composition.test_workers import ENVIRONMENT
 from tests.engine import test_label_refresh as single
 from tests.engine.test_channels_last import first_gradients
 from tests.toys import files_below

@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from mmcompose.store import DetectionTable, to_coco, to_table
+from mmcompose.store import to_coco
 from mmcompose.structures import Detections, Image, encode_masks
+from tests.store.toys import mapped
 
 CLASSES = ('zebra', 'ant', 'mole')
 
@@ -25,12 +25,9 @@ def exported(tmp_path: Path) -> str:
         Detections(),
         Detections.from_arrays([[5, 5, 45, 45]], [0.7], [2]),
     ]
-    table = to_table(images, found)
-    with pa.OSFile(str(tmp_path / 'all.arrow'), 'wb') as sink:
-        with pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
+    table = mapped(tmp_path, found)
     path = tmp_path / 'export.json'
-    path.write_text(json.dumps(to_coco(images, DetectionTable(tmp_path / 'all.arrow'), CLASSES)))
+    path.write_text(json.dumps(to_coco(images, table, CLASSES)))
     return str(path)
 
 
@@ -61,11 +58,8 @@ def test_ignored_boxes_are_crowds(tmp_path: Path) -> None:
     box = Detections.from_arrays([[0, 0, 40, 40]], [0.4], [0])
     box = Detections(box.boxes, box.scores, box.labels, ignore=np.array([True]))
     image = Image('a.png', '', 96, 64)
-    table = to_table([image], [box])
-    with pa.OSFile(str(tmp_path / 'all.arrow'), 'wb') as sink:
-        with pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
-    exported = to_coco([image], DetectionTable(tmp_path / 'all.arrow'), CLASSES)
+    table = mapped(tmp_path, [box])
+    exported = to_coco([image], table, CLASSES)
     assert exported['annotations'][0]['iscrowd'] == 1
 
 
@@ -76,11 +70,8 @@ def test_masks_are_exported_and_match_themselves(tmp_path: Path) -> None:
     found = Detections.from_arrays(
         [[10, 5, 30, 30], [40, 40, 60, 60]], [0.9, 0.8], [0, 1], encode_masks(bitmaps)
     )
-    table = to_table([image], [found])
-    with pa.OSFile(str(tmp_path / 'all.arrow'), 'wb') as sink:
-        with pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
-    exported = to_coco([image], DetectionTable(tmp_path / 'all.arrow'), CLASSES)
+    table = mapped(tmp_path, [found])
+    exported = to_coco([image], table, CLASSES)
     path = tmp_path / 'export.json'
     path.write_text(json.dumps(exported))
     truth = COCO(str(path))

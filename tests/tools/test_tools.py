@@ -47,7 +47,7 @@ def test_the_dumped_config_is_plain_and_keeps_the_class_order(way: Way) -> None:
     dataset = dumped.train_dataloader.dataset
     assert tuple(dataset.metainfo.classes) == toys.STUDENT
     assert tuple(dataset.composition.class_space.classes) == toys.STUDENT
-    assert [each['name'] for each in dataset.composition.known] == ['first', 'second']
+    assert [each['name'] for each in dataset.composition.teacher_records] == ['first', 'second']
 
 
 def test_the_student_is_tested_with_the_teachers_gone(way: Way) -> None:

@@ -120,12 +120,12 @@ class PseudoLabelRefreshHook(Hook):
         state = runner.message_hub.get_info(STATE)
         if state is None:
             made = [dataset.labels_fingerprint for dataset in self._datasets]
-            state = {'round': 0, 'stopped': False, 'known': None, 'labels': made, 'rounds': []}
+            state = {'round': 0, 'stopped': False, 'record': None, 'labels': made, 'rounds': []}
             self._keep(runner, state)
             return
         for dataset, fingerprint in zip(self._datasets, state['labels'], strict=True):
             if state['round']:
-                composition = self._joined(dataset, runner, state['round'], state['known'])
+                composition = self._joined(dataset, runner, state['round'], state['record'])
                 labels = composition.labels(dataset.images)
                 barrier()
                 dataset.use_labels(labels)
@@ -185,7 +185,7 @@ class PseudoLabelRefreshHook(Hook):
         new_state = {
             'round': number,
             'stopped': change.changed < self.stop_below,
-            'known': composition.known[STUDENT],
+            'record': composition.teacher_records[STUDENT],
             'labels': [dataset.labels_fingerprint for dataset in self._datasets],
             'rounds': [
                 *state['rounds'],
@@ -236,10 +236,10 @@ class PseudoLabelRefreshHook(Hook):
         dataset: PseudoLabeledDataset,
         runner: Runner,
         number: int,
-        known: Mapping[str, Any] | None = None,
+        record: Mapping[str, Any] | None = None,
     ) -> Composition:
         teacher = student_teacher(Path(runner.work_dir) / FOLDER, number, self.weight)
-        return dataset.composition.with_teacher(STUDENT, teacher, known)
+        return dataset.composition.with_teacher(STUDENT, teacher, record)
 
     def _state(self, runner: Runner) -> dict[str, Any]:
         state: dict[str, Any] = runner.message_hub.get_info(STATE)

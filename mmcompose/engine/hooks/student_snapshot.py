@@ -62,8 +62,8 @@ def check_student(config: Config, weight: float) -> None:
     student_config(config)
     composition = Composition.from_config(found['composition'])
     classes = list(composition.class_space.classes)
-    known = {'name': STUDENT, 'classes': classes, 'identity': ''}
-    composition.with_teacher(STUDENT, student_teacher(Path(), 0, weight), known)
+    record = {'name': STUDENT, 'classes': classes, 'identity': ''}
+    composition.with_teacher(STUDENT, student_teacher(Path(), 0, weight), record)
 
 
 def student_config(config: Config) -> Config:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,20 @@ import numpy as np
 import pytest
 
 from mmcompose.composition import Composition
-from mmcompose.composition.executors import run_shares
+from mmcompose.composition.jobs import Tick
+from mmcompose.composition.workers import Workers
 from mmcompose.registry import TEACHERS
+from mmcompose.store import LabelStore
+from mmcompose.store.location import Location
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
 from mmcompose.utils import UserError, fault
 from tests import toys
+from tests.composition.test_jobs import ToyWork
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
-SHARD_SIZE = 2
+PART_SIZE = 2
 
 
 @TEACHERS.register_module(force=True)
@@ -54,58 +59,76 @@ def _slow(**arguments: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Default arguments are set when a function is made; those of another process are its own.
-    from mmcompose.store import ShardedResult
-
-    defaults = (*ShardedResult.__init__.__defaults__[:-1], SHARD_SIZE)
-    monkeypatch.setattr(ShardedResult.__init__, '__defaults__', defaults)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LabelStore, 'part_size', PART_SIZE)
+    # Workers are started at once, however short the work.
+    monkeypatch.setattr('mmcompose.composition.workers.PAYS_SECONDS', -1.0)
 
 
-def small_shares(rank: int, world_size: int) -> None:
-    """Fail in the second process; the first would be at work for two minutes."""
-    if rank == 1:
-        raise UserError(fault('second', 'cannot'))
-    time.sleep(120)
+class Endless(ToyWork):
+    """Work that the process that started the others never ends; others do what they are named."""
+
+    def __init__(self, folder: Path, first: int, others: str) -> None:
+        super().__init__(Location(folder), 3)
+        self.first = first
+        self.others = others
+
+    def make(self, part: int, tick: Tick) -> None:
+        own = os.getpid()
+        if own != self.first and self.others == 'raise':
+            raise UserError(fault('second', 'cannot'))
+        if own != self.first and self.others == 'die':
+            os.kill(own, signal.SIGKILL)
+        self.location.write(b'', 'processes', str(own))
+        for _ in range(1200):
+            time.sleep(0.1)
+            tick(1)
 
 
-def test_a_mistake_in_one_process_stops_the_others() -> None:
+def _run(folder: Path, others: str) -> None:
+    job = partial(Endless, folder, os.getpid(), others)
+    with Workers(2) as workers:
+        workers.run(job, job, 'work')
+
+
+def test_a_mistake_in_one_process_stops_the_others(tmp_path: Path) -> None:
     started = time.monotonic()
     with pytest.raises(UserError, match='second: cannot'):
-        run_shares(small_shares, workers=2, num_shards=2)
+        _run(tmp_path, 'raise')
     assert time.monotonic() - started < 100
 
 
-def killed(rank: int, world_size: int) -> None:
-    """Die as for want of memory."""
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def test_a_process_that_is_killed_is_told_in_one_line() -> None:
+def test_a_process_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r'composition\.workers: one of 2 processes was killed'):
-        run_shares(killed, workers=2, num_shards=2)
+        _run(tmp_path, 'die')
 
 
-def _note_and_sleep(folder: Path, rank: int, world_size: int) -> None:
-    (folder / str(rank)).write_text(str(os.getpid()))
-    time.sleep(120)
-
-
-def test_processes_end_with_the_run_that_was_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize('moment', ['while it starts', 'at work'])
+def test_workers_end_with_the_run_that_was_killed(moment: str, tmp_path: Path) -> None:
     program = (
-        'from functools import partial; from pathlib import Path\n'
-        'from mmcompose.composition.executors import run_shares\n'
-        'from tests.composition.test_executors import _note_and_sleep\n'
+        'from pathlib import Path\n'
+        'from mmcompose.composition import workers\n'
+        'from tests.composition.test_workers import _run\n'
+        'workers.PAYS_SECONDS = -1.0\n'
         f"if __name__ == '__main__':\n"
-        f'    run_shares(partial(_note_and_sleep, Path({str(tmp_path)!r})), 2, 2)\n'
+        f'    _run(Path({str(tmp_path)!r}), "work")\n'
     )
     (tmp_path / 'run.py').write_text(program)
     process = subprocess.Popen([sys.executable, tmp_path / 'run.py'], env=ENVIRONMENT, cwd=ROOT)
-    _wait_until(lambda: all((tmp_path / name).is_file() for name in '01'))
-    workers = [int((tmp_path / name).read_text()) for name in '01']
+    _wait_until(lambda: bool(_children(process.pid)))
+    if moment == 'at work':
+        _wait_until(lambda: len(list(tmp_path.glob('processes/*'))) == 2)
+    workers = _children(process.pid)
     process.kill()
     process.wait()
-    _wait_until(lambda: not any(Path(f'/proc/{worker}').exists() for worker in workers))
+    _wait_until(lambda: not any(Path(f'/proc/{worker}').exists() for worker in workers), 15)
+
+
+def _children(process: int) -> list[int]:
+    """Return the processes that one has started."""
+    return [
+        int(each) for each in Path(f'/proc/{process}/task/{process}/children').read_text().split()
+    ]
 
 
 def _wait_until(happened: Callable[[], bool], seconds: float = 100) -> None:
@@ -129,27 +152,17 @@ def test_an_image_is_decoded_once_for_all_teachers(
     assert all('pixels' not in vars(image) for image in images)
 
 
-def test_only_what_is_missing_is_made(pool: Path, tmp_path: Path) -> None:
-    images = toys.images_in(pool)
-    made = Composition.from_config(toys.composition(tmp_path, teachers=_slow()))
-    made.predictions(images)
-    shard = next(tmp_path.rglob('shard-00001.parquet'))
-    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*.parquet')}
-    shard.unlink()
-    made.predictions(images)
-    again = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*.parquet')}
-    assert [path for path in times if again[path] != times[path]] == [shard]
-
-
 def _make(store: Path, pool: Path, workers: int, **slow: Any) -> str:
-    """Return a program that makes labels by small shards."""
+    """Return a program that makes labels in small parts."""
     return (
         'from pathlib import Path\n'
-        'from mmcompose.store import ShardedResult\n'
-        f'ShardedResult.__init__.__defaults__ = ({SHARD_SIZE},)\n'
+        'from mmcompose.store import LabelStore\n'
+        'from mmcompose.composition import workers\n'
+        'workers.PAYS_SECONDS = -1.0\n'
+        f'LabelStore.part_size = {PART_SIZE}\n'
         'from mmcompose.composition import Composition\n'
         'from tests import toys\n'
-        'import tests.composition.test_executors as here\n'
+        'import tests.composition.test_workers as here\n'
         'if __name__ == "__main__":\n'
         f'    config = toys.composition({str(store)!r}, workers={workers},'
         f' teachers={{**toys.TEACHERS, **here._slow(**{slow!r})}})\n'
@@ -174,42 +187,37 @@ def by_workers(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int
 def test_any_number_of_processes_makes_the_same_bytes(
     by_workers: dict[int, dict[str, bytes]],
 ) -> None:
-    # Of two there is a test below; four shards do not share out evenly among three.
     assert by_workers[3] == by_workers[1]
-    assert sum(name.endswith('.parquet') for name in by_workers[1]) == 4 * 4
+    # Of eight images four parts for each of three teachers, and one file of labels.
+    assert sum(name.endswith('.parquet') for name in by_workers[1]) == 3 * 4
+    assert sum('/labels-' in name for name in by_workers[1]) == 1
 
 
-def test_a_killed_run_goes_on_where_it_was_and_makes_the_same_bytes(
+def test_of_two_single_processes_one_comes_late_and_goes_on_for_the_one_that_is_killed(
     by_workers: dict[int, dict[str, bytes]], pool: Path, tmp_path: Path
 ) -> None:
     store = tmp_path / 'store'
-    script = tmp_path / 'killed.py'
-    script.write_text(
-        _make(store, pool, 1).replace(
-            'if __name__',
-            'predict = here.SlowTeacher.predict\n'
-            'def slowly(self, images):\n'
-            '    here.time.sleep(3)\n'
-            '    return predict(self, images)\n'
-            'here.SlowTeacher.predict = slowly\n'
-            'if __name__',
-        )
+    program = _make(store, pool, 1)
+    slow = program.replace(
+        'if __name__',
+        'predict = here.SlowTeacher.predict\n'
+        'def slowly(self, images):\n'
+        '    here.time.sleep(3)\n'
+        '    return predict(self, images)\n'
+        'here.SlowTeacher.predict = slowly\n'
+        'if __name__',
     )
-    process = subprocess.Popen([sys.executable, script], env=ENVIRONMENT)
-    while not list(store.rglob('shard-*.parquet')):
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.kill()
-    process.wait()
-    finished = {path: path.read_bytes() for path in store.rglob('shard-*.parquet')}
-    assert 0 < len(finished) < 12
-    next(store.rglob('shard-*.parquet')).with_name('.shard-00003.parquet.0.tmp').write_bytes(b'')
-    teachers = {**toys.TEACHERS, **_slow()}
-    images = toys.images_in(pool)
-    Composition.from_config(toys.composition(store, teachers=teachers)).labels(images)
-    made = {
-        name: content for name, content in toys.files_below(store).items() if '.tmp' not in name
-    }
+    processes = []
+    for name, text in (('slow', slow), ('late', program)):
+        (tmp_path / name).write_text(text)
+        processes.append(subprocess.Popen([sys.executable, tmp_path / name], env=ENVIRONMENT))
+        _wait_until(lambda: bool(list(store.rglob('*.parquet'))) or processes[0].poll() is not None)
+    first, late = processes
+    assert first.poll() is None
+    first.kill()
+    first.wait()
+    assert late.wait(300) == 0
+    made = {n: content for n, content in toys.files_below(store).items() if '.tmp' not in n}
     assert made == by_workers[1]
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mmcompose.store import DetectionTable, to_table
-from mmcompose.structures import Detections, Image, encode_masks
+from mmcompose.store import detection_table, mapped_files
+from mmcompose.structures import Detections, encode_masks
+from tests.store.toys import mapped
 from tests.toys import random_detections
 
 COUNT = 3
@@ -24,24 +25,15 @@ MORE = {
 }
 
 
-def _round_trip(folder: Path, found: list[Detections]) -> DetectionTable:
-    images = [Image(f'{number}.png', '', 96, 64) for number in range(len(found))]
-    table = to_table(images, found)
-    with pa.OSFile(str(folder / 'all.arrow'), 'wb') as sink:
-        with pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
-    return DetectionTable(folder / 'all.arrow')
-
-
 def test_not_to_be_asked_is_not_to_find_nothing(tmp_path: Path) -> None:
-    nothing, not_asked = _round_trip(tmp_path, [Detections(), Detections(asked=False)])
+    nothing, not_asked = mapped(tmp_path, [Detections(), Detections(asked=False)])
     assert (nothing.asked, not_asked.asked, len(not_asked)) == (True, False, 0)
 
 
 @pytest.mark.parametrize('fields', [(), ('ignore',), tuple(MORE)], ids=['plain', 'ignore', 'all'])
 def test_every_field_comes_back_as_it_was(tmp_path: Path, fields: tuple[str, ...]) -> None:
     sent = random_detections(0, COUNT, **{name: MORE[name] for name in fields})
-    got = _round_trip(tmp_path, [sent])[0]
+    got = mapped(tmp_path, [sent])[0]
     for name in set(Detections.__dataclass_fields__) - {'asked'}:
         one, other = getattr(sent, name), getattr(got, name)
         if one is None:
@@ -53,7 +45,7 @@ def test_every_field_comes_back_as_it_was(tmp_path: Path, fields: tuple[str, ...
 
 def test_images_without_boxes_stay_between_the_others(tmp_path: Path) -> None:
     sent = [Detections(), random_detections(1, 2), Detections(), random_detections(2, 5)]
-    table = _round_trip(tmp_path, sent)
+    table = mapped(tmp_path, sent)
     assert len(table) == 4
     assert [len(table[row]) for row in range(4)] == [0, 2, 0, 5]
     assert table[0].boxes.shape == (0, 4)
@@ -62,17 +54,17 @@ def test_images_without_boxes_stay_between_the_others(tmp_path: Path) -> None:
 
 def test_an_image_without_boxes_keeps_what_is_known_of_each(tmp_path: Path) -> None:
     none = Detections(votes=np.zeros((0, 2), bool), ignore=np.zeros(0, bool))
-    got = _round_trip(tmp_path, [none])[0]
+    got = mapped(tmp_path, [none])[0]
     assert got.votes is not None and got.votes.shape == (0, 2)
     assert got.ignore is not None and len(got.ignore) == 0
 
 
 def test_keys_stand_in_the_images_order(tmp_path: Path) -> None:
-    assert _round_trip(tmp_path, [Detections()] * 3).keys == ['0.png', '1.png', '2.png']
+    assert mapped(tmp_path, [Detections()] * 3).keys == ['0.png', '1.png', '2.png']
 
 
 def test_only_the_path_travels_to_another_process(tmp_path: Path) -> None:
-    table = _round_trip(tmp_path, [random_detections(3, 200)] * 50)
+    table = mapped(tmp_path, [random_detections(3, 200)] * 50)
     assert len(table[7]) == 200
     travelling = pickle.dumps(table)
     assert len(travelling) < 500
@@ -88,13 +80,48 @@ def test_masks_come_back_and_boxes_alone_have_no_column_of_them(tmp_path: Path) 
         random_detections(1, 2),
         Detections(masks=masks[:0]),
     ]
-    table = _round_trip(tmp_path, sent)
+    table = mapped(tmp_path, sent)
     assert table.has_masks
     assert table[0].masks.tolist() == masks.tolist() and masks[1] is None
     assert table[1].masks is None
     assert table[2].masks is not None and len(table[2].masks) == 0
     assert table.size(0) == (96, 64)
-    bare = _round_trip(tmp_path, [random_detections(0, 3)])
+    bare = mapped(tmp_path / 'bare', [random_detections(0, 3)])
     assert not bare.has_masks and bare[0].masks is None
     assert 'masks' not in pa.ipc.open_file(str(bare.path)).schema.names
-    assert not _round_trip(tmp_path, [random_detections(0, 1, masks=masks[1:2])]).has_masks
+    assert not mapped(tmp_path / 'none', [random_detections(0, 1, masks=masks[1:2])]).has_masks
+
+
+def test_rows_are_found_across_the_batches_of_a_long_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (detection_table, mapped_files):
+        monkeypatch.setattr(module, 'BATCH_SIZE', 4)
+    sent = [random_detections(number, number % 3) for number in range(10)]
+    table = mapped(tmp_path, sent)
+    assert len(table) == 10 and table.num_boxes == sum(map(len, sent))
+    for row, each in enumerate(sent):
+        np.testing.assert_array_equal(table[row].boxes, each.boxes)
+
+
+def test_boxes_are_counted_by_class_and_band(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (detection_table, mapped_files):
+        monkeypatch.setattr(module, 'BATCH_SIZE', 4)
+    random = np.random.default_rng(0)
+    sent = [random_detections(n, n % 5, ignore=random.random(n % 5) < 0.5) for n in range(11)]
+    rows = np.array([9, 2, 2, 5])
+    for chosen, argument in ((range(11), None), (rows, rows)):
+        expected = np.zeros((3, 2), int)
+        for row in chosen:
+            np.add.at(expected, (sent[row].labels, sent[row].is_ignored.astype(int)), 1)
+        folder = tmp_path / str(len(chosen))
+        np.testing.assert_array_equal(mapped(folder, sent).count_boxes(3, argument), expected)
+
+
+def test_boxes_without_bands_are_all_kept(tmp_path: Path) -> None:
+    found = random_detections(0, 9)
+    counts = mapped(tmp_path, [found]).count_boxes(3)
+    assert counts[:, 0].tolist() == np.bincount(found.labels, minlength=3).tolist()
+    assert not counts[:, 1].any()

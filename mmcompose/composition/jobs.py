@@ -1,0 +1,73 @@
+"""Work in parts, of which each process takes what nobody else has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from mmcompose.store import Leases
+
+_POLL_SECONDS = 0.2
+
+# Called now and then with how many images were made since it was called last.
+Tick = Callable[[int], None]
+
+
+class Work(Protocol):
+    """Work in parts, as one process sees it.
+
+    Attributes:
+        part_size: How many images a part holds at most.
+    """
+
+    part_size: int
+
+    def unfinished(self) -> Sequence[int]:
+        """Return the parts that are not there yet, whoever makes them."""
+
+    def leases(self) -> Leases:
+        """Return claims on the parts."""
+
+    def make(self, part: int, tick: Tick) -> None:
+        """Make a part."""
+
+
+# Prepares work in the process that is to take part in it; must travel to another process.
+Job = Callable[[], Work]
+
+
+def take_parts(work: Work, tick: Tick, wait: bool) -> Iterator[int]:
+    """Make parts that nobody else is making; yield each that is there, whoever made it.
+
+    Args:
+        work: The work.
+        tick: Called while a part is made, and while others are waited for.
+        wait: Whether to go on until every part is there: what a process that died was making is
+            taken over. Else this ends when all that is left is in others' hands.
+    """
+    left = set(work.unfinished())
+    with work.leases() as leases:
+        while left:
+            idle = True
+            in_others_hands = set(leases.live())
+            for part in sorted(left):
+                name = f'{part:05d}'
+                if name in in_others_hands or not leases.claim(name):
+                    continue
+                idle = False
+                try:
+                    # Its maker may have finished it since the look at what is left.
+                    if part in work.unfinished():
+                        work.make(part, tick)
+                finally:
+                    leases.release(name)
+                break
+            now = set(work.unfinished())
+            yield from sorted(left - now)
+            left = now
+            if idle and left:
+                if not wait:
+                    return
+                tick(0)
+                time.sleep(_POLL_SECONDS)

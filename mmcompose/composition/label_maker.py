@@ -1,0 +1,222 @@
+"""LabelMaker: predictions and labels of a pool, from the store or made and stored there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.class_space import ClassSpace
+from mmcompose.composition.identity import content_of
+from mmcompose.composition.learning import learned_from
+from mmcompose.composition.pool_files import pool_file
+from mmcompose.composition.pool_labels import Labeling, PoolLabels
+from mmcompose.composition.predicting import Predicting
+from mmcompose.composition.unreadable import Unreadable
+from mmcompose.composition.workers import Workers
+from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline
+from mmcompose.store import ImageTable, LabelResult, LabelStore, PictureResults, PoolResults
+from mmcompose.structures import Detections, Image
+from mmcompose.teachers import Teacher
+from mmcompose.utils import key_prefix, log
+
+
+@dataclass(frozen=True)
+class LabelMaker:
+    """What it takes to make labels of a pool.
+
+    Args:
+        store: Where predictions and labels are kept.
+        records: What was read from each teacher, by its name, in their order.
+        weights: ``(T,)`` float64, how much each teacher's vote counts.
+        class_space: The student's classes.
+        pipeline: The label pipeline, bound to the class space.
+        steps: Its config dicts.
+        workers: How many processes make them on this machine; None for as many as are of use.
+        max_unreadable: Which fraction of a pool's pictures may be unreadable.
+        open_teacher: Returns a teacher, by its name.
+        close: Frees the teachers' weights.
+        check: Called with the names of the teachers that are to predict, before they do.
+        reopen: Makes the same one in another process.
+    """
+
+    store: LabelStore
+    records: Mapping[str, Mapping[str, Any]]
+    weights: NDArray[np.float64]
+    class_space: ClassSpace
+    pipeline: LabelPipeline
+    steps: Sequence[Mapping[str, Any]]
+    workers: int | None
+    max_unreadable: float
+    open_teacher: Callable[[str], Teacher]
+    close: Callable[[], None]
+    check: Callable[[Sequence[str]], None]
+    reopen: Callable[[], LabelMaker]
+
+    def predictions(
+        self, images: Sequence[Image], workers: Workers | None = None
+    ) -> dict[str, PoolResults]:
+        """Return what each teacher predicts on each image, in its own classes.
+
+        What the store does not hold yet is made, by this process and those beside it.
+
+        Args:
+            images: The pool.
+            workers: The processes that take part. Defaults to :attr:`workers`.
+
+        Raises:
+            UserError: If a teacher raises it, or too many pictures cannot be read.
+        """
+        pool = ImageTable.of(images)
+        results = self._prediction_results()
+        # Only those who still have something to predict need be there.
+        absent = [name for name, each in results.items() if each.missing(pool).any()]
+        if absent:
+            self.store.begin()
+            self.check(absent)
+            for name in absent:
+                with key_prefix(f'composition.teachers.{name}'):
+                    self.open_teacher(name).check_pool(pool)
+            work = self.store.work_list(pool, results)
+            log(f'{", ".join(absent)} predict on {len(work)} images, into {self.store}')
+            with pool_file(pool) as listed:
+                job = partial(_open_predicting, self.reopen, listed)
+                own = partial(self._predicting, pool)
+                if workers is None:
+                    with Workers(self.workers) as workers:
+                        workers.run(own, job, 'teachers predict')
+                else:
+                    workers.run(own, job, 'teachers predict')
+            work.finish()
+        made = {name: each.of(pool) for name, each in results.items()}
+        unreadable = Unreadable(len(pool), self.max_unreadable)
+        for each in made.values():
+            unreadable.add_all({pool[row].key: why for row, why in each.unreadable().items()})
+        unreadable.report()
+        return made
+
+    def cached_predictions(self, images: Sequence[Image]) -> dict[str, PoolResults]:
+        """Return those of :meth:`predictions` that the store holds whole; makes none."""
+        pool = ImageTable.of(images)
+        results = self._prediction_results()
+        return {n: each.of(pool) for n, each in results.items() if not each.missing(pool).any()}
+
+    def labels(self, images: Sequence[Image]) -> PoolLabels:
+        """Return the pseudo-labels of each image, in the student's classes.
+
+        What the store does not hold yet is made, by this process and those beside it.
+
+        Raises:
+            UserError: As :meth:`predictions`.
+        """
+        pool = ImageTable.of(images)
+        result = self._label_result(pool)
+        table, learned = result.read(), result.read_learned()
+        if table is None or learned is None:
+            self.store.begin()
+            with Workers(self.workers) as workers:
+                predictions = self.predictions(pool, workers)
+                learned = learned_from(self.store, result, partial(self._fit, pool, predictions))
+                self.close()
+                with pool_file(pool) as listed:
+                    job = partial(_open_labeling, self.reopen, listed)
+                    workers.run(partial(self._labeling, pool), job, 'labels')
+            table = result.read()
+            assert table is not None
+        log(f'pseudo-labels of {len(pool)} images: {result.path}')
+        for line in self.pipeline.with_learned(learned).describe_learned():
+            log(line)
+        return PoolLabels(table, learned, result.fingerprint)
+
+    def teacher_detections(
+        self,
+        predictions: Mapping[str, Sequence[Detections]],
+        images: Sequence[Image],
+        row: int,
+        class_space: ClassSpace | None = None,
+    ) -> tuple[ByTeacher, ImageContext]:
+        """Return what every teacher predicts on one image, in the student's classes.
+
+        Args:
+            predictions: Of each teacher, a row an image.
+            images: The images.
+            row: Which of them.
+            class_space: Another class space of the same teachers. Defaults to the student's
+                classes, and after them the coarse ones that the student lacks; see
+                :attr:`mmcompose.class_space.ClassSpace.with_coarse`.
+        """
+        image, space = images[row], class_space or self.class_space.with_coarse
+        context = ImageContext(image.key, image.width, image.height)
+        converted = {name: space.convert(name, table[row]) for name, table in predictions.items()}
+        return converted, context
+
+    def _fit(
+        self, images: ImageTable, predictions: Mapping[str, PoolResults]
+    ) -> list[dict[str, Any]]:
+        """Return what the label pipeline learns from a pool, unreadable pictures left out."""
+        unreadable = _unreadable(predictions)
+        rows = [row for row in range(len(images)) if row not in unreadable]
+        fitted = self.pipeline.fit(
+            lambda: (self.teacher_detections(predictions, images, row) for row in rows)
+        )
+        return fitted.learned
+
+    def _prediction_results(self) -> dict[str, PictureResults]:
+        return {
+            name: self.store.predictions(record['identity'])
+            for name, record in self.records.items()
+        }
+
+    def _label_result(self, images: ImageTable) -> LabelResult:
+        made_of = {
+            'revisions': self.pipeline.revisions,
+            # Pairs, since a fingerprint does not see the order of keys; votes have one.
+            'teachers': [[name, each['identity']] for name, each in self.records.items()],
+            'weights': self.weights,
+            'classes': self.class_space.classes,
+            'indices': [self.class_space.with_coarse.teacher_index(name) for name in self.records],
+            'hierarchy': self.class_space.hierarchy.below,
+            'label_pipeline': content_of(self.steps),
+        }
+        return self.store.labels(made_of, images)
+
+    def _predicting(self, images: ImageTable) -> Predicting:
+        results = self._prediction_results()
+        work = self.store.work_list(images, results)
+        unreadable = Unreadable(len(images), self.max_unreadable)
+        teachers = {name: self.open_teacher(name) for name in work.makers}
+        return Predicting(self.store, work, teachers, unreadable)
+
+    def _labeling(self, images: ImageTable) -> Labeling:
+        result = self._label_result(images)
+        learned = result.read_learned()
+        assert learned is not None
+        results = self._prediction_results()
+        predictions = {name: each.of(images) for name, each in results.items()}
+        return Labeling(
+            self.store,
+            result,
+            self.pipeline.with_learned(learned),
+            partial(self.teacher_detections, predictions, images),
+            _unreadable(predictions),
+        )
+
+
+def _unreadable(predictions: Mapping[str, PoolResults]) -> dict[int, str]:
+    """Return why images cannot be read by some teacher, by row."""
+    found: dict[int, str] = {}
+    for each in predictions.values():
+        found = {**each.unreadable(), **found}
+    return found
+
+
+def _open_predicting(reopen: Callable[[], LabelMaker], images: ImageTable) -> Predicting:
+    return reopen()._predicting(images)
+
+
+def _open_labeling(reopen: Callable[[], LabelMaker], images: ImageTable) -> Labeling:
+    return reopen()._labeling(images)

@@ -1,0 +1,91 @@
+"""PoolLabels: the labels of a pool, and what the label pipeline learned from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmcompose.composition.jobs import Tick
+from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline
+from mmcompose.store import DetectionTable, LabelResult, LabelStore, Leases
+from mmcompose.structures import Detections
+
+_TICK_IMAGES = 64
+
+
+@dataclass(frozen=True)
+class PoolLabels:
+    """The pseudo-labels of a pool.
+
+    Args:
+        table: In the student's classes, a row an image.
+        learned: What each step of the label pipeline learned from the pool, as plain values.
+        fingerprint: What addresses them in the store.
+    """
+
+    table: DetectionTable
+    learned: Sequence[Mapping[str, Any]]
+    fingerprint: str
+
+    @property
+    def keys(self) -> list[str]:
+        """The images' keys, in order."""
+        return self.table.keys
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, row: int) -> Detections:
+        """Return the labels of the image at ``row``."""
+        return self.table[row]
+
+
+class Labeling:
+    """The work of a label pipeline on a pool, as one process sees it.
+
+    Args:
+        store: Where predictions are, and labels go.
+        result: The labels.
+        pipeline: It has learned what its steps learn.
+        teacher_detections: Returns of an image's row what teachers predict, and its context.
+        unreadable: Why images cannot be read, by row.
+    """
+
+    def __init__(
+        self,
+        store: LabelStore,
+        result: LabelResult,
+        pipeline: LabelPipeline,
+        teacher_detections: Callable[[int], tuple[ByTeacher, ImageContext]],
+        unreadable: Mapping[int, str],
+    ) -> None:
+        self._store = store
+        self._result = result
+        self._pipeline = pipeline
+        self._teacher_detections = teacher_detections
+        self._unreadable = unreadable
+        self.part_size = result.part_size
+
+    def unfinished(self) -> Sequence[int]:
+        """See :class:`mmcompose.composition.jobs.Work`."""
+        return self._result.unfinished()
+
+    def leases(self) -> Leases:
+        """See :class:`mmcompose.composition.jobs.Work`."""
+        return self._store.leases(self._result.folder)
+
+    def make(self, part: int, tick: Tick) -> None:
+        """Label the images of a part."""
+        rows = self._result.rows_of(part)
+        labels = []
+        for done, row in enumerate(rows, start=1):
+            labels.append(self._label(row))
+            if done % _TICK_IMAGES == 0:
+                tick(_TICK_IMAGES)
+        self._result.write(part, labels, [self._unreadable.get(row) for row in rows])
+
+    def _label(self, row: int) -> Detections:
+        if row in self._unreadable:
+            return Detections()
+        return self._pipeline.apply(*self._teacher_detections(row))

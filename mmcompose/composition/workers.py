@@ -1,0 +1,208 @@
+"""Workers: this process and further ones on this machine, which make the parts of a job."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from multiprocessing.process import current_process
+from multiprocessing.spawn import get_preparation_data
+from types import TracebackType
+from typing import TypeAlias
+
+import torch
+from mmengine.dist import get_dist_info
+
+from mmcompose.composition.jobs import Job, take_parts
+from mmcompose.composition.process_state import preserve_process_state
+from mmcompose.registry import plugin_modules
+from mmcompose.utils import UserError, fault, follow_parent, progress
+
+# Further processes take about 8 seconds to import what they need: less work is done sooner alone.
+PAYS_SECONDS = 30.0
+_ANSWER_SECONDS = 2.0
+
+Worker: TypeAlias = tuple[subprocess.Popen[bytes], Connection]
+
+
+class Workers:
+    """The processes that take part in one job after another.
+
+    Under torchrun or slurm those are the ranks, each of which runs every job; else this process
+    and, once the work that is left is seen to pay for their start, others on this machine, which
+    stay for the next job.
+
+    Args:
+        workers: How many processes, this one included; None for one a core, or only this one where
+            a GPU does the work.
+    """
+
+    def __init__(self, workers: int | None) -> None:
+        if workers is None:
+            workers = 1 if torch.cuda.is_available() else _num_cores()
+        self._others = 0 if get_dist_info()[1] > 1 else workers - 1
+        self._processes: list[Worker] = []
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # What they write is whole or absent, so that they can be ended wherever they are.
+        for process, _ in self._processes:
+            process.kill()
+        for process, connection in self._processes:
+            process.wait()
+            connection.close()
+        self._processes = []
+
+    def run(self, own: Job, job: Job, description: str) -> None:
+        """Make a job's parts; when this returns all are there, whoever made them.
+
+        Args:
+            own: The work, for this process.
+            job: The same, for others.
+            description: Of the progress bar.
+
+        Raises:
+            UserError: If one of the processes raises it, or is killed.
+        """
+        busy = list(self._processes)
+        for _, connection in busy:
+            connection.send(job)
+        with preserve_process_state():
+            # The number of threads changes the last bits of a convolution, and so what is stored.
+            torch.set_num_threads(1)
+            self._take_part(own, job, busy, description)
+        self._dismiss(busy)
+
+    def _take_part(self, own: Job, job: Job, busy: list[Worker], description: str) -> None:
+        work = own()
+        pace = _Pace()
+
+        def tick(images: int) -> None:
+            self._check(busy)
+            if busy or not self._others or not pace.is_due(images):
+                return
+            left = len(work.unfinished())
+            if left > 1 and pace.pays(left * work.part_size):
+                busy.extend(self._start(min(self._others, left - 1), job))
+
+        left = len(work.unfinished())
+        for _ in progress(take_parts(work, tick, wait=True), description, left):
+            pass
+
+    def _dismiss(self, busy: list[Worker]) -> None:
+        """End those that do not answer soon: there is nothing left to do."""
+        until = time.monotonic() + _ANSWER_SECONDS
+        while busy and time.monotonic() < until:
+            self._check(busy)
+            time.sleep(0.01)
+        for process, connection in busy:
+            process.kill()
+            process.wait()
+            connection.close()
+            self._processes.remove((process, connection))
+
+    def _start(self, count: int, job: Job) -> list[Worker]:
+        for _ in range(count):
+            ours, theirs = Pipe()
+            # -P: its folder holds modules named like those of the standard library.
+            command = [sys.executable, '-P', follow_parent.__file__, str(os.getpid())]
+            process = subprocess.Popen(
+                [*command, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+            theirs.close()
+            self._processes.append((process, ours))
+            preparation = get_preparation_data('mmcompose')
+            ours.send({**preparation, 'authkey': bytes(current_process().authkey)})
+            ours.send(_serve)
+            ours.send(plugin_modules())
+            ours.send(job)
+        return list(self._processes)
+
+    def _check(self, busy: list[Worker]) -> None:
+        """Take those off that are done with the job; raise what one of them raised."""
+        for process, connection in list(busy):
+            try:
+                if not connection.poll():
+                    continue
+                error = connection.recv()
+            except (EOFError, OSError) as gone:
+                raise UserError(
+                    fault(
+                        'composition.workers',
+                        f'one of {len(self._processes) + 1} processes was killed '
+                        f'(exit status {process.wait()}), perhaps for want of memory; try fewer',
+                    )
+                ) from gone
+            if error is not None:
+                raise error
+            busy.remove((process, connection))
+
+
+class _Pace:
+    """How long the rest of the work would take this process alone."""
+
+    def __init__(self) -> None:
+        self._started: float | None = None
+        self._images = 0
+
+    def is_due(self, images: int) -> bool:
+        """Count images that were made, and return whether there is a pace to go by."""
+        if self._started is None:
+            # The first ones load the teachers' weights, too.
+            self._started = time.monotonic()
+            return False
+        self._images += images
+        return self._images > 0
+
+    def pays(self, images_left: int) -> bool:
+        """Return whether so many more would take long enough for further processes."""
+        assert self._started is not None
+        seconds = (time.monotonic() - self._started) / self._images * images_left
+        return seconds > PAYS_SECONDS
+
+
+def _num_cores() -> int:
+    # macOS does not say which cores this process may use.
+    affinity = getattr(os, 'sched_getaffinity', None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _serve(connection: Connection) -> None:
+    """Take part in one job after another, and answer each with what was raised, or None."""
+    plugins: Sequence[str] = connection.recv()
+    for module in plugins:
+        import_module(module)
+    torch.set_num_threads(1)
+    while True:
+        job: Job = connection.recv()
+        try:
+            for _ in take_parts(job(), lambda images: None, wait=False):
+                pass
+        except Exception as error:
+            connection.send(_portable(error))
+        else:
+            connection.send(None)
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an error that can be sent; a programmer's mistake brings its traceback along."""
+    if isinstance(error, UserError):
+        return error
+    told = RuntimeError(''.join(traceback.format_exception(error)))
+    return told if pickle.dumps(told) else error

@@ -1,0 +1,175 @@
+"""Detections as columns of an Arrow table, a row an image, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mmcompose.store.image_table import stored_key
+from mmcompose.structures import Detections, Image
+
+# A column for each field of Detections; those with a second dimension are stored flat.
+_VALUE_TYPES: dict[str, pa.DataType] = {
+    'boxes': pa.float32(),
+    'scores': pa.float32(),
+    'labels': pa.int64(),
+    'votes': pa.bool_(),
+    'best_score': pa.float32(),
+    'cluster_size': pa.int64(),
+    'spread': pa.float32(),
+    'ignore': pa.bool_(),
+    'weights': pa.float32(),
+}
+MASKS = 'masks'
+_FIELDS = tuple(_VALUE_TYPES)
+# What every stored row has, whatever is stored of the picture.
+PICTURE_FIELDS = [
+    pa.field('key', pa.string(), nullable=False),
+    pa.field('width', pa.int32(), nullable=False),
+    pa.field('height', pa.int32(), nullable=False),
+    # Of the picture's file when it was looked at: with key and sizes it addresses the picture.
+    pa.field('num_bytes', pa.int64()),
+    # Why there is nothing of the picture; null where it could be read.
+    pa.field('unreadable', pa.string()),
+]
+SCHEMA = pa.schema(
+    [
+        *PICTURE_FIELDS,
+        # The second dimension of votes, which an image without boxes has too; null before a fusion.
+        pa.field('num_teachers', pa.int32()),
+        *(pa.field(name, pa.large_list(_VALUE_TYPES[name])) for name in _FIELDS),
+    ]
+)
+# Only where there are masks: files of boxes alone stay as they are.
+SCHEMA_WITH_MASKS = SCHEMA.append(pa.field(MASKS, pa.large_list(pa.large_binary())))
+
+
+def picture_columns(
+    images: Sequence[Image], unreadable: Sequence[str | None] | None = None
+) -> dict[str, list[Any]]:
+    """Return the columns of :data:`PICTURE_FIELDS` for some images.
+
+    Args:
+        images: The images.
+        unreadable: Why each cannot be read, None where it can. Defaults to None for all.
+    """
+    return {
+        'key': [stored_key(image.key) for image in images],
+        'width': [image.width for image in images],
+        'height': [image.height for image in images],
+        'num_bytes': [image.num_bytes for image in images],
+        'unreadable': list(unreadable or [None] * len(images)),
+    }
+
+
+def to_table(
+    images: Sequence[Image],
+    detections: Sequence[Detections],
+    unreadable: Sequence[str | None] | None = None,
+) -> pa.Table:
+    """Put the detections of images into a table, in the images' order.
+
+    It has :data:`SCHEMA`, or :data:`SCHEMA_WITH_MASKS` if any of them carry masks.
+
+    Args:
+        images: The images.
+        detections: Of each; without boxes where an image cannot be read.
+        unreadable: As in :func:`picture_columns`.
+    """
+    columns = picture_columns(images, unreadable)
+    columns['num_teachers'] = [None if d.votes is None else d.votes.shape[1] for d in detections]
+    for name in _FIELDS:
+        # A row without scores, not even none: the teacher was not asked about the image.
+        arrays = [getattr(found, name) if found.asked else None for found in detections]
+        columns[name] = [None if array is None else array.reshape(-1) for array in arrays]
+    masks = [found.masks for found in detections]
+    if all(each is None for each in masks):
+        return pa.table(columns, schema=SCHEMA)
+    columns[MASKS] = [None if each is None else each.tolist() for each in masks]
+    return pa.table(columns, schema=SCHEMA_WITH_MASKS)
+
+
+class Rows:
+    """Rows of stored detections as flat arrays: a row is read by its offsets, without a copy.
+
+    Args:
+        batch: With the columns of :data:`SCHEMA`, or of :data:`SCHEMA_WITH_MASKS`. Of a mapped
+            file the arrays are views of the map.
+    """
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self._batch = batch
+        columns = {name: batch.column(name) for name in _FIELDS}
+        self._offsets = {name: _offsets(column) for name, column in columns.items()}
+        # Arrow packs booleans into bits: those are unpacked row by row, not all at once.
+        self._values = {
+            name: each.values
+            if pa.types.is_boolean(each.type.value_type)
+            else each.values.to_numpy()
+            for name, each in columns.items()
+        }
+        # Most columns have a value in every row, or in none.
+        self._present = {name: _presence(column) for name, column in columns.items()}
+        self._teachers = _numbers(batch.column('num_teachers'))
+
+    def __len__(self) -> int:
+        return int(self._batch.num_rows)
+
+    def detections(self, row: int) -> Detections:
+        """Return the detections of the image at ``row``."""
+        found: dict[str, Any] = {}
+        for name, present in self._present.items():
+            if present is False or (present is not True and not present[row]):
+                continue
+            start, end = self._offsets[name][row : row + 2].tolist()
+            values = self._values[name][start:end]
+            found[name] = values if isinstance(values, np.ndarray) else unpacked(values)
+        if 'scores' not in found:
+            return Detections(asked=False)
+        found['boxes'] = found['boxes'].reshape(-1, 4)
+        if 'votes' in found:
+            found['votes'] = found['votes'].reshape(len(found['boxes']), int(self._teachers[row]))
+        if MASKS in self._batch.schema.names:
+            stored = self._batch.column(MASKS)[row].as_py()
+            if stored is not None:
+                found[MASKS] = np.array([*stored, None], np.object_)[:-1]
+        return Detections(**found)
+
+    def unreadable(self, row: int) -> str | None:
+        """Return why the image at ``row`` could not be read, None where it could."""
+        reason: str | None = self._batch.column('unreadable')[row].as_py()
+        return reason
+
+    def flat(self, name: str) -> tuple[NDArray[np.int64], NDArray[Any] | None]:
+        """Return a column's offsets ``(rows + 1,)`` and values, None where no row has any."""
+        if self._present[name] is False:
+            return self._offsets[name], None
+        values = self._values[name]
+        return self._offsets[name], values if isinstance(values, np.ndarray) else unpacked(values)
+
+
+def unpacked(values: pa.BooleanArray) -> NDArray[np.bool_]:
+    """Return booleans a byte each."""
+    array: NDArray[np.bool_] = values.to_numpy(zero_copy_only=False)
+    return array
+
+
+def _offsets(column: pa.Array) -> NDArray[np.int64]:
+    offsets: NDArray[np.int64] = column.offsets.to_numpy()
+    return offsets
+
+
+def _presence(column: pa.Array) -> bool | NDArray[np.bool_]:
+    if column.null_count in (0, len(column)):
+        return bool(column.null_count == 0)
+    present: NDArray[np.bool_] = column.is_valid().to_numpy(zero_copy_only=False)
+    return present
+
+
+def _numbers(column: pa.Array) -> NDArray[np.int64]:
+    numbers: NDArray[np.int64] = column.fill_null(0).to_numpy(zero_copy_only=False)
+    return numbers

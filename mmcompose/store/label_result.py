@@ -1,0 +1,167 @@
+"""LabelResult: the labels of a pool, made part by part and mapped from one file."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from mmcompose.store.columns import MASKS, SCHEMA, SCHEMA_WITH_MASKS, to_table
+from mmcompose.store.detection_table import DetectionTable
+from mmcompose.store.image_table import ImageTable
+from mmcompose.store.leases import Leases, is_lease, lease_name
+from mmcompose.store.location import KEY, Location
+from mmcompose.store.manifest import check_manifest, write_manifest
+from mmcompose.store.mapped_files import find_mapped, write_mapped
+from mmcompose.store.parts import PART_SIZE, Parts
+from mmcompose.store.picture_results import FORMAT
+from mmcompose.store.sealed import read_sealed, write_sealed
+from mmcompose.structures import Detections
+from mmcompose.utils import UserError, fingerprint, plain, problem
+
+_POLL_SECONDS = 0.2
+_LEARNED = 'learned'
+_JOIN = 'join'
+
+
+class LabelResult:
+    """Labels that belong to a pool and all that made them.
+
+    Parts are made by any number of processes and then joined into one file on this machine, which
+    is mapped. Where the store is on this machine too, that file takes the parts' place.
+
+    Args:
+        location: The store's.
+        mapped: Where files that are mapped are kept, on this machine.
+        made_of: All that decides the labels beside the pool, as plain values.
+        images: The pool.
+        part_size: How many images make a part. Defaults to 256.
+    """
+
+    def __init__(
+        self,
+        location: Location,
+        mapped: Location,
+        made_of: Mapping[str, Any],
+        images: ImageTable,
+        part_size: int = PART_SIZE,
+    ) -> None:
+        self._location = location
+        self._mapped = mapped
+        self.images = images
+        self.part_size = part_size
+        self._manifest = {
+            'format': FORMAT,
+            'kind': 'labels',
+            'made_of': plain(made_of),
+            'images': images.fingerprint,
+            'num_images': len(images),
+        }
+        self.fingerprint = fingerprint(self._manifest)
+        self.folder = f'labels/{self.fingerprint}'
+        self._parts = Parts(location, self.folder, self.fingerprint)
+        check_manifest(location, self.folder, self._manifest)
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        return self._location.path(self.folder)
+
+    @property
+    def num_parts(self) -> int:
+        """How many parts there are."""
+        return -(-len(self.images) // self.part_size)
+
+    def stem(self, part: int) -> str:
+        """Return the name of a part."""
+        return f'part-{part:05d}'
+
+    def rows_of(self, part: int) -> range:
+        """Return the rows of the pool that are in a part."""
+        return range(len(self.images))[part * self.part_size : (part + 1) * self.part_size]
+
+    def unfinished(self) -> list[int]:
+        """Return the parts that are still missing."""
+        stems = self._parts.stems()
+        missing = [part for part in range(self.num_parts) if self.stem(part) not in stems]
+        # In this order: parts go once the joined file is there.
+        return [] if missing and self._joined() is not None else missing
+
+    def write(
+        self,
+        part: int,
+        detections: Sequence[Detections],
+        unreadable: Sequence[str | None] | None = None,
+    ) -> None:
+        """Write the labels of a part's images, in their order.
+
+        Raises:
+            UserError: If they cannot be written.
+        """
+        rows = self.rows_of(part)
+        images = list(self.images[rows.start : rows.stop])
+        self._parts.write(self.stem(part), to_table(images, detections, unreadable))
+
+    def write_learned(self, learned: Any) -> None:
+        """Write what the label pipeline learned from the pool, as plain values."""
+        write_manifest(self._location, self.folder, self._manifest)
+        content = json.dumps(plain(learned), indent=2, sort_keys=True, allow_nan=False).encode()
+        write_sealed(self._location, self.folder, _LEARNED, content, '.json')
+
+    def read_learned(self) -> Any | None:
+        """Read what :meth:`write_learned` wrote, None where nobody has.
+
+        Raises:
+            UserError: If it is damaged.
+        """
+        for name in self._location.names(self.folder):
+            if name.startswith(f'{_LEARNED}-') and name.endswith('.json'):
+                return json.loads(read_sealed(self._location, self.folder, name))
+        return None
+
+    def read(self) -> DetectionTable | None:
+        """Map the labels, None unless all of them are there."""
+        while True:
+            unfinished = self.unfinished()
+            path = self._joined()
+            if path is not None:
+                table = DetectionTable(path)
+                if not table.are_of(self.images.keys):
+                    expected = 'is of other images; delete it, and it is made anew'
+                    raise UserError(problem(KEY, str(path), expected))
+                return table
+            if unfinished:
+                return None
+            with Leases(self._mapped, self.folder) as leases:
+                if leases.claim(_JOIN) and self._joined() is None and not self.unfinished():
+                    self._join()
+                    continue
+            time.sleep(_POLL_SECONDS)
+
+    def _joined(self) -> Path | None:
+        return find_mapped(self._mapped, self.folder, self.fingerprint)
+
+    def _join(self) -> None:
+        names = sorted(self._parts.names())
+        folder = self._mapped.local(self.folder)
+        assert folder is not None
+        schema = SCHEMA_WITH_MASKS if self._have_masks(names) else SCHEMA
+        write_mapped(folder, self._tables(names), schema, self.fingerprint)
+        # A process that was killed gave none back.
+        gone = [
+            n for n in self._location.names(self.folder) if is_lease(n) and n != lease_name(_JOIN)
+        ]
+        if self._location.url == self._mapped.url:
+            gone += names
+        for name in gone:
+            self._location.remove(self.folder, name)
+
+    def _tables(self, names: Sequence[str]) -> Iterator[pa.Table]:
+        return (self._parts.read(name) for name in names)
+
+    def _have_masks(self, names: Sequence[str]) -> bool:
+        return any(MASKS in self._parts.read(name).schema.names for name in names)

@@ -1,0 +1,130 @@
+"""LabelStore: where predictions and labels are kept, and under which names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmcompose.store.detection_table import DetectionTable
+from mmcompose.store.image_table import ImageTable
+from mmcompose.store.label_result import LabelResult
+from mmcompose.store.leases import Leases
+from mmcompose.store.location import KEY, Location
+from mmcompose.store.mapped_files import cache_folder, find_mapped
+from mmcompose.store.parts import PART_SIZE
+from mmcompose.store.picture_results import FORMAT, PictureResults
+from mmcompose.store.work_list import WorkList
+from mmcompose.structures import Image
+from mmcompose.utils import UserError, fingerprint, problem
+
+_MARK = 'store.json'
+
+
+class LabelStore:
+    """Predictions by teacher and picture, labels by pool, in one folder on any file system.
+
+    Nothing else in mmcompose makes a path in it.
+
+    Args:
+        location: A local path, in which ``~`` is expanded, or any URL that fsspec reads.
+
+    Attributes:
+        part_size: How many pictures make a part of what is written.
+
+    Raises:
+        UserError: If the location is empty, or of a protocol that cannot be read.
+    """
+
+    part_size: int = PART_SIZE
+
+    def __init__(self, location: str | Path) -> None:
+        self.location = Location(location)
+        self._mapped = self.location
+        if not self.location.is_local:
+            self._mapped = Location(cache_folder() / fingerprint(self.location.url))
+        self._is_checked = False
+
+    def __repr__(self) -> str:
+        return f'LabelStore({self.location.url!r})'
+
+    def __str__(self) -> str:
+        return self.location.url
+
+    def check(self) -> None:
+        """Check that what is in it is of this version's format; it may be empty.
+
+        Raises:
+            UserError: If not, or if it cannot be read.
+        """
+        if self._is_checked:
+            return
+        try:
+            content = self.location.read(_MARK)
+        except FileNotFoundError:
+            names = self.location.names()
+            found = 'an earlier' if {'predictions', 'labels'} & set(names) else None
+        else:
+            found = None if content == _mark() else 'another'
+        if found is not None:
+            expected = (
+                f'was written by {found} version of mmcompose, in a format that this one does '
+                'not read; delete it or name another store, and make it anew by '
+                '`mmcompose label CONFIG`'
+            )
+            raise UserError(problem(KEY, self.location.url, expected))
+        self._is_checked = True
+
+    def begin(self) -> None:
+        """Make the store where there is none.
+
+        Raises:
+            UserError: If it cannot be written to.
+        """
+        self.check()
+        self.location.check_writable()
+        self.location.create(_mark(), _MARK)
+
+    def results(self, kind: str, made_of: Mapping[str, Any]) -> PictureResults:
+        """Return where the results of one maker are kept; see :class:`PictureResults`."""
+        self.check()
+        return PictureResults(self.location, kind, made_of)
+
+    def predictions(self, teacher: str) -> PictureResults:
+        """Return where the predictions of a teacher are kept.
+
+        Args:
+            teacher: Its identity.
+        """
+        return self.results('predictions', {'teacher': teacher})
+
+    def work_list(self, images: Sequence[Image], results: Mapping[str, PictureResults]) -> WorkList:
+        """Return what some makers have yet to make of a pool; see :class:`WorkList`."""
+        return WorkList(self.location, ImageTable.of(images), results, self.part_size)
+
+    def labels(self, made_of: Mapping[str, Any], images: Sequence[Image]) -> LabelResult:
+        """Return where the labels of a pool are kept; see :class:`LabelResult`."""
+        self.check()
+        pool = ImageTable.of(images)
+        return LabelResult(self.location, self._mapped, made_of, pool, self.part_size)
+
+    def open_labels(self, address: str) -> DetectionTable:
+        """Map labels that are there by their fingerprint.
+
+        Raises:
+            UserError: If they are not, or no longer.
+        """
+        path = find_mapped(self._mapped, f'labels/{address}', address, verify=False)
+        if path is None:
+            where = self.location.path('labels', address)
+            raise UserError(problem(KEY, where, 'was deleted while it was in use'))
+        return DetectionTable(path)
+
+    def leases(self, folder: str) -> Leases:
+        """Return claims on the parts of a folder; see :class:`Leases`."""
+        return Leases(self.location, folder)
+
+
+def _mark() -> bytes:
+    return json.dumps({'format': FORMAT}).encode() + b'\n'

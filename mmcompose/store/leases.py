@@ -1,0 +1,141 @@
+"""Leases: which process makes what, so that work is shared out as it comes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import threading
+import time
+import uuid
+from types import TracebackType
+
+from mmcompose.store.location import Location
+from mmcompose.utils import UserError
+
+LEASE_SECONDS = 30.0
+_SUFFIX = '.lease'
+
+
+class Leases:
+    """Claims on pieces of work, as files in a folder that all who take part see.
+
+    A lease says who works on what, never what is done: whoever makes a piece writes the same
+    bytes, so that a claim that two processes hold costs time and nothing else. Its holder renews
+    it; one that is not renewed for a while, on the clock of whoever looks, has expired.
+
+    Args:
+        location: The store's.
+        folder: Where the leases are.
+        seconds: After how long one that is not renewed has expired. Defaults to 30.
+    """
+
+    def __init__(self, location: Location, folder: str, seconds: float = LEASE_SECONDS) -> None:
+        self._location = location
+        self._folder = folder
+        self._seconds = seconds
+        self._owner = f'{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}'
+        self._held: dict[str, int] = {}
+        # What others' leases were when they were last seen to change.
+        self._seen: dict[str, tuple[bytes, float]] = {}
+        # A lease that was given back must not be renewed.
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._renewing: threading.Thread | None = None
+
+    def __enter__(self) -> Leases:
+        self._renewing = threading.Thread(target=self._renew, daemon=True)
+        self._renewing.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        if self._renewing is not None:
+            self._renewing.join()
+        for name in list(self._held):
+            self.release(name)
+
+    def claim(self, name: str) -> bool:
+        """Claim a piece of work, and return whether it is this process's now."""
+        content = self._content(0)
+        if self._location.create(content, self._folder, lease_name(name)):
+            self._held[name] = 0
+            return True
+        if not self._has_expired(name):
+            return False
+        self._location.write(content, self._folder, lease_name(name))
+        self._held[name] = 0
+        return True
+
+    def release(self, name: str) -> None:
+        """Give a piece of work back, done or not."""
+        with self._lock:
+            self._held.pop(name, None)
+            self._location.remove(self._folder, lease_name(name))
+
+    def live(self) -> list[str]:
+        """Return the names of what others have claimed, expired claims left out."""
+        there = filter(is_lease, self._location.names(self._folder))
+        names = [name.removesuffix(_SUFFIX) for name in there]
+        return [name for name in names if name not in self._held and not self._has_expired(name)]
+
+    def _content(self, beat: int) -> bytes:
+        return json.dumps({'owner': self._owner, 'beat': beat}).encode()
+
+    def _has_expired(self, name: str) -> bool:
+        try:
+            content = self._location.read(self._folder, lease_name(name))
+        except FileNotFoundError:
+            return True
+        now = time.monotonic()
+        then, since = self._seen.get(name, (b'', now))
+        if content != then:
+            self._seen[name] = (content, now)
+            since = now
+        return _is_dead(content) or now - since > self._seconds
+
+    def _renew(self) -> None:
+        while not self._ended.wait(self._seconds / 4):
+            with self._lock:
+                for name, beat in list(self._held.items()):
+                    self._held[name] = beat + 1
+                    # A store that cannot be written to is told by whoever writes results.
+                    with contextlib.suppress(UserError):
+                        self._location.write(
+                            self._content(beat + 1), self._folder, lease_name(name)
+                        )
+
+
+def lease_name(name: str) -> str:
+    """Return the name of the file that claims a piece of work."""
+    return f'{name}{_SUFFIX}'
+
+
+def is_lease(name: str) -> bool:
+    """Return whether a file claims a piece of work."""
+    return name.endswith(_SUFFIX) and not name.startswith('.')
+
+
+def _is_dead(content: bytes) -> bool:
+    """Return whether a lease is of a process of this machine that has ended."""
+    try:
+        host, process, _ = json.loads(content)['owner'].rsplit(':', 2)
+    except (ValueError, KeyError, TypeError):
+        return True
+    return host == platform.node() and not _is_running(int(process))
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,200 @@
+"""Location: a folder on this machine or in any storage that fsspec reads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from mmcompose.utils import UserError, atomic_write, check_writable, problem
+
+KEY = 'composition.store'
+
+
+class Location:
+    """A folder whose files appear whole or not at all, wherever it is.
+
+    Only the location travels to another process, never an open connection.
+
+    Args:
+        location: A local path, in which ``~`` is expanded, or a URL such as ``s3://bucket/labels``.
+
+    Raises:
+        UserError: If it is empty, or of a protocol that fsspec does not know or has no package for.
+    """
+
+    def __init__(self, location: str | Path) -> None:
+        given = str(location)
+        if not given.strip():
+            raise UserError(problem(KEY, given, 'is no folder; name one, or a URL such as s3://…'))
+        self.is_local = '://' not in given or given.startswith('file://')
+        if self.is_local:
+            given = os.path.expanduser(given.removeprefix('file://'))
+        self.url = given.rstrip('/') or '/'
+        self._known_protocol()
+
+    def __repr__(self) -> str:
+        return f'Location({self.url!r})'
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {'is_local': self.is_local, 'url': self.url}
+
+    @cached_property
+    def _files(self) -> Any:
+        return fsspec.core.url_to_fs(self.url)[0]
+
+    def _known_protocol(self) -> None:
+        if self.is_local:
+            return
+        protocol = self.url.split('://')[0]
+        try:
+            fsspec.get_filesystem_class(protocol)
+        except ValueError as error:
+            known = [f'{name}://' for name in fsspec.available_protocols()]
+            expected = 'is of no protocol that fsspec reads'
+            raise UserError(problem(KEY, f'{protocol}://', expected, known)) from error
+        except ImportError as error:
+            raise UserError(problem(KEY, self.url, f'cannot be read: {error}')) from error
+
+    def path(self, *parts: str) -> str:
+        """Return the path or URL of a file in it."""
+        return '/'.join((self.url, *parts))
+
+    def local(self, *parts: str) -> Path | None:
+        """Return the path of a file in it, None where it is not on this machine."""
+        return Path(self.path(*parts)) if self.is_local else None
+
+    def read(self, *parts: str) -> bytes:
+        """Read a file.
+
+        Raises:
+            FileNotFoundError: If there is none.
+            UserError: If it cannot be read.
+        """
+        path = self.path(*parts)
+        with self._telling(path, 'read'):
+            if self.is_local:
+                return Path(path).read_bytes()
+            return bytes(self._files.cat_file(path))
+
+    def write(self, content: bytes, *parts: str) -> None:
+        """Write a file, over the one that is there.
+
+        Raises:
+            UserError: If it cannot be written.
+        """
+        path = self.path(*parts)
+        if self.is_local:
+            with atomic_write(KEY, path) as temporary:
+                temporary.write_bytes(content)
+            return
+        with self._telling(path, 'written'):
+            self._files.pipe_file(path, content)
+
+    def create(self, content: bytes, *parts: str) -> bool:
+        """Write a file unless there is one, and return whether it was written.
+
+        Of several processes that try at once, one succeeds, where the storage has such a call.
+
+        Raises:
+            UserError: If it cannot be written.
+        """
+        path = self.path(*parts)
+        with self._telling(path, 'written'):
+            if self.is_local:
+                return _create(Path(path), content)
+            try:
+                self._files.pipe_file(path, content, mode='create')
+            except FileExistsError:
+                return False
+            return True
+
+    def names(self, *parts: str) -> list[str]:
+        """Return the names of what is in a folder, sorted; nothing where there is no folder.
+
+        Raises:
+            UserError: If it cannot be read.
+        """
+        path = self.path(*parts)
+        with self._telling(path, 'read'):
+            try:
+                if self.is_local:
+                    return sorted(os.listdir(path))
+                self._files.invalidate_cache(self._files._strip_protocol(path))
+                found = self._files.ls(path, detail=False)
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+        # An object store may list the folder itself.
+        names = {each.rstrip('/').rsplit('/', 1)[-1] for each in found}
+        return sorted(names - {path.rsplit('/', 1)[-1]})
+
+    def size(self, *parts: str) -> int:
+        """Return the size of a file in bytes.
+
+        Raises:
+            FileNotFoundError: If there is none.
+            UserError: If it cannot be read.
+        """
+        path = self.path(*parts)
+        with self._telling(path, 'read'):
+            return os.path.getsize(path) if self.is_local else int(self._files.size(path))
+
+    def remove(self, *parts: str) -> None:
+        """Remove a file or a folder and all that is in it; nothing where there is none.
+
+        Raises:
+            UserError: If it cannot be removed.
+        """
+        path = self.path(*parts)
+        with self._telling(path, 'removed'), contextlib.suppress(FileNotFoundError):
+            self._files.rm(path, recursive=not self.is_local or os.path.isdir(path))
+
+    def check_writable(self) -> None:
+        """Check, before hours of work, that files can be written here.
+
+        Raises:
+            UserError: If not.
+        """
+        if self.is_local:
+            check_writable(KEY, self.url, folder=True)
+            return
+        name = f'.writable-{uuid.uuid4().hex}'
+        self.write(b'', name)
+        self.remove(name)
+
+    @contextmanager
+    def _telling(self, path: str, done: str) -> Iterator[None]:
+        """Tell in one line what storage answers; each kind of it has exceptions of its own."""
+        try:
+            yield
+        except (FileNotFoundError, UserError):
+            raise
+        except Exception as error:
+            if self.is_local and not isinstance(error, OSError):
+                raise
+            if done == 'read' and isinstance(error, NotADirectoryError):
+                # A file is where one of its folders would be.
+                raise FileNotFoundError(path) from error
+            reason = ' '.join(str(error).split()) or type(error).__name__
+            raise UserError(problem(KEY, path, f'cannot be {done}: {reason}')) from error
+
+
+def _create(path: Path, content: bytes) -> bool:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')
+    try:
+        temporary.write_bytes(content)
+        # Unlike a rename it fails where there is one; unlike mode 'x' nobody sees half of it.
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True

@@ -1,0 +1,110 @@
+"""Parts: Parquet files of up to 256 pictures each, whole or absent, verified on reading."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mmcompose.store.columns import Rows
+from mmcompose.store.location import KEY, Location
+from mmcompose.store.sealed import damaged, read_sealed, stem_of, write_sealed
+from mmcompose.utils import UserError, problem
+
+PART_SIZE = 256
+SUFFIX = '.parquet'
+_MADE_BY = b'made_by'
+# Of decoded parts that a process keeps at hand, of one result.
+_CACHE_BYTES = 128 * 2**20
+
+
+class Parts:
+    """The parts in one folder of a store.
+
+    Args:
+        location: The store's.
+        folder: Where in it.
+        made_by: What addresses the folder; each part holds it, so that one that was moved here
+            from another folder is noticed.
+    """
+
+    def __init__(self, location: Location, folder: str, made_by: str) -> None:
+        self._location = location
+        self._folder = folder
+        self._made_by = made_by.encode()
+        self._tables: OrderedDict[str, pa.Table] = OrderedDict()
+        self._rows: dict[str, Rows] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**vars(self), '_tables': OrderedDict(), '_rows': {}}
+
+    def names(self) -> list[str]:
+        """Return the names of the parts that are there, sorted."""
+        return [name for name in self._location.names(self._folder) if is_part(name)]
+
+    def stems(self) -> set[str]:
+        """Return what parts that are there were written as."""
+        return {stem_of(name) for name in self.names()}
+
+    def write(self, stem: str, table: pa.Table) -> str:
+        """Write a part, whole or not at all, and return its name.
+
+        Raises:
+            UserError: If it cannot be written.
+        """
+        sink = pa.BufferOutputStream()
+        made = table.replace_schema_metadata({_MADE_BY: self._made_by})
+        pq.write_table(made, sink, compression='zstd')
+        content = sink.getvalue().to_pybytes()
+        return write_sealed(self._location, self._folder, stem, content, SUFFIX)
+
+    def read(self, name: str) -> pa.Table:
+        """Read a part.
+
+        Raises:
+            UserError: If it is gone, damaged, or another folder's.
+        """
+        if name not in self._tables:
+            table = self._load(name)
+            while self._tables and self._size() + table.nbytes > _CACHE_BYTES:
+                self._rows.pop(self._tables.popitem(last=False)[0], None)
+            self._tables[name] = table
+        self._tables.move_to_end(name)
+        return self._tables[name]
+
+    def rows(self, name: str) -> Rows:
+        """Read a part's detections; see :meth:`read`."""
+        table = self.read(name)
+        if name not in self._rows:
+            batches = table.combine_chunks().to_batches()
+            self._rows[name] = Rows(batches[0] if batches else _empty(table.schema))
+        return self._rows[name]
+
+    def _size(self) -> int:
+        return sum(int(table.nbytes) for table in self._tables.values())
+
+    def _load(self, name: str) -> pa.Table:
+        path = self._location.path(self._folder, name)
+        try:
+            content = read_sealed(self._location, self._folder, name)
+        except FileNotFoundError as error:
+            expected = 'was deleted while it was in use; run again, and it is made anew'
+            raise UserError(problem(KEY, path, expected)) from error
+        try:
+            table = pq.read_table(pa.BufferReader(content))
+        except pa.ArrowInvalid as error:
+            raise damaged(path) from error
+        if (table.schema.metadata or {}).get(_MADE_BY) != self._made_by:
+            expected = "is another folder's; delete it, and what belongs here is made anew"
+            raise UserError(problem(KEY, path, expected))
+        return table
+
+
+def _empty(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([], schema=schema)
+
+
+def is_part(name: str) -> bool:
+    """Return whether a file is a part, and not something beside them."""
+    return name.endswith(SUFFIX) and not name.startswith('.')

@@ -1,0 +1,109 @@
+"""Tests that parts are shared out as they come, and that those of the dead are taken over."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from mmcompose.composition.jobs import Tick, take_parts
+from mmcompose.store import Leases
+from mmcompose.store.location import Location
+from mmcompose.utils import UserError, fault
+from tests.store.toys import memory
+
+
+class ToyWork:
+    """Parts that are names in a store; making one takes a while."""
+
+    part_size = 1
+
+    def __init__(
+        self,
+        location: Location,
+        count: int,
+        seconds: float = 0.0,
+        fails_at: int | None = None,
+        lease_seconds: float = 30.0,
+    ) -> None:
+        self.location = location
+        self.count = count
+        self.seconds = seconds
+        self.fails_at = fails_at
+        self.lease_seconds = lease_seconds
+        self.made: list[int] = []
+
+    def unfinished(self) -> list[int]:
+        done = set(self.location.names('parts'))
+        return [part for part in range(self.count) if str(part) not in done]
+
+    def leases(self) -> Leases:
+        return Leases(self.location, 'leases', self.lease_seconds)
+
+    def make(self, part: int, tick: Tick) -> None:
+        if part == self.fails_at:
+            raise UserError(fault('part', 'cannot be made'))
+        time.sleep(self.seconds)
+        tick(1)
+        self.made.append(part)
+        self.location.write(b'', 'parts', str(part))
+
+
+@pytest.fixture
+def toy() -> Callable[..., ToyWork]:
+    """Makes views of one piece of work."""
+    return partial(ToyWork, Location(memory()))
+
+
+def _run(work: ToyWork, wait: bool = True) -> list[int]:
+    return list(take_parts(work, lambda images: None, wait))
+
+
+def test_one_process_makes_all_in_order(toy: Callable[..., ToyWork]) -> None:
+    work = toy(5)
+    assert _run(work) == work.made == [0, 1, 2, 3, 4]
+    assert work.location.names('leases') == []
+    assert _run(toy(5)) == []
+
+
+def test_a_slow_process_gets_fewer_parts_and_no_part_is_made_twice(
+    toy: Callable[..., ToyWork],
+) -> None:
+    views = [toy(16, seconds) for seconds in (0.05, 0.4)]
+    threads = [threading.Thread(target=_run, args=(view,)) for view in views]
+    started = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    fast, slow = (len(view.made) for view in views)
+    assert Counter(views[0].made + views[1].made) == Counter(range(16))
+    assert fast > 2 * slow >= 2
+    # Shared out beforehand, the slow one's half would take 3.2 seconds.
+    assert time.monotonic() - started < 2.8
+
+
+def test_who_does_not_wait_leaves_what_others_are_making(toy: Callable[..., ToyWork]) -> None:
+    with toy(3).leases() as others:
+        assert others.claim('00001')
+        assert _run(toy(3), wait=False) == [0, 2]
+
+
+def test_parts_of_a_process_that_died_are_taken_over(toy: Callable[..., ToyWork]) -> None:
+    lease = json.dumps({'owner': 'elsewhere:1:x', 'beat': 3}).encode()
+    toy(3).location.write(lease, 'leases', '00001.lease')
+    work = toy(3, lease_seconds=0.3)
+    assert _run(work) == work.made == [0, 2, 1]
+
+
+def test_a_part_that_fails_is_given_back(toy: Callable[..., ToyWork]) -> None:
+    with pytest.raises(UserError, match='part: cannot be made'):
+        _run(toy(3, fails_at=1))
+    assert toy(3).unfinished() == [1, 2]
+    assert toy(3).location.names('leases') == []
+    assert _run(toy(3)) == [1, 2]

@@ -1,0 +1,125 @@
+"""Tests of LabelStore and of labels: made in parts, joined, mapped, refused when they are old."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mmcompose.store import LabelResult, LabelStore
+from mmcompose.structures import Image, encode_masks
+from mmcompose.utils import UserError
+from tests.store.toys import SmallStore, boxes_of, image, images, memory
+from tests.toys import files_below
+
+
+@pytest.fixture(params=['local', 'memory'])
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> LabelStore:
+    """An empty store, here and in memory."""
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    return SmallStore(tmp_path / 'store' if request.param == 'local' else memory())
+
+
+def _labels(store: LabelStore, pool: list[Image] | None = None, **made_of: Any) -> LabelResult:
+    return store.labels({'pipeline': 1, **made_of}, images() if pool is None else pool)
+
+
+def _make(result: LabelResult, **more: Any) -> None:
+    result.write_learned([{'a': 1.5}])
+    for part in result.unfinished():
+        rows = result.rows_of(part)
+        result.write(part, [boxes_of(result.images[row], **more) for row in rows])
+
+
+def test_labels_are_read_in_the_pools_order(store: LabelStore) -> None:
+    result = _labels(store)
+    assert result.read() is None and result.unfinished() == [0, 1, 2]
+    _make(result)
+    for again in (result, _labels(store)):
+        table = again.read()
+        assert table is not None and again.unfinished() == []
+        assert table.keys == [each.key for each in images()]
+        for row, each in enumerate(images()):
+            np.testing.assert_array_equal(table[row].boxes, boxes_of(each).boxes)
+        assert again.read_learned() == [{'a': 1.5}]
+    opened = store.open_labels(result.fingerprint)
+    assert opened.path == table.path and opened.fingerprint == result.fingerprint
+
+
+def test_labels_of_a_local_store_are_not_kept_twice(tmp_path: Path) -> None:
+    result = _labels(SmallStore(tmp_path))
+    _make(result)
+    assert result.read() is not None
+    kinds = sorted(path.suffix for path in (tmp_path / result.folder).iterdir())
+    assert kinds == ['.arrow', '.json', '.json']
+
+
+@pytest.mark.parametrize(
+    'pool',
+    [images(6), images()[::-1], [*images(6), image('006.png', 11)]],
+    ids=['fewer', 'order', 'changed'],
+)
+def test_another_pool_has_other_labels(pool: list[Image], store: LabelStore) -> None:
+    assert _labels(store, pool).fingerprint != _labels(store).fingerprint
+
+
+def test_labels_of_other_things_have_another_address(store: LabelStore) -> None:
+    assert _labels(store, pipeline=2).fingerprint != _labels(store).fingerprint
+
+
+def test_masks_of_some_pictures_are_read(store: LabelStore) -> None:
+    result = _labels(store)
+    result.write_learned([])
+    for part in range(3):
+        rows = result.rows_of(part)
+        pool = [result.images[row] for row in rows]
+        full = encode_masks(np.ones((3, 64, 96), bool))
+        more = [{'masks': full[: len(boxes_of(each))]} if part == 1 else {} for each in pool]
+        result.write(part, [boxes_of(e, **m) for e, m in zip(pool, more, strict=True)])
+    table = result.read()
+    assert table is not None and table.has_masks
+    assert table[0].masks is None and table[3].masks is not None
+
+
+def test_why_pictures_are_left_out_is_read(store: LabelStore) -> None:
+    result = _labels(store)
+    result.write_learned([])
+    for part in range(3):
+        rows = result.rows_of(part)
+        reasons = ['is broken' if row == 4 else None for row in rows]
+        result.write(part, [boxes_of(result.images[row]) for row in rows], reasons)
+    table = result.read()
+    assert table is not None and table.unreadable() == {4: 'is broken'}
+
+
+def test_labels_that_are_gone_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match='was deleted while it was in use'):
+        SmallStore(tmp_path).open_labels('0' * 16)
+
+
+@pytest.mark.parametrize(
+    ('file', 'content'),
+    [
+        ('predictions/0123/manifest.json', json.dumps({'format': 2})),
+        ('labels/0123/shard-00000.parquet', ''),
+        ('store.json', json.dumps({'format': 4})),
+        ('store.json', '{'),
+    ],
+    ids=['predictions', 'labels', 'newer', 'damaged'],
+)
+def test_a_store_of_another_format_is_told_with_what_to_do(
+    file: str, content: str, tmp_path: Path
+) -> None:
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text(content)
+    before = files_below(tmp_path)
+    for act in (lambda s: s.predictions('a'), lambda s: _labels(s), lambda s: s.begin()):
+        with pytest.raises(UserError, match='`mmcompose label CONFIG`') as caught:
+            act(SmallStore(tmp_path))
+        assert '\n' not in str(caught.value)
+    assert files_below(tmp_path) == before

@@ -1,0 +1,69 @@
+"""Tests of Leases: one holder a piece, and none when its holder is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mmcompose.store import Leases
+from mmcompose.store.location import Location
+from tests.store.toys import memory
+
+
+@pytest.fixture(params=['local', 'memory'])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
+    """A store, here and in memory."""
+    return Location(tmp_path if request.param == 'local' else memory())
+
+
+def test_a_piece_has_one_holder_until_it_is_given_back(location: Location) -> None:
+    with Leases(location, 'work') as one, Leases(location, 'work') as other:
+        assert one.claim('00000') and not other.claim('00000')
+        assert other.claim('00001')
+        assert other.live() == ['00000'] and one.live() == ['00001']
+        one.release('00000')
+        assert other.claim('00000')
+    assert location.names('work') == []
+
+
+def test_a_lease_that_is_renewed_does_not_expire(location: Location) -> None:
+    with Leases(location, 'work', 0.4) as one, Leases(location, 'work', 0.4) as other:
+        assert one.claim('00000')
+        until = time.monotonic() + 1.2
+        while time.monotonic() < until:
+            assert not other.claim('00000')
+            time.sleep(0.05)
+
+
+def test_a_lease_that_is_not_renewed_expires(location: Location) -> None:
+    elsewhere = json.dumps({'owner': 'elsewhere:1:x', 'beat': 3}).encode()
+    location.write(elsewhere, 'work', '00000.lease')
+    with Leases(location, 'work', 0.3) as leases:
+        assert not leases.claim('00000')
+        assert leases.live() == ['00000']
+        time.sleep(0.4)
+        assert leases.live() == []
+        assert leases.claim('00000')
+
+
+def test_a_lease_of_a_process_that_died_here_expires_at_once(location: Location) -> None:
+    died = subprocess.Popen([sys.executable, '-c', ''])
+    died.wait()
+    for process, is_free in ((died.pid, True), (os.getppid(), False)):
+        owner = f'{platform.node()}:{process}:x'
+        location.write(json.dumps({'owner': owner, 'beat': 0}).encode(), 'work', '00000.lease')
+        with Leases(location, 'work') as leases:
+            assert leases.claim('00000') == is_free
+
+
+def test_a_lease_that_is_no_lease_is_none(location: Location) -> None:
+    location.write(b'\xff', 'work', '00000.lease')
+    with Leases(location, 'work') as leases:
+        assert leases.claim('00000')

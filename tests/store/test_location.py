@@ -1,0 +1,93 @@
+"""Tests of Location: files on this machine and elsewhere, whole or not at all."""
+
+from __future__ import annotations
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from mmcompose.store.location import Location
+from mmcompose.utils import UserError
+from tests.store.toys import memory
+
+
+@pytest.fixture(params=['local', 'memory'])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
+    """A folder that need not exist, here and in memory."""
+    return Location(tmp_path / 'store' if request.param == 'local' else memory())
+
+
+def test_what_is_written_is_read_and_listed(location: Location) -> None:
+    assert location.names('a') == []
+    location.write(b'one', 'a', 'x')
+    location.write(b'two', 'a', 'y')
+    location.write(b'three', 'a', 'y')
+    assert location.names('a') == ['x', 'y'] and location.names() == ['a']
+    assert location.read('a', 'y') == b'three' and location.size('a', 'y') == 5
+    location.remove('a', 'x')
+    location.remove('a', 'x')
+    assert location.names('a') == ['y']
+    location.remove('a')
+    assert location.names() == []
+
+
+def test_a_missing_file_is_no_users_mistake(location: Location) -> None:
+    with pytest.raises(FileNotFoundError):
+        location.read('a', 'x')
+    with pytest.raises(FileNotFoundError):
+        location.size('a', 'x')
+
+
+def test_one_of_many_creates(location: Location) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda n: location.create(str(n).encode(), 'a', 'x'), range(32)))
+    assert sum(made) == 1
+    assert location.read('a', 'x') == str(made.index(True)).encode()
+    assert location.names('a') == ['x']
+
+
+def test_only_the_location_travels(location: Location) -> None:
+    location.write(b'one', 'x')
+    sent = pickle.dumps(location)
+    assert len(sent) < 300
+    assert pickle.loads(sent).read('x') == b'one'
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path))
+    Location('~/labels').write(b'', 'x')
+    assert (tmp_path / 'labels' / 'x').is_file()
+
+
+def test_a_file_url_is_a_local_path(tmp_path: Path) -> None:
+    Location(f'file://{tmp_path}/labels').write(b'', 'x')
+    assert (tmp_path / 'labels' / 'x').is_file()
+
+
+@pytest.mark.parametrize(
+    ('given', 'says'),
+    [
+        ('', "composition.store: '' is no folder"),
+        (' ', "composition.store: ' ' is no folder"),
+        ('s4://bucket/labels', "composition.store: 's4://' is of no protocol"),
+        ('memry://labels', "did you mean 'memory://'?"),
+    ],
+)
+def test_what_is_no_location_is_told(given: str, says: str) -> None:
+    with pytest.raises(UserError) as caught:
+        Location(given)
+    assert says in str(caught.value) and '\n' not in str(caught.value)
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / 'file').touch()
+    location = Location(tmp_path / 'file' / 'store')
+    for write in (
+        location.check_writable,
+        lambda: location.write(b'', 'x'),
+        lambda: location.create(b'', 'x'),
+    ):
+        with pytest.raises(UserError, match=r'composition\.store: .* cannot be written: '):
+            write()

@@ -1,0 +1,189 @@
+"""Tests of PictureResults and WorkList: pools that grow, shrink, change and are shared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmcompose.store import ImageTable, LabelStore
+from mmcompose.structures import Detections, Image
+from mmcompose.utils import UserError
+from tests.store.toys import SmallStore, boxes_of, image, images, make, memory, parts_of
+from tests.toys import files_below
+
+
+def _check(store: LabelStore, pool: list[Image], *makers: str) -> None:
+    """Every image has its own boxes."""
+    for maker in makers or ('a',):
+        found = store.predictions(maker).of(ImageTable.of(pool))
+        assert found.keys == [each.key for each in pool]
+        for row, each in enumerate(pool):
+            np.testing.assert_array_equal(found[row].boxes, boxes_of(each).boxes)
+
+
+def _made(store: LabelStore, pool: list[Image], *makers: str) -> int:
+    """Make what is missing; return of how many images something was."""
+    return len(make(store, pool, *makers))
+
+
+def test_parts_are_of_the_pools_order(tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    assert _made(store, images()) == 7
+    parts = parts_of(store.predictions('a'))
+    assert [len(part) for part in parts] == [3, 3, 1]
+    assert [key for part in parts for key in part] == [each.key for each in images()]
+    _check(store, images())
+
+
+@pytest.mark.parametrize(
+    ('pool', 'new'),
+    [
+        (images(8), 1),
+        ([*images(3), image('added.png'), *images(4, first=3)], 1),
+        (images(5), 0),
+        (images()[::-1], 0),
+        (images(3, first=2), 0),
+        ([*images(6), image('006.png', 11)], 1),
+        ([*images(6), image('006.png', size=(64, 96))], 1),
+        ([*images(6), image('6.png')], 1),
+        ([*images(6), image('006.png', None)], 0),
+    ],
+    ids=['grown', 'grown within', 'shrunk', 'reordered', 'split', 'changed', 'turned', 'renamed',
+         'of unknown size'],
+)  # fmt: skip
+def test_only_what_was_never_seen_is_asked_for(pool: list[Image], new: int, tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    make(store, images())
+    assert _made(store, pool) == new
+    assert _made(store, pool) == 0
+    _check(store, pool)
+    _check(store, images())
+
+
+def test_a_size_that_was_not_known_then_is_no_other_picture(tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    make(store, [image('a.png', None)])
+    assert _made(store, [image('a.png', 10)]) == 0
+
+
+def test_a_picture_is_in_one_part_for_all_that_have_not_seen_it(tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    make(store, images(4), 'a')
+    make(store, images(6), 'b')
+    assert _made(store, images(7), 'a', 'b', 'c') == 7
+    _check(store, images(7), 'a', 'b', 'c')
+    assert parts_of(store.predictions('c'))[0] == ['000.png', '001.png', '002.png']
+    assert sorted(map(len, parts_of(store.predictions('a')))) == [1, 1, 2, 3]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 12), unique=True), min_size=1, max_size=5), st.data())
+def test_any_pools_one_after_the_other(pools: list[list[int]], data: Any) -> None:
+    store = SmallStore(memory())
+    seen: set[int] = set()
+    for numbers in pools:
+        pool = [image(f'{number:03d}.png') for number in numbers]
+        assert _made(store, pool) == len(set(numbers) - seen)
+        seen |= set(numbers)
+        _check(store, pool)
+        if data.draw(st.booleans()):
+            # Found anew from the parts.
+            folder = store.predictions('a').folder
+            for name in store.location.names(folder):
+                if name.startswith('index-'):
+                    store.location.remove(folder, name)
+
+
+def test_a_list_is_written_once_and_read_by_who_comes_late(tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    store.begin()
+    results = {'a': store.predictions('a')}
+    first = store.work_list(images(), results)
+    made, wanted = first.images_of(1)
+    first.write('a', 1, made, [boxes_of(each) for each in made])
+    assert wanted['a'].all()
+    late = SmallStore(tmp_path).work_list(images(), {'a': SmallStore(tmp_path).predictions('a')})
+    assert late.unfinished() == first.unfinished() == [0, 2]
+    assert [late.stem(part) for part in range(3)] == [first.stem(part) for part in range(3)]
+    make(SmallStore(tmp_path), images())
+    assert not store.location.names('work')
+    make(SmallStore(tmp_path / 'at once'), images())
+    folder = results['a'].folder
+    assert files_below(tmp_path / folder) == files_below(tmp_path / 'at once' / folder)
+
+
+def test_unreadable_pictures_keep_their_reason_and_are_asked_about_when_mended(
+    tmp_path: Path,
+) -> None:
+    store = SmallStore(tmp_path)
+    store.begin()
+    pool = [image('a.png'), image('gone.png', None), image('c.png')]
+    results = store.predictions('a')
+    work = store.work_list(pool, {'a': results})
+    empty = [Detections()] * 3
+    work.write('a', 0, pool, empty, [None, 'is no file', None])
+    work.finish()
+    assert results.of(ImageTable.of(pool)).unreadable() == {1: 'is no file'}
+    assert not results.missing(ImageTable.of(pool)).any()
+    mended = ImageTable.of([pool[0], image('gone.png', 5), pool[2]])
+    assert results.missing(mended).tolist() == [False, True, False]
+
+
+def test_a_manifest_that_was_changed_is_told(tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    make(store, images())
+    manifest = tmp_path / store.predictions('a').folder / 'manifest.json'
+    assert '"teacher": "a"' in manifest.read_text()
+    manifest.write_text(manifest.read_text().replace('"a"', '"b"'))
+    with pytest.raises(UserError, match=r'manifest\.json. is damaged, or of other results'):
+        SmallStore(tmp_path).predictions('a')
+
+
+def test_a_part_of_another_folder_is_told(tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    make(store, images(3), 'a', 'b')
+    one, other = (tmp_path / store.predictions(name).folder for name in 'ab')
+    (path,) = one.glob('*.parquet')
+    path.rename(other / path.name)
+    for index in other.glob('index-*'):
+        index.unlink()
+    with pytest.raises(UserError, match="is another folder's"):
+        _check(SmallStore(tmp_path), images(3), 'b')
+
+
+def test_what_was_deleted_is_made_again(tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    make(store, images())
+    whole = files_below(tmp_path)
+    folder = tmp_path / store.predictions('a').folder
+    sorted(folder.glob('*.parquet'))[1].unlink()
+    again = SmallStore(tmp_path)
+    assert _made(again, images()) == 3
+    _check(again, images())
+    assert set(whole) - set(files_below(tmp_path))
+
+
+def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
+    for root in ('one', 'other'):
+        make(SmallStore(tmp_path / root), images(), 'a', 'b')
+    assert files_below(tmp_path / 'one') == files_below(tmp_path / 'other')
+
+
+def test_rows_may_carry_any_columns(tmp_path: Path) -> None:
+    import pyarrow as pa
+
+    from mmcompose.store.columns import PICTURE_FIELDS, picture_columns
+
+    store = SmallStore(tmp_path)
+    results = store.results('features', {'model': 'm', 'boxes_of': ['a', 'b']})
+    fields = [*PICTURE_FIELDS, pa.field('features', pa.large_list(pa.float32()))]
+    columns = {**picture_columns(images(2)), 'features': [[1.0, 2.0], []]}
+    results.write_table('part', pa.table(columns, schema=pa.schema(fields)))
+    assert not results.missing(ImageTable.of(images(2))).any()
+    (name,) = results.parts.names()
+    assert results.parts.read(name).column('features').to_pylist() == [[1.0, 2.0], []]
