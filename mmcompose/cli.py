@@ -25,6 +25,7 @@ VERBS = (
     'export',
     'calibrate',
     'split',
+    'store',
     'convert-effdet',
 )
 USER_ERROR = 2

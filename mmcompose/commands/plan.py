@@ -99,9 +99,9 @@ def plan(config: str | Config, timed_images: int = 0) -> Plan:
         with mistakes:
             resolve(config)
         made.class_space = overview(composition.class_space)
-        for name, known in composition.known.items():
+        for name, record in composition.teacher_records.items():
             kind = type_name(config.composition.teachers[name])
-            made.teachers[name] = (kind, len(known['classes']))
+            made.teachers[name] = (kind, len(record['classes']))
     made.pipeline = [_in_words(step) for step in config.composition.get('label_pipeline') or ()]
     with mistakes:
         dataset = _pool(config)

@@ -14,7 +14,7 @@ from mmcompose.utils import UserError, problem
 
 PART_SIZE = 256
 SUFFIX = '.parquet'
-_MADE_BY = b'made_by'
+MADE_BY = b'made_by'
 # Of decoded parts that a process keeps at hand, of one result.
 _CACHE_BYTES = 128 * 2**20
 
@@ -54,7 +54,7 @@ class Parts:
             UserError: If it cannot be written.
         """
         sink = pa.BufferOutputStream()
-        made = table.replace_schema_metadata({_MADE_BY: self._made_by})
+        made = table.replace_schema_metadata({MADE_BY: self._made_by})
         pq.write_table(made, sink, compression='zstd')
         content = sink.getvalue().to_pybytes()
         return write_sealed(self._location, self._folder, stem, content, SUFFIX)
@@ -95,7 +95,7 @@ class Parts:
             table = pq.read_table(pa.BufferReader(content))
         except pa.ArrowInvalid as error:
             raise damaged(path) from error
-        if (table.schema.metadata or {}).get(_MADE_BY) != self._made_by:
+        if (table.schema.metadata or {}).get(MADE_BY) != self._made_by:
             expected = "is another folder's; delete it, and what belongs here is made anew"
             raise UserError(problem(KEY, path, expected))
         return table

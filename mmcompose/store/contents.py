@@ -1,0 +1,99 @@
+"""What is in a store: for people who look at it, and for what tidies it up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mmcompose.store.leases import Leases, is_lease
+from mmcompose.store.location import KEY, Location
+from mmcompose.store.manifest import NAME as MANIFEST
+from mmcompose.utils import UserError, fingerprint, problem
+
+WORK = 'work'
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of results.
+
+    Args:
+        path: Where it is in the store, ``<kind>/<fingerprint>``.
+        made_of: What made the results.
+        num_images: Of a pool's labels how many images it has; None of a maker's results.
+        files: The size of each file in bytes, by name.
+    """
+
+    path: str
+    made_of: dict[str, Any]
+    num_images: int | None
+    files: dict[str, int]
+
+    @property
+    def kind(self) -> str:
+        """Of what the results are, e.g. 'predictions'."""
+        return self.path.split('/')[0]
+
+    @property
+    def num_bytes(self) -> int:
+        """The size of all files."""
+        return sum(self.files.values())
+
+    @property
+    def teachers(self) -> set[str]:
+        """The identities of the teachers that it is made of."""
+        if 'teacher' in self.made_of:
+            return {self.made_of['teacher']}
+        return {identity for _, identity in self.made_of.get('teachers', ())}
+
+
+def result_paths(location: Location) -> list[str]:
+    """Return where results are in a store, ``<kind>/<fingerprint>``."""
+    kinds = [n for n in location.names() if n != WORK and '.' not in n]
+    return [f'{kind}/{name}' for kind in kinds for name in location.names(kind)]
+
+
+def folders(location: Location) -> Iterator[Folder]:
+    """Yield the folders of results in a store.
+
+    Raises:
+        UserError: If a manifest is damaged.
+    """
+    for path in result_paths(location):
+        manifest = read_manifest(location, path)
+        names = location.names(path)
+        files = {name: location.size(path, name) for name in names}
+        yield Folder(path, manifest['made_of'], manifest.get('num_images'), files)
+
+
+def read_manifest(location: Location, path: str) -> dict[str, Any]:
+    """Return the manifest of a folder of results.
+
+    Raises:
+        UserError: If it is missing or damaged, or the folder is named after another.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads(location.read(path, MANIFEST))
+        if fingerprint(manifest) == path.split('/')[1]:
+            return manifest
+    except (FileNotFoundError, ValueError):
+        pass
+    expected = 'is missing or damaged; delete the folder, and what was in it is made anew'
+    raise UserError(problem(KEY, location.path(path, MANIFEST), expected))
+
+
+def check_idle(location: Location) -> None:
+    """Check that nobody is at work in a store.
+
+    Raises:
+        UserError: If somebody is, or has stopped less than half a minute ago.
+    """
+    paths = [*(f'{WORK}/{name}' for name in location.names(WORK)), *result_paths(location)]
+    for path in paths:
+        if any(map(is_lease, location.names(path))):
+            with Leases(location, path) as leases:
+                if leases.live():
+                    expected = 'is in use; wait until the runs that write there have ended'
+                    raise UserError(problem(KEY, location.url, expected))

@@ -1,0 +1,134 @@
+"""Tidy a store up: what nobody needs any more goes, and many small parts become few."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mmcompose.store.contents import WORK, check_idle, folders, result_paths
+from mmcompose.store.leases import is_lease
+from mmcompose.store.location import Location
+from mmcompose.store.picture_results import PictureResults
+from mmcompose.utils import fingerprint
+
+MERGED_SIZE = 4096
+
+
+def collect_garbage(location: Location, teachers: Collection[str] | None = None) -> list[str]:
+    """Remove what no run needs any more, and return what was removed.
+
+    That is what processes that were killed left behind: half-written files, claims, lists of work.
+
+    Args:
+        location: The store's.
+        teachers: Identities of the teachers that are still in use: whatever is made of others
+            goes, too. Defaults to all.
+
+    Raises:
+        UserError: If somebody is at work in the store.
+    """
+    check_idle(location)
+    gone = [WORK] if location.names(WORK) else []
+    unused = set()
+    if teachers is not None:
+        unused = {each.path for each in folders(location) if each.teachers - set(teachers)}
+    gone += sorted(unused)
+    for path in result_paths(location):
+        if path not in unused:
+            names = location.names(path)
+            gone += [f'{path}/{n}' for n in names if n.endswith('.tmp') or is_lease(n)]
+    for path in gone:
+        location.remove(path)
+    return gone
+
+
+def compact(location: Location, size: int = MERGED_SIZE) -> int:
+    """Merge small parts into parts of up to ``size`` pictures; return how many parts went.
+
+    A picture that is in two parts, as two runs at once make it, is kept once.
+
+    Args:
+        location: The store's.
+        size: In pictures. Defaults to 4096.
+
+    Raises:
+        UserError: If somebody is at work in the store, or a part is damaged.
+    """
+    check_idle(location)
+    merged = 0
+    for folder in folders(location):
+        if folder.num_images is None:
+            made = PictureResults(location, folder.kind, folder.made_of)
+            merged += _compact(made, location, size)
+    return merged
+
+
+def _compact(results: PictureResults, location: Location, size: int) -> int:
+    results.index.refresh()
+    names = list(results.index.names)
+    rows = _rows_to_keep(results.index.table, len(names))
+    small = [
+        number
+        for number, name in enumerate(names)
+        if len(rows[number]) < size or len(rows[number]) < results.parts.read(name).num_rows
+    ]
+    groups = list(_groups({number: len(rows[number]) for number in small}, size))
+    # What is whole already, and alone, stays.
+    groups = [
+        group for group in groups if len(group) > 1 or not _is_whole(results, names, rows, group)
+    ]
+    for group in groups:
+        tables = [
+            results.parts.read(names[number]).take(pa.array(rows[number])) for number in group
+        ]
+        joined = pa.concat_tables(tables, promote_options='default')
+        stem = fingerprint([names[number] for number in group])
+        if joined.num_rows:
+            results.write_table(f'{stem}-merged', joined)
+        for number in group:
+            location.remove(results.folder, names[number])
+    if groups:
+        results.index.refresh()
+        results.index.keep()
+    return sum(map(len, groups))
+
+
+def _is_whole(
+    results: PictureResults,
+    names: list[str],
+    rows: Mapping[int, NDArray[np.int64]],
+    group: list[int],
+) -> bool:
+    (number,) = group
+    return len(rows[number]) == int(results.parts.read(names[number]).num_rows)
+
+
+def _rows_to_keep(index: pa.Table, num_parts: int) -> dict[int, NDArray[np.int64]]:
+    """Return of each part the rows of pictures that no part before it has."""
+    columns: dict[str, list[Any]] = index.to_pydict()
+    seen: set[tuple[Any, ...]] = set()
+    kept: dict[int, list[int]] = {number: [] for number in range(num_parts)}
+    for row in range(index.num_rows):
+        address = tuple(columns[name][row] for name in ('key', 'width', 'height', 'num_bytes'))
+        if address not in seen:
+            seen.add(address)
+            kept[columns['part'][row]].append(columns['row'][row])
+    return {number: np.array(rows, np.int64) for number, rows in kept.items()}
+
+
+def _groups(sizes: Mapping[int, int], size: int) -> Iterator[list[int]]:
+    """Yield parts that together hold no more than ``size`` pictures, in order."""
+    group: list[int] = []
+    held = 0
+    for number, count in sizes.items():
+        if group and held + count > size:
+            yield group
+            group, held = [], 0
+        group.append(number)
+        held += count
+    if group:
+        yield group

@@ -1,0 +1,51 @@
+"""Tests of `mmcompose store`: what is in a store, what is damaged, what may go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mmcompose import cli
+from tests.store.toys import SmallStore, images, make
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store of two teachers."""
+    make(SmallStore(tmp_path / 'store'), images(7), 'a', 'b')
+    return tmp_path / 'store'
+
+
+def test_each_act_prints_what_it_did(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = {}
+    for act in ('info', 'verify', 'gc', 'compact'):
+        cli.main(['store', act, str(store)])
+        shown[act] = capsys.readouterr().out
+    for name in 'ab':
+        assert SmallStore(store).predictions(name).folder in shown['info']
+    assert '8 files are sound' in shown['verify']
+    assert '0 removed' in shown['gc']
+    assert '6 parts merged' in shown['compact']
+
+
+def test_damage_is_a_line_a_file_and_exit_code_2(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = sorted(store.rglob('*.parquet'))[1]
+    damaged.write_bytes(b'')
+    with pytest.raises(SystemExit) as ended:
+        cli.main(['store', 'verify', str(store)])
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(damaged) in line and 'is damaged' in line
+
+
+@pytest.mark.parametrize('where', ['nowhere', ''])
+def test_a_place_without_a_store_is_told(
+    where: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(['store', 'info', str(tmp_path / where) if where else ''])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(('error: store: ', 'error: composition.store: '))

@@ -1,0 +1,108 @@
+"""Tests of what tidies a store up: nothing that is of use goes, and no result changes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmcompose.store import ImageTable, LabelStore
+from mmcompose.store.tidying import collect_garbage, compact
+from mmcompose.store.verifying import verify
+from mmcompose.utils import UserError
+from tests.store.toys import SmallStore, boxes_of, images, make, memory, parts_of
+from tests.toys import files_below
+
+
+@pytest.fixture(params=['local', 'memory'])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> LabelStore:
+    """A store of two teachers, in small parts, the last of a pool that grew picture by picture."""
+    store = SmallStore(tmp_path if request.param == 'local' else memory())
+    make(store, images(7), 'a', 'b')
+    for count in (8, 9, 10):
+        make(store, images(count), 'a')
+    return store
+
+
+def _check(store: LabelStore) -> None:
+    for maker, count in (('a', 10), ('b', 7)):
+        found = store.predictions(maker).of(ImageTable.of(images(count)))
+        for row, each in enumerate(images(count)):
+            np.testing.assert_array_equal(found[row].boxes, boxes_of(each).boxes)
+    assert all(wrong is None for _, wrong in verify(store.location))
+
+
+def test_small_parts_become_one(store: LabelStore) -> None:
+    assert compact(store.location) == 6 + 3
+    assert [len(part) for part in parts_of(store.predictions('a'))] == [10]
+    _check(store)
+    assert compact(store.location) == 0
+    make(store, images(11), 'a')
+    assert compact(store.location) == 2
+    assert [len(part) for part in parts_of(store.predictions('a'))] == [11]
+
+
+def test_parts_grow_no_longer_than_told(store: LabelStore) -> None:
+    compact(store.location, 4)
+    assert all(len(part) <= 4 for part in parts_of(store.predictions('a')))
+    _check(store)
+
+
+def test_a_picture_that_two_runs_made_is_kept_once(store: LabelStore) -> None:
+    again = store.predictions('b')
+    again.write('other', images(7), [boxes_of(each) for each in images(7)])
+    compact(store.location)
+    assert [len(part) for part in parts_of(store.predictions('b'))] == [7]
+    _check(store)
+
+
+def test_what_was_left_behind_goes_and_nothing_else(tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    make(store, images(7), 'a', 'b')
+    whole = files_below(tmp_path)
+    folder = tmp_path / store.predictions('a').folder
+    (folder / '.part.parquet.0.tmp').write_bytes(b'half')
+    (folder / '00000.lease').write_bytes(b'')
+    store.work_list(images(9), {'a': store.predictions('a')})
+    gone = collect_garbage(store.location)
+    assert len(gone) == 3
+    assert files_below(tmp_path) == whole
+    assert collect_garbage(store.location) == []
+
+
+def test_what_is_made_of_teachers_that_nobody_has_goes(tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    make(store, images(7), 'a', 'b')
+    for teachers in ([['one', 'a']], [['one', 'a'], ['two', 'b']]):
+        store.labels({'teachers': teachers}, images(7)).write_learned([])
+    gone = collect_garbage(store.location, ['a'])
+    assert store.predictions('b').folder in gone and len(gone) == 2
+    assert not store.predictions('a').missing(ImageTable.of(images(7))).any()
+    assert len(list((tmp_path / 'labels').iterdir())) == 1
+
+
+@pytest.mark.parametrize('act', [collect_garbage, compact])
+def test_a_store_in_use_is_left_alone(act: object, store: LabelStore) -> None:
+    lease = json.dumps({'owner': 'elsewhere:1:x', 'beat': 3}).encode()
+    store.location.write(lease, 'work', 'run', '00000.lease')
+    with pytest.raises(UserError, match='is in use'):
+        act(store.location)  # type: ignore[operator]
+
+
+def test_each_damaged_file_is_named(tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    make(store, images(7), 'a', 'b')
+    sound = dict(verify(store.location))
+    assert len(sound) == 2 * 4 and not any(sound.values())
+    damaged = sorted(tmp_path.rglob('*.parquet'))[::2]
+    for path in damaged:
+        path.write_bytes(path.read_bytes()[:-1])
+    manifest = tmp_path / store.predictions('b').folder / 'manifest.json'
+    told = [str(wrong) for _, wrong in verify(store.location) if wrong is not None]
+    assert [str(path) in line for path, line in zip(damaged, told, strict=True)] == [True] * 3
+    manifest.write_text('{}')
+    assert any(
+        wrong is not None and str(manifest) in str(wrong) for _, wrong in verify(store.location)
+    )
