@@ -82,14 +82,14 @@ def main() -> int:
     return write_results(out, table, found, stages.seconds)
 
 
-def run_trainings(stages: Stages, work_dir: Path) -> dict[str, Path]:
-    """Draw the scenes, train teachers, student and oracle; return their checkpoints."""
+def train_teachers(stages: Stages, work_dir: Path) -> list[Path]:
+    """Draw the scenes and train both teachers; return their checkpoints, as of ``TEACHERS``."""
     annotations = work_dir / 'scenes' / 'annotations'
     # The last file that it writes.
     drawn = annotations / 'test.json'
     command = [sys.executable, SCENES, work_dir / 'scenes']
     stages.run('drawing scenes of digits', command, drawn, file_fingerprint(SCENES))
-    teachers = stages.together(
+    return stages.together(
         *(
             partial(
                 train,
@@ -102,6 +102,12 @@ def run_trainings(stages: Stages, work_dir: Path) -> dict[str, Path]:
             for name, config in TEACHERS.items()
         )
     )
+
+
+def run_trainings(stages: Stages, work_dir: Path) -> dict[str, Path]:
+    """Draw the scenes, train teachers, student and oracle; return their checkpoints."""
+    teachers = train_teachers(stages, work_dir)
+    annotations = work_dir / 'scenes' / 'annotations'
     pool, labels = annotations / 'unlabeled.json', work_dir / 'pseudo_labels.json'
     made_by = [config_text(STUDENT), *(file_fingerprint(path) for path in (pool, *teachers))]
     command = tool('label', STUDENT, '--export', labels)

@@ -115,12 +115,13 @@ class World:
         """
         return replace(
             self,
-            pool=_spoiled(self.pool, teacher, SEED),
-            labelled=_spoiled(self.labelled, teacher, SEED + 1),
+            pool=spoil(self.pool, teacher, SEED),
+            labelled=spoil(self.labelled, teacher, SEED + 1),
         )
 
 
-def _spoiled(said: Sequence[LabelInput], teacher: str, seed: int) -> list[LabelInput]:
+def spoil(said: Sequence[LabelInput], teacher: str, seed: int) -> list[LabelInput]:
+    """Return the same with random boxes of one teacher on half of the images."""
     rng = np.random.default_rng(seed)
     bad = rng.permutation(len(said)) < len(said) // 2
     made = []
