@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -239,6 +240,20 @@ def test_nonsense_names_teacher_and_image(
     if any(step.rounds for step in pipeline.steps):
         with pytest.raises(UserError, match=of_the_image):
             fit(pipeline, [(image, scene(key='x.jpg'))], {'x.jpg': found()})
+
+
+def test_what_parts_of_the_pool_teach_is_what_the_whole_does(
+    name: str, pipeline: LabelPipeline
+) -> None:
+    at = scene_of(name)
+    images = [(image, replace(at.image, key=str(n), truth=None)) for n, image in enumerate(POOL)]
+    by_parts = bind(LabelPipeline(PIPELINES[name]), at)
+    for number in by_parts.rounds:
+        parts = [images[:1], images[1:1], images[1:]]
+        states = [by_parts.collect(number, lambda part=part: part) for part in parts]
+        by_parts = by_parts.learn(number, states)
+    if all(step.right_iou_thr is None for step in by_parts.steps):
+        assert by_parts.learned == pipeline.learned
 
 
 def test_what_was_learned_can_be_loaded(name: str, pipeline: LabelPipeline) -> None:

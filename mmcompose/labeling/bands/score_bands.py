@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, ImageContext, LabelTransform
+from mmcompose.labeling.compute.near_boxes import cover_half
 from mmcompose.labeling.compute.per_class import by_class
 from mmcompose.registry import LABEL_TRANSFORMS
-from mmcompose.structures import Detections, areas, intersections
+from mmcompose.structures import Detections
 from mmcompose.utils import Fraction, UserError, check_keys, problem
 
 Band = Mapping[str, Fraction]
@@ -96,9 +97,7 @@ def banded_by(
 
 def covers_a_kept_box(found: Detections) -> NDArray[np.bool_]:
     """Return ``(N,)``: ignore boxes that cover at least half of a kept box's area."""
-    kept = found.kept().boxes
-    # Every box would cover a kept one that has no area.
-    kept = kept[areas(kept) > 0]
-    covered = intersections(found.boxes, kept) >= 0.5 * areas(kept)
-    covers: NDArray[np.bool_] = found.is_ignored & covered.any(axis=1)
+    ignored = found.is_ignored
+    covers = np.zeros(len(found), np.bool_)
+    covers[ignored] = cover_half(found.boxes[ignored], found.boxes[~ignored])
     return covers

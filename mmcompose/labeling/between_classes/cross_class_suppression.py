@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, ImageContext, LabelStream, LabelTransform
+from mmcompose.labeling.compute.near_boxes import pairs_of_classes
 from mmcompose.labeling.compute.per_class import class_index
 from mmcompose.labeling.compute.state import State, summed
 from mmcompose.registry import LABEL_TRANSFORMS
-from mmcompose.structures import Detections, iou
+from mmcompose.structures import Detections
 from mmcompose.utils import Count, Fraction, UserError, fault
 
 
@@ -137,12 +138,11 @@ def _votes(found: Detections) -> NDArray[np.bool_]:
 def _pairs_in(found: Detections, iou_thr: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return both classes of each pair of two teachers' boxes that lie on one another."""
     votes = _votes(found)
-    near = np.triu(iou(found.boxes, found.boxes) > iou_thr, 1)
-    near &= found.labels[:, None] != found.labels[None, :]
-    # One teacher that gives both names to an object may well mean both: a person, a rider.
-    near &= ~(votes[:, None] & votes[None, :]).any(axis=2)
-    rows, columns = np.nonzero(near)
+    rows, columns = pairs_of_classes(found.boxes, iou_thr)
     first, second = found.labels[rows], found.labels[columns]
+    # One teacher that gives both names to an object may well mean both: a person, a rider.
+    conflict = (first != second) & ~(votes[rows] & votes[columns]).any(axis=1)
+    first, second = first[conflict], second[conflict]
     return np.minimum(first, second), np.maximum(first, second)
 
 
@@ -152,8 +152,13 @@ def _suppressed(
     support = _votes(found) @ weights
     if len(found) < 2 or not conflicts.any():
         return found
-    near = iou(found.boxes, found.boxes) > iou_thr
-    near &= conflicts[found.labels[:, None], found.labels[None, :]]
+    rows, columns = pairs_of_classes(found.boxes, iou_thr)
+    conflict = conflicts[found.labels[rows], found.labels[columns]]
+    if not conflict.any():
+        return found
+    near = np.zeros((len(found), len(found)), np.bool_)
+    near[rows[conflict], columns[conflict]] = True
+    near |= near.T
     kept = np.ones(len(found), np.bool_)
     order = np.lexsort((*found.boxes.T[::-1], found.labels, -found.scores, -support))
     for row in order:

@@ -19,9 +19,10 @@ from mmcompose.labeling.compute.curves import (
     calibrated,
     isotonic_curve,
 )
+from mmcompose.labeling.compute.near_boxes import best_scores
 from mmcompose.labeling.compute.state import State
 from mmcompose.registry import CALIBRATIONS
-from mmcompose.structures import Detections, iou
+from mmcompose.structures import Detections
 from mmcompose.utils import Range
 
 # The surest boxes, which are taken for right: those that hold this share of a teacher's scores.
@@ -69,7 +70,16 @@ class AgreementCalibration(Calibration):
                 matches = np.full((len(shared), len(space.teachers)), -1, np.float32)
                 for other, its_name in enumerate(space.teachers):
                     if other != row and its_name in detections:
-                        matches[:, other] = _best_there(shared, detections[its_name], self.iou_thr)
+                        its = detections[its_name]
+                        matches[:, other] = best_scores(
+                            shared.boxes,
+                            shared.labels,
+                            its.boxes,
+                            its.labels,
+                            its.scores,
+                            len(space.classes),
+                            self.iou_thr,
+                        )
                 parts.append(
                     {
                         'teachers': np.full(len(shared), row, np.int16),
@@ -117,13 +127,3 @@ def _curve(boxes: State, curves: Mapping[int, Curve]) -> Curve:
     if most <= 0:
         return STRAIGHT
     return anchored(isotonic_curve(boxes['scores'], believed / most))
-
-
-def _best_there(boxes: Detections, others: Detections, iou_thr: float) -> NDArray[np.float32]:
-    """Return ``(N,)``: of each box the best score of another's of its class there, or -1."""
-    if not len(boxes) or not len(others):
-        return np.full(len(boxes), -1, np.float32)
-    there = iou(boxes.boxes, others.boxes) >= max(iou_thr, 1e-6)
-    there &= boxes.labels[:, None] == others.labels[None, :]
-    best: NDArray[np.float32] = np.where(there, others.scores[None, :], -1).max(axis=1)
-    return best.astype(np.float32)

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import ByTeacher, LabelStream
+from mmcompose.labeling.base import ByTeacher
 from mmcompose.labeling.compute.failure_mixture import failure_mixture, failures
-from mmcompose.labeling.compute.trust_evidence import Elsewhere, Evidence, evidence_of
-from mmcompose.structures import Detections
+from mmcompose.labeling.compute.pool_arrays import PoolArrays
+from mmcompose.labeling.compute.state import State
+from mmcompose.labeling.compute.trust_evidence import count_evidence, evidence_ratios
 
 Floats = NDArray[np.float64]
 
@@ -51,31 +52,31 @@ class ImageTrust:
         self._edges = np.asarray(learned['levels'], np.float64)
         self._ratios = np.asarray(learned['log_ratios'], np.float64)
         self._class_space = class_space
-        self._owners = _owners(class_space)
         # The places of the class space's teachers among these.
         self._places = np.argsort(np.argsort(class_space.teachers))
 
     @classmethod
-    def fit(cls, pool: LabelStream, space: ClassSpace, iou_thr: float = 0.55) -> ImageTrust | None:
+    def fit(cls, sample: State, space: ClassSpace, iou_thr: float = 0.55) -> ImageTrust | None:
         """Learn how often each teacher fails, and what tells it.
 
         Args:
-            pool: The detections of each image; iterated twice.
+            sample: The detections of images; see
+                :func:`mmcompose.labeling.compute.pool_sample.collect_sample`.
             space: The class space.
             iou_thr: Boxes that overlap at least this much confirm each other. Defaults to 0.55.
 
         Returns:
-            The trust; None for an empty pool.
+            The trust; None without images.
         """
-        teachers, owners = sorted(space.teachers), _owners(space)
-        edges = _levels(pool, teachers)
-        counts, chance = _counts(pool, teachers, owners, edges, iou_thr)
-        if not len(counts):
+        pool = PoolArrays.of_sample(sample, space)
+        if not pool.images:
             return None
+        edges = _levels(pool)
+        counts, chance = count_evidence(pool, sample['sizes'], edges, iou_thr)
         failing, ratios = failure_mixture(counts, chance)
         return cls(
             {
-                'teachers': teachers,
+                'teachers': sorted(space.teachers),
                 'iou_thr': iou_thr,
                 'failing': failing.round(_DECIMALS).tolist(),
                 'levels': edges.round(_DECIMALS).tolist(),
@@ -107,69 +108,25 @@ class ImageTrust:
         Args:
             detections: Of one image.
         """
-        said = [detections.get(name, _NOTHING) for name in self.teachers]
-        evidence = evidence_of(said, said, self._owners, self._iou_thr)
-        each = self._ratios[_place(evidence, self._edges)]
-        ratios = np.zeros((1, len(said), len(said)))
-        np.add.at(ratios[0], (evidence.speakers, evidence.others), each * evidence.shares)
+        (trust,) = self.of_images(PoolArrays.of_image(detections, self._class_space))
+        of_image: Floats = trust[self._places]
+        return of_image
+
+    def of_images(self, pool: PoolArrays) -> Floats:
+        """Return ``(I, T)`` in [0, 1], teachers by the alphabet."""
+        ratios = evidence_ratios(pool, self._edges, self._ratios, self._iou_thr)
         _, fails = failures(ratios, self.failing)
-        trust: Floats = (1 - fails[0, self._places]).clip(0, 1).round(_DECIMALS)
+        trust: Floats = (1 - fails).clip(0, 1).round(_DECIMALS)
         return trust
 
 
-_NOTHING = Detections()
-
-
-def _owners(space: ClassSpace) -> NDArray[np.bool_]:
-    """Return ``(T, C)``, teachers by the alphabet, so that their order changes nothing."""
-    return space.owners.T[np.argsort(space.teachers)]
-
-
-def _levels(pool: LabelStream, teachers: Sequence[str]) -> Floats:
+def _levels(pool: PoolArrays) -> Floats:
     """Return ``(T, L - 1)``, the scores between each teacher's levels."""
-    scores: list[list[NDArray[np.float32]]] = [[] for _ in teachers]
-    for detections, _ in pool:
-        for name, parts in zip(teachers, scores, strict=True):
-            parts.append(detections.get(name, _NOTHING).scores)
-    edges = np.ones((len(teachers), _LEVELS - 1))
-    for row, parts in enumerate(scores):
-        ordered = np.sort(np.concatenate([*parts, np.zeros(0)]))
+    edges = np.ones((len(pool.owners), _LEVELS - 1))
+    for row in range(len(edges)):
+        ordered = np.sort(pool.scores[pool.teachers == row].astype(np.float64))
         sums = np.cumsum(ordered)
         if len(ordered) and sums[-1] > 0:
             cuts = np.searchsorted(sums, sums[-1] * np.arange(1, _LEVELS) / _LEVELS)
             edges[row] = ordered[cuts.clip(0, len(ordered) - 1)]
     return edges
-
-
-def _place(evidence: Evidence, edges: Floats) -> tuple[NDArray[np.int64], ...]:
-    """Return where each row counts, in ``(T, T, 2, L, 2)``."""
-    above = evidence.scores[:, None] >= edges[evidence.speakers].astype(np.float32)
-    kinds = evidence.alone.astype(np.int64)
-    return evidence.speakers, evidence.others, kinds, above.sum(axis=1), evidence.confirmed
-
-
-def _counts(
-    pool: LabelStream,
-    teachers: Sequence[str],
-    owners: NDArray[np.bool_],
-    edges: Floats,
-    iou_thr: float,
-) -> tuple[NDArray[np.float32], Floats]:
-    """Count boxes by what :func:`_place` tells; those confirmed by chance over all.
-
-    Returns:
-        ``(N, T, T, 2, L, 2)`` of N images, and ``(T, T, 2, L, 2)``.
-    """
-    shape = (len(teachers), len(teachers), 2, _LEVELS, 2)
-    counts: list[NDArray[np.float32]] = []
-    chance = np.zeros(shape)
-    elsewhere = Elsewhere(len(teachers))
-    for detections, image in pool:
-        size = np.array([image.width, image.height] * 2, np.float32)
-        said = [detections.get(name, _NOTHING) for name in teachers]
-        said = [Detections(found.boxes / size, found.scores, found.labels) for found in said]
-        counts.append(np.zeros(shape, np.float32))
-        for heard, count in ((said, counts[-1]), (elsewhere.swap(said), chance)):
-            rows = evidence_of(said, heard, owners, iou_thr)
-            np.add.at(count, _place(rows, edges), rows.shares)
-    return np.stack(counts) if counts else np.zeros((0, *shape), np.float32), chance

@@ -72,18 +72,4 @@ def merge_samples(states: Sequence[State]) -> State:
     return {name: array[kept if name in per_image else rows] for name, array in state.items()}
 
 
-def sampled_images(state: State, class_space: ClassSpace) -> list[tuple[ByTeacher, ImageContext]]:
-    """Return the detections of a sample's images, each with the image's size."""
-    ends = np.cumsum(state['counts']).reshape(state['counts'].shape)
-    images: list[tuple[ByTeacher, ImageContext]] = []
-    for row, (width, height) in enumerate(state['sizes'].tolist()):
-        found = {}
-        for column, name in enumerate(class_space.teachers):
-            own = slice(ends[row, column] - state['counts'][row, column], ends[row, column])
-            labels = state['labels'][own].astype(np.int64)
-            found[name] = Detections(state['boxes'][own], state['scores'][own], labels)
-        images.append((found, ImageContext('', width, height)))
-    return images
-
-
 _NOTHING = Detections()

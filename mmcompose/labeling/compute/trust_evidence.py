@@ -1,114 +1,258 @@
-"""What the boxes of one image tell of who works there: which are confirmed by whom."""
+"""What the boxes of images tell of who works there: which are confirmed by whom; compiled.
+
+Asked about a box are the other owners of its class. Where there is none, all others are, for a box
+of any class: who does not know a boat may still take it for something, and something is there.
+What two others tell of one box is no more than one opinion of it, and n boxes of an image, which
+stand or fall together, count as the square root of n; those that stand alone are counted apart.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TypeAlias
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from mmcompose.structures import Detections, iou
+from mmcompose.labeling.compute.near_boxes import Boxes, Rows, by_class, overlap, reach, window
+from mmcompose.labeling.compute.pool_arrays import PoolArrays
 
-Floats = NDArray[np.float64]
-
-
-class Evidence(NamedTuple):
-    """A row for each box and each other teacher that is asked about it, R of them.
-
-    Asked are the other owners of its class. Where there is none, all others are, for a box of any
-    class: who does not know a boat may still take it for something, and something is there.
-
-    Args:
-        speakers: ``(R,)`` int64, whose box it is.
-        others: ``(R,)`` int64, who could have confirmed it.
-        scores: ``(R,)`` float32.
-        alone: ``(R,)`` bool, whether the class has no other owner.
-        confirmed: ``(R,)`` int64, 1 where the other has a box there, of the class unless
-            ``alone``; 0 elsewhere.
-        shares: ``(R,)`` float64, how much each counts. What two others say of one box is no
-            more than one opinion of it, and n boxes of an image, which stand or fall together,
-            count as the square root of n; those that stand ``alone`` are counted apart.
-    """
-
-    speakers: NDArray[np.int64]
-    others: NDArray[np.int64]
-    scores: NDArray[np.float32]
-    alone: NDArray[np.bool_]
-    confirmed: NDArray[np.int64]
-    shares: Floats
+Floats: TypeAlias = NDArray[np.float64]
+Flags: TypeAlias = NDArray[np.bool_]
 
 
-def evidence_of(
-    said: Sequence[Detections],
-    heard: Sequence[Detections],
-    owners: NDArray[np.bool_],
+@njit(cache=True)
+def _confirmed_here(
+    boxes: Boxes, labels: Rows, teachers: Rows, alone: Flags, shape: tuple[int, int], iou_thr: float
+) -> Flags:
+    """Return ``(n, T)``: whether a teacher has a box there, of the class unless it stands alone."""
+    least = np.float32(max(iou_thr, 1e-6))
+    confirmed = np.zeros((len(boxes), shape[0]), np.bool_)
+    there = by_class(boxes, labels, shape[1])
+    for label in range(shape[1]):
+        end = there.starts[label + 1]
+        for place in range(there.starts[label], end):
+            row = there.rows[place]
+            limit = reach(boxes[row], iou_thr)
+            after = place + 1
+            while after < end and there.left[after] <= limit:
+                other = there.rows[after]
+                if overlap(boxes, row, boxes, other) >= least:
+                    confirmed[row, teachers[other]] = True
+                    confirmed[other, teachers[row]] = True
+                after += 1
+    _confirm_alone(confirmed, boxes, alone, boxes, teachers, iou_thr)
+    return confirmed
+
+
+@njit(cache=True)
+def _confirmed_elsewhere(
+    boxes: Boxes,
+    labels: Rows,
+    alone: Flags,
+    heard: Boxes,
+    heard_labels: Rows,
+    heard_teachers: Rows,
+    shape: tuple[int, int],
     iou_thr: float,
-) -> Evidence:
-    """Look for each teacher's boxes among those of the others.
+) -> Flags:
+    """Return the same as if the boxes of another image stood here."""
+    least = np.float32(max(iou_thr, 1e-6))
+    confirmed = np.zeros((len(boxes), shape[0]), np.bool_)
+    there = by_class(heard, heard_labels, shape[1])
+    for row in range(len(boxes)):
+        begin, end = window(there, labels[row], boxes[row], max(iou_thr, 1e-6))
+        for place in range(begin, end):
+            other = there.rows[place]
+            if overlap(boxes, row, heard, other) >= least:
+                confirmed[row, heard_teachers[other]] = True
+    _confirm_alone(confirmed, boxes, alone, heard, heard_teachers, iou_thr)
+    return confirmed
+
+
+@njit(cache=True)
+def _confirm_alone(
+    confirmed: Flags, boxes: Boxes, alone: Flags, heard: Boxes, teachers: Rows, iou_thr: float
+) -> None:
+    """Set who confirms boxes that stand alone, by boxes of any class."""
+    if not alone.any():
+        return
+    least = np.float32(max(iou_thr, 1e-6))
+    there = by_class(heard, np.zeros(len(heard), np.int64), 1)
+    for row in range(len(boxes)):
+        if alone[row]:
+            confirmed[row] = False
+            begin, end = window(there, 0, boxes[row], max(iou_thr, 1e-6))
+            for place in range(begin, end):
+                other = there.rows[place]
+                if overlap(boxes, row, heard, other) >= least:
+                    confirmed[row, teachers[other]] = True
+
+
+@njit(cache=True)
+def _asked(labels: Rows, teachers: Rows, owners: Flags) -> tuple[Flags, Flags, Floats]:
+    """Return who is asked about each box ``(n, T)``, which stand alone, and how much they count."""
+    count = len(owners)
+    asked = np.zeros((len(labels), count), np.bool_)
+    alone = np.ones(len(labels), np.bool_)
+    shares = np.zeros((len(labels), count))
+    together = np.zeros((2, count, count))
+    for row in range(len(labels)):
+        teacher, label = teachers[row], labels[row]
+        if owners[teacher, label]:
+            for other in range(count):
+                asked[row, other] = other != teacher and owners[other, label]
+                alone[row] &= not asked[row, other]
+        if alone[row]:
+            asked[row] = True
+            asked[row, teacher] = False
+        total = asked[row].sum()
+        for other in range(count):
+            if asked[row, other]:
+                shares[row, other] = 1 / total
+                together[int(alone[row]), teacher, other] += 1 / total
+    for row in range(len(labels)):
+        for other in range(count):
+            if asked[row, other]:
+                opinions = together[int(alone[row]), teachers[row], other]
+                shares[row, other] /= np.sqrt(max(opinions, 1.0))
+    return asked, alone, shares
+
+
+@njit(cache=True)
+def _levels(scores: NDArray[np.float32], teachers: Rows, edges: NDArray[np.float32]) -> Rows:
+    levels = np.zeros(len(scores), np.int64)
+    for row in range(len(scores)):
+        for edge in edges[teachers[row]]:
+            levels[row] += scores[row] >= edge
+    return levels
+
+
+@njit(cache=True)
+def _count(
+    boxes: Boxes,
+    scores: NDArray[np.float32],
+    labels: Rows,
+    starts: Rows,
+    owners: Flags,
+    teachers: Rows,
+    sorted_rows: Rows,
+    edges: NDArray[np.float32],
+    iou_thr: float,
+) -> tuple[NDArray[np.float32], Floats]:
+    count, classes = owners.shape
+    images = (len(starts) - 1) // count
+    shape = (count, count, 2, edges.shape[1] + 1, 2)
+    counts = np.zeros((images, *shape), np.float32)
+    chance = np.zeros(shape)
+    # Where the boxes begin and end that each teacher had of each class when it last had any.
+    last = np.zeros((count, classes, 2), np.int64)
+    elsewhere = np.empty(len(labels), np.int64)
+    for image in range(images):
+        begin, end = starts[image * count], starts[(image + 1) * count]
+        own, whose, found = labels[begin:end], teachers[begin:end], boxes[begin:end]
+        heard = 0
+        row = begin
+        while row < end:
+            teacher, label = teachers[row], labels[sorted_rows[row]]
+            until = row
+            while (
+                until < end and teachers[until] == teacher and labels[sorted_rows[until]] == label
+            ):
+                until += 1
+            for place in range(last[teacher, label, 0], last[teacher, label, 1]):
+                elsewhere[heard] = sorted_rows[place]
+                heard += 1
+            last[teacher, label, 0] = row
+            last[teacher, label, 1] = until
+            row = until
+        others = elsewhere[:heard]
+        asked, alone, shares = _asked(own, whose, owners)
+        levels = _levels(scores[begin:end], whose, edges)
+        here = _confirmed_here(found, own, whose, alone, owners.shape, iou_thr)
+        there = _confirmed_elsewhere(
+            found,
+            own,
+            alone,
+            boxes[others],
+            labels[others],
+            teachers[others],
+            owners.shape,
+            iou_thr,
+        )
+        for row in range(end - begin):
+            for other in range(count):
+                if asked[row, other]:
+                    kind = (whose[row], other, int(alone[row]), levels[row])
+                    counts[image][kind][int(here[row, other])] += shares[row, other]
+                    chance[kind][int(there[row, other])] += shares[row, other]
+    return counts, chance
+
+
+def count_evidence(
+    pool: PoolArrays, sizes: NDArray[np.int32], edges: Floats, iou_thr: float
+) -> tuple[NDArray[np.float32], Floats]:
+    """Count boxes by whether they are confirmed in their image, and by chance alone.
+
+    Boxes that a teacher had of a class in the last image in which it had any confirm those of this
+    one by chance alone.
 
     Args:
-        said: What each of T teachers said.
-        heard: By what it is confirmed: the same, or what was said elsewhere.
-        owners: ``(T, C)`` bool, who owns which class.
+        pool: The boxes.
+        sizes: ``(I, 2)``, width and height of the images.
+        edges: ``(T, L - 1)``, the scores between each teacher's levels.
         iou_thr: Boxes confirm each other if they overlap at least this much.
+
+    Returns:
+        ``(I, T, T, 2, L, 2)``, by image, whose boxes, by whom, whether nobody else owns the class,
+        level of score, and whether confirmed; and over all ``(T, T, 2, L, 2)`` by chance.
     """
-    boxes, labels, speakers = _joined(said)
-    their_boxes, their_labels, theirs = _joined(heard)
-    near = iou(boxes, their_boxes) >= max(iou_thr, 1e-6)
-    same = near & (labels[:, None] == their_labels[None, :])
-    of_teacher = np.eye(len(owners), dtype=np.int64)[theirs]
-    another = speakers[:, None] != np.arange(len(owners))
-    asked = owners.T[labels] & owners[speakers, labels][:, None] & another
-    alone = ~asked.any(axis=1)
-    confirmed = np.where(alone[:, None], near, same) @ of_teacher > 0
-    asked |= alone[:, None] & another
-    rows, others = np.nonzero(asked)
-    scores = np.concatenate([found.scores for found in said])
-    shares = 1 / asked.sum(axis=1)[rows]
-    kinds = np.ravel_multi_index(
-        (alone[rows].astype(np.int64), speakers[rows], others), (2, len(owners), len(owners))
-    )
-    together = np.bincount(kinds, shares, kinds.max(initial=-1) + 1)[kinds]
-    return Evidence(
-        speakers[rows],
-        others,
-        scores[rows],
-        alone[rows],
-        confirmed[rows, others].astype(np.int64),
-        shares / np.sqrt(np.maximum(together, 1)),
-    )
+    per_image = np.diff(pool.starts[:: len(pool.owners)])
+    scale = np.tile(sizes, 2).astype(np.float32)
+    boxes = (pool.boxes / np.repeat(scale, per_image, axis=0)).astype(np.float32)
+    segments = np.repeat(np.arange(len(pool.starts) - 1), np.diff(pool.starts))
+    by_label = np.lexsort((pool.labels, segments))
+    thresholds = edges.astype(np.float32)
+    return _count(boxes, *pool[1:], pool.teachers, by_label, thresholds, iou_thr)
 
 
-def _joined(
-    found: Sequence[Detections],
-) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
-    """Return boxes, labels, and whose each is."""
-    return (
-        np.concatenate([each.boxes for each in found]),
-        np.concatenate([each.labels for each in found]),
-        np.repeat(np.arange(len(found)), [len(each) for each in found]),
-    )
+@njit(cache=True)
+def _ratios(
+    boxes: Boxes,
+    scores: NDArray[np.float32],
+    labels: Rows,
+    starts: Rows,
+    owners: Flags,
+    teachers: Rows,
+    edges: NDArray[np.float32],
+    log_ratios: Floats,
+    iou_thr: float,
+) -> Floats:
+    count = len(owners)
+    images = (len(starts) - 1) // count
+    ratios = np.zeros((images, count, count))
+    for image in range(images):
+        begin, end = starts[image * count], starts[(image + 1) * count]
+        own, whose, found = labels[begin:end], teachers[begin:end], boxes[begin:end]
+        asked, alone, shares = _asked(own, whose, owners)
+        levels = _levels(scores[begin:end], whose, edges)
+        here = _confirmed_here(found, own, whose, alone, owners.shape, iou_thr)
+        for row in range(end - begin):
+            for other in range(count):
+                if asked[row, other]:
+                    kind = (whose[row], other, int(alone[row]), levels[row])
+                    ratio = log_ratios[kind][int(here[row, other])]
+                    ratios[image, whose[row], other] += ratio * shares[row, other]
+    return ratios
 
 
-class Elsewhere:
-    """What each teacher said of each class in the last image in which it said anything of it.
+def evidence_ratios(pool: PoolArrays, edges: Floats, log_ratios: Floats, iou_thr: float) -> Floats:
+    """Return ``(I, T, T)``, by how much the boxes of one are likelier where it and another work.
 
-    Its boxes of that image confirm those of this one by chance alone.
+    Args:
+        pool: The boxes.
+        edges: As in :func:`count_evidence`; and the last, too.
+        log_ratios: ``(T, T, 2, L, 2)``, the same of one box.
+        iou_thr: See above.
     """
-
-    def __init__(self, teachers: int) -> None:
-        self._last: list[dict[int, Detections]] = [{} for _ in range(teachers)]
-
-    def swap(self, said: Sequence[Detections]) -> list[Detections]:
-        """Return boxes of the same classes from elsewhere, and remember these.
-
-        Args:
-            said: What each teacher says of an image, boxes as shares of its width and height.
-        """
-        swapped = []
-        for found, last in zip(said, self._last, strict=True):
-            labels = np.unique(found.labels).tolist()
-            swapped.append(Detections.concatenate([last[n] for n in labels if n in last]))
-            last.update({label: found[found.labels == label] for label in labels})
-        return swapped
+    return _ratios(*pool, pool.teachers, edges.astype(np.float32), log_ratios, iou_thr)

@@ -13,7 +13,7 @@ from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import FUSED, ByTeacher, ImageContext, LabelStream
 from mmcompose.labeling.compute.agreement import agreement_weights
 from mmcompose.labeling.compute.image_trust import ImageTrust
-from mmcompose.labeling.compute.pool_sample import collect_sample, merge_samples, sampled_images
+from mmcompose.labeling.compute.pool_sample import collect_sample, merge_samples
 from mmcompose.labeling.compute.state import State
 from mmcompose.labeling.fusion.weighted_boxes_fusion import ConfType, WeightedBoxesFusion
 from mmcompose.registry import LABEL_TRANSFORMS
@@ -95,13 +95,12 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
 
     def learn(self, state: State) -> None:
         """See :meth:`LabelTransform.learn`."""
-        images = sampled_images(state, self.class_space)
-        trust = ImageTrust.fit(images, self.class_space, self.agreement_iou_thr)
+        trust = ImageTrust.fit(state, self.class_space, self.agreement_iou_thr)
         if trust is None:
             self.load_learned({})
             return
         weights = agreement_weights(
-            images, self.class_space, self.agreement_iou_thr, trust, self.sharpness
+            state, self.class_space, self.agreement_iou_thr, trust, self.sharpness
         )
         self.load_learned({'weights': weights, 'trust': trust.learned})
 

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from mmcompose.labeling import ByTeacher
 from mmcompose.labeling.compute.image_trust import ImageTrust
+from mmcompose.labeling.compute.pool_sample import collect_sample
 from tests.labeling.toys import QUICK, Pool, found, permuted, scene, teacher_detections
 from tests.labeling.worlds import ALIKE, World, world
 
 
 def fit_trust(pool: Pool) -> ImageTrust | None:
-    return ImageTrust.fit([(each, at.image) for each, at in pool], pool[0][1].class_space)
+    space = pool[0][1].class_space
+    return ImageTrust.fit(collect_sample([(each, at.image) for each, at in pool], space), space)
 
 
 def fitted(made: World) -> ImageTrust:
@@ -84,7 +86,8 @@ def test_of_two_teachers_that_contradict_each_other_either_may_have_failed() -> 
 def test_teachers_that_share_nothing_are_trusted() -> None:
     made = world({'a': ['person'], 'b': ['cat']})
     assert fitted(made).failing.tolist() == [0, 0]
-    assert ImageTrust.fit([], made.pool[0][1].class_space) is None
+    space = made.pool[0][1].class_space
+    assert ImageTrust.fit(collect_sample([], space), space) is None
 
 
 def test_neither_the_order_of_teachers_nor_of_boxes_matters() -> None:
@@ -113,7 +116,7 @@ def test_what_was_learned_can_be_stored() -> None:
 @QUICK
 @given(images=st.lists(teacher_detections(), max_size=4))
 def test_trust_is_a_chance_whatever_is_said(images: list[ByTeacher]) -> None:
-    trust = ImageTrust.fit([(image, scene().image) for image in images], scene().class_space)
+    trust = fit_trust([(image, scene()) for image in images]) if images else None
     for image in images:
         assert trust is not None
         assert ((trust.of(image) >= 0) & (trust.of(image) <= 1)).all()

@@ -15,6 +15,7 @@ from mmcompose.labeling import (
 )
 from mmcompose.labeling.compute.agreement import agreement_weights
 from mmcompose.labeling.compute.image_trust import ImageTrust
+from mmcompose.labeling.compute.pool_sample import collect_sample
 from mmcompose.utils import UserError
 from tests.labeling.toys import (
     QUICK,
@@ -33,10 +34,10 @@ from tests.labeling.worlds import ALIKE, world
 
 
 def weights_of(pool: Pool, sharpness: float = 5.0, trusted: bool = False) -> dict[str, float]:
-    images = [(each, at.image) for each, at in pool]
     space = (pool[0][1] if pool else scene()).class_space
-    trust = ImageTrust.fit(images, space) if trusted else None
-    return agreement_weights(images, space, trust=trust, sharpness=sharpness)
+    sample = collect_sample([(each, at.image) for each, at in pool], space)
+    trust = ImageTrust.fit(sample, space) if trusted else None
+    return agreement_weights(sample, space, trust=trust, sharpness=sharpness)
 
 
 def test_teachers_of_equal_strength_weigh_about_the_same() -> None:

@@ -1,0 +1,119 @@
+"""How much the boxes of teachers agree, summed over images; compiled."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from mmcompose.labeling.compute.near_boxes import Boxes, Rows, by_class, overlap, reach
+from mmcompose.labeling.compute.pool_arrays import PoolArrays
+
+Floats = NDArray[np.float64]
+
+
+class AgreementSums(NamedTuple):
+    """Sums of T teachers and C classes.
+
+    Args:
+        agreed: ``(T, T, C)``, products of the scores of agreeing boxes, where both are trusted.
+        squares: ``(T, T, C)``, squares of the first's scores, where both are trusted.
+        claimed: ``(T, C)``, squares of all scores: what a teacher claims, trusted or not.
+        confirmed: ``(T,)``, cubes of the scores of agreeing boxes, times what the other scores.
+        confirmers: ``(T,)``, the same of the scores themselves.
+    """
+
+    agreed: Floats
+    squares: Floats
+    claimed: Floats
+    confirmed: Floats
+    confirmers: Floats
+
+
+def sum_agreements(pool: PoolArrays, trust: Floats, iou_thr: float) -> AgreementSums:
+    """Sum over images.
+
+    Args:
+        pool: The boxes.
+        trust: ``(I, T)``, how far each teacher is trusted in each image.
+        iou_thr: Boxes of one class agree if they overlap at least this much, and each other more
+            than any other of the two teachers.
+    """
+    return AgreementSums(*_sum(*pool, pool.teachers, trust, iou_thr))
+
+
+@njit(cache=True)
+def _sum(
+    boxes: Boxes,
+    scores: NDArray[np.float32],
+    labels: Rows,
+    starts: Rows,
+    owners: NDArray[np.bool_],
+    teachers: Rows,
+    trust: Floats,
+    iou_thr: float,
+) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    count, classes = owners.shape
+    agreed = np.zeros((count, count, classes))
+    squares = np.zeros((count, count, classes))
+    claimed = np.zeros((count, classes))
+    confirmed, confirmers = np.zeros(count), np.zeros(count)
+    for image in range(len(trust)):
+        begin, end = starts[image * count], starts[(image + 1) * count]
+        own, whose = labels[begin:end], teachers[begin:end]
+        partners = _partners(boxes[begin:end], own, whose, owners.shape, iou_thr)
+        for row in range(end - begin):
+            one, label = whose[row], own[row]
+            score = np.float64(scores[begin + row])
+            claimed[one, label] += score * score
+            for other in range(count):
+                trusted = trust[image, one] * trust[image, other]
+                squares[one, other, label] += trusted * score * score
+                partner = partners[row, other]
+                if other > one and partner >= 0 and partners[partner, one] == row:
+                    its = np.float64(scores[begin + partner])
+                    agreed[one, other, label] += trusted * score * its
+                    confirmed[one] += trusted * score**3 * its
+                    confirmed[other] += trusted * score * its**3
+                    confirmers[one] += trusted * score * its
+                    confirmers[other] += trusted * score * its
+    return agreed, squares, claimed, confirmed, confirmers
+
+
+@njit(cache=True)
+def _partners(
+    boxes: Boxes, labels: Rows, teachers: Rows, shape: tuple[int, int], iou_thr: float
+) -> Rows:
+    """Return ``(n, T)``: each teacher's box of its class that a box overlaps most, -1 for none."""
+    least = np.float32(max(iou_thr, 1e-6))
+    there = by_class(boxes, labels, shape[1])
+    partners = np.full((len(boxes), shape[0]), -1)
+    most = np.zeros((len(boxes), shape[0]), np.float32)
+    for label in range(shape[1]):
+        end = there.starts[label + 1]
+        for place in range(there.starts[label], end):
+            row = there.rows[place]
+            limit = reach(boxes[row], iou_thr)
+            after = place + 1
+            while after < end and there.left[after] <= limit:
+                other = there.rows[after]
+                if teachers[row] != teachers[other]:
+                    shared = overlap(boxes, row, boxes, other)
+                    if shared >= least:
+                        _prefer(partners, most, row, teachers[other], other, shared)
+                        _prefer(partners, most, other, teachers[row], row, shared)
+                after += 1
+    return partners
+
+
+@njit(cache=True)
+def _prefer(
+    partners: Rows, most: Boxes, row: int, teacher: int, other: int, shared: np.float32
+) -> None:
+    """Take a partner that overlaps more; of those that do alike, the first."""
+    best = partners[row, teacher]
+    if best < 0 or shared > most[row, teacher] or (shared == most[row, teacher] and other < best):
+        partners[row, teacher] = other
+        most[row, teacher] = shared

@@ -1,0 +1,47 @@
+"""A sample of a pool does not depend on how the pool was split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mmcompose.labeling.compute import pool_sample
+from mmcompose.labeling.compute.pool_sample import collect_sample, merge_samples
+from mmcompose.labeling.compute.state import State
+from tests.labeling.toys import scene
+from tests.labeling.worlds import ALIKE, world
+
+SPACE = scene(ALIKE).class_space
+IMAGES = [
+    (each, scene(ALIKE, key=str(number)).image)
+    for number, (each, _) in enumerate(world(images=50).pool)
+]
+
+
+def assert_same(one: State, other: State) -> None:
+    assert set(one) == set(other)
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name])
+
+
+@pytest.mark.parametrize('limits', [(16_384, 10**6), (20, 10**6), (16_384, 150)])
+def test_parts_are_merged_to_the_sample_of_the_whole(
+    limits: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_sample, 'MOST_IMAGES', limits[0])
+    monkeypatch.setattr(pool_sample, 'MOST_BOXES', limits[1])
+    whole = collect_sample(IMAGES, SPACE)
+    a, b, c = (collect_sample(IMAGES[i:j], SPACE) for i, j in ((0, 13), (13, 13), (13, 50)))
+    assert_same(merge_samples([a, b, c]), whole)
+    assert_same(merge_samples([merge_samples([a, b]), c]), whole)
+    assert_same(merge_samples([a, merge_samples([b, c])]), whole)
+    assert len(whole['hashes']) <= limits[0]
+    assert whole['counts'].sum() == len(whole['boxes']) <= limits[1]
+    assert (len(whole['hashes']) == 50) == (limits == (16_384, 10**6))
+
+
+def test_a_long_stream_is_thinned_out_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_sample, 'MOST_IMAGES', 12)
+    whole = collect_sample(IMAGES, SPACE)
+    monkeypatch.setattr(pool_sample, '_HELD', 7)
+    assert_same(collect_sample(iter(IMAGES), SPACE), whole)
