@@ -1,6 +1,6 @@
 # Every target makes .venv first where it is missing or out of date; see scripts/setup_env.py.
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format types demo docs test-card
+.PHONY: help setup test lint format types demo docs test-card pictures
 .NOTPARALLEL:
 
 # Two test processes: more threads than that only get in each other's way.
@@ -44,3 +44,6 @@ docs: setup ## Build the documentation site into site/
 test-card: setup ## Test the composition card in the system's Chromium (apt-get install chromium)
 	.venv/bin/pip install -q -r requirements/browser.txt -c constraints.txt
 	$(ONE_THREAD) .venv/bin/python -m pytest -q tests/browser $(PYTEST_ARGS)
+
+pictures: setup ## Draw docs/images from what `make demo` left
+	.venv/bin/python benchmarks/pictures.py

@@ -19,5 +19,7 @@ def test_every_path_that_the_guide_names_exists() -> None:
 
 def test_the_guide_names_every_room() -> None:
     rooms = {module.split('.')[1] for module in INNER} - {'prerequisites', 'version', '__main__'}
-    named = {path.split('/')[1].removesuffix('.py') for path in NAMED if path.startswith('mmcompose')}
+    named = {
+        path.split('/')[1].removesuffix('.py') for path in NAMED if path.startswith('mmcompose')
+    }
     assert rooms - named == set()
