@@ -10,7 +10,7 @@ from mmcompose.teachers.checkpoint import (
 from mmcompose.teachers.coco_results.teacher import COCOResultsTeacher
 from mmcompose.teachers.ensemble import EnsembleTeacher
 from mmcompose.teachers.function import FunctionTeacher
-from mmcompose.teachers.http import HTTPTeacher
+from mmcompose.teachers.http_server.teacher import HTTPTeacher
 from mmcompose.teachers.huggingface import HuggingFaceTeacher
 from mmcompose.teachers.mmdet.config import read_config
 from mmcompose.teachers.mmdet.model import check_class_count, load_weights

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,23 +14,10 @@ from numpy.typing import NDArray
 from mmcompose.class_space import GivenNames
 from mmcompose.registry import TEACHERS
 from mmcompose.teachers.arguments import at_least, optional_package
+from mmcompose.teachers.http_server.answers import DTYPES, HEADER, read_input_name, read_outputs
 from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.tensor_teacher import TensorTeacher
-from mmcompose.utils import UserError, fault, problem, warn
-
-_DTYPES: dict[str, Any] = {
-    'FP16': np.float16,
-    'FP32': np.float32,
-    'FP64': np.float64,
-    'UINT8': np.uint8,
-    'INT8': np.int8,
-    'INT32': np.int32,
-    'INT64': np.int64,
-    'BOOL': np.bool_,
-}
-# What a server says when it may be asked again.
-_PASSING = (408, 425, 429, 500, 502, 503, 504)
-_HEADER = 'Inference-Header-Content-Length'
+from mmcompose.utils import UserError, fault, problem
 
 
 @TEACHERS.register_module()
@@ -53,10 +38,12 @@ class HTTPTeacher(TensorTeacher):
         binary: Send and ask for arrays as bytes (the protocol's binary extension) and not as
             JSON. Defaults to False: not every server has it.
         concurrency: Requests under way at once. Defaults to 4.
-        timeout: Seconds to wait for an answer. Defaults to 60.
+        timeout: Seconds without a byte of an answer. Defaults to 60.
         retries: How often to ask again after a passing fault. Defaults to 4.
         backoff: Seconds before the first repetition; doubled each time. Defaults to 0.5.
         headers: Sent with every request, e.g. an authorization. Defaults to none.
+        time_limit: Seconds for a request with all its repetitions. Defaults to 600.
+        size_limit: Bytes that an answer may have. Defaults to 256 MiB.
     """
 
     def __init__(
@@ -76,40 +63,40 @@ class HTTPTeacher(TensorTeacher):
         retries: int = 4,
         backoff: float = 0.5,
         headers: Mapping[str, str] | None = None,
+        time_limit: float = 600.0,
+        size_limit: int = 2**28,
     ) -> None:
         super().__init__(classes, decode, preprocess, batch_size)
         if not url.startswith(('http://', 'https://')):
             raise UserError(problem('url', url, 'does not begin with http:// or https://'))
         if self._preprocess.scale is None:
             raise UserError(fault('preprocess.scale', 'is missing'))
-        if datatype not in _DTYPES:
-            known = ', '.join(_DTYPES)
-            raise UserError(problem('datatype', datatype, f'is not one of {known}', _DTYPES))
-        self._preprocess.check_dtype(_DTYPES[datatype], 'datatype')
+        if datatype not in DTYPES:
+            known = ', '.join(DTYPES)
+            raise UserError(problem('datatype', datatype, f'is not one of {known}', DTYPES))
+        self._preprocess.check_dtype(DTYPES[datatype], 'datatype')
         at_least(0, retries=retries, backoff=backoff)
-        at_least(1, concurrency=concurrency)
-        if timeout <= 0:
-            raise UserError(problem('timeout', timeout, 'is not over 0'))
-        self._requests()
+        at_least(1, concurrency=concurrency, size_limit=size_limit)
+        for name, seconds in (('timeout', timeout), ('time_limit', time_limit)):
+            if seconds <= 0:
+                raise UserError(problem(name, seconds, 'is not over 0'))
+        optional_package('urllib3', 'http')
+        from mmcompose.teachers.http_server.connection import Connection
+
         self._url = f'{url.rstrip("/")}/v2/models/{model}'
         self._url += f'/versions/{version}' if version is not None else ''
+        self._connection = Connection(
+            self._url, dict(headers or {}), timeout, time_limit, size_limit, retries, backoff
+        )
         self._input_name = input_name
         self._datatype = datatype
         self._binary = binary
         self._concurrency = concurrency
-        self._timeout = timeout
-        self._retries = retries
-        self._backoff = backoff
-        self._headers = dict(headers or {})
-        self._local = threading.local()
-
-    @staticmethod
-    def _requests() -> Any:
-        return optional_package('requests', 'http')
 
     def _infer(self, batches: Iterable[NDArray[Any]]) -> Iterator[Outputs]:
         if self._input_name is None:
-            self._input_name = str(self._call('GET', '').json()['inputs'][0]['name'])
+            _, content = self._connection.call('GET', '')
+            self._input_name = read_input_name(content, self._url)
         with ThreadPoolExecutor(self._concurrency) as pool:
             waiting: deque[Future[Outputs]] = deque()
             for batch in batches:
@@ -121,7 +108,7 @@ class HTTPTeacher(TensorTeacher):
                 yield waiting.popleft().result()
 
     def _ask(self, batch: NDArray[Any]) -> Outputs:
-        array: NDArray[Any] = np.ascontiguousarray(batch, _DTYPES[self._datatype])
+        array: NDArray[Any] = np.ascontiguousarray(batch, DTYPES[self._datatype])
         tensor: dict[str, Any] = {
             'name': self._input_name,
             'shape': array.shape,
@@ -136,57 +123,5 @@ class HTTPTeacher(TensorTeacher):
             request = {'inputs': [tensor], 'parameters': {'binary_data_output': True}}
             head = json.dumps(request).encode()
             body = head + array.tobytes()
-            headers = {'Content-Type': 'application/octet-stream', _HEADER: str(len(head))}
-        return _outputs(self._call('POST', '/infer', body, headers))
-
-    def _call(self, method: str, path: str, body: bytes | None = None, headers: Any = None) -> Any:
-        """Ask until the server answers, or has been asked often enough."""
-        failures = (self._requests().ConnectionError, self._requests().Timeout)
-        headers = {**self._headers, **(headers or {})}
-        for attempt in range(self._retries + 1):
-            try:
-                response = self._session().request(
-                    method, self._url + path, data=body, headers=headers, timeout=self._timeout
-                )
-                if response.ok:
-                    return response
-                reason = f'{response.status_code} {response.text[:200]}'
-                if response.status_code not in _PASSING:
-                    raise UserError(problem('url', self._url, f'refuses: {reason}'))
-            except failures as error:
-                reason = str(error)
-            if attempt < self._retries:
-                wait = self._backoff * 2**attempt
-                warn(f'{self._url}: {reason}; asking again in {wait:g} s')
-                time.sleep(wait)
-        expected = f'gave no answer in {self._retries + 1} attempts ({reason})'
-        raise UserError(problem('url', self._url, expected))
-
-    def _session(self) -> Any:
-        # One a thread: a session keeps its connection open, and is not made to be shared.
-        if not hasattr(self._local, 'session'):
-            self._local.session = self._requests().Session()
-        return self._local.session
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != '_local'}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _local=threading.local())
-
-
-def _outputs(response: Any) -> Outputs:
-    """Return the arrays of an answer, as JSON or as bytes behind a JSON head."""
-    length = int(response.headers.get(_HEADER, len(response.content)))
-    answer, place = json.loads(response.content[:length]), length
-    outputs = {}
-    for tensor in answer['outputs']:
-        dtype = _DTYPES[tensor['datatype']]
-        size = tensor.get('parameters', {}).get('binary_data_size')
-        if size is None:
-            array: NDArray[Any] = np.array(tensor['data'], dtype)
-        else:
-            array = np.frombuffer(response.content[place : place + size], dtype)
-            place += size
-        outputs[tensor['name']] = array.reshape(tensor['shape'])
-    return outputs
+            headers = {'Content-Type': 'application/octet-stream', HEADER: str(len(head))}
+        return read_outputs(*self._connection.call('POST', '/infer', body, headers), self._url)
