@@ -12,14 +12,21 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.composition.identity import content_of
-from mmcompose.composition.learning import learned_from
+from mmcompose.composition.learning import StoredSteps, learned_from
 from mmcompose.composition.pool_files import pool_file
 from mmcompose.composition.pool_labels import Labeling, PoolLabels
 from mmcompose.composition.predicting import Predicting
 from mmcompose.composition.unreadable import Unreadable
 from mmcompose.composition.workers import Workers
 from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline
-from mmcompose.store import ImageTable, LabelResult, LabelStore, PictureResults, PoolResults
+from mmcompose.store import (
+    ImageTable,
+    LabelResult,
+    LabelStore,
+    LearnedResult,
+    PictureResults,
+    PoolResults,
+)
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
 from mmcompose.utils import key_prefix, log
@@ -161,9 +168,14 @@ class LabelMaker:
         unreadable = _unreadable(predictions)
         rows = [row for row in range(len(images)) if row not in unreadable]
         fitted = self.pipeline.fit(
-            lambda: (self.teacher_detections(predictions, images, row) for row in rows)
+            lambda: (self.teacher_detections(predictions, images, row) for row in rows),
+            memory=StoredSteps(lambda number: self._learned_result(images, number)),
         )
         return fitted.learned
+
+    def _learned_result(self, images: ImageTable, number: int) -> LearnedResult:
+        """Return where it is kept what a step learned; those behind it do not matter."""
+        return self.store.learned(self._made_of(number + 1), images)
 
     def _prediction_results(self) -> dict[str, PictureResults]:
         return {
@@ -172,17 +184,20 @@ class LabelMaker:
         }
 
     def _label_result(self, images: ImageTable) -> LabelResult:
-        made_of = {
-            'revisions': self.pipeline.revisions,
+        return self.store.labels(self._made_of(len(self.steps)), images)
+
+    def _made_of(self, steps: int) -> dict[str, Any]:
+        """Return all that decides what the first steps make of a pool, beside the pool."""
+        return {
+            'revisions': self.pipeline.revisions[:steps],
             # Pairs, since a fingerprint does not see the order of keys; votes have one.
             'teachers': [[name, each['identity']] for name, each in self.records.items()],
             'weights': self.weights,
             'classes': self.class_space.classes,
             'indices': [self.class_space.with_coarse.teacher_index(name) for name in self.records],
             'hierarchy': self.class_space.hierarchy.below,
-            'label_pipeline': content_of(self.steps),
+            'label_pipeline': content_of(self.steps[:steps]),
         }
-        return self.store.labels(made_of, images)
 
     def _predicting(self, images: ImageTable) -> Predicting:
         results = self._prediction_results()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mmcompose.composition.process_state import preserve_process_state
-from mmcompose.store import LabelResult, LabelStore
+from mmcompose.store import LabelResult, LabelStore, LearnedResult
 
 _POLL_SECONDS = 0.2
 
@@ -34,3 +34,22 @@ def learned_from(
             leases.release('fit')
     found: Sequence[Mapping[str, Any]] = learned
     return found
+
+
+class StoredSteps:
+    """Keeps in the store what each step learned: a changed step repeats only those behind it.
+
+    Args:
+        result: Where it is kept what a step learned, by the step's number.
+    """
+
+    def __init__(self, result: Callable[[int], LearnedResult]) -> None:
+        self._result = result
+
+    def read(self, number: int) -> Mapping[str, Any] | None:
+        """Return what a step learned before, None where it is not known."""
+        return self._result(number).read()
+
+    def write(self, number: int, learned: Mapping[str, Any]) -> None:
+        """Keep what a step learned."""
+        self._result(number).write(learned)

@@ -6,6 +6,7 @@ from mmcompose.store.detection_table import DetectionTable
 from mmcompose.store.image_table import ImageTable
 from mmcompose.store.label_result import LabelResult
 from mmcompose.store.label_store import LabelStore
+from mmcompose.store.learned_result import LearnedResult
 from mmcompose.store.leases import Leases
 from mmcompose.store.parts import PART_SIZE
 from mmcompose.store.picture_results import PictureResults, PoolResults
@@ -18,6 +19,7 @@ __all__ = [
     'ImageTable',
     'LabelResult',
     'LabelStore',
+    'LearnedResult',
     'Leases',
     'PictureResults',
     'PoolResults',

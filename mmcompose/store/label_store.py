@@ -10,6 +10,7 @@ from typing import Any
 from mmcompose.store.detection_table import DetectionTable
 from mmcompose.store.image_table import ImageTable
 from mmcompose.store.label_result import LabelResult
+from mmcompose.store.learned_result import LearnedResult
 from mmcompose.store.leases import Leases
 from mmcompose.store.location import KEY, Location
 from mmcompose.store.mapped_files import cache_folder, find_mapped
@@ -108,6 +109,11 @@ class LabelStore:
         self.check()
         pool = ImageTable.of(images)
         return LabelResult(self.location, self._mapped, made_of, pool, self.part_size)
+
+    def learned(self, made_of: Mapping[str, Any], images: Sequence[Image]) -> LearnedResult:
+        """Return where what a step learned from a pool is kept; see :class:`LearnedResult`."""
+        self.check()
+        return LearnedResult(self.location, made_of, ImageTable.of(images))
 
     def open_labels(self, address: str) -> DetectionTable:
         """Map labels that are there by their fingerprint.

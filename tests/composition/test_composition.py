@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mmcompose.composition import Composition
+from mmcompose.labeling import AdaptiveScoreFilter, AgreementWeightedFusion
 from mmcompose.structures import Image
 from mmcompose.utils import UserError
 from tests import toys
@@ -355,3 +356,29 @@ def test_a_checkpoint_is_read_once(
     made = Composition.from_config(config)
     Composition.from_config(made.resolved).labels(toys.images_in(pool))
     assert reads.count(str(file)) == 1
+
+
+def test_a_changed_threshold_repeats_only_what_follows_it(
+    pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learning: list[str] = []
+    for kind in (AgreementWeightedFusion, AdaptiveScoreFilter):
+
+        def collect(self: Any, stream: Any, kind: Any = kind, real: Any = kind.collect) -> Any:
+            learning.append(kind.__name__)
+            return real(self, stream)
+
+        monkeypatch.setattr(kind, 'collect', collect)
+    images = toys.images_in(pool)
+    learned = []
+    for method in ('mixture', 'expected_fbeta', 'mixture'):
+        steps = [
+            {'type': 'mmcompose.AgreementWeightedFusion'},
+            {'type': 'mmcompose.AdaptiveScoreFilter', 'method': method, 'min_boxes': 2},
+        ]
+        config = toys.composition(tmp_path / 'store', label_pipeline=steps)
+        learned.append(Composition.from_config(config).labels(images).learned)
+    fusion, threshold = 'AgreementWeightedFusion', 'AdaptiveScoreFilter'
+    assert learning == [fusion, threshold, threshold]
+    assert learned[0] == learned[2] != learned[1]
+    assert learned[0][0] == learned[1][0]

@@ -123,3 +123,14 @@ def test_a_store_of_another_format_is_told_with_what_to_do(
             act(SmallStore(tmp_path))
         assert '\n' not in str(caught.value)
     assert files_below(tmp_path) == before
+
+
+def test_what_a_step_learned_is_kept_by_what_made_it(tmp_path: Path) -> None:
+    store = LabelStore(tmp_path / 'store')
+    store.begin()
+    result = store.learned({'steps': [1]}, images(3))
+    assert result.read() is None
+    result.write({'thresholds': {'a': 0.5}})
+    assert store.learned({'steps': [1]}, images(3)).read() == {'thresholds': {'a': 0.5}}
+    assert store.learned({'steps': [1, 2]}, images(3)).read() is None
+    assert store.learned({'steps': [1]}, images(4)).read() is None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 
-from mmcompose.utils import check_types
+from mmcompose.utils import Count, Fraction, Positive, Range, check_types
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,37 @@ def test_a_value_that_does_not_is_told_in_words(hint: Any, value: Any, line: str
 
 def test_what_has_no_annotation_is_taken_as_it_comes() -> None:
     assert check_types('key', {'name': 3}, {}) == []
+
+
+@pytest.mark.parametrize(
+    ('hint', 'fitting', 'value', 'line'),
+    [
+        (Fraction, [0, 0.5, 1], 1.5, 'key.name: 1.5 is not in [0, 1]'),
+        (Fraction, [], float('nan'), 'key.name: nan is not in [0, 1]'),
+        (Fraction | None, [None, 1], -1, 'key.name: -1 is not in [0, 1]'),
+        (Fraction, [], '1', "key.name: '1' is not a number"),
+        (Positive, [0.1, 9], 0, 'key.name: 0 is not above 0'),
+        (Positive, [], float('inf'), 'key.name: inf is not above 0'),
+        (Count, [1, 9], 0, 'key.name: 0 is not 1 or more'),
+        (Count, [], 1.5, 'key.name: 1.5 is not a whole number'),
+        (Annotated[float, Range(above=0, high=1)], [1], 0, 'key.name: 0 is not in (0, 1]'),
+        (Mapping[str, Fraction], [{'a': 1}], {'a': 2}, 'key.name.a: 2 is not in [0, 1]'),
+        (
+            Mapping[str, Fraction | Mapping[str, Fraction]],
+            [{'a': 1, 'b': {'c': 0}}],
+            {'b': {'c': 2}},
+            'key.name.b.c: 2 is not in [0, 1]',
+        ),
+        (Mapping[str, Mapping[str, int]], [{}], {'a': 3}, 'key.name.a: 3 is not a dict'),
+        (Sequence[Fraction], [[0, 1]], [0, 2], 'key.name[1]: 2 is not in [0, 1]'),
+    ],
+)
+def test_ranges(hint: Any, fitting: list[Any], value: Any, line: str) -> None:
+    for good in fitting:
+        assert check_types('key', {'name': good}, {'name': hint}) == []
+    assert [str(each) for each in check_types('key', {'name': value}, {'name': hint})] == [line]
+
+
+def test_the_nearest_of_listed_values_is_suggested() -> None:
+    (found,) = check_types('key', {'name': 'gauss'}, {'name': Literal['linear', 'gaussian']})
+    assert found.suggestion == 'gaussian'
