@@ -291,7 +291,10 @@ def _through(
             key, expected = f'composition.teachers.{teacher}', f'of image {image.key!r}, {reason}'
             raise UserError(fault(key, expected, is_absolute=True))
     for number, step in enumerate(steps):
-        # Another step that learns from what this makes is not to blame.
-        with key_prefix(f'{KEY}[{number}]', is_absolute=True):
+        try:
             detections = step.apply(detections, image)
+        except UserError:
+            # Another step that learns from what this makes is not to blame.
+            with key_prefix(f'{KEY}[{number}]', is_absolute=True):
+                raise
     return detections

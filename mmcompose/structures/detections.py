@@ -89,15 +89,16 @@ class Detections:
             assert len(array) == count, f'{name} has {len(array)} rows, boxes have {count}'
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
-        present = {f.name: getattr(self, f.name) for f in fields(self) if f.name != 'asked'}
-        return {name: array for name, array in present.items() if array is not None}
+        values = vars(self)
+        return {name: values[name] for name in _OF_BOXES if values[name] is not None}
 
     def __len__(self) -> int:
         return len(self.boxes)
 
     def __getitem__(self, rows: NDArray[np.generic] | slice | Sequence[int]) -> Detections:
         """Select boxes by mask, slice or index array."""
-        return replace(self, **{name: array[rows] for name, array in self._arrays().items()})
+        arrays: dict[str, Any] = {name: array[rows] for name, array in self._arrays().items()}
+        return Detections(**arrays, asked=self.asked)
 
     @classmethod
     def concatenate(cls, parts: Iterable[Detections]) -> Detections:
@@ -112,7 +113,10 @@ class Detections:
             parts = [part.with_masks() for part in parts]
         names = [part._arrays().keys() for part in parts]
         assert all(keys == names[0] for keys in names), f'fields differ: {names}'
-        return cls(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names[0]})
+        joined: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts]) for name in names[0]
+        }
+        return cls(**joined)
 
     def __repr__(self) -> str:
         return in_one_line(self.scores, self.labels, self.ignore)
@@ -167,3 +171,7 @@ class Detections:
         boxes = self.boxes.clip(0, np.array([width, height, width, height], np.float32))
         left = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         return replace(self, boxes=boxes)[left]
+
+
+# The fields that have a row for each box.
+_OF_BOXES = tuple(each.name for each in fields(Detections) if each.name != 'asked')
