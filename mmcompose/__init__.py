@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mmcompose.composition import Composition
     from mmcompose.labeling import LabelTransform
     from mmcompose.registry import list_label_transforms, list_teachers
+    from mmcompose.store import LabelStore
     from mmcompose.structures import Detections, Image
     from mmcompose.teachers import Teacher
 
@@ -30,6 +31,7 @@ _HOMES = {
     'Composition': 'composition.Composition',
     'Detections': 'structures.Detections',
     'Image': 'structures.Image',
+    'LabelStore': 'store.LabelStore',
     'LabelTransform': 'labeling.LabelTransform',
     'Teacher': 'teachers.Teacher',
     'evaluate': 'commands.evaluate.evaluate_config',
@@ -45,6 +47,7 @@ __all__ = [
     'Composition',
     'Detections',
     'Image',
+    'LabelStore',
     'LabelTransform',
     'Teacher',
     '__version__',

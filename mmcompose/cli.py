@@ -14,6 +14,7 @@ from mmcompose.version import __version__
 
 # Each is a module of mmcompose.commands.verbs; in the order in which they are used.
 VERBS = (
+    'init',
     'plan',
     'class-space',
     'label',

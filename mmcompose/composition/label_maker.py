@@ -29,7 +29,7 @@ from mmcompose.store import (
 )
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
-from mmcompose.utils import key_prefix, log
+from mmcompose.utils import key_prefix, log, progress
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,11 @@ class LabelMaker:
         unreadable = _unreadable(predictions)
         rows = [row for row in range(len(images)) if row not in unreadable]
         fitted = self.pipeline.fit(
-            lambda: (self.teacher_detections(predictions, images, row) for row in rows),
+            lambda: progress(
+                (self.teacher_detections(predictions, images, row) for row in rows),
+                'the label pipeline learns',
+                len(rows),
+            ),
             memory=StoredSteps(lambda number: self._learned_result(images, number)),
         )
         return fitted.learned

@@ -30,7 +30,9 @@ function overlay(picture, scale) {
     const text = document.createElementNS(SVG, 'text');
     text.textContent = `${data.classes[label]} ${score.toFixed(2)}`;
     text.setAttribute('x', x1 + size / 4);
-    text.setAttribute('y', Math.max(y1 - size / 4, size));
+    // Of two sources that agree, one is named above its box and one below.
+    const below = data.sources.indexOf(source) % 2 && y2 + size < picture.height;
+    text.setAttribute('y', below ? y2 + size : Math.max(y1 - size / 4, size));
     text.setAttribute('font-size', size);
     svg.append(rect, text);
   }

@@ -1,0 +1,169 @@
+"""A config of what is at hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from pprint import pformat
+from typing import Any
+
+from mmcompose.class_space import shipped_ties
+from mmcompose.commands.onnx_guess import guess_onnx
+from mmcompose.composition import RESERVED_NAMES
+from mmcompose.registry import TEACHERS, build
+from mmcompose.utils import (
+    UserError,
+    atomic_write,
+    check_writable,
+    log,
+    no_file,
+    no_folder,
+    problem,
+)
+
+STUDENT = 'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'
+_WEIGHTS = ('.pth', '.safetensors')
+
+
+def init(
+    teachers: Sequence[str],
+    images: str,
+    student: str = STUDENT,
+    out: str = 'compose.py',
+) -> Path:
+    """Write a config that composes the given files; what they do not tell is a commented line.
+
+    Args:
+        teachers: Of each ``checkpoint.pth:config.py``, an ``.onnx`` file, or the name of a model of
+            MMDetection's zoo.
+        images: The folder of unlabelled pictures, or a glob.
+        student: The config that the student starts from. Defaults to RTMDet-tiny's.
+        out: The file to write.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        UserError: If a file is missing or cannot be read, or ``out`` is there already.
+    """
+    if Path(out).exists():
+        raise UserError(problem('--out', out, 'is there already; name another, or move it away'))
+    check_writable('--out', out)
+    if (
+        '://' not in images
+        and not any(sign in images for sign in '*?[')
+        and not os.path.isdir(images)
+    ):
+        raise UserError(no_folder('--images', images))
+    configs: dict[str, dict[str, Any]] = {}
+    for given in teachers:
+        config = _teacher(given)
+        configs[_name(config, configs)] = config
+    classes = {name: _classes(name, config) for name, config in configs.items()}
+    text = _text(configs, classes, images, student, Path(out))
+    with atomic_write('--out', out) as path:
+        path.write_text(text, encoding='utf-8')
+    log(f'{out}: {len(configs)} teachers; look at the commented lines, then: mmcompose plan {out}')
+    return Path(out)
+
+
+def _teacher(given: str) -> dict[str, Any]:
+    file, _, config = given.partition(':')
+    if file.endswith('.onnx') and not config:
+        if not Path(file).is_file():
+            raise UserError(no_file('--teacher', file))
+        return {'type': 'mmcompose.ONNXTeacher', 'model': file, **guess_onnx(file)}
+    if file.endswith(_WEIGHTS):
+        if not Path(file).is_file():
+            raise UserError(no_file('--teacher', file))
+        if not config:
+            expected = 'names no config; give checkpoint.pth:config.py'
+            raise UserError(problem('--teacher', given, expected))
+        return {'type': 'mmcompose.MMDetTeacher', 'config': config, 'checkpoint': file}
+    if '.' in Path(given).name or config:
+        expected = 'is none of checkpoint.pth:config.py, model.onnx, and a name of the zoo'
+        raise UserError(problem('--teacher', given, expected))
+    return {'type': 'mmcompose.MMDetTeacher', 'model': given}
+
+
+def _name(config: Mapping[str, Any], taken: Mapping[str, Any]) -> str:
+    """Return a name after the teacher's file that no other has."""
+    file = config.get('checkpoint') or config['model']
+    stem = ''.join(c if c.isalnum() else '_' for c in Path(file).stem).strip('_') or 'teacher'
+    stem = f'teacher_{stem}' if stem[0].isdigit() or stem in RESERVED_NAMES else stem
+    number = 1
+    while (name := stem if number == 1 else f'{stem}_{number}') in taken:
+        number += 1
+    return name
+
+
+def _classes(name: str, config: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return a teacher's classes, None where its file does not tell all that it takes."""
+    if config['type'] == 'mmcompose.ONNXTeacher':
+        beside = Path(config['model']).with_suffix('.json').is_file()
+        if not beside and not {'classes', 'decode'} <= set(config):
+            return None
+    elif 'checkpoint' not in config:
+        # A model of the zoo is not downloaded for its names.
+        return None
+    classes: tuple[str, ...] = build(TEACHERS, config, f'--teacher {name}').classes
+    return classes
+
+
+def _text(
+    configs: Mapping[str, Mapping[str, Any]],
+    classes: Mapping[str, tuple[str, ...] | None],
+    images: str,
+    student: str,
+    out: Path,
+) -> str:
+    lines = [f'_base_ = [{student!r}, {_default_compose(out)!r}]', '', 'composition = dict(']
+    lines.append('    teachers=dict(')
+    for name, config in configs.items():
+        known = classes[name]
+        told = (
+            'its classes are known once it is downloaded'
+            if known is None
+            else f'{len(known)} classes'
+        )
+        lines.append(f'        {name}=dict(  # {told}')
+        lines += [
+            f'            {key}={pformat(value, compact=True)},' for key, value in config.items()
+        ]
+        if config['type'] == 'mmcompose.ONNXTeacher' and known is None:
+            for key, what in (('classes', "['cat', 'dog']"), ('decode', "'ultralytics'")):
+                if key not in config:
+                    lines.append(f'            # The file does not tell: {key}={what},')
+        lines.append('        ),')
+    lines.append('    ),')
+    every = [name for known in classes.values() for name in known or ()]
+    ties = sorted({table for _, _, table in shipped_ties(every, every)})
+    lines.append(f'    class_space=dict(aliases={ties!r}),')
+    lines += ['    store=' + repr(f'work_dirs/{out.stem}/labels') + ',', ')', '']
+    lines += [
+        'train_dataloader = dict(',
+        '    dataset=dict(',
+        '        _delete_=True,',
+        "        type='mmcompose.PseudoLabeledDataset',",
+        "        dataset=dict(type='mmcompose.UnlabeledImages', "
+        f'data_prefix=dict(img={images!r})),',
+        '        pipeline=_base_.train_pipeline,',
+        '    )',
+        ')',
+        '# Name a labelled set here to score on it; without one there is no validation.',
+        'val_dataloader = val_evaluator = val_cfg = None',
+        'test_dataloader = test_evaluator = test_cfg = None',
+    ]
+    return '\n'.join(lines) + '\n'
+
+
+def _default_compose(out: Path) -> str:
+    """Return the path of ``default_compose.py``, from the new config where both are in one tree."""
+    package = Path(__file__).resolve().parents[1]
+    candidates = (package.parent / 'configs', package / '.mim' / 'configs')
+    folder = next(path for path in candidates if (path / '_base_').is_dir())
+    base = folder / '_base_' / 'default_compose.py'
+    here = out.absolute().parent
+    inside = here.is_relative_to(package.parent)
+    return os.path.relpath(base, here) if inside else str(base)

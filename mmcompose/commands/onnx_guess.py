@@ -1,0 +1,68 @@
+"""What an ONNX file tells of the detector in it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmcompose.utils import UserError, optional_package, problem
+
+_YOLOX_STRIDES = (8, 16, 32)
+_ULTRALYTICS = {'keep_ratio': True, 'center': True, 'bgr_to_rgb': True, 'std': [255.0]}
+
+
+def guess_onnx(path: str) -> dict[str, Any]:
+    """Return the arguments of :class:`mmcompose.teachers.ONNXTeacher` that a file tells.
+
+    Args:
+        path: The ONNX file.
+
+    Returns:
+        ``classes``, ``decode`` and ``preprocess``, as far as names of outputs, their shapes and
+        Ultralytics' metadata tell them; nothing where a json beside the file has them.
+
+    Raises:
+        UserError: If it cannot be loaded.
+    """
+    if Path(path).with_suffix('.json').is_file():
+        return {}
+    runtime = optional_package('onnxruntime', 'onnx', '--teacher')
+    try:
+        session = runtime.InferenceSession(path, providers=['CPUExecutionProvider'])
+    # ONNX Runtime's errors share no base class.
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(problem('--teacher', path, f'cannot be loaded ({reason})')) from error
+    shapes = {output.name: list(output.shape) for output in session.get_outputs()}
+    metadata = session.get_modelmeta().custom_metadata_map
+    told: dict[str, Any] = {}
+    if 'names' in metadata:
+        names = ast.literal_eval(metadata['names'])
+        told['classes'] = [names[number] for number in sorted(names)]
+    decode = _decoder(shapes, session.get_inputs()[0].shape, metadata)
+    if decode is not None:
+        told['decode'] = decode
+    if decode in ('ultralytics', 'yolox'):
+        told['preprocess'] = _ULTRALYTICS if decode == 'ultralytics' else {'keep_ratio': True}
+    return told
+
+
+def _decoder(
+    shapes: Mapping[str, Sequence[Any]], taken: Sequence[Any], metadata: Mapping[str, str]
+) -> str | None:
+    for decode, names in (
+        ('mmdeploy', ('dets', 'labels')),
+        ('detr', ('labels', 'boxes', 'scores')),
+    ):
+        if set(names) <= set(shapes):
+            return decode
+    if 'names' in metadata:
+        return 'ultralytics'
+    (first, *others) = shapes.values()
+    if not others and len(first) == 3 and all(isinstance(side, int) for side in taken[2:]):
+        cells = sum(taken[2] // stride * (taken[3] // stride) for stride in _YOLOX_STRIDES)
+        if first[1] == cells:
+            return 'yolox'
+    return None

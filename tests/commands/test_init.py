@@ -1,0 +1,74 @@
+"""Tests of a config that is written of what is at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmcompose.commands.init import init
+from mmcompose.commands.plan import plan
+from mmcompose.utils import UserError
+from tests.teachers.conftest import CONFIG, _make_onnx
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> str:
+    """A checkpoint that names its classes, and its config; `init` looks at no weight."""
+    (tmp_path / 'mine.py').write_text(CONFIG)
+    meta = {'dataset_meta': {'classes': ('tvmonitor', 'dog', 'tree')}}
+    torch.save({'state_dict': {}, 'meta': meta}, tmp_path / 'mine.pth')
+    return f'{tmp_path / "mine.pth"}:{tmp_path / "mine.py"}'
+
+
+def test_what_files_tell_is_filled_in(checkpoint: str, pool: Path, tmp_path: Path) -> None:
+    yolo = _make_onnx(tmp_path / 'yolo11n.onnx', {'output0': ([[0.0] * 20] * 6, [[0.0] * 20] * 6)})
+    model = onnx.load(yolo)
+    model.metadata_props.add(key='names', value="{0: 'tv', 1: 'cat'}")
+    onnx.save(model, yolo)
+    path = init([checkpoint, yolo], str(pool), out=str(tmp_path / 'compose.py'))
+    config = Config.fromfile(path, import_custom_modules=False)
+    assert config.composition.teachers.yolo11n.to_dict() == {
+        'type': 'mmcompose.ONNXTeacher',
+        'model': yolo,
+        'classes': ['tv', 'cat'],
+        'decode': 'ultralytics',
+        'preprocess': {
+            'keep_ratio': True, 'center': True, 'bgr_to_rgb': True, 'std': [255.0]
+        },
+    }  # fmt: skip
+    assert config.composition.class_space.aliases == ['voc-coco']
+    assert '# 3 classes' in path.read_text()
+    made = plan(str(path))
+    assert made.mistakes == [] and set(made.teachers) == {'mine', 'yolo11n'}
+    assert made.pool is not None and made.pool.num_images == 8
+
+
+def test_what_a_file_does_not_tell_is_a_commented_line(pool: Path, tmp_path: Path) -> None:
+    bare = _make_onnx(tmp_path / 'student.onnx', {'what': ([0.0] * 7, [0.0] * 7)})
+    path = init([bare, bare], str(pool), out=str(tmp_path / 'compose.py'))
+    text = path.read_text()
+    assert text.count('# The file does not tell: classes=') == 2
+    config = Config.fromfile(path, import_custom_modules=False)
+    # 'student' is taken.
+    assert set(config.composition.teachers) == {'teacher_student', 'teacher_student_2'}
+
+
+@pytest.mark.parametrize(
+    ('teacher', 'message'),
+    [
+        ('none.onnx', r"--teacher: 'none\.onnx' is no file"),
+        ('model.pt', r"--teacher: 'model\.pt' is none of checkpoint\.pth:config\.py"),
+    ],
+)
+def test_what_is_no_teacher_is_named(
+    teacher: str, message: str, pool: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=message):
+        init([teacher], str(pool), out=str(tmp_path / 'compose.py'))
+    (tmp_path / 'compose.py').touch()
+    with pytest.raises(UserError, match='is there already'):
+        init([teacher], str(pool), out=str(tmp_path / 'compose.py'))
