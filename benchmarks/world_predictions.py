@@ -25,7 +25,7 @@ from world_data import DIGITS, VOC_CLASSES, WORLDS, Pictures, Raw
 from world_teachers import CELLS, RECIPES, TeacherShop
 
 from mmcompose.registry import TEACHERS, build
-from mmcompose.utils import UserError, file_fingerprint, fingerprint
+from mmcompose.utils import UserError, fault, file_fingerprint, fingerprint
 
 CHUNK = 64
 # Where other benchmarks keep the two teachers of VOC.
@@ -56,7 +56,9 @@ class Cast:
         cells, weights = cells.resolve(), weights.resolve()
         for path in (cells / 'annotations', weights / 'centernet_mobilenetv3_coco.onnx'):
             if not path.exists():
-                raise UserError(f'{path}: is missing; name its folder with --cells or --weights')
+                raise UserError(
+                    fault('', f'{path}: is missing; name its folder with --cells or --weights')
+                )
         digits = ROOT / 'work_dirs' / 'digits'
         os.environ['DIGITS_DIR'] = os.path.relpath(digits, ROOT)
         return cls(TeacherShop(VOC.at(data, weights, work_dir), cells), weights, digits)
@@ -189,7 +191,7 @@ def check_names(names: Iterable[str], known: Mapping[str, Any], what: str) -> No
     """
     for name in names:
         if name not in known:
-            raise UserError(f'{name}: is no {what}; expected one of {", ".join(known)}')
+            raise UserError(fault(name, f'is no {what}; expected one of {", ".join(known)}'))
 
 
 def main() -> int:

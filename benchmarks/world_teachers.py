@@ -23,7 +23,7 @@ from common import ROOT, Stages, console, exit_on_mistake, machine, tool
 from voc_teachers import VOC
 
 from mmcompose.teachers import allow_mmengine_checkpoints
-from mmcompose.utils import UserError, file_fingerprint, fingerprint, write_json
+from mmcompose.utils import UserError, fault, file_fingerprint, fingerprint, write_json
 
 BATCH = 16
 HEADS = {
@@ -274,7 +274,9 @@ def main() -> int:
     args = parser.parse_args()
 
     if unknown := set(args.names) - set(RECIPES):
-        raise UserError(f'{min(unknown)}: is no teacher; expected of {", ".join(RECIPES)}')
+        raise UserError(
+            fault(f'{min(unknown)}', f'is no teacher; expected of {", ".join(RECIPES)}')
+        )
     cells = args.cells.resolve()
     shop = TeacherShop(VOC.at(args.data, args.weights, args.work_dir), cells)
     names = args.names or list(RECIPES)

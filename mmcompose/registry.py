@@ -264,3 +264,14 @@ def missing_type(key: str, value: Any, kind: str) -> list[Problem]:
     if isinstance(named, str) or callable(named):
         return []
     return [problem(key, value, f'is no dict of a {kind}: it names no type')]
+
+
+def check_values(cls: type, arguments: Mapping[str, Any], key: str) -> list[Problem]:
+    """Return a problem for each argument of another type than a class is annotated with.
+
+    Args:
+        cls: Anyone's; arguments that it does not annotate are taken as they come.
+        arguments: Those that are given.
+        key: Where they stand in the user's config, for messages.
+    """
+    return check_types(key, arguments, _annotations(cls))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mmdet.registry import MODELS
@@ -11,6 +11,7 @@ from mmcompose.labeling import LabelPipeline
 from mmcompose.models.weighted_targets import unreached_heads
 from mmcompose.registry import type_name
 from mmcompose.utils import warn
+from mmcompose.utils.config_tree import last_name, walk
 
 _READ_IGNORE_BOXES = ('MaxIoUAssigner', 'ATSSAssigner', 'ApproxMaxIoUAssigner')
 # Its loss asks no assigner, whatever the train_cfg that it inherits names.
@@ -50,20 +51,9 @@ def check_label_support(model: Mapping[str, Any], pipeline: LabelPipeline) -> li
 
 def _reads_ignore_boxes(train_cfg: Any) -> bool:
     """Return whether MMDet's own assigners leave out what lies in ignore boxes."""
-    assigners = list(_assigners(train_cfg))
+    found = walk(train_cfg, 'train_cfg')
+    assigners = [each for key, each in found if last_name(key).endswith('assigner')]
     return bool(assigners) and all(
         type_name(each) in _READ_IGNORE_BOXES and each.get('ignore_iof_thr', -1) > 0
         for each in assigners
     )
-
-
-def _assigners(config: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(config, Mapping):
-        for name, value in config.items():
-            if name.endswith('assigner') and isinstance(value, Mapping):
-                yield value
-            else:
-                yield from _assigners(value)
-    elif isinstance(config, (list, tuple)):
-        for value in config:
-            yield from _assigners(value)

@@ -1,15 +1,18 @@
-"""Say at start-up where a student that learns masks would be given none."""
+"""Refuse a student that learns masks where no teacher gives any."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
 
 from mmcompose.composition import Composition
 from mmcompose.registry import type_name
-from mmcompose.utils import UserError, fault
+from mmcompose.utils import UserError, problem
+from mmcompose.utils.config_tree import Tree, walk
+
+_INNER = ('dataset', 'datasets')
 
 
 def check_mask_support(config: Config, composition: Composition) -> None:
@@ -23,7 +26,8 @@ def check_mask_support(config: Config, composition: Composition) -> None:
         UserError: If no teacher gives masks, or they would be loaded as polygons.
     """
     dataset = (config.get('train_dataloader') or {}).get('dataset')
-    pipelines = list(_pseudo_labelled(dataset, 'train_dataloader.dataset'))
+    found = walk(dataset, 'train_dataloader.dataset', lambda name: name in _INNER)
+    pipelines = [_pipeline(key, each) for key, each in found if 'composition' in each]
     if pipelines:
         pipelines += [
             (f'custom_hooks[{number}].switch_pipeline', hook['switch_pipeline'])
@@ -39,34 +43,28 @@ def check_mask_support(config: Config, composition: Composition) -> None:
 def _check(key: str, step: Mapping[str, Any], composition: Composition) -> None:
     if not step.get('poly2mask', True):
         raise UserError(
-            fault(
+            problem(
                 f'{key}.poly2mask',
-                'False reads polygons alone, and the masks of pseudo-labels are bitmaps; set True',
+                False,
+                'reads polygons alone, and the masks of pseudo-labels are bitmaps; set True',
             )
         )
     teachers = composition.teachers
     if not any(teacher.may_give_masks for teacher in teachers.values()):
         kinds = ', '.join(f'{name} ({type(each).__name__})' for name, each in teachers.items())
         raise UserError(
-            fault(
+            problem(
                 f'{key}.with_mask',
-                f'True loads masks, but no teacher gives any: {kinds}; name one '
+                True,
+                f'loads masks, but no teacher gives any: {kinds}; name one '
                 'that does, or train a student of boxes alone',
             )
         )
 
 
-def _pseudo_labelled(dataset: Any, key: str) -> Iterator[tuple[str, Sequence[Any]]]:
-    """Yield the pipelines that read pseudo-labels, and where each stands."""
-    if not isinstance(dataset, Mapping):
-        return
-    if 'composition' in dataset:
-        # The wrapped dataset's pipeline moves to the wrapper that has none.
-        inner = dataset.get('dataset') or {}
-        own = dataset.get('pipeline') is not None
-        where = f'{key}.pipeline' if own else f'{key}.dataset.pipeline'
-        yield where, (dataset if own else inner).get('pipeline') or ()
-        return
-    yield from _pseudo_labelled(dataset.get('dataset'), f'{key}.dataset')
-    for number, part in enumerate(dataset.get('datasets', ())):
-        yield from _pseudo_labelled(part, f'{key}.datasets[{number}]')
+def _pipeline(key: str, dataset: Tree) -> tuple[str, Sequence[Any]]:
+    """Return the pipeline that reads pseudo-labels, and where it stands."""
+    # The wrapped dataset's pipeline moves to the wrapper that has none.
+    if dataset.get('pipeline') is not None:
+        return f'{key}.pipeline', dataset['pipeline']
+    return f'{key}.dataset.pipeline', (dataset.get('dataset') or {}).get('pipeline') or ()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
 from mmengine.config import Config
 
-from mmcompose.checks.config_parts import metrics_of
+from mmcompose.checks.check_composition import comma
 from mmcompose.registry import missing_type
-from mmcompose.utils import Problem, UserError, check_types, problem
+from mmcompose.utils import Problem, check_types, fault, problem
+from mmcompose.utils.config_tree import walk
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 _Dict = Mapping[str, Any]
@@ -34,44 +36,52 @@ _SHAPES: Mapping[str, Any] = {
 }
 
 
-def check_value_types(config: Config) -> None:
-    """Check that what is looked into holds what is looked for.
-
-    Raises:
-        UserError: With a line for each value of another kind.
-    """
+def value_type_problems(config: Config) -> list[Problem]:
+    """Return a problem for each value that is of another kind than what is looked for in it."""
+    if config.get('model') is None:
+        return [fault('model', "is missing; give the student's, or a _base_ that has one")]
     given = {name: value for name, value in config.items() if name in _SHAPES}
     problems = check_types('', given, _SHAPES)
+    problems = [replace(p, expected=f'{p.expected}{comma(p.value)}') for p in problems]
     if not problems:
         problems += _missing_types('custom_hooks', config.get('custom_hooks') or (), 'hook')
         for name in ('val_evaluator', 'test_evaluator'):
-            metrics = metrics_of(config.get(name) or ())
-            problems += _missing_types(name, metrics, 'metric')
+            problems += _metric_problems(name, config.get(name))
         for name in LOADERS:
             if config.get(name) is not None:
                 problems += _dataset_problems(f'{name}.dataset', config[name].get('dataset'))
-    if problems:
-        raise UserError(*problems)
+    return problems
+
+
+def _metric_problems(key: str, evaluator: Any) -> Iterator[Problem]:
+    if isinstance(evaluator, (list, tuple)):
+        yield from _missing_types(key, evaluator, 'metric')
+    elif isinstance(evaluator, Mapping) and evaluator.get('metrics') is not None:
+        yield from _metric_problems(f'{key}.metrics', evaluator['metrics'])
+    elif evaluator is not None:
+        yield from missing_type(key, evaluator, 'metric')
 
 
 def _dataset_problems(key: str, dataset: Any) -> Iterator[Problem]:
+    """Yield a problem for each dataset, or part of one, that is of another kind."""
     if not isinstance(dataset, Mapping):
-        yield from _missing_types(key, [dataset], 'dataset')
-        return
-    pipeline, parts = dataset.get('pipeline'), dataset.get('datasets')
-    if isinstance(pipeline, (list, tuple)):
-        yield from _missing_types(f'{key}.pipeline', pipeline, 'transform')
-    elif pipeline is not None:
-        yield problem(f'{key}.pipeline', pipeline, 'is not a list')
-    if dataset.get('dataset') is not None:
-        yield from _dataset_problems(f'{key}.dataset', dataset['dataset'])
-    if isinstance(parts, (list, tuple)):
-        for number, part in enumerate(parts):
-            yield from _dataset_problems(f'{key}.datasets[{number}]', part)
-    elif parts is not None:
-        yield problem(f'{key}.datasets', parts, 'is not a list')
+        yield from missing_type(key, dataset, 'dataset')
+    for where, each in walk(dataset, key, lambda name: name in ('dataset', 'datasets', 'pool')):
+        pipeline, parts = each.get('pipeline'), each.get('datasets')
+        if isinstance(pipeline, (list, tuple)):
+            yield from _missing_types(f'{where}.pipeline', pipeline, 'transform')
+        elif pipeline is not None:
+            yield problem(f'{where}.pipeline', pipeline, 'is not a list')
+        if parts is not None and not isinstance(parts, (list, tuple)):
+            yield problem(f'{where}.datasets', parts, 'is not a list')
+        for name in ('dataset', 'pool'):
+            if each.get(name) is not None and not isinstance(each[name], Mapping):
+                yield from missing_type(f'{where}.{name}', each[name], 'dataset')
+        for number, part in enumerate(parts if isinstance(parts, (list, tuple)) else ()):
+            if not isinstance(part, Mapping):
+                yield from missing_type(f'{where}.datasets[{number}]', part, 'dataset')
 
 
-def _missing_types(key: str, values: Iterable[Any], kind: str) -> Iterator[Problem]:
-    for value in values:
-        yield from missing_type(key, value, kind)
+def _missing_types(key: str, values: Sequence[Any], kind: str) -> Iterator[Problem]:
+    for number, value in enumerate(values):
+        yield from missing_type(f'{key}[{number}]', value, kind)

@@ -1,144 +1,104 @@
-"""Look at what a run reads, builds and writes before anything is made or written."""
+"""Look at what a run reads, builds and writes before anything is made or written.
+
+Names are looked up in MMEngine's default scope, which is the caller's to set.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from mmdet.datasets import CocoDataset
-from mmdet.registry import DATASETS
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
-from mmengine.utils import is_abs
 
-from mmcompose.checks.check_constructors import dataset_problems, model_problems
-from mmcompose.checks.check_runner_parts import loader_problems, run_problems
-from mmcompose.checks.check_value_types import LOADERS
-from mmcompose.datasets import ClassSpaceDataset, UnlabeledImages, annotation_path, dataset_class
-from mmcompose.teachers import read_checkpoint
-from mmcompose.utils import (
-    Mistakes,
-    UserError,
-    check_writable,
-    key_prefix,
-    no_file,
-    no_folder,
-    problem,
+from mmcompose.checks.allowed import allow_problems, without_allowed
+from mmcompose.checks.check_composition import composition_problems
+from mmcompose.checks.check_datasets import (
+    dataset_problems,
+    file_problems,
+    label_problems,
+    truth_problems,
 )
+from mmcompose.checks.check_files import check_checkpoint, check_launcher
+from mmcompose.checks.check_hooks import check_hooks
+from mmcompose.checks.check_loaders import loader_problems
+from mmcompose.checks.check_model import model_problems
+from mmcompose.checks.check_runner_parts import run_problems
+from mmcompose.checks.check_schedule import schedule_warnings
+from mmcompose.checks.check_top_level import top_level_problems
+from mmcompose.checks.check_training import training_problems
+from mmcompose.checks.check_value_types import LOADERS, value_type_problems
+from mmcompose.utils import Mistakes, Problem, check_writable, warn
 
-# What a launcher tells each process that it starts.
-LAUNCHER_VARIABLES = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}
 
-
-def preflight(config: Config) -> None:
-    """Check what a run will read and build, and that it can write where it works.
-
-    A Runner would find out one by one, the last of them after all labels are made.
+def structure_problems(config: Config, loaders: Sequence[str] = LOADERS) -> list[Problem]:
+    """Return every mistake of a config that keeps it from being resolved.
 
     Args:
-        config: A resolved config.
-
-    Raises:
-        UserError: With a line for each mistake.
+        config: As its file has it, so that keys are those of the file.
+        loaders: The data loaders that will be used. Defaults to all.
     """
+    allow = allow_problems(config)
+    problems = [*allow, *composition_problems(config), *top_level_problems(config)]
+    types = value_type_problems(config)
+    if not types:
+        for name in loaders:
+            if config.get(name) is not None:
+                problems += dataset_problems(f'{name}.dataset', config[name].get('dataset'))
+        problems += model_problems(config)
+    return types + without_allowed(problems, () if allow else config.get('allow') or ())
+
+
+def loader_and_file_problems(config: Config, name: str) -> list[Problem]:
+    """Return every mistake of a data loader beside its structure; see :func:`structure_problems`.
+
+    Args:
+        config: As its file has it.
+        name: 'train_dataloader', 'val_dataloader' or 'test_dataloader'; it may be absent.
+    """
+    loader = config.get(name)
+    if loader is None:
+        return []
+    key = f'{name}.dataset'
+    labels = label_problems(key, loader.dataset) if name == 'train_dataloader' else []
+    problems = [*loader_problems(name, loader), *labels, *file_problems(key, loader.dataset)]
+    return without_allowed(problems, config.get('allow') or ())
+
+
+def part_problems(config: Config) -> list[Problem]:
+    """Return every mistake of what a Runner builds beside data, model and hooks.
+
+    It would find them one by one, the last of them after all labels are made.
+
+    Args:
+        config: As its file has it; its structure is right, see :func:`structure_problems`.
+    """
+    training = training_problems(config)
+    problems = [*run_problems(config), *training]
     mistakes = Mistakes()
-    for name in LOADERS:
-        with mistakes:
-            check_loader(config, name)
-    with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
-        mistakes.add(*model_problems(config), *run_problems(config))
     with mistakes:
         check_checkpoint('load_from', config.get('load_from'))
     with mistakes:
-        check_writable('work_dir', config.work_dir, folder=True)
+        check_writable('work_dir', config.get('work_dir') or 'work_dirs', folder=True)
     with mistakes:
         check_launcher(config.get('launcher') or 'none')
-    mistakes.raise_if_any()
+    if not training:
+        for line in schedule_warnings(config):
+            warn(line)
+    return problems + mistakes.problems
 
 
-def check_loader(config: Config, name: str) -> None:
-    """Check one data loader's datasets: their arguments, transforms and files.
+def resolved_problems(config: Config, loaders: Sequence[str], hooks: bool) -> list[Problem]:
+    """Return what only a resolved config tells: ground truth in the student's classes, hooks.
 
     Args:
         config: A resolved config.
-        name: 'train_dataloader', 'val_dataloader' or 'test_dataloader'; it may be absent.
-
-    Raises:
-        UserError: With a line for each mistake.
+        loaders: The data loaders that will be used, and whose files are there.
+        hooks: Whether to let hooks look at the config; all of them can be built.
     """
-    if config.get(name) is None:
-        return
     mistakes = Mistakes()
-    with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
-        mistakes.add(*dataset_problems(f'{name}.dataset', config[name].dataset))
-        mistakes.add(*loader_problems(name, config[name]))
-        mistakes.raise_if_any()
-        for dataset in _parts(config[name].dataset):
-            with mistakes, key_prefix(name):
-                _check_dataset(dataset)
-    mistakes.raise_if_any()
-
-
-def _parts(dataset: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the datasets in a dataset's config that have files of their own."""
-    if not isinstance(dataset, Mapping):
-        return
-    inner = [dataset.get('dataset'), dataset.get('pool'), *dataset.get('datasets', ())]
-    if not any(inner) or issubclass(dataset_class(dataset), ClassSpaceDataset):
-        yield dataset
-        return
-    for part in inner:
-        yield from _parts(part)
-
-
-def _check_dataset(dataset: Mapping[str, Any]) -> None:
-    cls = dataset_class(dataset)
-    if issubclass(cls, ClassSpaceDataset):
-        DATASETS.build({**dataset, 'pipeline': []})
-        for part in _parts(dataset['dataset']):
-            _check_pictures(part)
-    elif issubclass(cls, UnlabeledImages):
-        DATASETS.build({**dataset, 'pipeline': [], 'lazy_init': True}).check()
-    elif issubclass(cls, CocoDataset):
-        annotation_path(dataset)
-        _check_pictures(dataset)
-
-
-def _check_pictures(dataset: Mapping[str, Any]) -> None:
-    prefix = (dataset.get('data_prefix') or {}).get('img')
-    if isinstance(prefix, str):
-        root = '' if is_abs(prefix) else dataset.get('data_root') or ''
-        folder = os.path.join(root, prefix)
-        if folder and '://' not in folder and not Path(folder).is_dir():
-            raise UserError(no_folder(f'{dataset["type"]}.data_prefix.img', folder))
-
-
-def check_checkpoint(key: str, path: str | None) -> None:
-    """Check that a file of weights, where one is named, can be read; one at a URL is not asked for.
-
-    Raises:
-        UserError: If it is missing, is no checkpoint, or holds more than weights.
-    """
-    if not path or '://' in path:
-        return
-    if not Path(path).is_file():
-        raise UserError(no_file(key, path))
-    try:
-        read_checkpoint(path, trust=None)
-    except UserError as error:
-        raise UserError(*(replace(each, key=key) for each in error.problems)) from error
-
-
-def check_launcher(launcher: str) -> None:
-    """Check that this process was started by the launcher that is named.
-
-    Raises:
-        UserError: If it was not; joining its peers would fail, or wait for ever.
-    """
-    variable = LAUNCHER_VARIABLES.get(launcher)
-    if variable is not None and variable not in os.environ:
-        expected = f'did not start this process ({variable} is not set)'
-        raise UserError(problem('--launcher', launcher, expected))
+    for name in loaders:
+        if config.get(name) is not None:
+            mistakes.add(*truth_problems(f'{name}.dataset', config[name].dataset))
+    if hooks:
+        with mistakes:
+            check_hooks(config)
+    return mistakes.problems

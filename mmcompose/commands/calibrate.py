@@ -119,7 +119,8 @@ def _files(config: Config, numbers: list[int], out: str | None) -> dict[int, str
     if out is not None and len(numbers) > 1:
         expected = f'is one file, and {len(numbers)} steps learn: name a learned_file for each'
         raise UserError(problem('out', out, expected))
-    problems, files = [], {}
+    problems: list[Problem] = []
+    files: dict[int, str] = {}
     for number in numbers:
         key = f'{PIPELINE}[{number}].learned_file'
         path = out or config.composition.label_pipeline[number].get('learned_file')

@@ -8,11 +8,11 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from mmcompose.checks.preflight import check_checkpoint, check_loader
+from mmcompose.checks.check_files import check_checkpoint
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.composition import Composition
 from mmcompose.datasets import pseudo_labeled
-from mmcompose.engine.resolve import resolve
+from mmcompose.engine.checked import resolve_checked
 from mmcompose.evaluation import CompositionTable, evaluate
 from mmcompose.labeling import LabelPipeline
 from mmcompose.teachers import MMDetTeacher
@@ -42,10 +42,9 @@ def evaluate_config(
     config = read_compose_config(config)
     if not 0 <= score_floor < 1:
         raise UserError(problem('--score-floor', score_floor, 'is not in [0, 1)'))
-    resolved = resolve(config)
+    resolved = resolve_checked(config, ['val_dataloader'], is_run=False)
     if resolved.get('val_dataloader') is None:
         raise UserError(fault('val_dataloader', 'is missing; there is nothing to score on'))
-    check_loader(resolved, 'val_dataloader')
     composition = Composition.from_config(config.composition.to_dict())
     # Before any work, so that a wrong checkpoint is told at once.
     models = {

@@ -11,10 +11,10 @@ from mmengine.config import Config
 from mmengine.dist import init_dist, is_main_process
 from mmengine.registry import DefaultScope
 
-from mmcompose.checks.preflight import check_launcher, check_loader
+from mmcompose.checks.check_files import check_launcher
 from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
+from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.hooks.label_summary import summary
-from mmcompose.engine.resolve import resolve
 from mmcompose.store import to_coco
 from mmcompose.utils import UserError, check_writable, fault, log, write_json
 
@@ -37,8 +37,7 @@ def label(config: Config, export: str | None = None, launcher: str = 'none') -> 
     if config.get('train_dataloader') is None:
         raise UserError(fault('train_dataloader', 'is missing; there is nothing to label'))
     _join(launcher, config.get('env_cfg', {}).get('dist_cfg') or {'backend': 'nccl'})
-    resolved = resolve(config)
-    check_loader(resolved, 'train_dataloader')
+    resolved = resolve_checked(config, ['train_dataloader'], is_run=False)
     with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmdet')):
         train = DATASETS.build(dict(resolved.train_dataloader.dataset, lazy_init=True))
     found = list(pseudo_labeled(train))

@@ -12,7 +12,7 @@ import mmdet
 from mmengine.config import Config
 from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
 
-from mmcompose.checks.preflight import check_checkpoint
+from mmcompose.checks.check_files import check_checkpoint
 from mmcompose.commands.arguments import OptionsAction
 from mmcompose.commands.config_files import merge_options, read_config_file
 from mmcompose.registry import RUNNERS

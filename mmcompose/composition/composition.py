@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace, spelled_alike
+from mmcompose.composition.check_values import split_problems
 from mmcompose.composition.label_maker import LabelMaker
 from mmcompose.composition.pool_labels import PoolLabels
 from mmcompose.composition.predicting import ask
@@ -29,16 +30,10 @@ from mmcompose.utils import (
     Mistakes,
     UserError,
     check_keys,
-    check_types,
     fault,
-    problem,
     warn,
 )
 
-_KEYS = (
-    'teachers', 'class_space', 'label_pipeline', 'store', 'workers', 'max_unreadable',
-    'teacher_records',
-)  # fmt: skip
 _CLASS_SPACE_KEYS = ('classes', 'aliases', 'mapping', 'on_unmapped', 'hierarchy')
 
 
@@ -131,24 +126,17 @@ class Composition:
         Raises:
             UserError: With a line for each mistake in it.
         """
-        if problems := check_keys('composition', config, _KEYS, ['teachers']):
-            raise UserError(*problems)
-        # Teachers are looked at one by one, by what they are.
-        types = {**get_type_hints(cls.__init__), 'teachers': Any}
-        problems = check_types('composition', config, types)
-        class_space = config.get('class_space') or {}
+        types = get_type_hints(cls.__init__)
+        problems, sound = split_problems(config, types)
         if not problems:
-            types = get_type_hints(ClassSpace.__init__)
-            problems = check_types('composition.class_space', class_space, types)
-        workers = config.get('workers')
-        if workers is not None and not problems and workers < 1:
-            problems = [problem('composition.workers', workers, 'is not a number from 1 up')]
-        if not problems and not 0 <= config.get('max_unreadable', 0) < 1:
-            value = config['max_unreadable']
-            problems = [problem('composition.max_unreadable', value, 'is not in [0, 1)')]
-        if problems:
-            raise UserError(*problems)
-        return cls(**config)
+            return cls(**config)
+        mistakes = Mistakes()
+        mistakes.add(*problems)
+        # What is right may hold further mistakes.
+        if sound:
+            with mistakes:
+                cls(**sound)
+        raise UserError(*mistakes.problems)
 
     @property
     def resolved(self) -> dict[str, Any]:

@@ -50,7 +50,8 @@ def pop_weight(name: str, config: dict[str, Any]) -> float:
         UserError: If it is no number above 0.
     """
     weight = config.pop('weight', 1.0)
-    if not isinstance(weight, (int, float)) or not 0 < weight < float('inf'):
+    number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
+    if not number or not 0 < weight < float('inf'):
         key = f'composition.teachers.{name}.weight'
         raise UserError(problem(key, weight, 'is not a number above 0'))
     return float(weight)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config
 
-from mmcompose.datasets import each_dataset
 from mmcompose.registry import type_name
 from mmcompose.utils import UserError, fault
+from mmcompose.utils.config_tree import walk
 
 LOAD = 'mmcompose.LoadLabelWeights'
 PACK = 'mmcompose.PackDetInputs'
@@ -32,14 +32,18 @@ def carry_weights(config: Config) -> None:
     loader = config.get('train_dataloader')
     if loader is None:
         return
-    owners = [each for each in each_dataset(loader.dataset) if each.get('pipeline')]
-    for owner in owners:
+    inner = walk(
+        loader.dataset, 'train_dataloader.dataset', lambda name: name in ('dataset', 'datasets')
+    )
+    owners = [(key, each) for key, each in inner if each.get('pipeline')]
+    # Before anything is put between: keys are those of the file.
+    _check({f'{key}.pipeline': owner.pipeline for key, owner in owners})
+    for _, owner in owners:
         owner.pipeline = _wired(owner.pipeline)
-    _check([step for owner in owners for step in _steps(owner.pipeline)], 'dataset')
     for number, hook in enumerate(config.get('custom_hooks') or ()):
         if hook.get('switch_pipeline'):
+            _check({f'custom_hooks[{number}].switch_pipeline': hook.switch_pipeline})
             hook.switch_pipeline = _wired(hook.switch_pipeline)
-            _check(list(_steps(hook.switch_pipeline)), f'custom_hooks[{number}].switch_pipeline')
 
 
 def _wired(value: Any) -> Any:
@@ -62,27 +66,23 @@ def _is(step: Any, name: str) -> bool:
     return isinstance(step, Mapping) and 'type' in step and type_name(step) == name
 
 
-def _steps(value: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(value, Mapping):
-        if 'type' in value:
-            yield value
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _steps(each)
-
-
-def _check(steps: list[Mapping[str, Any]], key: str) -> None:
-    names = [type_name(step) for step in steps]
-    for name, step in zip(names, steps, strict=True):
-        if (reason := _loses_weights(name, step)) is not None:
-            raise UserError(fault(f'{key}.pipeline', f'{name} {reason}'))
-    if 'LoadLabelWeights' in names and 'PackDetInputs' not in names:
+def _check(pipelines: Mapping[str, Any]) -> None:
+    steps = [
+        (key, step)
+        for where, pipeline in pipelines.items()
+        for key, step in walk(pipeline, where)
+        if 'type' in step
+    ]
+    for key, step in steps:
+        if (reason := _loses_weights(type_name(step), step)) is not None:
+            raise UserError(fault(key, f'{type_name(step)} {reason}'))
+    names = [type_name(step) for _, step in steps]
+    if {'LoadAnnotations', 'LoadLabelWeights'} & {*names} and 'PackDetInputs' not in names:
         raise UserError(
             fault(
-                f'{key}.pipeline',
-                f'loads annotations and has no PackDetInputs, which hands a label '
-                f'and its weight over to the model; it ends with {names[-1]!r}',
+                next(iter(pipelines)),
+                'loads annotations and has no PackDetInputs, which hands a label and its weight '
+                f'over to the model; it ends with {names[-1]!r}',
             )
         )
 

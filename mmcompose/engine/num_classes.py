@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.registry import Registry
 
 from mmcompose.registry import class_of
+from mmcompose.utils.config_tree import walk
 
 # Parts whose number of classes is not the student's: region proposals are class-agnostic,
 # stuff is no thing, who somebody is no class, and a backbone's are those of its pre-training.
@@ -26,25 +27,12 @@ def set_num_classes(model: Any, num_classes: int, registry: Registry) -> None:
         num_classes: The student's.
         registry: Where the types are looked up.
     """
-    for part in _parts(model):
-        cls = class_of(part, registry)
+    for _, part in walk(model, 'model', lambda name: name not in _OTHER_CLASSES):
+        cls = class_of(part, registry) if 'type' in part else None
         for name in ('num_classes', 'num_things_classes'):
             if _takes(cls, name):
                 _resize_class_weights(part, _stated(part, cls, name), num_classes)
                 part[name] = num_classes
-
-
-def _parts(config: Any) -> Iterator[Any]:
-    """Yield every dict with a ``type`` below ``config`` whose classes are the student's."""
-    if isinstance(config, Mapping):
-        if 'type' in config:
-            yield config
-        for key, value in list(config.items()):
-            if key not in _OTHER_CLASSES:
-                yield from _parts(value)
-    elif isinstance(config, (list, tuple)):
-        for value in config:
-            yield from _parts(value)
 
 
 def _takes(cls: Any, name: str) -> bool:

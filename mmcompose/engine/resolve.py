@@ -11,9 +11,10 @@ from mmdet.registry import METRICS, MODELS
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 
+from mmcompose.checks.check_composition import composition_problems
 from mmcompose.checks.check_label_support import check_label_support
 from mmcompose.checks.check_mask_support import check_mask_support
-from mmcompose.checks.check_value_types import LOADERS, check_value_types
+from mmcompose.checks.check_value_types import LOADERS, value_type_problems
 from mmcompose.checks.config_parts import metrics_of
 from mmcompose.composition import Composition
 from mmcompose.datasets import (
@@ -56,19 +57,11 @@ def resolve(config: Config) -> Config:
     Raises:
         UserError: With a line for each mistake in ``composition``.
     """
-    if not isinstance(config.get('composition'), Mapping):
-        raise UserError(
-            fault(
-                'composition',
-                'is missing; give dict(teachers=…, …), or leave '
-                "runner_type='mmcompose.CompositionRunner' out",
-            )
-        )
-    if not isinstance(config.get('model'), Mapping):
-        raise UserError(fault('model', "is missing; give the student's, or a _base_ that has one"))
-    check_value_types(config)
+    if problems := [*composition_problems(config), *value_type_problems(config)]:
+        raise UserError(*problems)
     config = copy.deepcopy(config)
-    config.pop('runner_type', None)
+    for name in ('runner_type', 'allow'):
+        config.pop(name, None)
     # Without, MMEngine's Runner looks names up among its own classes alone.
     config.default_scope = config.get('default_scope') or 'mmdet'
     with DefaultScope.overwrite_default_scope(config.default_scope):
@@ -82,9 +75,9 @@ def resolve(config: Config) -> Config:
                     dataset = _resolve_dataset(config[name].dataset, composition)
                     config[name].dataset = dataset
                     _resolve_sources(config, name)
-        with key_prefix('train_dataloader'):
-            carry_weights(config)
+        # Before steps are put between, so that its keys are those of the file.
         check_mask_support(config, composition)
+        carry_weights(config)
         for name in ('val', 'test'):
             _resolve_evaluator(config, name)
         _resolve_tta(config)

@@ -10,8 +10,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 from torch import nn
 
-from mmcompose.checks.preflight import preflight
-from mmcompose.engine.resolve import resolve
+from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.work_dir_rollback import WorkDirRollback
 from mmcompose.registry import RUNNERS
 from mmcompose.utils import UserError
@@ -34,8 +33,7 @@ class CompositionRunner(Runner):
         Raises:
             UserError: With a line for each mistake, before anything is written.
         """
-        resolved = resolve(cfg)
-        preflight(resolved)
+        resolved = resolve_checked(cfg)
         traces = WorkDirRollback(resolved.work_dir, resolved.filename)
         runner: CompositionRunner = super().from_cfg(resolved)
         runner._rollback = traces

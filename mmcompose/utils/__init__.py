@@ -1,6 +1,6 @@
 """Errors, files, hashing and logging; stands above every other room."""
 
-from mmcompose.utils.errors import Mistakes, UserError, key_prefix
+from mmcompose.utils.errors import Mistakes, UserError, at_root, key_prefix
 from mmcompose.utils.files import atomic_write, check_writable, without_nan, write_json
 from mmcompose.utils.hashing import file_fingerprint, fingerprint, lines_fingerprint, plain
 from mmcompose.utils.logging import log, warn
@@ -27,6 +27,7 @@ __all__ = [
     'Problem',
     'Range',
     'UserError',
+    'at_root',
     'atomic_write',
     'check_keys',
     'check_types',

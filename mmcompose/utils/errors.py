@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import TracebackType
 
 from mmcompose.utils.problem import Problem
@@ -61,6 +62,15 @@ class Mistakes:
         """Raise one :class:`UserError` of all that was gathered, if anything was."""
         if self.problems:
             raise UserError(*self.problems)
+
+
+@contextmanager
+def at_root() -> Iterator[None]:
+    """Mark every problem raised inside as one whose key starts at the config's root."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(*(replace(each, is_absolute=True) for each in error.problems)) from error
 
 
 @contextmanager

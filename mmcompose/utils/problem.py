@@ -39,6 +39,8 @@ class Problem:
         suggestion: The nearest valid name, None where none is near.
         is_absolute: Whether the key starts at the config's root, so that no prefix belongs
             before it.
+        check: The name of the check that found what is doubtful but possible, None where it is a
+            mistake.
     """
 
     key: str
@@ -46,12 +48,14 @@ class Problem:
     expected: str
     suggestion: str | None = None
     is_absolute: bool = False
+    check: str | None = None
 
     def __str__(self) -> str:
         key = f'{self.key}: ' if self.key else ''
         value = '' if self.value is NO_VALUE else f'{self.value!r} '
         suggestion = f'; did you mean {self.suggestion!r}?' if self.suggestion is not None else ''
-        return f'{key}{value}{self.expected}{suggestion}'
+        allow = f"; allow=['{self.check}'] makes this a warning" if self.check else ''
+        return f'{key}{value}{self.expected}{suggestion}{allow}'
 
     def below(self, prefix: str, is_absolute: bool = False) -> Problem:
         """Return the same problem of a part that stands at ``prefix``.
@@ -65,10 +69,14 @@ class Problem:
         dot = '.' if prefix and self.key and not self.key.startswith('[') else ''
         return replace(self, key=f'{prefix}{dot}{self.key}', is_absolute=is_absolute)
 
+    def doubtful(self, check: str) -> Problem:
+        """Return the same problem as one that a config may allow; see :attr:`check`."""
+        return replace(self, check=check)
+
     def __reduce__(self) -> tuple[object, ...]:
         # Values need not be picklable, and problems come back from other processes.
         value = self.value if self.value is NO_VALUE else _AsShown(repr(self.value))
-        rest = (self.expected, self.suggestion, self.is_absolute)
+        rest = (self.expected, self.suggestion, self.is_absolute, self.check)
         if value is NO_VALUE:
             return _without_value, (self.key, *rest)
         return Problem, (self.key, value, *rest)

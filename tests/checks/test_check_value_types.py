@@ -23,10 +23,14 @@ def config(pool: Path, truth: str, tmp_path: Path) -> Config:
     [
         ('custom_hooks', 'EMAHook', "custom_hooks: 'EMAHook' is not a list or None"),
         ('custom_hooks', [3], 'custom_hooks: [3] is not a list or None'),
-        ('custom_hooks', [{}], 'custom_hooks: {} is no dict of a hook: it names no type'),
-        ('custom_hooks', [{'type': 3}], "custom_hooks: {'type': 3} is no dict of a hook"),
+        ('custom_hooks', [{}], 'custom_hooks[0]: {} is no dict of a hook: it names no type'),
+        ('custom_hooks', [{'type': 3}], "custom_hooks[0]: {'type': 3} is no dict of a hook"),
         ('val_evaluator', {'metric': 'bbox'}, "val_evaluator: {'metric': 'bbox'} is no dict"),
-        ('val_evaluator', {'metrics': ['bbox']}, "val_evaluator: 'bbox' is no dict of a metric"),
+        (
+            'val_evaluator',
+            {'metrics': ['bbox']},
+            "val_evaluator.metrics[0]: 'bbox' is no dict of a metric",
+        ),
         ('default_hooks', [1], 'default_hooks: [1] is not a dict or None'),
         ('train_dataloader', 3, 'train_dataloader: 3 is not a dict or None'),
         ('val_evaluator', 'bbox', "val_evaluator: 'bbox' is not a dict or a list or None"),
@@ -58,7 +62,7 @@ def config(pool: Path, truth: str, tmp_path: Path) -> Config:
         (
             'train_dataloader.dataset.pipeline',
             ['Resize'],
-            "train_dataloader.dataset.pipeline: 'Resize' is no dict of a transform",
+            "train_dataloader.dataset.pipeline[0]: 'Resize' is no dict of a transform",
         ),
     ],
 )

@@ -11,11 +11,12 @@ from mmdet.models import RetinaHead
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from mmcompose.checks.check_constructors import dataset_problems, model_problems
-from mmcompose.checks.preflight import check_checkpoint, preflight
+from mmcompose.checks.check_datasets import dataset_problems
+from mmcompose.checks.check_files import check_checkpoint
+from mmcompose.checks.check_model import model_problems
 from mmcompose.commands.config_files import merge_options
 from mmcompose.commands.mmdet_tools import check_runner
-from mmcompose.engine import resolve
+from mmcompose.engine.checked import resolve_checked
 from mmcompose.utils import UserError
 from tests.engine.toys import student_config
 
@@ -27,13 +28,13 @@ def config(pool: Path, truth: str, tmp_path: Path) -> Config:
 
 def _told(config: Config) -> str:
     with pytest.raises(UserError) as caught:
-        preflight(resolve(config))
+        resolve_checked(config)
     (line,) = caught.value.lines
     return line
 
 
 def test_the_toys_have_no_mistake(config: Config) -> None:
-    preflight(resolve(config))
+    resolve_checked(config)
 
 
 TRAIN = 'train_dataloader.dataset'
@@ -47,22 +48,22 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     'argument of the wrapper': ({f'{TRAIN}.pipelin': []}, f"{TRAIN}: 'pipelin'", ''),
     'transform': (
         {f'{TRAIN}.pipeline.0.type': 'LoadImageFromFil'},
-        f"{TRAIN}.pipeline.type: 'LoadImageFromFil'",
+        f"{TRAIN}.pipeline[0].type: 'LoadImageFromFil'",
         "did you mean 'LoadImageFromFile'?",
     ),
     'argument of a transform': (
         {f'{TRAIN}.pipeline.2.probability': 0.5},
-        f"{TRAIN}.pipeline.RandomFlip: 'probability'",
+        f"{TRAIN}.pipeline[2]: 'probability'",
         '',
     ),
     'transform of a labelled set': (
         {'val_dataloader.dataset.pipeline.1.backnd': 'cv2'},
-        "val_dataloader.dataset.dataset.pipeline.Resize: 'backnd'",
+        "val_dataloader.dataset.pipeline[1]: 'backnd'",
         "did you mean 'backend'?",
     ),
     'pictures of a labelled set': (
         {'val_dataloader.dataset.data_prefix.img': '/nowhere/at/all/'},
-        "val_dataloader.CocoDataset.data_prefix.img: '/nowhere/at/all/' is no folder",
+        "val_dataloader.dataset.data_prefix.img: '/nowhere/at/all/' is no folder",
         '',
     ),
     'model': ({'model.type': 'RetinaNett'}, "model.type: 'RetinaNett'", "mean 'RetinaNet'?"),
@@ -122,23 +123,22 @@ def test_an_option_that_leads_nowhere_is_told(config: Config) -> None:
 def test_schedulers_may_be_named_by_optimizer(config: Config) -> None:
     one = dict(type='MultiStepLR', milestones=[1])
     config.param_scheduler = dict(first=one, second=[one])
-    preflight(resolve(config))
+    resolve_checked(config)
     config.param_scheduler = dict(first=one, second=[dict(one, type='MultiStepLRs')])
-    with pytest.raises(UserError, match=r"param_scheduler.type: 'MultiStepLRs'"):
-        preflight(resolve(config))
+    with pytest.raises(UserError, match=r"param_scheduler.second\[0\].type: 'MultiStepLRs'"):
+        resolve_checked(config)
 
 
 def test_metrics_may_stand_within_an_evaluator(config: Config) -> None:
     config.val_evaluator = dict(
         type='Evaluator', metrics=[dict(type='CocoMetric', ann_file='there_is_none.json')]
     )
-    resolved = resolve(config)
-    preflight(resolved)
+    resolved = resolve_checked(config)
     # As of a metric that stands alone: the truth comes from the dataset.
     assert resolved.val_evaluator.metrics[0].ann_file is None
     config.val_evaluator.metrics[0].type = 'CocoMetrics'
-    with pytest.raises(UserError, match=r"val_evaluator.metrics.type: 'CocoMetrics'"):
-        preflight(resolve(config))
+    with pytest.raises(UserError, match=r"val_evaluator.metrics\[0\].type: 'CocoMetrics'"):
+        resolve_checked(config)
 
 
 def test_every_argument_that_a_constructor_refuses_is_told(config: Config) -> None:
@@ -181,4 +181,4 @@ def test_mosaic_takes_other_pictures_of_a_mix_dataset_and_its_kin() -> None:
     with DefaultScope.overwrite_default_scope('mmdet'):
         assert dataset_problems('data', kin) == []
         (told,) = dataset_problems('data', bare)
-    assert str(told).startswith('data.pipeline.Mosaic: takes other pictures')
+    assert str(told).startswith('data.pipeline[0]: Mosaic takes other pictures')

@@ -15,10 +15,10 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, RUNNERS
 from mmengine.runner import Runner
 
-from mmcompose.checks.preflight import preflight
 from mmcompose.composition import STUDENT
 from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.engine import resolve
+from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.hooks.label_refresh import FOLDER, STATE, PseudoLabelRefreshHook
 from mmcompose.utils import UserError
 from tests.engine.toys import student_config
@@ -291,15 +291,15 @@ def test_rounds_by_iterations_and_without_an_average(
     ('change', 'says'),
     [
         ({'custom_hooks': [{**REFRESH, 'interval': 0}]},
-         'custom_hooks.PseudoLabelRefreshHook.interval: 0 is not above 0'),
+         'custom_hooks[0].interval: 0 is not above 0'),
         ({'custom_hooks': [{**REFRESH, 'iou_thr': 5}]},
-         'custom_hooks.PseudoLabelRefreshHook.iou_thr: 5 is not in [0, 1]'),
+         'custom_hooks[0].iou_thr: 5 is not in [0, 1]'),
         ({'custom_hooks': [{**REFRESH, 'wait': 0.5}]},
-         "custom_hooks.PseudoLabelRefreshHook: 'wait' is not a key here"),
+         "custom_hooks[0]: 'wait' is not a key here"),
         ({'train_cfg': {'type': 'IterBasedTrainLoop', 'max_iters': 6}},
-         'custom_hooks.PseudoLabelRefreshHook.by_epoch: True makes no round in a train_cfg that'),
+         'custom_hooks[0].by_epoch: True makes no round in a train_cfg that'),
         ({'train_cfg': {'by_epoch': False, 'max_iters': 6}},
-         'custom_hooks.PseudoLabelRefreshHook.by_epoch: True makes no round in a train_cfg that'),
+         'custom_hooks[0].by_epoch: True makes no round in a train_cfg that'),
         ({'test_dataloader': None, 'val_dataloader': None},
          'test_dataloader: has no test pipeline'),
     ],
@@ -311,7 +311,7 @@ def test_a_mistake_is_told_before_anything_is_made(
     for key, value in change.items():
         config[key] = value
     with pytest.raises(UserError) as caught:
-        preflight(resolve(config))
+        resolve_checked(config)
     assert any(line.startswith(says) for line in caught.value.lines)
     assert list(tmp_path.iterdir()) == []
 
@@ -322,7 +322,7 @@ def test_a_training_set_without_pseudo_labels_is_told(
     config = _config(pool, truth, tmp_path, epochs=2)
     config.train_dataloader.dataset = config.val_dataloader.dataset
     with pytest.raises(UserError, match=r'holds no mmcompose\.Pseudo'):
-        preflight(resolve(config))
+        resolve_checked(config)
 
 
 def test_the_name_student_is_still_taken_in_a_config(

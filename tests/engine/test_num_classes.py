@@ -13,7 +13,7 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from mmcompose.checks.check_constructors import model_problems
+from mmcompose.checks.check_model import model_problems
 from mmcompose.engine.num_classes import set_num_classes
 
 CONFIGS = Path(mmdet.__file__).parent / '.mim' / 'configs'

@@ -13,8 +13,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
-from mmcompose.checks.preflight import preflight
 from mmcompose.engine import resolve
+from mmcompose.engine.checked import resolve_checked
 from mmcompose.utils import UserError
 from tests import toys
 from tests.engine.toys import TEST_PIPELINE, student_config
@@ -153,10 +153,10 @@ def test_every_missing_input_is_told_before_a_run_starts(
     (tmp_path / 'file').touch()
     config.work_dir = str(tmp_path / 'file' / 'work')
     with pytest.raises(UserError) as caught:
-        preflight(resolve(config))
+        resolve_checked(config)
     assert [line.split(': ')[0] for line in caught.value.lines] == [
-        'train_dataloader.UnlabeledImages.data_prefix.img',
-        'val_dataloader.CocoDataset.ann_file',
+        'train_dataloader.dataset.dataset.data_prefix.img',
+        'val_dataloader.dataset.ann_file',
         'load_from',
         'work_dir',
     ]

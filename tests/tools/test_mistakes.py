@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests import toys
-from tests.engine.toys import TRAIN_PIPELINE
 from tests.tools.running import MMDET_TOOLS, Done, fails, run, write_config, write_teacher
 
 TRAIN, LABEL, TEST, EVALUATE, CONVERT = (
@@ -48,105 +46,6 @@ def test_under_mmdets_own_train_it_is_the_last_line(pool: Path, truth: str, tmp_
     done = fails(MMDET_TOOLS / 'train.py', config, cwd=tmp_path, how=run)
     last = done.stderr.strip().splitlines()[-1]
     assert "composition: 'store_' is not a key here" in last
-
-
-# A change of the config; the key that is told; how the line ends, or the nearest valid name.
-IN_A_CONFIG: dict[str, tuple[dict[str, Any], str, str]] = {
-    'class': (
-        {'composition.class_space.mapping.first': {'gren': 'red'}},
-        'composition.class_space.mapping.first',
-        'green',
-    ),
-    'hook': (
-        {'custom_hooks': [{'type': 'mmcompose.ClassRowHook'}]},
-        'custom_hooks.type',
-        'mmcompose.ClassRowsHook',
-    ),
-    'value of a hook': (
-        {'custom_hooks': [{'type': 'mmcompose.UncertainLabelsHook', 'uncovered_objectness': 3}]},
-        'custom_hooks.UncertainLabelsHook.uncovered_objectness',
-        'is not in [0, 1]',
-    ),
-    'default hook': (
-        {'default_hooks.logger.type': 'LogerHook'}, 'default_hooks.logger.type', 'LoggerHook'
-    ),
-    'argument of a hook': (
-        {'default_hooks.logger.ignore_lst': True},
-        'default_hooks.logger.LoggerHook',
-        'ignore_last',
-    ),
-    'argument of the average of weights': (
-        {'custom_hooks': [{'type': 'EMAHook', 'momentun': 0.002}]},
-        'custom_hooks.EMAHook',
-        'momentum',
-    ),
-    'kind of average': (
-        {'custom_hooks': [{'type': 'EMAHook', 'ema_type': 'ExpMomentumEMAA'}]},
-        'custom_hooks.EMAHook.ema_type',
-        'ExpMomentumEMA',
-    ),
-    'argument of checkpoints': (
-        {'default_hooks.checkpoint': {'type': 'CheckpointHook', 'intervall': 2}},
-        'default_hooks.checkpoint.CheckpointHook',
-        'interval',
-    ),
-    'optimizer': (
-        {'optim_wrapper.optimizer.type': 'SGDD'}, 'optim_wrapper.optimizer.type', 'SGD'
-    ),
-    'argument of an optimizer': (
-        {'optim_wrapper.optimizer.wheight_decay': 0.1}, 'optim_wrapper.optimizer', 'weight_decay'
-    ),
-    'loop': (
-        {'train_cfg.type': 'EpochBasedTrainLop'}, 'train_cfg.type', 'EpochBasedTrainLoop'
-    ),
-    'sampler': (
-        {'train_dataloader.sampler.type': 'DefaultSamplr'},
-        'train_dataloader.sampler.type',
-        'DefaultSampler',
-    ),
-    'argument of a sampler': (
-        {'train_dataloader.sampler.round_upp': True}, 'train_dataloader.sampler', 'round_up'
-    ),
-    'metric': ({'val_evaluator.type': 'CocoMetrc'}, 'val_evaluator.type', 'CocoMetric'),
-    'schedule': (
-        {'param_scheduler': [{'type': 'CosineAnealingLR', 'T_max': 3}]},
-        'param_scheduler.type',
-        'CosineAnnealingLR',
-    ),
-    'argument of a head': (
-        {'model.bbox_head.reg_decoded_box': True}, 'model.bbox_head', 'reg_decoded_bbox'
-    ),
-    'no evaluator': ({'val_evaluator': None}, 'val_evaluator', 'cannot do without'),
-    'no model': ({'model': None}, 'model', 'compose.py'),
-    'batch size': (
-        {'train_dataloader.batch_size': 0}, 'train_dataloader.batch_size', 'from 1 up'
-    ),
-    'workers that persist': (
-        {'train_dataloader.persistent_workers': True},
-        'train_dataloader.persistent_workers',
-        'needs num_workers above 0',
-    ),
-    'mosaic without other pictures': (
-        {'train_dataloader.dataset.pipeline': [
-            *TRAIN_PIPELINE[:-1], {'type': 'Mosaic', 'img_scale': (64, 64)}, TRAIN_PIPELINE[-1]]},
-        'train_dataloader.dataset.pipeline.Mosaic',
-        'put a MultiImageMixDataset with this step around it',
-    ),
-    'a file for the store': (
-        {'composition.store': 'toy_teacher.py'}, 'composition.store', 'give the path of a folder'
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(('changes', 'key', 'end'), IN_A_CONFIG.values(), ids=IN_A_CONFIG)
-def test_in_a_config(
-    changes: dict[str, Any], key: str, end: str, pool: Path, truth: str, tmp_path: Path
-) -> None:
-    write_teacher(tmp_path)
-    config = write_config(tmp_path, pool, truth, **changes)
-    line = _told(fails(TRAIN, *WORK, config, cwd=tmp_path))
-    assert line.startswith(f'{key}: '), line
-    assert line.endswith((end, f'did you mean {end!r}?')), line
 
 
 # A command line, and how what is told begins.
@@ -234,7 +133,7 @@ def test_an_empty_pool(pictures: Path) -> None:
     for path in pictures.iterdir():
         path.unlink()
     line = _told(fails(TRAIN, *WORK, CONFIG, cwd=pictures.parent))
-    assert line.startswith('train_dataloader.UnlabeledImages.data_prefix.img: ')
+    assert line.startswith('train_dataloader.dataset.dataset.data_prefix.img: ')
 
 
 @pytest.mark.parametrize('tool', [(TRAIN, *WORK), (LABEL,)], ids=['train', 'label'])

@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.nn.parallel import DistributedDataParallel
 
+from mmcompose.engine.unwrapped import unwrapped
 from mmcompose.registry import HOOKS
 
 
@@ -24,6 +25,6 @@ class ChannelsLastHook(Hook):
         if isinstance(runner.model, DistributedDataParallel):
             # It adds gradients up in buckets of the layout that the weights had when it was made:
             # those of other layouts come out of the first step shuffled.
-            module = runner.model.module
+            module = unwrapped(runner.model)
             runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), module)
             runner._maybe_compile('train_step')

@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 from mmcompose.class_space import ClassSpace
 from mmcompose.composition import preserve_process_state
 from mmcompose.engine.num_classes import set_num_classes
+from mmcompose.engine.unwrapped import unwrapped
 from mmcompose.registry import HOOKS
 from mmcompose.teachers import checkpoint_classes, named_classes
 from mmcompose.utils import UserError, fault, log, problem
@@ -65,7 +66,7 @@ class ClassRowsHook(Hook):
             old = named_classes(self.checkpoint_classes)
         if old == self.classes:
             return
-        own = _unwrapped(runner.model).state_dict()
+        own = unwrapped(runner.model).state_dict()
         layers = class_layers(runner.cfg.model, own, len(self.classes))
         if _is_loaded_twice(runner.model, weights):
             own, layers = _of_student(own), _of_student(layers)
@@ -170,7 +171,7 @@ def class_layers(
 
 def _is_loaded_twice(model: torch.nn.Module, weights: Mapping[str, Any]) -> bool:
     """Return whether a detector's weights become both teacher and student of MMDet's."""
-    semi = isinstance(_unwrapped(model), SemiBaseDetector)
+    semi = isinstance(unwrapped(model), SemiBaseDetector)
     return semi and not any('student' in name or 'teacher' in name for name in weights)
 
 
@@ -235,7 +236,3 @@ def copy_rows(
     else:
         target[:, num_new:] = source[:, num_old:].to(new)
     return new.movedim(0, layer.axis)
-
-
-def _unwrapped(model: torch.nn.Module) -> torch.nn.Module:
-    return getattr(model, 'module', model)

@@ -103,7 +103,7 @@ class PseudoLabelRefreshHook(Hook):
         by_iteration = kind == 'IterBasedTrainLoop' or not loop.get('by_epoch', True)
         if self.by_epoch and by_iteration:
             expected = 'makes no round in a train_cfg that counts iterations'
-            raise UserError(problem('custom_hooks.PseudoLabelRefreshHook.by_epoch', True, expected))
+            raise UserError(problem('by_epoch', True, expected))
         check_student(config, self.weight)
 
     def before_train(self, runner: Runner) -> None:

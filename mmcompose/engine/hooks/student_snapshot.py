@@ -10,13 +10,13 @@ import torch
 from mmdet.utils import get_test_pipeline_cfg
 from mmengine.config import Config
 from mmengine.hooks import EMAHook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmcompose.composition import STUDENT, Composition
 from mmcompose.datasets import each_dataset
 from mmcompose.engine.read_composition import is_pseudo_labelled
-from mmcompose.utils import UserError, atomic_write, fault
+from mmcompose.engine.unwrapped import unwrapped
+from mmcompose.utils import UserError, at_root, atomic_write, fault
 
 CONFIG = 'student.py'
 _KEY = 'work_dir'
@@ -54,13 +54,17 @@ def check_student(config: Config, weight: float) -> None:
     if found is None:
         raise UserError(
             fault(
-                'custom_hooks',
+                '',
                 'PseudoLabelRefreshHook makes labels anew, but train_dataloader.dataset '
                 'holds no mmcompose.PseudoLabeledDataset',
             )
         )
     student_config(config)
-    composition = Composition.from_config(found['composition'])
+    with at_root():
+        _check_joins(Composition.from_config(found['composition']), weight)
+
+
+def _check_joins(composition: Composition, weight: float) -> None:
     classes = list(composition.class_space.classes)
     record = {'name': STUDENT, 'classes': classes, 'identity': ''}
     composition.with_teacher(STUDENT, student_teacher(Path(), 0, weight), record)
@@ -76,6 +80,7 @@ def student_config(config: Config) -> Config:
             fault(
                 'test_dataloader',
                 'has no test pipeline, by which PseudoLabelRefreshHook would ask the student',
+                is_absolute=True,
             )
         ) from error
     parts = {
@@ -117,6 +122,5 @@ def current_weights(runner: Runner) -> dict[str, torch.Tensor]:
     """Return the average of the student's weights where an EMAHook keeps one, else its weights."""
     for hook in runner.hooks:
         if isinstance(hook, EMAHook):
-            return dict(hook.ema_model.module.state_dict())
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    return dict(model.state_dict())
+            return dict(unwrapped(hook.ema_model).state_dict())
+    return dict(unwrapped(runner.model).state_dict())

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmcompose.engine.unwrapped import unwrapped
 from mmcompose.registry import HOOKS
 
 
@@ -24,5 +24,4 @@ class TeacherEvalHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: dict[str, Any] | None = None
     ) -> None:
         """Put the teacher into evaluation mode."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        model.teacher.eval()
+        unwrapped(runner.model).teacher.eval()

@@ -7,10 +7,10 @@ from typing import Any
 
 from mmdet.datasets import MultiImageMixDataset
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmcompose.datasets import RelabeledDataset, wrapped
+from mmcompose.engine.unwrapped import unwrapped
 from mmcompose.models.weighted_targets import Attachment, Settings, attach, is_uncertain
 from mmcompose.registry import HOOKS
 from mmcompose.utils import UserError, fault, problem, warn
@@ -49,7 +49,7 @@ class UncertainLabelsHook(Hook):
             UserError: If images whose labels cover different classes are mixed into one.
         """
         _check_mixes(runner.train_dataloader.dataset)
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         self._attached = attach(model, self.settings)
         self._to_tell = list(self._attached.unreached)
         for line in self._attached.not_soft:

@@ -1,0 +1,192 @@
+"""Look at a loader's datasets: types, arguments, transforms, files, and that there are labels."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mmdet.datasets import CocoDataset, MultiImageMixDataset
+from mmdet.registry import DATASETS, TRANSFORMS
+from mmengine.utils import is_abs
+
+from mmcompose.checks.check_constructors import argument_problems
+from mmcompose.datasets import (
+    ClassSpaceDataset,
+    PseudoLabeledDataset,
+    UnlabeledImages,
+    annotation_path,
+)
+from mmcompose.registry import class_of, type_name
+from mmcompose.utils import Mistakes, Problem, UserError, fault, key_prefix, no_folder, problem
+from mmcompose.utils.config_tree import Tree, walk
+
+# Where a dataset's config holds others.
+_INNER = ('dataset', 'datasets', 'pool')
+_BY_RESOLVE = {
+    PseudoLabeledDataset: ('metainfo', 'composition'),
+    ClassSpaceDataset: ('classes', 'aliases'),
+}
+CHECK = 'no-labels'
+
+
+def dataset_problems(key: str, dataset: Any) -> list[Problem]:
+    """Return a problem for each wrong type or argument of a dataset, those in it, their steps.
+
+    Args:
+        key: Where the dataset stands in the config, for messages.
+        dataset: Its config.
+    """
+    if not isinstance(dataset, Mapping):
+        return argument_problems(key, dataset, DATASETS)
+    problems: list[Problem] = []
+    for where, each in _each(key, dataset):
+        found = argument_problems(where, {**_given(each), **each}, DATASETS)
+        for place, step in _steps(f'{where}.pipeline', each.get('pipeline') or ()):
+            wrong = argument_problems(place, step, TRANSFORMS)
+            if not found and not wrong and _mixes(step) and not _gives_others(each):
+                wrong = [fault(place, f'{type_name(step)} {_OTHERS}')]
+            found += wrong
+        problems += found
+    return problems
+
+
+_OTHERS = (
+    'takes other pictures of a dataset, which this does not give; put a MultiImageMixDataset with '
+    'this step around it'
+)
+
+
+def _given(dataset: Tree) -> dict[str, Any]:
+    """Return the arguments that ``resolve`` gives a dataset, by name."""
+    named = dataset.get('type') is not None
+    kinds = [kind for kind in _BY_RESOLVE if named and _is(dataset, kind)]
+    return {name: None for kind in kinds for name in _BY_RESOLVE[kind]}
+
+
+def _each(key: str, dataset: Any) -> Iterator[tuple[str, Tree]]:
+    return walk(dataset, key, lambda name: name in _INNER)
+
+
+def _steps(key: str, pipeline: Any) -> Iterator[tuple[str, Tree]]:
+    """Yield the transforms of a pipeline, and those in lists that other transforms hold."""
+    for number, step in enumerate(pipeline):
+        place = f'{key}[{number}]'
+        if isinstance(step, (list, tuple)):
+            yield from _steps(place, step)
+            continue
+        yield place, step
+        # Albumentations' own transforms are no one's but its.
+        if isinstance(step, Mapping) and 'type' in step and type_name(step) != 'Albu':
+            for name, value in step.items():
+                if isinstance(value, (list, tuple)) and _holds_steps(value):
+                    yield from _steps(f'{place}.{name}', value)
+
+
+def _holds_steps(values: Any) -> bool:
+    if isinstance(values, (list, tuple)):
+        return bool(values) and all(_holds_steps(each) for each in values)
+    return isinstance(values, Mapping) and 'type' in values
+
+
+def _mixes(step: Tree) -> bool:
+    """Return whether a transform asks the dataset for more pictures, as Mosaic and MixUp do."""
+    asks = inspect.getattr_static(class_of(step, TRANSFORMS), 'get_indexes', None)
+    # Those that keep some of their own ask their cache.
+    return asks is not None and 'dataset' in inspect.signature(asks).parameters
+
+
+def _gives_others(dataset: Tree) -> bool:
+    """Return whether a dataset's steps get the other pictures that they ask for."""
+    cls = class_of(dataset, DATASETS)
+    return isinstance(cls, type) and issubclass(cls, MultiImageMixDataset)
+
+
+def label_problems(key: str, dataset: Any) -> list[Problem]:
+    """Return a problem if a training set has no labels of any kind.
+
+    Args:
+        key: Where the dataset stands in the config, for messages.
+        dataset: Its config, in which every type is known.
+    """
+    sources = [(where, each) for where, each in _each(key, dataset) if not _has_others(each)]
+    pseudo = [where for where, each in _each(key, dataset) if _is(each, PseudoLabeledDataset)]
+    bare = [(where, each) for where, each in sources if _is(each, UnlabeledImages)]
+    if pseudo or len(bare) < len(sources) or not bare:
+        return []
+    where, each = bare[0]
+    expected = (
+        'has no labels, and nothing but background would be learned; put '
+        "dict(type='mmcompose.PseudoLabeledDataset', dataset=…) around it"
+    )
+    return [problem(f'{where}.type', each['type'], expected).doubtful(CHECK)]
+
+
+def _has_others(dataset: Tree) -> bool:
+    return any(isinstance(dataset.get(name), (Mapping, list, tuple)) for name in _INNER)
+
+
+def _is(dataset: Tree, kind: type) -> bool:
+    cls = class_of(dataset, DATASETS)
+    return isinstance(cls, type) and issubclass(cls, kind)
+
+
+def file_problems(key: str, dataset: Any) -> list[Problem]:
+    """Return a problem for each file or folder of a dataset's config that is missing.
+
+    Args:
+        key: Where the dataset stands in the config, for messages.
+        dataset: Its config, in which every type and argument is known.
+    """
+    mistakes = Mistakes()
+    for where, each in _each(key, dataset):
+        if _is(each, UnlabeledImages):
+            with mistakes, _at(where, each):
+                DATASETS.build({**each, 'pipeline': [], 'lazy_init': True}).check()
+        elif _is(each, CocoDataset):
+            with mistakes, _at(where, each):
+                annotation_path(each)
+            with mistakes:
+                _check_pictures(where, each)
+    return mistakes.problems
+
+
+def truth_problems(key: str, dataset: Any) -> list[Problem]:
+    """Return the problems of ground truth in the student's classes.
+
+    Args:
+        key: Where the dataset stands in the config, for messages.
+        dataset: Its config, resolved.
+    """
+    mistakes = Mistakes()
+    for _, each in _each(key, dataset):
+        if _is(each, ClassSpaceDataset):
+            with mistakes, key_prefix(key.partition('.')[0]):
+                DATASETS.build({**each, 'pipeline': []})
+    return mistakes.problems
+
+
+@contextmanager
+def _at(key: str, dataset: Tree) -> Iterator[None]:
+    """Put a dataset's place for its name, by which it calls itself."""
+    kind = dataset['type']
+    name = kind if isinstance(kind, str) else kind.__name__
+    own = name.removeprefix('mmcompose.') + '.'
+    try:
+        yield
+    except UserError as error:
+        bare = (replace(each, key=each.key.removeprefix(own)) for each in error.problems)
+        raise UserError(*(each.below(key) for each in bare)) from error
+
+
+def _check_pictures(key: str, dataset: Tree) -> None:
+    prefix = (dataset.get('data_prefix') or {}).get('img')
+    if isinstance(prefix, str):
+        root = '' if is_abs(prefix) else dataset.get('data_root') or ''
+        folder = os.path.join(root, prefix)
+        if folder and '://' not in folder and not Path(folder).is_dir():
+            raise UserError(no_folder(f'{key}.data_prefix.img', folder))

@@ -1,0 +1,57 @@
+"""Look at a data loader beside its datasets: samplers, and what torch's DataLoader takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmdet.registry import DATA_SAMPLERS
+from torch.utils.data import DataLoader
+
+from mmcompose.checks.check_constructors import build_problems, value_problems
+from mmcompose.utils import Problem, check_keys, check_types, problem
+from mmcompose.utils.config_tree import walk
+
+# What MMEngine's Runner takes of a loader itself.
+_BY_RUNNER = ('dataset', 'sampler', 'batch_sampler', 'collate_fn', 'num_batch_per_epoch')
+# What it hands on to torch.
+_TYPES: Mapping[str, Any] = {
+    'batch_size': int,
+    'num_workers': int,
+    'persistent_workers': bool,
+    'pin_memory': bool,
+    'drop_last': bool,
+    'timeout': float,
+    'prefetch_factor': int | None,
+    'pin_memory_device': str,
+    'num_batch_per_epoch': int | None,
+}
+
+
+def loader_problems(key: str, loader: Mapping[str, Any]) -> list[Problem]:
+    """Return a problem for each part of a data loader, but its dataset, that is wrong.
+
+    Args:
+        key: Where it stands in the config, for messages.
+        loader: Its config.
+    """
+    given = [name for name in loader if name != '_delete_']
+    problems = check_keys(key, given, (*_BY_RUNNER[:4], *_TYPES), ['dataset'])
+    problems += check_types(key, loader, _TYPES)
+    for name in ('sampler', 'batch_sampler'):
+        for where, part in walk(loader.get(name), f'{key}.{name}'):
+            problems += value_problems(where, part, DATA_SAMPLERS)
+    if problems:
+        return problems
+    if loader.get('batch_size', 1) < 1:
+        return [problem(f'{key}.batch_size', loader['batch_size'], 'is not a number from 1 up')]
+    plain = {name: loader[name] for name in _TYPES if name in loader and name not in _BY_RUNNER}
+    if plain.get('persistent_workers') and not plain.get('num_workers'):
+        expected = 'needs num_workers above 0'
+        return [problem(f'{key}.persistent_workers', plain['persistent_workers'], expected)]
+    return build_problems(key, {'type': DataLoader, **plain}, _build)
+
+
+def _build(arguments: dict[str, Any]) -> Any:
+    empty: Any = [0]
+    return DataLoader(empty, **{name: arguments[name] for name in arguments if name != 'type'})

@@ -1,0 +1,103 @@
+"""Look at the keys that stand at a config's root: typos that nothing would ever read."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmcompose.composition import Composition
+from mmcompose.utils import Problem, problem
+
+# What MMEngine's Runner, MMDetection's tools and mmcompose read.
+_READ = (
+    *(name for name in inspect.signature(Runner.__init__).parameters if name != 'self'),
+    'composition',
+    'runner_type',
+    'allow',
+    'custom_imports',
+    'auto_scale_lr',
+    'tta_model',
+    'tta_pipeline',
+    # What MMDetection's own files keep for those that inherit them.
+    'train_pipeline',
+    'val_pipeline',
+    'test_pipeline',
+    'data_root',
+    'dataset_type',
+    'backend_args',
+    'max_epochs',
+    'img_scale',
+)
+_INSIDE = tuple(inspect.signature(Composition).parameters)
+# How alike two names are that differ by a typo, from 0 to 1; `train_` and `test_pipeline` are not.
+_TYPO = 0.88
+CHECK = 'unknown-key'
+
+
+def top_level_problems(config: Config) -> list[Problem]:
+    """Return a problem for each key at the root that is not read, and is alike one that is.
+
+    A key that the config's own file uses again is a variable of the user's.
+    """
+    used = _used_names(config.filename)
+    unread = [name for name in config if name not in _READ and name not in used]
+    own = _own_names(config.filename)
+    if own is not None:
+        unread = [name for name in unread if name in own]
+    return list(_misplaced(config, unread)) + list(_typos(config, unread))
+
+
+def _misplaced(config: Config, unread: list[str]) -> Iterator[Problem]:
+    for name in unread:
+        if name in _INSIDE:
+            expected = 'stands outside composition, where nothing reads it; put it inside'
+            yield problem(name, config[name], expected)
+
+
+def _typos(config: Config, unread: list[str]) -> Iterator[Problem]:
+    # What a base sets may be read by nobody but by the files that inherit it.
+    known = [*_READ, *(name for name in config if name not in unread)]
+    for name in unread:
+        if name in _INSIDE:
+            continue
+        near = difflib.get_close_matches(name, set(known) - {name}, n=1, cutoff=_TYPO)
+        if near:
+            expected = 'is no key that anything reads'
+            yield problem('config', name, expected, near).doubtful(CHECK)
+
+
+def _tree(filename: str | None) -> ast.Module | None:
+    path = Path(filename or '')
+    if path.suffix != '.py' or not path.is_file():
+        return None
+    return ast.parse(path.read_text(encoding='utf-8'))
+
+
+def _own_names(filename: str | None) -> set[str] | None:
+    """Return the names that a config's own file sets; None where there is no such file."""
+    tree = _tree(filename)
+    if tree is None:
+        return None
+    return {
+        target.id
+        for node in tree.body
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.For))
+        for target in ast.walk(node)
+        if isinstance(target, ast.Name) and isinstance(target.ctx, ast.Store)
+    }
+
+
+def _used_names(filename: str | None) -> set[str]:
+    tree = _tree(filename)
+    if tree is None:
+        return set()
+    loaded = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
+    names = {node.id for node in loaded if isinstance(node.ctx, ast.Load)}
+    # `_base_.train_pipeline`
+    return names | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}

@@ -1,0 +1,50 @@
+"""The values of a config's ``composition``, one by one, before any teacher is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_type_hints
+
+from mmcompose.class_space import ClassSpace
+from mmcompose.utils import Problem, check_keys, check_types, problem
+
+
+def split_problems(
+    config: Mapping[str, Any], types: Mapping[str, Any]
+) -> tuple[list[Problem], dict[str, Any]]:
+    """Return the mistakes in a composition's keys and values, and what can be looked into beside.
+
+    Args:
+        config: The ``composition`` of a config.
+        types: Of its values, by key.
+
+    Returns:
+        A problem for each mistake; the values that are right, none where nothing can be made of
+        them alone.
+    """
+    keys = [name for name in types if name != 'return']
+    problems = check_keys('composition', config, keys, ['teachers'])
+    wrong: set[str] = set()
+    for name in config:
+        # Teachers are looked at one by one, by what they are.
+        if name in keys and name != 'teachers':
+            found = _value_problems(name, config[name], types)
+            problems += found
+            wrong |= {name} if found else set()
+    # Steps name classes: without the class space, those would seem to be wrong.
+    if 'teachers' not in config or wrong & {'class_space', 'label_pipeline'}:
+        return problems, {}
+    return problems, {name: config[name] for name in config if name in keys and name not in wrong}
+
+
+def _value_problems(name: str, value: Any, types: Mapping[str, Any]) -> list[Problem]:
+    """Return a problem for each mistake in one of a composition's values but its teachers."""
+    key = f'composition.{name}'
+    problems = check_types('composition', {name: value}, types)
+    if not problems and name == 'class_space':
+        problems = check_types(key, value or {}, get_type_hints(ClassSpace.__init__))
+    if not problems and name == 'workers' and value is not None and value < 1:
+        problems = [problem(key, value, 'is not a number from 1 up')]
+    if not problems and name == 'max_unreadable' and not 0 <= value < 1:
+        problems = [problem(key, value, 'is not in [0, 1)')]
+    return problems

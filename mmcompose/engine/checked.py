@@ -1,0 +1,61 @@
+"""resolve, with a look at the whole config before and after: every mistake is reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from mmcompose.checks.check_hooks import hook_problems
+from mmcompose.checks.check_value_types import LOADERS
+from mmcompose.checks.preflight import (
+    loader_and_file_problems,
+    part_problems,
+    resolved_problems,
+    structure_problems,
+)
+from mmcompose.engine.read_composition import read_composition
+from mmcompose.engine.resolve import resolve
+from mmcompose.utils import Mistakes
+
+
+def resolve_checked(
+    config: Config, loaders: Sequence[str] = LOADERS, is_run: bool = True
+) -> Config:
+    """Return a config resolved, if nothing in it is wrong; see :func:`resolve`.
+
+    Args:
+        config: A config with ``composition``; left as it is.
+        loaders: The data loaders that will be used. Defaults to all.
+        is_run: Whether a Runner will be built of it. Defaults to True.
+
+    Raises:
+        UserError: With a line for each mistake, in ``composition`` and all else.
+    """
+    scope = config.get('default_scope')
+    # One that is no string is a mistake that is told below.
+    with DefaultScope.overwrite_default_scope(scope if isinstance(scope, str) else 'mmdet'):
+        return _resolve_checked(config, loaders, is_run)
+
+
+def _resolve_checked(config: Config, loaders: Sequence[str], is_run: bool) -> Config:
+    structure = structure_problems(config, loaders)
+    mistakes = Mistakes()
+    mistakes.add(*structure)
+    if structure:
+        # It cannot be resolved, but its composition may be wrong as well.
+        if isinstance(config.get('composition'), Mapping):
+            with mistakes:
+                read_composition(config)
+        mistakes.raise_if_any()
+    by_loader = {name: loader_and_file_problems(config, name) for name in loaders}
+    mistakes.add(*(each for problems in by_loader.values() for each in problems))
+    hooks = hook_problems(config) if is_run else []
+    mistakes.add(*(part_problems(config) if is_run else ()), *hooks)
+    with mistakes:
+        resolved = resolve(config)
+        sound = [name for name, problems in by_loader.items() if not problems]
+        mistakes.add(*resolved_problems(resolved, sound, hooks=is_run and not hooks))
+    mistakes.raise_if_any()
+    return resolved

@@ -1,0 +1,63 @@
+"""Mistakes in ``composition``, but its label pipeline."""
+
+COMPOSITION = 'composition'
+SPACE = f'{COMPOSITION}.class_space'
+FIRST = f'{COMPOSITION}.teachers.first'
+
+MISTAKES = (
+    # The dict itself.
+    (COMPOSITION, None, 'composition: is missing', None),
+    (COMPOSITION, 3, 'composition: 3 is not a dict', None),
+    (COMPOSITION, [], 'composition: [] is not a dict', None),
+    (f'{COMPOSITION}.techers', {}, "composition: 'techers' is not a key", None),
+    (f'{COMPOSITION}.lable_pipeline', [], "composition: 'lable_pipeline' is not a key", None),
+    (f'{COMPOSITION}.stor', 'x', "composition: 'stor' is not a key", None),
+    (f'{COMPOSITION}.store', '', "composition.store: ''", None),
+    (f'{COMPOSITION}.store', 3, 'composition.store: 3 is not a', None),
+    (f'{COMPOSITION}.store', True, 'composition.store: True is not a', None),
+    (f'{COMPOSITION}.workers', 0, 'composition.workers: 0 is not', None),
+    (f'{COMPOSITION}.workers', -2, 'composition.workers: -2 is not', None),
+    (f'{COMPOSITION}.workers', 1.5, 'composition.workers: 1.5 is not', None),
+    (f'{COMPOSITION}.workers', True, 'composition.workers: True is not', None),
+    (f'{COMPOSITION}.workers', 'two', "composition.workers: 'two' is not", None),
+    # Teachers.
+    (f'{COMPOSITION}.teachers', {}, 'composition.teachers: names no teacher', None),
+    (f'{COMPOSITION}.teachers', [], 'composition.teachers: names no teacher', None),
+    (f'{COMPOSITION}.teachers', None, 'composition.teachers: names no teacher', None),
+    (f'{COMPOSITION}.teachers.student', {'type': 'x'}, "composition.teachers: 'student' is taken",
+     None),
+    (f'{COMPOSITION}.teachers.fused', {'type': 'x'}, "composition.teachers: 'fused' is taken",
+     None),
+    (FIRST, 'a.pth', f"{FIRST}: 'a.pth' is no dict of a teacher", None),
+    (f'{FIRST}.type', None, f'{FIRST}.type: is missing', None),
+    (f'{FIRST}.type', 'mmcompose.FunctonTeacher', f"{FIRST}.type: 'mmcompose.FunctonTeacher' is",
+     'mmcompose.FunctionTeacher'),
+    (f'{FIRST}.type', 'MMDetTeachr', f"{FIRST}.type: 'MMDetTeachr' is", 'mmcompose.MMDetTeacher'),
+    (f'{FIRST}.functon', 'x', f"{FIRST}: 'functon' is not a key", None),
+    (f'{FIRST}.function', 'tests.toys.sea', f'{FIRST}.function: ', None),
+    (f'{FIRST}.function', 3, f'{FIRST}.function: 3', None),
+    (f'{FIRST}.weight', 0, f'{FIRST}.weight: 0 is not a number above 0', None),
+    (f'{FIRST}.weight', -1, f'{FIRST}.weight: -1 is not a number above 0', None),
+    (f'{FIRST}.weight', 'much', f"{FIRST}.weight: 'much' is not a number above 0", None),
+    (f'{FIRST}.weight', float('inf'), f'{FIRST}.weight: inf is not a number above 0', None),
+    (f'{FIRST}.weight', True, f'{FIRST}.weight: True is not a number above 0', None),
+    # The class space.
+    (SPACE, 3, f'{SPACE}: 3 is not a dict', None),
+    (f'{SPACE}.clases', ['red'], f"{SPACE}: 'clases' is not a key", 'classes'),
+    (f'{SPACE}.classes', [], f'{SPACE}.classes: is empty', None),
+    (f'{SPACE}.classes', 'red', f"{SPACE}.classes: 'red' is not a list", None),
+    (f'{SPACE}.classes', ['red', 'red', 'green', 'blue'], f"{SPACE}.classes: 'red' is listed twice",
+     None),
+    (f'{SPACE}.classes', ['red', 'gren', 'blue'], f'{SPACE}: 1 classes of teacher', None),
+    (f'{SPACE}.aliases', ['voc-cocoo'], f"{SPACE}.aliases: 'voc-cocoo' is not a shipped table",
+     'voc-coco'),
+    (f'{SPACE}.aliases', 'voc-coco', f"{SPACE}.aliases: 'voc-coco' is not a list", None),
+    (f'{SPACE}.aliases', [{'red': 'rot'}], f"{SPACE}.aliases: [{{'red': 'rot'}}] is not", None),
+    (f'{SPACE}.mapping', {'frist': {}}, f"{SPACE}.mapping: 'frist' is not a teacher", 'first'),
+    (f'{SPACE}.mapping', {'first': {'gren': 'red'}}, f"{SPACE}.mapping.first: 'gren' is not a",
+     'green'),
+    (f'{SPACE}.on_unmapped', 'dropp', f"{SPACE}.on_unmapped: 'dropp' is", None),
+    (f'{SPACE}.on_unmapped', True, f'{SPACE}.on_unmapped: True is', None),
+    (f'{SPACE}.hierarchy', ['red'], f"{SPACE}.hierarchy: ['red'] is", None),
+    (f'{SPACE}.hierarchy', {'red': 'green'}, f"{SPACE}.hierarchy.red: 'green' is not a list", None),
+)  # fmt: skip

@@ -1,0 +1,68 @@
+"""Mistakes in data loaders: their datasets, pipelines and samplers."""
+
+TRAIN = 'train_dataloader'
+SET = f'{TRAIN}.dataset'
+VAL = 'val_dataloader.dataset'
+STEPS = f'{SET}.pipeline'
+
+MISTAKES = (
+    # The loader.
+    (f'{TRAIN}.batchsize', 2, f"{TRAIN}: 'batchsize' is not a key", None),
+    (f'{TRAIN}.batch_size', 0, f'{TRAIN}.batch_size: 0 is not a number from 1 up', None),
+    (f'{TRAIN}.batch_size', '2', f"{TRAIN}.batch_size: '2' is not a whole number", None),
+    (f'{TRAIN}.batch_size', True, f'{TRAIN}.batch_size: True is not a whole number', None),
+    (f'{TRAIN}.batch_size', 2.0, f'{TRAIN}.batch_size: 2.0 is not a whole number', None),
+    (f'{TRAIN}.num_workers', -1, f'{TRAIN}.num_workers: -1 is refused by DataLoader', None),
+    (f'{TRAIN}.num_workers', None, f'{TRAIN}.num_workers: None is not a whole number', None),
+    (f'{TRAIN}.persistent_workers', True, f'{TRAIN}.persistent_workers: True needs num_workers',
+     None),
+    (f'{TRAIN}.persistent_workers', 1, f'{TRAIN}.persistent_workers: 1 is not True or False', None),
+    (f'{TRAIN}.prefetch_factor', 2, f'{TRAIN}.prefetch_factor: 2 is refused', None),
+    (f'{TRAIN}.pin_memory', 'yes', f"{TRAIN}.pin_memory: 'yes' is not True or False", None),
+    (f'{TRAIN}.timeout', -1, f'{TRAIN}.timeout: -1 is refused', None),
+    (f'{TRAIN}.sampler.type', 'DefaultSamplr', f"{TRAIN}.sampler.type: 'DefaultSamplr' is",
+     'DefaultSampler'),
+    (f'{TRAIN}.sampler.shufle', True, f"{TRAIN}.sampler: 'shufle' is not a key", None),
+    (f'{TRAIN}.sampler.shuffle', 'yes', f"{TRAIN}.sampler.shuffle: 'yes' is not", None),
+    (f'{TRAIN}.batch_sampler.type', 'AspectRatioBatchSamplr', f'{TRAIN}.batch_sampler.type: ',
+     'AspectRatioBatchSampler'),
+    # Its dataset.
+    (SET, None, f'{SET}: None is no dict of a dataset', None),
+    (SET, 'coco', f"{SET}: 'coco' is no dict of a dataset", None),
+    (SET, {'type': 'ConcatDataset', 'datasets': 3}, f'{SET}.datasets: 3 is not a list', None),
+    (f'{SET}.type', 'mmcompose.PseudoLabelledDataset', f'{SET}.type: ',
+     'mmcompose.PseudoLabeledDataset'),
+    (f'{SET}.pol', {}, f"{SET}: 'pol' is not a key", None),
+    (f'{SET}.pool', {'type': 'mmcompose.UnlabeledImages', 'prefix': 'x'},
+     f"{SET}.pool: 'prefix' is not a key", None),
+    (f'{SET}.pool', {'type': 'mmcompose.UnlabelledImages'}, f'{SET}.pool.type: ',
+     'mmcompose.UnlabeledImages'),
+    (f'{SET}.pool', 'x', f"{SET}.pool: 'x' is no dict of a dataset", None),
+    (f'{SET}.dataset', {}, f'{SET}.dataset: {{}} is no dict of a dataset', None),
+    (f'{SET}.dataset.type', 'mmcompose.UnlabeledImage', f'{SET}.dataset.type: ',
+     'mmcompose.UnlabeledImages'),
+    (f'{SET}.dataset.data_prefx', {}, f"{SET}.dataset: 'data_prefx' is not a key", 'data_root'),
+    (f'{SET}.dataset.data_prefix', {'img': '/nowhere'},
+     f"{SET}.dataset.data_prefix.img: '/nowhere' is no folder", None),
+    (f'{SET}.dataset.data_prefix', 'pictures', f"{SET}.dataset.data_prefix: 'pictures' is", None),
+    (f'{SET}.dataset.ann_file', 'none.json', f"{SET}.dataset.ann_file: 'none.json' is no file",
+     None),
+    (f'{VAL}.ann_file', 'truth.jsn', f"{VAL}.ann_file: 'truth.jsn' is no file", None),
+    (f'{VAL}.data_prefix', {'img': '/nowhere/'}, f"{VAL}.data_prefix.img: '/nowhere/' is no folder",
+     None),
+    (f'{VAL}.type', 'CocoDatset', f"{VAL}.type: 'CocoDatset' is", 'CocoDataset'),
+    (f'{VAL}.test_mod', True, f"{VAL}: 'test_mod' is not a key", None),
+    # Pipelines.
+    (STEPS, 'Resize', f"{STEPS}: 'Resize' is not a list", None),
+    (STEPS, ['Resize'], f"{STEPS}[0]: 'Resize' is no dict of a transform", None),
+    (f'{STEPS}.2', {}, f'{STEPS}[2]: {{}} is no dict of a transform', None),
+    (f'{STEPS}.2.type', 'RandomFlipp', f"{STEPS}[2].type: 'RandomFlipp' is", 'RandomFlip'),
+    (f'{STEPS}.2.probability', 0.5, f"{STEPS}[2]: 'probability' is not a key", None),
+    (f'{STEPS}.2', {'type': 'RandomApply', 'transforms': [{'type': 'RandomFlp'}]},
+     f"{STEPS}[2].transforms[0].type: 'RandomFlp' is", 'RandomFlip'),
+    (f'{STEPS}.2', {'type': 'Mosaic', 'img_scale': (64, 64)}, f'{STEPS}[2]: Mosaic takes other',
+     None),
+    (f'{STEPS}.2', {'type': 'InstaBoost'}, f'{STEPS}[2]: InstaBoost makes boxes anew', None),
+    (f'{VAL}.pipeline.1', {'type': 'Resize', 'scale': (9, 9), 'kep_ratio': True},
+     f"{VAL}.pipeline[1]: 'kep_ratio' is not a key", 'keep_ratio'),
+)  # fmt: skip
