@@ -110,7 +110,7 @@ def owned_by_name_only(
     Returns:
         ``(teacher, class)`` for each such class.
     """
-    total = sum(found.values())
+    total = np.sum(list(found.values()), axis=0)
     return [
         (teacher, name)
         for column, teacher in enumerate(space.teachers)

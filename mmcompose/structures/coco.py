@@ -70,7 +70,7 @@ def roots(categories: Iterable[Entry], used: set[Any]) -> list[str]:
 
 
 def _is_below_another(category: Entry) -> bool:
-    return category.get('supercategory') != category['name']
+    return bool(category.get('supercategory') != category['name'])
 
 
 def read_coco(key: str, path: str, annotations: bool = True) -> CocoFile:

@@ -34,7 +34,7 @@ class Teacher(ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if 'predict' in vars(cls):
-            cls.predict = checked_at_the_boundary(cls.predict)  # type: ignore[method-assign]
+            cls.predict = checked_at_the_boundary(cls.predict)  # type: ignore[assignment, method-assign]
 
     @abstractmethod
     def predict(self, images: Sequence[Image]) -> list[Detections]:

@@ -37,7 +37,7 @@ class RefusingPickleHandler(PickleHandler):  # type: ignore[misc]
     def load_from_path(self, filepath: str, **kwargs: Any) -> Any:
         """Refuse a file; see :meth:`load_from_fileobj`."""
         named = io.BytesIO()
-        named.name = str(filepath)  # type: ignore[attr-defined]
+        named.name = str(filepath)
         return self.load_from_fileobj(named, **kwargs)
 
 

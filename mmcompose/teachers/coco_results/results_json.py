@@ -103,9 +103,9 @@ class ResultsJson:
 
     def _factor(self, entry: Mapping[str, Any], image: Image) -> Any:
         """Return what to multiply ``(N, 4)`` boxes by."""
-        listed = (entry.get('width'), entry.get('height'))
-        size = (image.width, image.height)
-        if None in listed or listed == size:
+        width, height = entry.get('width'), entry.get('height')
+        listed, size = (width, height), (image.width, image.height)
+        if width is None or height is None or listed == size:
             return np.ones(4)
         both = f'{listed[0]}x{listed[1]}, but the picture is {size[0]}x{size[1]} pixels'
         expected = f'is listed as {both}'
@@ -114,7 +114,7 @@ class ResultsJson:
         elif not self._rescale:
             expected += '; rescale=True scales the boxes'
         else:
-            return np.array([size[0] / listed[0], size[1] / listed[1]] * 2)
+            return np.array([size[0] / width, size[1] / height] * 2)
         raise UserError(problem('images', entry['file_name'], expected))
 
     def _masks(self, segmentations: Sequence[Any], entry: str, image: Image) -> Masks:

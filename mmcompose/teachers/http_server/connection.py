@@ -153,7 +153,7 @@ class Connection:
         response.release_conn()
 
     def _redirected(self, url: str, response: Any) -> str:
-        target = urljoin(url, response.headers.get('location', ''))
+        target: str = urljoin(url, response.headers.get('location', ''))
         old, new = urlsplit(url), urlsplit(target)
         if (old.scheme, old.netloc) != (new.scheme, new.netloc) or target == url:
             raise self._problem(f'leads to {target!r}, which is another server: give its url')
