@@ -67,6 +67,25 @@ class VoteWeights(NamedTuple):
         maxima = asked.max(axis=0)
         return cls(matrix, np.ascontiguousarray(owned), counts, totals, maxima, ranks, alone)
 
+    def of_asked(self, detections: ByTeacher, space: ClassSpace) -> VoteWeights:
+        """Return those of one image: teachers that were not asked about it do not vote there.
+
+        Args:
+            detections: Of the image.
+            space: Names the teachers.
+        """
+        asked = np.array([detections.get(each, _NOTHING).asked for each in space.teachers])
+        if asked.all():
+            return self
+        owners = self.owners & asked[:, None]
+        weights = np.where(owners, self.weights, 0.0)
+        return self._replace(
+            owners=owners,
+            counts=owners.sum(axis=0),
+            totals=np.sort(weights, axis=0).sum(axis=0),
+            maxima=weights.max(axis=0),
+        )
+
 
 def weight_factors(space: ClassSpace, weights: WeightFactors) -> NDArray[np.float64]:
     """Return ``(T, C)`` float64 factors on the teachers' weights, 1 where none is given.

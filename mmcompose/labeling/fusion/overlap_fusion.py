@@ -62,7 +62,7 @@ class OverlapFusion(LabelTransform):
         """See :meth:`LabelTransform.apply`."""
         stacked = StackedDetections.from_detections(detections, self.class_space)
         masks = stacked_masks(detections, self.class_space)
-        voters = self._voters
+        voters = self._voters.of_asked(detections, self.class_space)
         size = np.array([image.width, image.height] * 2, np.float64)
         boxes = (stacked.boxes / size).clip(0, 1)
         weights = voters.weights[stacked.teachers, stacked.labels]

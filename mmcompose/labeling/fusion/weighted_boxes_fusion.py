@@ -97,6 +97,7 @@ class WeightedBoxesFusion(LabelTransform):
 
     def _fused(self, detections: ByTeacher, image: ImageContext, voters: VoteWeights) -> Detections:
         stacked = StackedDetections.from_detections(detections, self.class_space)
+        voters = voters.of_asked(detections, self.class_space)
         made = self._fuse(stacked, image, voters)
         fused = Detections(
             made.boxes.astype(np.float32),
