@@ -14,8 +14,6 @@ from mmcompose.utils import warn
 from mmcompose.utils.config_tree import last_name, walk
 
 _READ_IGNORE_BOXES = ('MaxIoUAssigner', 'ATSSAssigner', 'ApproxMaxIoUAssigner')
-# Its loss asks no assigner, whatever the train_cfg that it inherits names.
-_ASKS_NO_ASSIGNER = 'FreeAnchorRetinaHead'
 
 
 def check_label_support(model: Mapping[str, Any], pipeline: LabelPipeline) -> list[str]:
@@ -33,9 +31,7 @@ def check_label_support(model: Mapping[str, Any], pipeline: LabelPipeline) -> li
     if not ignores and not weighs:
         return []
     warnings = []
-    head = model.get('bbox_head')
-    asks = not isinstance(head, Mapping) or type_name(head) != _ASKS_NO_ASSIGNER
-    reads = asks and _reads_ignore_boxes(model.get('train_cfg'))
+    reads = _reads_ignore_boxes(model.get('train_cfg'))
     for line in unreached_heads(model, MODELS):
         if ignores and not reads:
             warnings.append(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmdet.models.dense_heads import VFNetHead
 from mmdet.models.roi_heads import BaseRoIHead
 from torch import nn
 
-from mmcompose.models.weighted_targets.dense import DenseTargets
 from mmcompose.models.weighted_targets.patches import Patches
+from mmcompose.models.weighted_targets.points import PointTargets
 from mmcompose.models.weighted_targets.roi import RoITargets, each_of
-from mmcompose.models.weighted_targets.soft_targets import takes_soft_targets
-from mmcompose.models.weighted_targets.supported_heads import not_reached
+from mmcompose.models.weighted_targets.supported_heads import adapter_of, not_reached
 from mmcompose.models.weighted_targets.targets import Settings
 
 
@@ -38,25 +38,31 @@ class Attachment:
             if reason is not None:
                 self.unreached.append(f'model.{name}: {reason}')
                 if not class_agnostic:
-                    self._note(name, module, settings, reached=False)
+                    self._note(name, box_heads[0] if name in stages else module, False, settings)
             elif name in stages:
-                RoITargets(module, settings).attach(self._patches)
-                self._note(name, module.bbox_head, settings)
+                targets = RoITargets(module, settings)
+                targets.attach(self._patches)
+                self._note(name, box_heads[0], targets.takes_soft_targets, settings)
             else:
-                DenseTargets(module, class_agnostic, settings).attach(self._patches)
+                adapter = _adapter(module)(module, class_agnostic, settings)
+                adapter.attach(self._patches)
                 if not class_agnostic:
-                    self._note(name, module, settings)
+                    self._note(name, module, adapter.takes_soft_targets, settings)
 
-    def _note(self, name: str, head: Any, settings: Settings, reached: bool = True) -> None:
-        heads = each_of(head)
-        soft = reached and all(takes_soft_targets(each) for each in heads)
+    def _note(self, name: str, head: nn.Module, soft: bool, settings: Settings) -> None:
         if settings.soft_targets and not soft:
-            kind = type(heads[0]).__name__
+            kind = type(head).__name__
             self.not_soft.append(f'model.{name}: {kind} takes no soft class targets')
 
     def remove(self) -> None:
         """Leave the model as it was."""
         self._patches.undo()
+
+
+def _adapter(head: nn.Module) -> Any:
+    if isinstance(head, VFNetHead) and not head.use_atss:
+        return PointTargets
+    return adapter_of(type(head))
 
 
 def attach(model: nn.Module, settings: Settings | None = None) -> Attachment:

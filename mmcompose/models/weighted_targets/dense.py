@@ -6,33 +6,35 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from mmdet.models.task_modules.prior_generators import anchor_inside_flags
 from torch import Tensor, nn
 
-from mmcompose.models.weighted_targets.patches import Patches, arguments, call_without
+from mmcompose.models.weighted_targets.feature_maps import (
+    OUTPUTS,
+    has_known_rows,
+    on_feature_map,
+    rows_of,
+)
+from mmcompose.models.weighted_targets.patches import Patches, arguments
 from mmcompose.models.weighted_targets.soft_targets import (
-    QUALITY_ASSIGNERS,
-    MixesBackground,
-    assigners_of,
+    SoftTargets,
+    assigns_by_quality,
+    lowers,
     mixes,
 )
-from mmcompose.models.weighted_targets.supported_heads import OUTPUTS
 from mmcompose.models.weighted_targets.targets import (
     ImageTargets,
     Settings,
-    box_values,
     is_uncertain,
-    lie_in,
     of_boxes,
     scale_gradient,
 )
 
 
-class DenseTargets(MixesBackground):
-    """Weighs the loss of a head that assigns boxes to priors of feature maps.
+class DenseTargets(SoftTargets):
+    """Weighs the loss of a head that gives priors of feature maps their targets.
 
-    Listens to the head's ``_get_targets_single`` (which image, which priors) and its assigner's
-    ``assign`` (which prior got which box), then scales the gradients of the head's outputs.
+    Learns in each loss which prior got which box, then scales the gradients of the head's
+    outputs. How it learns that is the subclasses' matter: :meth:`listen`.
 
     Args:
         head: Any that :func:`not_reached` has nothing against.
@@ -45,22 +47,35 @@ class DenseTargets(MixesBackground):
         self.class_agnostic = class_agnostic
         self.settings = settings
         self.images: list[ImageTargets] | None = None
-        self.current: ImageTargets | None = None
+        # Of the loss that is under way: its arguments, and priors a level.
+        self.given: dict[str, Any] = {}
         self.sizes: list[int] = []
         self.level = 0
+
+    @property
+    def takes_soft_targets(self) -> bool:
+        """Whether the head can learn from soft class targets, one way or the other."""
+        loss = getattr(self.head, 'loss_cls', None)
+        by_rows = has_known_rows(type(self.head)) and (mixes(loss) or lowers(loss))
+        return by_rows or assigns_by_quality(self.head)
 
     def attach(self, patches: Patches) -> None:
         """Listen."""
         patches.replace(self.head, 'loss_by_feat', self._loss_by_feat)
-        patches.replace(self.head, '_get_targets_single', self._get_targets_single)
-        for assigner in assigners_of(self.head):
-            patches.replace(assigner, 'assign', self._assign)
-        if self.settings.soft_targets and not self.class_agnostic and mixes(self.head):
-            handle = self.head.loss_cls.register_forward_hook(self._soften, with_kwargs=True)
-            patches.add(handle.remove)
-        if self.settings.soft_targets and hasattr(self.head, 'loss_obj'):
+        self.listen(patches)
+        if not self.settings.soft_targets or self.class_agnostic:
+            return
+        if has_known_rows(type(self.head)) and not assigns_by_quality(self.head):
+            self.soften(self.head.loss_cls, patches)
+            # TOOD's of its first epochs.
+            self.soften(getattr(self.head, 'initial_loss_cls', None), patches)
+        if hasattr(self.head, 'loss_obj'):
             handle = self.head.loss_obj.register_forward_pre_hook(self._soften_objectness)
             patches.add(handle.remove)
+
+    def listen(self, patches: Patches) -> None:
+        """Replace what tells of the targets of each image."""
+        raise NotImplementedError
 
     def _soften_objectness(
         self, loss: nn.Module, args: tuple[Tensor, Tensor]
@@ -87,12 +102,14 @@ class DenseTargets(MixesBackground):
             for each, left_out, meta in zip(boxes, ignored, metas, strict=True)
         ):
             return original(*args, **kwargs)
-        self.images, self.level = [], 0
+        self.given, self.images, self.level = given, [], 0
         self.sizes = [
             score[0].numel() // self.head.cls_out_channels for score in given['cls_scores']
         ]
+        # Views, since VFNet's outputs are inputs of one another: only the loss is to be scaled.
+        given |= {name: _views(given[name]) for name in OUTPUTS if name in given}
         try:
-            losses = original(*args, **kwargs)
+            losses = original(**given)
             if len(self.images) != len(boxes):
                 raise RuntimeError(
                     f'{type(self.head).__name__} assigned targets of {len(self.images)} images '
@@ -100,57 +117,8 @@ class DenseTargets(MixesBackground):
                 )
             self._scale(given, self.images)
         finally:
-            self.images = self.current = None
+            self.images, self.given = None, {}
         return losses
-
-    def _get_targets_single(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if self.images is None:
-            return original(*args, **kwargs)
-        given = arguments(original, args, kwargs)
-        priors, boxes, meta = self._priors(given), given['gt_instances'], given['img_meta']
-        left_out = given.get('gt_instances_ignore')
-        inside = None
-        if 'valid_flags' in given:
-            border = self.head.train_cfg['allowed_border']
-            inside = anchor_inside_flags(
-                priors, given['valid_flags'], meta['img_shape'][:2], border
-            )
-        assigned = torch.zeros(len(priors), dtype=torch.long, device=boxes.labels.device)
-        offset = getattr(self.head.prior_generator, 'offset', None)
-        ignored = lie_in(priors, left_out.bboxes if left_out is not None else None, offset)
-        self.current = ImageTargets(
-            assigned if inside is None else assigned[inside],
-            ignored if inside is None else ignored[inside],
-            boxes.labels,
-            box_values(boxes, 'weights'),
-            box_values(boxes, 'scores'),
-            meta.get('covered_classes'),
-        )
-        result = original(*args, **kwargs)
-        if inside is not None:
-            # Priors outside the image take no gradient.
-            assigned[inside] = self.current.assigned
-            self.current.assigned, self.current.ignored = assigned, ignored
-        self.images.append(self.current)
-        return result
-
-    @staticmethod
-    def _priors(given: dict[str, Any]) -> Any:
-        return given['flat_anchors'] if 'flat_anchors' in given else given['priors']
-
-    def _assign(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if self.current is None:
-            return original(*args, **kwargs)
-        # By itself, with `ignore_iof_thr`, it would blank priors of kept boxes under ignore boxes.
-        result = call_without('gt_instances_ignore', original, args, kwargs)
-        # No sampler takes these for background. Heads without a sampler do: the factor is 0, too.
-        result.gt_inds[(result.gt_inds == 0) & self.current.ignored] = -1
-        self.current.assigned = result.gt_inds.clone()
-        assigner = getattr(original, '__self__', None)
-        if self.settings.soft_targets and isinstance(assigner, QUALITY_ASSIGNERS):
-            soft = of_boxes(result.gt_inds, self.current.scores)
-            result.max_overlaps = result.max_overlaps * soft.to(result.max_overlaps)
-        return result
 
     def _scale(self, given: dict[str, Any], images: Sequence[ImageTargets]) -> None:
         priors = torch.stack([image.prior_factors() for image in images])[..., None]
@@ -167,29 +135,19 @@ class DenseTargets(MixesBackground):
             if name in given:
                 factors = by_output.get(name, priors).split(self.sizes, dim=1)
                 for output, of_level in zip(given[name], factors, strict=True):
-                    scale_gradient(output, on_feature_map(of_level, output))
+                    # SABL's boxes are buckets and offsets.
+                    for part in output if isinstance(output, tuple) else [output]:
+                        scale_gradient(part, on_feature_map(of_level, part))
 
     def soft_scores(self) -> Tensor | None:
-        """See :class:`MixesBackground`: of one level's priors, image after image."""
+        """See :class:`SoftTargets`."""
         if self.images is None:
             return None
-        of_level = torch.stack(self._scores()).split(self.sizes, dim=1)[self.level]
         self.level += 1
-        return of_level.reshape(-1)
+        return rows_of(type(self.head), torch.stack(self._scores()), self.sizes, self.level - 1)
 
 
-def on_feature_map(factors: Tensor, output: Tensor) -> Tensor:
-    """Lay factors of priors out as a head lays out its outputs.
-
-    Args:
-        factors: ``(B, H * W * A, 1 or K)``, A priors at each place.
-        output: ``(B, A * K, H, W)``.
-
-    Returns:
-        Like ``output``.
-    """
-    images, channels, height, width = output.shape
-    at_place = factors.shape[1] // (height * width)
-    laid = factors.reshape(images, height, width, at_place, -1)
-    laid = laid.expand(-1, -1, -1, -1, channels // at_place)
-    return laid.reshape(images, height, width, channels).permute(0, 3, 1, 2)
+def _views(outputs: Any) -> Any:
+    if isinstance(outputs, Tensor):
+        return outputs.view_as(outputs)
+    return type(outputs)(_views(each) for each in outputs)

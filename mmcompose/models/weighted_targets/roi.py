@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmcompose.models.weighted_targets.patches import Patches, arguments, call_without
-from mmcompose.models.weighted_targets.soft_targets import MixesBackground, mixes
+from mmcompose.models.weighted_targets.soft_targets import SoftTargets, mixes
 from mmcompose.models.weighted_targets.targets import (
     Settings,
     box_values,
@@ -35,6 +35,11 @@ class RoITargets:
         self.settings = settings
         # What each image's labels cover, by the identity of its boxes; None outside a loss.
         self.covered: dict[int, Sequence[int] | None] | None = None
+
+    @property
+    def takes_soft_targets(self) -> bool:
+        """Whether each stage's box head can learn from soft class targets."""
+        return all(mixes(head.loss_cls) for head in each_of(self.roi_head.bbox_head))
 
     def attach(self, patches: Patches) -> None:
         """Listen."""
@@ -97,7 +102,7 @@ class RoITargets:
         return original(*args, **kwargs)
 
 
-class BoxHeadTargets(MixesBackground):
+class BoxHeadTargets(SoftTargets):
     """Weighs the loss of one box head.
 
     Args:
@@ -113,9 +118,8 @@ class BoxHeadTargets(MixesBackground):
     def attach(self, patches: Patches) -> None:
         """Listen."""
         patches.replace(self.head, 'loss_and_target', self._loss_and_target)
-        if self.stage.settings.soft_targets and mixes(self.head):
-            handle = self.head.loss_cls.register_forward_hook(self._soften, with_kwargs=True)
-            patches.add(handle.remove)
+        if self.stage.settings.soft_targets:
+            self.soften(self.head.loss_cls, patches)
 
     def _loss_and_target(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if self.stage.covered is None:
@@ -127,7 +131,10 @@ class BoxHeadTargets(MixesBackground):
         )
         for name in ('cls_score', 'bbox_pred'):
             if given.get(name) is not None:
-                scale_gradient(given[name], factors[:, None])
+                # SABL's boxes are buckets and offsets.
+                parts = given[name] if isinstance(given[name], tuple) else [given[name]]
+                for part in parts:
+                    scale_gradient(part, factors.view(-1, *[1] * (part.dim() - 1)))
         self.scores = torch.cat(
             [part for each in results for part in _with_negatives(each, 'pos_scores')]
         )
@@ -137,7 +144,7 @@ class BoxHeadTargets(MixesBackground):
             self.scores = None
 
     def soft_scores(self) -> Tensor | None:
-        """See :class:`MixesBackground`."""
+        """See :class:`SoftTargets`."""
         return self.scores
 
 

@@ -6,16 +6,14 @@ from abc import abstractmethod
 from typing import Any
 
 import torch
-from mmdet.models.dense_heads import AnchorHead, ATSSHead
-from mmdet.models.losses import CrossEntropyLoss, FocalLoss
-from mmdet.models.roi_heads.bbox_heads import BBoxHead
+from mmdet.models.losses import CrossEntropyLoss, FocalLoss, QualityFocalLoss, VarifocalLoss
 from mmdet.models.task_modules.assigners import DynamicSoftLabelAssigner, SimOTAAssigner
 from torch import Tensor, nn
 
+from mmcompose.models.weighted_targets.patches import Patches
+
 # Their heads' class target at a prior is its `max_overlaps`, which is then multiplied by s.
 QUALITY_ASSIGNERS = (SimOTAAssigner, DynamicSoftLabelAssigner)
-# Heads that call their classification loss once a level, or once, with a row for each prior.
-_ROW_FOR_EACH_PRIOR = (AnchorHead.loss_by_feat_single, ATSSHead.loss_by_feat_single)
 
 
 def assigners_of(head: nn.Module) -> list[Any]:
@@ -24,28 +22,29 @@ def assigners_of(head: nn.Module) -> list[Any]:
     return list(found.values())
 
 
-def mixes(head: nn.Module) -> bool:
-    """Return whether a head's classification loss is one that can be mixed; see below."""
-    loss = getattr(head, 'loss_cls', None)
-    one_hot = isinstance(loss, (FocalLoss, CrossEntropyLoss)) and loss.reduction == 'mean'
-    by_prior = getattr(type(head), 'loss_by_feat_single', None) in _ROW_FOR_EACH_PRIOR
-    in_roi = isinstance(head, BBoxHead) and type(head).loss is BBoxHead.loss
-    return one_hot and (by_prior or in_roi)
-
-
-def takes_soft_targets(head: nn.Module) -> bool:
-    """Return whether a head can learn from soft class targets, one way or the other."""
+def assigns_by_quality(head: nn.Module) -> bool:
+    """Return whether a head's class targets are the qualities that its assigner gives."""
     assigners = assigners_of(head)
-    by_quality = all(isinstance(each, QUALITY_ASSIGNERS) for each in assigners)
-    return (bool(assigners) and by_quality) or mixes(head)
+    return bool(assigners) and all(isinstance(each, QUALITY_ASSIGNERS) for each in assigners)
 
 
-class MixesBackground:
-    """Adds ``(1 - s) * (L(background) - L(class))`` to a classification loss of hard targets.
+def mixes(loss: Any) -> bool:
+    """Return whether a classification loss learns hard labels and can be mixed of two of them."""
+    return isinstance(loss, (FocalLoss, CrossEntropyLoss)) and loss.reduction == 'mean'
 
-    Which makes it ``s * L(class) + (1 - s) * L(background)``: for a softmax the cross-entropy
-    with the soft target, for sigmoid outputs that of the assigned class alone. Both are computed
-    by the head's own loss, with its own weights and normaliser.
+
+def lowers(loss: Any) -> bool:
+    """Return whether a classification loss learns qualities, which a score can lower."""
+    return isinstance(loss, (QualityFocalLoss, VarifocalLoss)) and loss.reduction == 'mean'
+
+
+class SoftTargets:
+    """Lets a classification loss learn soft targets, computed by the head's own loss.
+
+    A loss of hard labels gets ``(1 - s) * (L(background) - L(class))`` added, which makes it
+    ``s * L(class) + (1 - s) * L(background)``: for a softmax the cross-entropy with the soft
+    target, for sigmoid outputs that of the assigned class alone. A loss of qualities gets the
+    quality multiplied by s.
     """
 
     head: nn.Module
@@ -54,20 +53,41 @@ class MixesBackground:
     def soft_scores(self) -> Tensor | None:
         """Return ``(M,)`` the scores of the rows of this call of the loss; None to leave it."""
 
-    def _soften(
+    def soften(self, loss: Any, patches: Patches) -> None:
+        """Listen to a loss for which :func:`mixes` or :func:`lowers` is true."""
+        if mixes(loss):
+            patches.add(loss.register_forward_hook(self._mix, with_kwargs=True).remove)
+        elif lowers(loss):
+            patches.add(loss.register_forward_pre_hook(self._lower).remove)
+
+    def _mix(
         self, loss: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor
     ) -> Tensor | None:
-        scores = self.soft_scores()
+        # PAA asks for each prior's loss to choose positives, which teaches nothing.
+        chooses = kwargs.get('reduction_override') is not None
+        scores = None if chooses else self.soft_scores()
         if scores is None:
             return None
-        prediction, labels, weight = args
+        prediction, labels, *rest = args
         num_classes = self.head.num_classes
         rows = (scores < 1) & (labels >= 0) & (labels < num_classes)
         if not rows.any():
             return None
-        doubt = weight[rows] * (1 - scores[rows]).to(weight)
+        doubt = (1 - scores[rows]).to(prediction)
+        if rest:
+            doubt = doubt * rest[0][rows]
         background = torch.full_like(labels[rows], num_classes)
         negative = loss.forward(prediction[rows], background, doubt, **kwargs)
         positive = loss.forward(prediction[rows], labels[rows], doubt, **kwargs)
         mixed: Tensor = output + negative - positive
         return mixed
+
+    def _lower(self, loss: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        scores = self.soft_scores()
+        if scores is None:
+            return None
+        prediction, target, *rest = args
+        if isinstance(target, tuple):
+            labels, quality = target
+            return prediction, (labels, quality * scores.to(quality)), *rest
+        return prediction, target * scores[:, None].to(target), *rest

@@ -8,10 +8,13 @@ from typing import Any
 
 from mmdet.models.dense_heads import (
     ATSSVLFusionHead,
-    FreeAnchorRetinaHead,
+    DDODHead,
+    FCOSHead,
+    FoveaHead,
     PISARetinaHead,
     PISASSDHead,
     TOODHead,
+    VFNetHead,
 )
 from mmdet.models.roi_heads import (
     BaseRoIHead,
@@ -20,49 +23,75 @@ from mmdet.models.roi_heads import (
     DynamicRoIHead,
     StandardRoIHead,
 )
-from mmdet.models.roi_heads.bbox_heads import BBoxHead
+from mmdet.models.roi_heads.bbox_heads import BBoxHead, SABLHead
 from mmengine.registry import Registry
 
-# Outputs of a head that are (B, A * K, H, W): A priors at each place of a level.
-OUTPUTS = ('cls_scores', 'bbox_preds', 'objectnesses', 'centernesses')
-# Of the same form, but their loss does not go by what the assigner says, or mixes priors, or has
-# a column for each token of a text.
-_OTHER_LOSSES = (
-    ATSSVLFusionHead,
-    FreeAnchorRetinaHead,
-    PISARetinaHead,
-    PISASSDHead,
-    TOODHead,
+from mmcompose.models.weighted_targets.assigned import PRIORS, AlignedTargets, AssignedTargets
+from mmcompose.models.weighted_targets.bags import AutoAssignTargets, FreeAnchorTargets
+from mmcompose.models.weighted_targets.feature_maps import OUTPUTS
+from mmcompose.models.weighted_targets.heatmaps import CenterNetTargets, CenterNetUpdateTargets
+from mmcompose.models.weighted_targets.points import PointTargets
+from mmcompose.models.weighted_targets.queries import QueryTargets
+
+# Of the form of priors on feature maps, but their loss does not go by what the assigner says, or
+# assigns twice, or has a column for each token of a text.
+_OTHER_LOSSES = (ATSSVLFusionHead, DDODHead, PISARetinaHead, PISASSDHead)
+_BY_SHAPE = (
+    QueryTargets,
+    AutoAssignTargets,
+    FreeAnchorTargets,
+    CenterNetTargets,
+    CenterNetUpdateTargets,
 )
 # Others have losses beside those of boxes and masks.
 _ROI_HEADS = (StandardRoIHead, CascadeRoIHead, DoubleHeadRoIHead, DynamicRoIHead)
+_ROI_LOSSES = (BBoxHead.loss, SABLHead.loss)
 _HEADS = ('bbox_head', 'rpn_head', 'roi_head', 'mask_head', 'query_head')
 
 
+def adapter_of(cls: Any) -> Any:
+    """Return the class that weighs the loss of a class of one-stage heads, or None."""
+    if not inspect.isclass(cls) or issubclass(cls, _OTHER_LOSSES):
+        return None
+    for adapter in _BY_SHAPE:
+        if adapter.serves(cls):
+            return adapter
+    if _wrong_outputs(cls):
+        return None
+    if issubclass(cls, TOODHead):
+        return AlignedTargets
+    if cls.loss_by_feat in (FCOSHead.loss_by_feat, FoveaHead.loss_by_feat):
+        return PointTargets
+    targets = set(_parameters(cls, '_get_targets_single'))
+    assigned = targets & set(PRIORS) and {'gt_instances', 'img_meta'} <= targets
+    return AssignedTargets if assigned or issubclass(cls, VFNetHead) else None
+
+
 def not_reached(cls: Any, box_heads: Sequence[Any] = ()) -> str | None:
-    """Say why weights of labels do not reach a head's loss, or return None where they do.
+    """Return why weights of labels do not reach a head's loss, or None where they do.
 
     Args:
         cls: Class of a one-stage head, of a region proposal head or of a RoI head.
         box_heads: Classes of a RoI head's own box heads.
     """
-    if inspect.isclass(cls) and issubclass(cls, _OTHER_LOSSES):
-        return f'{cls.__name__} has a loss of its own that does not go by assigned priors'
     if inspect.isclass(cls) and issubclass(cls, BaseRoIHead):
         if cls not in _ROI_HEADS:
             known = ', '.join(each.__name__ for each in _ROI_HEADS)
             return f'{cls.__name__} is none of {known}'
-        others = [each for each in box_heads if getattr(each, 'loss', None) is not BBoxHead.loss]
+        others = [each for each in box_heads if getattr(each, 'loss', None) not in _ROI_LOSSES]
         return f'its bbox_head {_name(others[0])} has a loss of its own' if others else None
-    outputs = _parameters(cls, 'loss_by_feat')
-    given = [name for name in outputs if not name.startswith('batch_')]
-    targets = _parameters(cls, '_get_targets_single')
-    if not given or 'cls_scores' not in given or not set(given) <= set(OUTPUTS):
+    if adapter_of(cls) is not None:
+        return None
+    if inspect.isclass(cls) and issubclass(cls, _OTHER_LOSSES):
+        return f'{cls.__name__} has a loss of its own that does not go by assigned priors'
+    if _wrong_outputs(cls):
         return f'{_name(cls)} has outputs that are not those of priors on feature maps'
-    has_priors = {'flat_anchors', 'priors'} & set(targets)
-    if not has_priors or not {'gt_instances', 'img_meta'} <= set(targets):
-        return f'{_name(cls)} has no target assignment of its own for each image'
-    return None
+    return f'{_name(cls)} has no target assignment of its own for each image'
+
+
+def _wrong_outputs(cls: Any) -> bool:
+    given = [name for name in _parameters(cls, 'loss_by_feat') if not name.startswith('batch_')]
+    return not given or 'cls_scores' not in given or not set(given) <= set(OUTPUTS)
 
 
 def unreached_heads(model: Mapping[str, Any], registry: Registry) -> list[str]:

@@ -9,7 +9,7 @@ of weight 1, so that a doubtful box does not make the others count more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,18 @@ class ImageTargets:
     scores: Tensor
     covered: Sequence[int] | None
 
+    def spread(self, inside: Tensor) -> None:
+        """Turn from the priors inside the image to all: the others got no box.
+
+        Args:
+            inside: ``(all,)`` bool, which priors these are.
+        """
+        for name in ('assigned', 'ignored'):
+            value = getattr(self, name)
+            spread = value.new_zeros(len(inside))
+            spread[inside] = value
+            setattr(self, name, spread)
+
     @property
     def without_box(self) -> Tensor:
         """``(P,)`` bool: no box's."""
@@ -86,6 +98,64 @@ class ImageTargets:
         if self.covered is not None:
             factors[self.without_box] *= settings.uncovered_objectness
         return factors
+
+
+def targets_of(boxes: Any, ignored: Tensor, meta: Mapping[str, Any]) -> ImageTargets:
+    """Return what is known of an image's labels, before any prior is assigned.
+
+    Args:
+        boxes: The boxes, with ``weights`` and ``scores`` where they have some.
+        ignored: ``(P,)`` bool, which priors lie in an ignore box.
+        meta: Of the image.
+    """
+    return ImageTargets(
+        torch.zeros(len(ignored), dtype=torch.long, device=ignored.device),
+        ignored,
+        boxes.labels,
+        box_values(boxes, 'weights'),
+        box_values(boxes, 'scores'),
+        meta.get('covered_classes'),
+    )
+
+
+def class_factors_of_regions(
+    regions: Tensor,
+    boxes: Any,
+    ignored: Tensor,
+    covered: Sequence[int] | None,
+    num_classes: int,
+) -> Tensor:
+    """Return how much each prior's score of each class counts, where boxes have regions.
+
+    A prior counts as much as the box to which it belongs most; its score of a class, as much as
+    the box of that class to which it belongs most.
+
+    Args:
+        regions: ``(G, P)`` of at least 0: how much a prior belongs to a box.
+        boxes: The boxes.
+        ignored: ``(P,)`` bool, which priors lie in an ignore box.
+        covered: Classes whose labels are complete in this image; None for all.
+        num_classes: How many classes there are.
+
+    Returns:
+        ``(P, num_classes)`` float32.
+    """
+    of_priors = torch.ones(regions.shape[1], device=regions.device)
+    of_priors[ignored] = 0
+    weights = box_values(boxes, 'weights').to(of_priors)
+    if len(regions):
+        most, number = regions.max(dim=0)
+        of_priors[most > 0] = weights[number[most > 0]]
+    factors = of_priors[:, None].repeat(1, num_classes)
+    if covered is not None:
+        left_out = torch.ones(num_classes, dtype=torch.bool, device=regions.device)
+        left_out[list(covered)] = False
+        factors[:, left_out] = 0
+    for label in boxes.labels.unique():
+        own = boxes.labels == label
+        most, number = regions[own].max(dim=0)
+        factors[most > 0, label] = weights[own][number[most > 0]]
+    return factors
 
 
 def of_boxes(assigned: Tensor, values: Tensor) -> Tensor:

@@ -88,7 +88,18 @@ YOLOX = _one_stage(
     {'assigner': {'type': 'SimOTAAssigner', 'center_radius': 2.5}},
 )
 # What weights do not reach, and what soft targets do not.
-FCOS = _one_stage('FCOS', {'type': 'FCOSHead', 'strides': STRIDES, 'norm_cfg': None}, {})
+DDOD = _one_stage(
+    'DDOD',
+    {
+        **{key: value for key, value in ATSS['bbox_head'].items() if key != 'loss_centerness'},
+        'type': 'DDODHead', 'norm_cfg': {'type': 'GN', 'num_groups': 4},
+        'loss_iou': {'type': 'CrossEntropyLoss', 'use_sigmoid': True},
+    },
+    {
+        **MAX_IOU, 'assigner': {'type': 'ATSSAssigner', 'topk': 4, 'alpha': 0.8},
+        'reg_assigner': {'type': 'ATSSAssigner', 'topk': 4, 'alpha': 0.5},
+    },
+)  # fmt: skip
 GFL = _one_stage(
     'GFL',
     {
@@ -99,6 +110,18 @@ GFL = _one_stage(
     },
     {**MAX_IOU, 'assigner': {'type': 'ATSSAssigner', 'topk': 4}},
 )  # fmt: skip
+SSD = {
+    'type': 'SingleStageDetector', 'data_preprocessor': PREPROCESSOR, 'backbone': BACKBONE,
+    'neck': NECK,
+    'bbox_head': {
+        'type': 'SSDHead', 'num_classes': CLASSES, 'in_channels': (8, 8, 8), 'bbox_coder': CODER,
+        'anchor_generator': {
+            'type': 'SSDAnchorGenerator', 'strides': STRIDES, 'ratios': ([2], [2], [2]),
+            'basesize_ratio_range': (0.15, 0.9), 'input_size': 300, 'scale_major': False,
+        },
+    },
+    'train_cfg': {**MAX_IOU, 'smoothl1_beta': 1.0, 'neg_pos_ratio': 3}, 'test_cfg': {},
+}  # fmt: skip
 FASTER_RCNN = {
     'type': 'FasterRCNN', 'data_preprocessor': PREPROCESSOR, 'backbone': BACKBONE, 'neck': NECK,
     'rpn_head': {

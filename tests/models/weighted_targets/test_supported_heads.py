@@ -21,7 +21,8 @@ from tests.models.weighted_targets.students import CONFIGS, RETINANET
 @pytest.mark.parametrize(
     'name',
     ['RetinaHead', 'RetinaSepBNHead', 'ATSSHead', 'GFLHead', 'RTMDetHead',
-     'RTMDetSepBNHead', 'YOLOXHead', 'RPNHead', 'SSDHead'],
+     'RTMDetSepBNHead', 'YOLOXHead', 'RPNHead', 'SSDHead', 'PAAHead', 'VFNetHead', 'TOODHead',
+     'SABLRetinaHead'],
 )  # fmt: skip
 def test_heads_that_assign_boxes_to_priors_are_reached(name: str) -> None:
     assert not_reached(getattr(dense_heads, name)) is None
@@ -29,9 +30,18 @@ def test_heads_that_assign_boxes_to_priors_are_reached(name: str) -> None:
 
 @pytest.mark.parametrize(
     'name',
-    ['FCOSHead', 'DETRHead', 'DINOHead', 'FreeAnchorRetinaHead', 'PAAHead', 'CenterNetHead',
-     'CornerHead', 'YOLOV3Head', 'FoveaHead', 'PISARetinaHead', 'RTMDetInsHead', 'DDODHead',
-     'TOODHead', 'ATSSVLFusionHead'],
+    ['FCOSHead', 'NASFCOSHead', 'FoveaHead', 'CenterNetHead', 'CenterNetUpdateHead',
+     'AutoAssignHead', 'FreeAnchorRetinaHead', 'DETRHead', 'ConditionalDETRHead', 'DABDETRHead',
+     'DeformableDETRHead', 'DINOHead', 'DDQDETRHead'],
+)  # fmt: skip
+def test_heads_with_targets_of_their_own_are_reached(name: str) -> None:
+    assert not_reached(getattr(dense_heads, name)) is None
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['CornerHead', 'YOLOV3Head', 'PISARetinaHead', 'RTMDetInsHead', 'DDODHead', 'LADHead',
+     'LDHead', 'CondInstBboxHead', 'RepPointsHead', 'GroundingDINOHead', 'ATSSVLFusionHead'],
 )  # fmt: skip
 def test_other_heads_are_told_with_a_reason(name: str) -> None:
     assert name in (not_reached(getattr(dense_heads, name)) or '')
@@ -42,8 +52,10 @@ def test_second_stages() -> None:
     assert not_reached(roi_heads.CascadeRoIHead) is None
     assert not_reached(roi_heads.SparseRoIHead) is not None
     shared, sabl = bbox_heads.Shared2FCBBoxHead, bbox_heads.SABLHead
-    assert not_reached(roi_heads.StandardRoIHead, [shared]) is None
-    assert 'SABLHead' in (not_reached(roi_heads.CascadeRoIHead, [shared, sabl]) or '')
+    assert not_reached(roi_heads.StandardRoIHead, [shared, sabl]) is None
+    crowds = bbox_heads.MultiInstanceBBoxHead
+    named = not_reached(roi_heads.CascadeRoIHead, [shared, crowds])
+    assert 'MultiInstanceBBoxHead' in (named or '')
 
 
 def test_each_head_of_a_config_is_named_by_its_key() -> None:
@@ -51,29 +63,29 @@ def test_each_head_of_a_config_is_named_by_its_key() -> None:
         for config in CONFIGS.values():
             assert unreached_heads(config, MODELS) == []
         other = copy.deepcopy(RETINANET)
-        other['bbox_head'] = {'type': 'FCOSHead'}
+        other['bbox_head'] = {'type': 'CornerHead'}
         (line,) = unreached_heads(other, MODELS)
-        assert line.startswith('model.bbox_head.type: FCOSHead')
+        assert line.startswith('model.bbox_head.type: CornerHead')
         (line,) = unreached_heads({'type': 'SoftTeacher', 'detector': other}, MODELS)
-        assert line.startswith('model.detector.bbox_head.type: FCOSHead')
+        assert line.startswith('model.detector.bbox_head.type: CornerHead')
 
 
 def test_a_second_stage_of_another_kind_is_named_in_config_and_model() -> None:
     with DefaultScope.overwrite_default_scope('mmdet'):
         config = copy.deepcopy(CONFIGS['Faster R-CNN'])
-        config['roi_head']['bbox_head'] = {'type': 'SABLHead', 'num_classes': 3}
+        config['roi_head']['bbox_head'] = {'type': 'MultiInstanceBBoxHead', 'num_classes': 3}
         (line,) = unreached_heads(config, MODELS)
         attached = attach(MODELS.build(ConfigDict(config)))
-    assert line == 'model.roi_head.type: its bbox_head SABLHead has a loss of its own'
+    assert line == 'model.roi_head.type: its bbox_head MultiInstanceBBoxHead has a loss of its own'
     assert attached.unreached == [line.replace('.type', '')]
 
 
 def test_a_focal_loss_that_is_not_summed_up_takes_no_soft_targets() -> None:
     with DefaultScope.overwrite_default_scope('mmdet'):
         config = copy.deepcopy(RETINANET)
-        assert mixes(MODELS.build(ConfigDict(config)).bbox_head)
+        assert mixes(MODELS.build(ConfigDict(config)).bbox_head.loss_cls)
         config['bbox_head']['loss_cls']['reduction'] = 'none'
-        assert not mixes(MODELS.build(ConfigDict(config)).bbox_head)
+        assert not mixes(MODELS.build(ConfigDict(config)).bbox_head.loss_cls)
 
 
 def test_priors_in_a_box() -> None:

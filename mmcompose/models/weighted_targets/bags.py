@@ -1,0 +1,194 @@
+"""The adapters of heads whose loss is of bags: FreeAnchor, AutoAssign.
+
+Their loss of a box is one of many priors together, so its gradient is scaled box by box; the
+rest of the loss is that of each prior and class by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from mmdet.models.dense_heads import AutoAssignHead, FreeAnchorRetinaHead
+from mmdet.structures.bbox import bbox_overlaps
+from torch import Tensor, nn
+
+from mmcompose.models.weighted_targets.patches import Patches, arguments
+from mmcompose.models.weighted_targets.targets import (
+    Settings,
+    box_values,
+    class_factors_of_regions,
+    is_uncertain,
+    lie_in,
+    scale_gradient,
+)
+
+
+class BagTargets:
+    """What the two have in common.
+
+    Args:
+        head: A head that the subclass :meth:`serves`.
+        class_agnostic: Has no effect: no such head is.
+        settings: How uncertain labels are learned from.
+    """
+
+    takes_soft_targets = False
+
+    def __init__(self, head: nn.Module, class_agnostic: bool, settings: Settings) -> None:
+        del class_agnostic
+        self.head = head
+        self.settings = settings
+        # Of the loss that is under way: its arguments, where its labels are uncertain; and, for
+        # each image, the factors of the priors' background.
+        self.given: dict[str, Any] | None = None
+        self.images: list[Tensor] = []
+
+    def attach(self, patches: Patches) -> None:
+        """Listen."""
+        patches.replace(self.head, 'loss_by_feat', self._loss_by_feat)
+        self.listen(patches)
+
+    def listen(self, patches: Patches) -> None:
+        """Replace what computes the loss of bags and of background."""
+        raise NotImplementedError
+
+    def _loss_by_feat(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        given = arguments(original, args, kwargs)
+        boxes, metas = given['batch_gt_instances'], given['batch_img_metas']
+        ignored = given.get('batch_gt_instances_ignore') or [None] * len(boxes)
+        if not any(
+            is_uncertain(each, left_out, meta.get('covered_classes'), self.settings)
+            for each, left_out, meta in zip(boxes, ignored, metas, strict=True)
+        ):
+            return original(*args, **kwargs)
+        self.given, self.images = given, []
+        try:
+            return original(*args, **kwargs)
+        finally:
+            self.given, self.images = None, []
+
+    def _background(self, boxes: Any, regions: Tensor, priors: Tensor) -> Tensor:
+        """Return ``(P, C)`` factors of the next image's background."""
+        number = len(self.images)
+        left_out = (self.given.get('batch_gt_instances_ignore') or {number: None})[number]
+        return class_factors_of_regions(
+            regions,
+            boxes,
+            lie_in(priors, left_out.bboxes if left_out is not None else None),
+            self.given['batch_img_metas'][number].get('covered_classes'),
+            self.head.num_classes,
+        )
+
+
+def scaled(tensor: Tensor, factors: Tensor) -> Tensor:
+    """Return a tensor of the same values whose gradient is scaled by its own."""
+    own = tensor.clone()
+    scale_gradient(own, factors)
+    return own
+
+
+class FreeAnchorTargets(BagTargets):
+    """Of FreeAnchor: a bag of anchors for each box, and the background of each anchor."""
+
+    @staticmethod
+    def serves(cls: Any) -> bool:
+        """Return whether it knows the loss of a class of heads."""
+        return getattr(cls, 'loss_by_feat', None) is FreeAnchorRetinaHead.loss_by_feat
+
+    def listen(self, patches: Patches) -> None:
+        """See :meth:`BagTargets.listen`."""
+        patches.replace(self.head, 'positive_loss_single', self._positive_loss)
+        patches.replace(self.head, 'negative_bag_loss', self._negative_loss)
+
+    def _positive_loss(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        if self.given is None:
+            return result
+        given = arguments(original, args, kwargs)
+        boxes, anchors = given.pop('gt_instances'), given['flat_anchors']
+        scale_gradient(result[1], box_values(boxes, 'weights'))
+        regions = torch.zeros(len(boxes.bboxes), len(anchors), device=anchors.device)
+        for number in range(len(regions)):
+            with torch.no_grad():
+                of_one = original(gt_instances=boxes[number : number + 1], **given)[0]
+            regions[number] = of_one.max(dim=1).values
+            overlaps = bbox_overlaps(boxes.bboxes[number : number + 1], anchors)[0]
+            bag = overlaps.topk(self.head.pre_anchor_topk).indices
+            regions[number, bag] += overlaps[bag] + 1
+        self.images.append(self._background(boxes, regions, anchors))
+        return result
+
+    def _negative_loss(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if self.given is None:
+            return original(*args, **kwargs)
+        given = arguments(original, args, kwargs)
+        return original(scaled(given['cls_prob'], torch.stack(self.images)), given['box_prob'])
+
+
+class AutoAssignTargets(BagTargets):
+    """Of AutoAssign: all points in a box are its bag, weighted by a learned prior."""
+
+    @staticmethod
+    def serves(cls: Any) -> bool:
+        """Return whether it knows the loss of a class of heads."""
+        return getattr(cls, 'loss_by_feat', None) is AutoAssignHead.loss_by_feat
+
+    def listen(self, patches: Patches) -> None:
+        """See :meth:`BagTargets.listen`."""
+        patches.replace(self.head, 'get_pos_loss_single', self._positive_loss)
+        patches.replace(self.head, 'get_neg_loss_single', self._negative_loss)
+        patches.replace(self.head.center_prior, 'forward', self._center_prior)
+
+    def _center_prior(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        if self.given is not None:
+            boxes = arguments(original, args, kwargs)['gt_instances']
+            scale_gradient(result[0], box_values(boxes, 'weights'))
+        return result
+
+    def _positive_loss(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        given = arguments(original, args, kwargs)
+        boxes = given['gt_instances']
+        weights = box_values(boxes, 'weights')
+        if self.given is None or bool((weights == 1).all()):
+            return original(*args, **kwargs)
+        loss = 0.0
+        for number, weight in enumerate(weights):
+            of_one = slice(number, number + 1)
+            loss = (
+                loss
+                + original(
+                    # The center prior's own gradient is scaled where it comes from.
+                    scaled(given['cls_score'], weight),
+                    scaled(given['objectness'], weight),
+                    scaled(given['reg_loss'][:, of_one], weight),
+                    boxes[of_one],
+                    given['center_prior_weights'][:, of_one],
+                )[0]
+            )
+        return (loss,)
+
+    def _negative_loss(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if self.given is None:
+            return original(*args, **kwargs)
+        given = arguments(original, args, kwargs)
+        regions = given['inside_gt_bbox_mask'].T.to(torch.float32)
+        factors = self._background(given['gt_instances'], regions, self._points())
+        self.images.append(factors)
+        scores = given['cls_score']
+        # Of all classes: the objectness of a place has one gradient from each.
+        objectness = given['objectness'].expand_as(scores)
+        return original(
+            scaled(scores, factors),
+            scaled(objectness, factors),
+            *(given[name] for name in ('gt_instances', 'ious', 'inside_gt_bbox_mask')),
+        )
+
+    def _points(self) -> Tensor:
+        """Return ``(P, 4)`` the points, as boxes without a size."""
+        outputs = self.given['cls_scores']
+        sizes = [each.shape[-2:] for each in outputs]
+        points = self.head.prior_generator.grid_priors(sizes, device=outputs[0].device)
+        return torch.cat(points).repeat(1, 2)

@@ -1,0 +1,121 @@
+"""Heads of MMDet's own configs, small enough to look at their gradients."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import mmdet
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.config import Config
+from torch import Tensor, nn
+
+from tests.models.weighted_targets.students import BACKBONE, CLASSES, SIZE, build, samples
+
+CONFIGS = Path(mmdet.__file__).parent / '.mim' / 'configs'
+ONE_STAGE = {
+    'FCOS': 'fcos/fcos_r50-caffe_fpn_gn-head_1x_coco',
+    'FoveaBox': 'foveabox/fovea_r50_fpn_4xb4-1x_coco',
+    'PAA': 'paa/paa_r50_fpn_1x_coco',
+    'VFNet': 'vfnet/vfnet_r50_fpn_1x_coco',
+    'TOOD': 'tood/tood_r50_fpn_1x_coco',
+    'SABL': 'sabl/sabl-retinanet_r50_fpn_1x_coco',
+    'FreeAnchor': 'free_anchor/freeanchor_r50_fpn_1x_coco',
+    'AutoAssign': 'autoassign/autoassign_r50-caffe_fpn_1x_coco',
+    'CenterNet': 'centernet/centernet_r18_8xb16-crop512-140e_coco',
+    'CenterNet update': 'centernet/centernet-update_r50-caffe_fpn_ms-1x_coco',
+}
+QUERIES = {
+    'DETR': 'detr/detr_r50_8xb2-150e_coco',
+    'Conditional DETR': 'conditional_detr/conditional-detr_r50_8xb2-50e_coco',
+    'DAB-DETR': 'dab_detr/dab-detr_r50_8xb2-50e_coco',
+    'Deformable DETR': 'deformable_detr/deformable-detr_r50_16xb2-50e_coco',
+    'two-stage Deformable DETR': 'deformable_detr/'
+    'deformable-detr-refine-twostage_r50_16xb2-50e_coco',
+    'DINO': 'dino/dino-4scale_r50_8xb2-12e_coco',
+    'DDQ': 'ddq/ddq-detr-4scale_r50_8xb2-12e_coco',
+}
+TWO_STAGES = {'SABL R-CNN': 'sabl/sabl-faster-rcnn_r50_fpn_1x_coco'}
+ALL = {**ONE_STAGE, **QUERIES, **TWO_STAGES}
+# What a network of 256 channels is made of, at an eighth.
+_SMALLER = {256: 32, 512: 32, 1024: 32, 2048: 32, 128: 16, 6: 2, 900: 30, 300: 20, 100: 20}
+# These encode places in 256 channels, whatever their own are.
+_ENCODE_PLACES = ('Conditional DETR', 'two-stage Deformable DETR', 'DINO')
+_NARROWER = {6: 2, 900: 30, 300: 20, 1024: 32, 2048: 32}
+
+
+def _small(value: Any, smaller: dict[int, int], key: str = '') -> Any:
+    if isinstance(value, dict):
+        return {name: _small(each, smaller, name) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_small(each, smaller, key) for each in value)
+    width = key.endswith(('channels', 'dims', 'feats', 'queries', 'layers'))
+    return smaller.get(value, value) if width and isinstance(value, int) else value
+
+
+@cache
+def _built(name: str) -> nn.Module:
+    config = Config.fromfile(CONFIGS / f'{ALL[name]}.py').model.to_dict()
+    config['backbone'] = {**BACKBONE, 'out_indices': (0, 1, 2, 3)}
+    channels = [8, 16, 32, 64]
+    smaller = _NARROWER if name in _ENCODE_PLACES else _SMALLER
+    backbone = config.pop('backbone')
+    config = {**_small(config, smaller), 'backbone': backbone}
+    neck = config['neck']
+    if neck['type'] == 'CTResNetNeck':
+        neck |= {'in_channels': 64, 'num_deconv_filters': [32, 16, 8], 'use_dcn': False}
+        config['bbox_head'] |= {'in_channels': 8, 'feat_channels': 8}
+        config['backbone']['out_indices'] = (3,)
+    elif 'in_channels' in neck:
+        neck['in_channels'] = channels[-len(neck['in_channels']) :]
+        config['backbone']['out_indices'] = tuple(range(4 - len(neck['in_channels']), 4))
+    if name in QUERIES and smaller is _SMALLER:
+        config['bbox_head']['embed_dims'] = 32
+    _set_classes(config)
+    torch.manual_seed(0)
+    model = build(config)
+    model.init_weights()
+    # Scores and boxes that differ from place to place: a fresh head's are all alike.
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            parameter.data += 0.02 * torch.randn_like(parameter)
+    return model.train()
+
+
+def _set_classes(value: Any) -> None:
+    if isinstance(value, dict):
+        if value.get('num_classes', 1) > 1:
+            value['num_classes'] = CLASSES
+        for each in value.values():
+            _set_classes(each)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            _set_classes(each)
+
+
+def model_of(name: str) -> nn.Module:
+    """Return a copy of a small student, the same one each time."""
+    return copy.deepcopy(_built(name))
+
+
+def gradients(model: nn.Module, labels: list[DetDataSample]) -> tuple[dict[str, Tensor], Any]:
+    """Return the gradients of a model's parameters on two images of noise, and its losses."""
+    torch.manual_seed(0)
+    images = torch.rand(2, 3, SIZE, SIZE) * 255
+    data = model.data_preprocessor({'inputs': images, 'data_samples': labels}, True)
+    torch.manual_seed(0)
+    losses = model.loss(data['inputs'], data['data_samples'])
+    total, logged = model.parse_losses(losses)
+    model.zero_grad()
+    total.backward()
+    found = {
+        name: torch.zeros_like(each) if each.grad is None else each.grad.clone()
+        for name, each in model.named_parameters()
+    }
+    return found, {name: float(value) for name, value in logged.items()}
+
+
+__all__ = ['ALL', 'QUERIES', 'gradients', 'model_of', 'samples']
