@@ -45,10 +45,39 @@ def test_a_gain_is_over_the_learning_rate_that_is_better_with_most_labels(
     protocol = Protocol(stages, tmp_path, tmp_path, found())
     gains = {percent: paper_protocol.gain(protocol, percent, 1) for percent in PERCENTS}
     assert gains == pytest.approx({1: 0.24 - 0.03, 5: 0.25 - 0.05, 10: 0.27 - 0.12})
-    assert all(bar.ok for bar in paper_protocol.bars(protocol, gains).values())
+    assert all(bar.ok for bar in paper_protocol.bars(protocol, gains, 299).values())
     protocol.found['oracle']['mAP'] = 0.24
-    missed = [name for name, bar in paper_protocol.bars(protocol, gains).items() if not bar.ok]
+    missed = [name for name, bar in paper_protocol.bars(protocol, gains, 299).items() if not bar.ok]
     assert missed == ['composed mAP / oracle mAP']
+
+
+def test_bars_are_means_over_seeds(stages: Stages, tmp_path: Path) -> None:
+    protocol = Protocol(stages, tmp_path, tmp_path, found())
+    for seed, mean in ((1, 0.20), (2, 0.26)):
+        protocol.found[paper_protocol.seeded('composed', seed)] = {'mAP': mean, 'AP50': 0.4}
+    assert protocol.runs('composed') == [0.23, 0.20, 0.26]
+    assert protocol.mean('composed') == pytest.approx(0.23)
+    assert protocol.runs('oracle') == [0.22]
+    assert paper_protocol.spread(protocol.runs('composed')) == pytest.approx(
+        {'mean': 0.23, 'deviation': 0.03, 'runs': 3}
+    )
+
+
+def test_other_seeds_train_the_same_config(
+    stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: dict[str, Any] = {}
+
+    def arm(self: Protocol, name: str, config: str, inputs: Any, options: Any = None) -> Path:
+        trained[name] = config, options
+        return tmp_path
+
+    monkeypatch.setattr(Protocol, 'arm', arm)
+    paper_protocol.run_seeds(Protocol(stages, tmp_path, tmp_path), [], 3, 2)
+    assert trained.keys() == {
+        f'{name}, seed {seed}' for name in paper_protocol.SEEDED for seed in (1, 2)
+    }
+    assert trained['as in the paper, seed 2'] == ('plain', {'randomness.seed': 2})
 
 
 def test_every_arm_is_run_once_and_each_share_reads_its_own_files(
