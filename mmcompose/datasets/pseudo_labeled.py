@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mmcompose.composition import Composition, PoolLabels
 from mmcompose.datasets.image_lists import images_of
 from mmcompose.datasets.mask_labels import for_mask_student, reads_masks, segmentation
+from mmcompose.datasets.picture_truth import PictureTruth
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.shared_fingerprint import SharedFingerprint
 from mmcompose.datasets.wrapping import wrapped
@@ -38,6 +39,10 @@ class PseudoLabeledDataset(RelabeledDataset):
         pool: The images that labels are made of, where ``dataset`` is but a part of them: so
             that they are made once for all its parts, e.g. for what splits leave unlabelled.
             Defaults to ``dataset``.
+        truth: A labelled dataset of some of these pictures. It rules the classes that it
+            covers, with boxes of weight 1, those to be ignored included; the teachers fill the
+            others. A class that neither covers is left out of the picture's loss. Defaults to
+            none.
         **kwargs: Of :class:`RelabeledDataset`.
 
     Raises:
@@ -50,6 +55,7 @@ class PseudoLabeledDataset(RelabeledDataset):
         dataset: Mapping[str, Any],
         composition: Mapping[str, Any] | None = None,
         pool: Mapping[str, Any] | None = None,
+        truth: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         if composition is None:
@@ -68,6 +74,9 @@ class PseudoLabeledDataset(RelabeledDataset):
         self._pool: BaseDataset = self.dataset
         if pool is not None:
             self._pool = MMDET_DATASETS.build(self.prepare_config(dict(pool)) | {'lazy_init': True})
+        self._truth: PictureTruth | None = None
+        if truth is not None:
+            self._truth = PictureTruth(truth, len(self.metainfo['classes']))
         # The image of `dataset` at each index, and its row of the labels; None where both are one.
         self._indices: NDArray[np.int64] | None = None
         self._rows: NDArray[np.int64] | None = None
@@ -101,6 +110,10 @@ class PseudoLabeledDataset(RelabeledDataset):
             )
         if self._pool is not self.dataset:
             self._rows = _rows_of(images_of(self.dataset), images)
+        if self._truth is not None:
+            self._truth.match(images_of(self.dataset))
+        # Workers take it along, and build no composition.
+        assert self._owned
         self._leave_out(table.unreadable())
         self._labels = table
         self._current.set(labels.fingerprint)
@@ -162,8 +175,7 @@ class PseudoLabeledDataset(RelabeledDataset):
         """See :meth:`RelabeledDataset.get_data_info`."""
         self.full_init()
         index = range(len(self))[idx]
-        inner = index if self._indices is None else int(self._indices[index])
-        info: dict[str, Any] = self.dataset.get_data_info(inner)
+        info: dict[str, Any] = self.dataset.get_data_info(self._place(index))
         info['sample_idx'] = index
         info['instances'] = self._weighted(self.relabel(index, info))
         return info
@@ -172,6 +184,9 @@ class PseudoLabeledDataset(RelabeledDataset):
         """Return the pseudo-labels of one of the dataset's images."""
         found = self.labels[self._row(index)]
         return for_mask_student(found) if self._reads_masks else found
+
+    def _place(self, index: int) -> int:
+        return index if self._indices is None else int(self._indices[index])
 
     def _row(self, index: int) -> int:
         return index if self._rows is None else int(self._rows[index])
@@ -201,10 +216,41 @@ class PseudoLabeledDataset(RelabeledDataset):
             size = self.labels.size(self._row(index))
             for instance, mask in zip(instances, found.masks, strict=True):
                 instance['mask'] = segmentation(mask, *size)
+        covered: frozenset[int] = frozenset()
+        if self._truth is not None:
+            instances, covered = self._truth.ruled(self._place(index), instances)
+        complete = self._complete(covered)
+        if complete is not None:
+            info['covered_classes'] = complete
         return instances
+
+    @cached_property
+    def _owned(self) -> frozenset[int]:
+        """Classes that some teacher knows."""
+        owners = self.composition.class_space.owners
+        return frozenset(np.flatnonzero(owners.any(axis=1)).tolist())
+
+    def _complete(self, covered: frozenset[int]) -> tuple[int, ...] | None:
+        """Return the classes whose labels are complete, or None for all."""
+        complete = sorted(self._owned | covered)
+        return None if len(complete) == len(self.metainfo['classes']) else tuple(complete)
+
+    @property
+    def coverages(self) -> set[tuple[int, ...] | None]:
+        """Classes whose labels are complete, as they differ from picture to picture."""
+        if self._truth is None:
+            return {self._complete(frozenset())}
+        places = map(self._place, range(len(self)))
+        return {self._complete(self._truth.covered(place)) for place in places}
 
     def count_boxes(self) -> NDArray[np.int64]:
         """Return ``(C, 2)``: how many boxes of each class are kept, and how many ignored."""
+        if self._truth is not None:
+            counts = np.zeros((len(self.metainfo['classes']), 2), np.int64)
+            for index in range(len(self)):
+                for each in self.relabel(index, {}):
+                    counts[each['bbox_label'], each['ignore_flag']] += 1
+            return counts
         return self.labels.count_boxes(len(self.metainfo['classes']), self._rows)
 
 

@@ -95,6 +95,8 @@ def _resolve_dataset(dataset: Any, composition: Composition) -> Any:
     if issubclass(cls, PseudoLabeledDataset):
         dataset.metainfo = dict(classes=classes)
         dataset.composition = composition.resolved
+        if dataset.get('truth') is not None:
+            dataset.truth = _resolve_dataset(dataset.truth, composition)
         # Whatever is in it stays as it is: its labels, and so its classes, are not read.
     elif issubclass(cls, ClassSpaceDataset):
         dataset.update(class_space)

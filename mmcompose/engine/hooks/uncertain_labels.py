@@ -89,7 +89,7 @@ def _coverages(dataset: Any) -> Iterator[tuple[int, ...] | None]:
     """Yield which classes are labelled in each source below a dataset; None for all."""
     parts = [] if isinstance(dataset, RelabeledDataset) else wrapped(dataset)
     if not parts:
-        yield getattr(dataset, 'covered_classes', None)
+        yield from getattr(dataset, 'coverages', [getattr(dataset, 'covered_classes', None)])
     for part in parts:
         yield from _coverages(part)
 

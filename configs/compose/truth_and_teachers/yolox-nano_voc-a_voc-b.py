@@ -1,0 +1,30 @@
+# Two data sets that label different classes become one detector of all: in the pictures of each,
+# its truth rules the classes that it labels, and the teacher that learned the other fills the rest.
+# benchmarks/voc_composition.py trains the teachers, one on each.
+_base_ = ['../voc/_base_/student.py']
+
+images = dict(img=_base_.voc_root + '/images/')
+sources = [
+    dict(
+        type='mmcompose.PseudoLabeledDataset',
+        dataset=dict(
+            type='mmcompose.UnlabeledImages',
+            ann_file=f'{_base_.voc_root}/annotations/{name}_train.json',
+            data_prefix=images,
+        ),
+        truth=dict(
+            type='CocoDataset',
+            ann_file=f'{_base_.voc_root}/annotations/{name}_train.json',
+            data_prefix=images,
+        ),
+        pipeline=_base_.train_pipeline,
+    )
+    for name in ('teacher_a', 'teacher_b')
+]
+train_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='mmcompose.MixedDataset',
+        datasets=sources,
+    )
+)

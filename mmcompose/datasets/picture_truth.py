@@ -1,0 +1,104 @@
+"""PictureTruth: truth of some classes, for some of the pictures that teachers label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmdet.registry import DATASETS as MMDET_DATASETS
+from mmengine.dataset import BaseDataset
+
+from mmcompose.structures import Image
+from mmcompose.structures.matching import match_names
+from mmcompose.utils import UserError, log, problem
+
+KEY = 'PseudoLabeledDataset.truth'
+
+
+class PictureTruth:
+    """What a labelled dataset knows of the pictures of a pool.
+
+    Args:
+        dataset: The config of a :class:`ClassSpaceDataset`, or of several in one.
+        num_classes: How many classes the student has.
+    """
+
+    def __init__(self, dataset: Mapping[str, Any], num_classes: int) -> None:
+        self._dataset: BaseDataset = MMDET_DATASETS.build(
+            {**_with_all_pictures(dataset), 'lazy_init': True}
+        )
+        self._num_classes = num_classes
+        # By the picture's number in the pool, its number in the dataset.
+        self._number: dict[int, int] = {}
+
+    def match(self, images: Sequence[Image]) -> None:
+        """Find out which picture of the pool is which of the dataset.
+
+        The same path decides, and else the longest common end of path and key.
+
+        Raises:
+            UserError: If none is, or it is not known which.
+        """
+        self._dataset.full_init()
+        infos = [self._dataset.get_data_info(number) for number in range(len(self._dataset))]
+        by_path = {info['img_path']: number for number, info in enumerate(infos)}
+        rest = [image.key for image in images if image.path not in by_path]
+        same = {image.path for image in images} & set(by_path)
+        named = match_names([path for path in by_path if path not in same], rest).entry_of
+        for place, image in enumerate(images):
+            path = image.path if image.path in same else named.get(image.key)
+            if path is not None:
+                self._number[place] = by_path[path]
+                _check_size(image, infos[by_path[path]])
+        if not self._number:
+            near = next(iter(by_path), None)
+            expected = 'is a picture of which there is no truth, as of all others'
+            raise UserError(problem(KEY, images[0].key, expected, [near] if near else ()))
+        log(f'{len(self._number)} of {len(images)} pictures have truth of some classes')
+
+    def covered(self, place: int) -> frozenset[int]:
+        """Return the classes that the truth of a picture covers: none where it has no truth."""
+        if place not in self._number:
+            return frozenset()
+        return self._covered(self._dataset.get_data_info(self._number[place]))
+
+    def _covered(self, info: Mapping[str, Any]) -> frozenset[int]:
+        return frozenset(info.get('covered_classes', range(self._num_classes)))
+
+    def ruled(
+        self, place: int, instances: list[dict[str, Any]]
+    ) -> tuple[list[dict[str, Any]], frozenset[int]]:
+        """Let the truth of a picture rule the classes that it covers.
+
+        Args:
+            place: The picture's number in the pool.
+            instances: The teachers'.
+
+        Returns:
+            The true instances, then the teachers' of other classes; and the classes covered.
+        """
+        if place not in self._number:
+            return instances, frozenset()
+        info = self._dataset.get_data_info(self._number[place])
+        covered = self._covered(info)
+        others = [each for each in instances if each['bbox_label'] not in covered]
+        return [*info['instances'], *others], covered
+
+
+def _with_all_pictures(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Let a dataset list the pictures without boxes, and the boxes that are to be ignored."""
+    changed = dict(config)
+    if isinstance(config.get('dataset'), Mapping):
+        changed['dataset'] = _with_all_pictures(config['dataset'])
+    elif 'datasets' in config:
+        changed['datasets'] = [_with_all_pictures(each) for each in config['datasets']]
+    else:
+        changed['test_mode'] = True
+    return changed
+
+
+def _check_size(image: Image, info: Mapping[str, Any]) -> None:
+    size = info.get('width'), info.get('height')
+    if None not in size and size != (image.width, image.height):
+        expected = f'is {image.width}x{image.height} pixels, in the truth {size[0]}x{size[1]}'
+        raise UserError(problem(KEY, image.key, expected))

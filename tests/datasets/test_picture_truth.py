@@ -1,0 +1,145 @@
+"""Tests of truth in a teacher's pictures: it rules its classes, teachers fill the others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmdet.registry import DATASETS
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from mmcompose.datasets import PseudoLabeledDataset
+from mmcompose.engine import resolve
+from mmcompose.engine.hooks.uncertain_labels import _check_mixes
+from mmcompose.utils import UserError
+from tests import toys
+
+GREEN, RED, BLUE = range(3)
+
+
+def _truth(path: Path, drawn: list[dict[str, Any]], pool: Path, **changes: Any) -> dict[str, Any]:
+    """Red boxes alone, moved by a pixel, of the first half of the pictures."""
+    moved = [
+        {**each, 'boxes': {name: [x + 1 for x in box] for name, box in each['boxes'].items()}}
+        for each in drawn[:4]
+    ]
+    toys.write_coco(path, moved, {4: 'red'})
+    if changes:
+        content = json.loads(path.read_text())
+        content['annotations'][0] |= changes
+        path.write_text(json.dumps(content))
+    return {'type': 'CocoDataset', 'ann_file': str(path), 'data_prefix': {'img': str(pool)}}
+
+
+def _build(pool: Path, store: Path, **changes: Any) -> PseudoLabeledDataset:
+    """Return the dataset of a resolved config."""
+    made = changes.pop('composition', toys.composition(store))
+    dataset = {
+        'type': 'mmcompose.PseudoLabeledDataset', 'pipeline': [],
+        'dataset': {'type': 'mmcompose.UnlabeledImages', 'data_prefix': {'img': str(pool)}},
+        **changes,
+    }  # fmt: skip
+    config = Config({'composition': made, 'model': {'type': 'RetinaNet'},
+                     'train_dataloader': {'dataset': dataset}})  # fmt: skip
+    resolved = resolve(config).train_dataloader.dataset
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        built: PseudoLabeledDataset = DATASETS.build(resolved)
+    return built
+
+
+def test_truth_rules_its_classes_and_teachers_fill_the_others(
+    pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    truth = _truth(tmp_path / 'red.json', drawn, pool)
+    dataset = _build(pool, tmp_path / 'store', truth=truth)
+    for index, picture in enumerate(drawn):
+        info = dataset.get_data_info(index)
+        # Every class is covered by one or the other.
+        assert 'covered_classes' not in info
+        found = {each['bbox_label']: each for each in info['instances']}
+        assert len(found) == len(info['instances']) == len(picture['boxes'])
+        for label, name in enumerate(toys.STUDENT):
+            if name in picture['boxes']:
+                by = 1 if name == 'red' and index < 4 else 0
+                box = [round(x) for x in found[label]['bbox']]
+                assert box == [x + by for x in picture['boxes'][name]]
+                assert ('score' in found[label]) == (by == 0)
+    assert dataset.count_boxes().tolist() == [[7, 0]] * 3
+
+
+def test_what_the_truth_says_to_ignore_is_ignored(
+    pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    for key in ('ignore', 'iscrowd'):
+        truth = _truth(tmp_path / f'{key}.json', drawn, pool, **{key: 1})
+        dataset = _build(pool, tmp_path / 'store', truth=truth)
+        flags = {
+            each['bbox_label']: each['ignore_flag']
+            for each in dataset.get_data_info(0)['instances']
+        }
+        assert flags == {GREEN: 0, RED: 1, BLUE: 0}
+
+
+def test_a_picture_without_a_true_box_has_none_of_its_classes(
+    pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    nothing = [{**each, 'boxes': {}} for each in drawn]
+    toys.write_coco(tmp_path / 'red.json', nothing, {4: 'red'})
+    truth = {'type': 'CocoDataset', 'ann_file': str(tmp_path / 'red.json'),
+             'data_prefix': {'img': str(pool)}}  # fmt: skip
+    counts = _build(pool, tmp_path / 'store', truth=truth).count_boxes()
+    assert counts[:, 0].tolist() == [7, 0, 7]
+
+
+def test_a_class_that_no_teacher_knows_is_learned_where_truth_covers_it(
+    pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    made = toys.composition(tmp_path / 'store')
+    del made['teachers']['second']
+    made['class_space'] = {'classes': ['green', 'red', 'blue']}
+    toys.write_coco(tmp_path / 'blue.json', drawn[:4], {1: 'blue'})
+    truth = {'type': 'CocoDataset', 'ann_file': str(tmp_path / 'blue.json'),
+             'data_prefix': {'img': str(pool)}}  # fmt: skip
+    dataset = _build(pool, tmp_path / 'store', truth=truth, composition=made)
+    for index in range(8):
+        info = dataset.get_data_info(index)
+        assert info.get('covered_classes') == (None if index < 4 else (GREEN, RED))
+    assert dataset.coverages == {None, (GREEN, RED)}
+    assert dataset.count_boxes()[:, 0].tolist() == [7, 7, 3]
+    mosaic = {'type': 'Mosaic'}
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        mixed = DATASETS.build(
+            {'type': 'MultiImageMixDataset', 'dataset': dataset, 'pipeline': [mosaic]}
+        )
+    with pytest.raises(UserError, match='labels cover different classes'):
+        _check_mixes(mixed)
+
+
+def test_truth_of_other_pictures_or_sizes_is_an_error(
+    pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    other = [{**each, 'file_name': f'x{each["file_name"]}'} for each in drawn]
+    toys.write_coco(tmp_path / 'other.json', other, {4: 'red'})
+    truth = {'type': 'CocoDataset', 'ann_file': str(tmp_path / 'other.json'),
+             'data_prefix': {'img': str(pool)}}  # fmt: skip
+    with pytest.raises(UserError, match=r"truth: '000.png' is a picture of which there is no"):
+        _build(pool, tmp_path / 'store', truth=truth).full_init()
+    content = json.loads((tmp_path / 'other.json').read_text())
+    content['images'] = [
+        {**each, 'file_name': each['file_name'][1:], 'width': 90} for each in content['images']
+    ]
+    (tmp_path / 'other.json').write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r'is 96x64 pixels, in the truth 90x64'):
+        _build(pool, tmp_path / 'store', truth=truth).full_init()
+
+
+def test_a_class_that_the_student_lacks_is_told(
+    pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    truth = _truth(tmp_path / 'red.json', drawn, pool)
+    truth['metainfo'] = {'classes': ('violet',)}
+    with pytest.raises(UserError, match='violet'):
+        _build(pool, tmp_path / 'store', truth=truth)
