@@ -42,7 +42,7 @@ def label_two_pictures(path: Path, long_side: int, settled: bool, folder: Path) 
     torch.set_num_threads(1)
     config = asked_for_boxes(detector_of(read_config(str(path))))
     if 'language_model' in config.model:
-        _rename(config.model, 'bert-base-uncased', _small_bert(folder))
+        rename(config.model, 'bert-base-uncased', small_bert(folder))
     if 'corner_topk' in (config.model.get('test_cfg') or {}):
         # Corners of many classes, of random weights, seldom make a pair.
         config.model.bbox_head.num_classes = 1
@@ -111,13 +111,13 @@ def _open(settings: Any) -> None:
             _open(item)
 
 
-def _rename(settings: Any, old: str, new: str) -> None:
+def rename(settings: Any, old: str, new: str) -> None:
     """Put ``new`` wherever ``old`` stands."""
     if isinstance(settings, Mapping):
         for key, value in settings.items():
             if value == old:
                 settings[key] = new  # type: ignore[index]
-            _rename(value, old, new)
+            rename(value, old, new)
 
 
 def _shrink(settings: Any, long_side: int) -> None:
@@ -144,7 +144,8 @@ def _num_classes(model: Any) -> int:
     return max(counts, default=1)
 
 
-def _small_bert(folder: Path) -> str:
+def small_bert(folder: Path) -> str:
+    """Save a random BERT of a few words into a folder, and return it."""
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     letters = [chr(number) for number in range(ord('a'), ord('z') + 1)]

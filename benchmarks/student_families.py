@@ -1,0 +1,250 @@
+"""Which of MMDetection's families can learn from uncertain labels: each does so for a moment.
+
+    python benchmarks/student_families.py --out benchmarks/results/student_families.json \
+        --page docs/student_families.md
+
+Takes the smallest variant of each folder of the installed mmdet's configs as the student of a
+composition of seven classes. It begins as a random detector of COCO's 80, takes three iterations
+on pseudo-labels with weights and ignore bands and on a truth that covers three classes, is saved,
+and tools/test.py runs on it. Whether a kind of uncertainty reaches the loss is measured: the
+gradient of one batch is another with it. One process a family, with a limit on its memory and
+time; a sweep that was interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+# Else a look for a GPU would keep forked processes from using it.
+os.environ.setdefault('PYTORCH_NVML_BASED_CUDA_CHECK', '1')
+
+import torch
+from common import Bar, console, exit_on_mistake, write_results
+from mmdet.utils import register_all_modules
+from random_students import KINDS, learn
+from rich.table import Table
+from teacher_families import smallest_variants
+
+from mmcompose.prerequisites import package_folder
+from mmcompose.utils import UserError, check_writable, write_json
+
+STEPS = ('builds', 'learns', 'keeps rows', 'saves')
+# Reasons that larger pictures would not change.
+FOR_GOOD = ('needs ', 'semantic', 'mmpretrain', 'Detectron2', 'fairscale')
+PAGE = """# Which families of MMDetection can learn
+
+Each folder of MMDetection's configs, by its smallest variant, as the student of seven classes:
+{learned} of {total} families build, keep the rows of a random detector of COCO's 80 classes, take
+three iterations with uncertain labels and are saved; tools/test.py runs on {tested} of them.
+All four kinds of uncertainty ([uncertain_labels.md](uncertain_labels.md)) reach the loss of
+{reached}: a kind does where the gradient of a batch is another with it, and no head is left out.
+Written by
+
+```shell
+python benchmarks/student_families.py --out benchmarks/results/student_families.json \\
+    --page docs/student_families.md
+```
+
+with `transformers` beside mmdet, and without mmpretrain and detectron2, which some families need;
+{on_gpu} of these families with `--device cuda`.
+
+| family | config | learns | weights | bands | coverage | soft targets | tested |
+|---|---|---|---|---|---|---|---|"""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a family's variant is tried.
+
+    Args:
+        gigabytes: Of memory that it may use.
+        seconds: Of computing that it may take.
+        side: Of its pictures, in pixels.
+        device: ``'cpu'`` or ``'cuda'``.
+    """
+
+    gigabytes: float
+    seconds: int
+    side: int
+    device: str
+
+    def run(self, path: Path) -> dict[str, Any]:
+        """Learn in a process of its own, within the limits."""
+        # Forked: each of a hundred families would spend ten seconds on imports.
+        context = multiprocessing.get_context('fork')
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_answer, args=(sender, path, self))
+        process.start()
+        sender.close()
+        found: dict[str, Any] = {'device': self.device, 'side': self.side}
+        try:
+            while True:
+                step, value = receiver.recv()
+                found[step] = value
+        except EOFError:
+            process.join()
+        found['ok'] = all(found.get(step) for step in STEPS)
+        if process.exitcode == -signal.SIGXCPU:
+            found['why'] = f'took longer than {self.seconds} s'
+        elif process.exitcode:
+            found['why'] = f'its process died ({process.exitcode})'
+        elif not found['ok'] and 'why' not in found:
+            failed = next(step for step in STEPS if not found.get(step))
+            found['why'] = f'{failed}: not'
+        return found
+
+
+def _answer(sender: Any, path: Path, trial: Trial) -> None:
+    if trial.device == 'cpu':
+        os.environ['CUDA_VISIBLE_DEVICES'] = ''
+        most = int(trial.gigabytes * 2**30)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    # Of its own time: what else runs here must not change the table.
+    resource.setrlimit(resource.RLIMIT_CPU, (trial.seconds, trial.seconds))
+    torch.set_num_threads(1)
+    # Every weight's initialisation is a message.
+    logging.disable(logging.WARNING)
+    sys.stdout = open(os.devnull, 'w')
+    # Some configs name others, as in a checkout of MMDetection.
+    os.chdir(package_folder('mmdet') / '.mim')
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            for step in learn(path, trial.side, Path(folder)):
+                sender.send(step)
+        # Whatever goes wrong is what the table tells.
+        except (Exception, SystemExit) as error:
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            lines = str(error).strip().splitlines() or [
+                f'{Path(frame.filename).name}: {frame.line}'
+            ]
+            kind = '' if isinstance(error, UserError) else f'{type(error).__name__}: '
+            why = f'{kind}{lines[0]}'
+            for known, name in ((package_folder('mmdet'), 'mmdet'), (folder, '…')):
+                why = why.replace(str(known), name)
+            sender.send(('why', why))
+            traceback.print_exc(file=sys.stderr)
+
+
+def trials(path: Path, first: Trial) -> dict[str, Any]:
+    """Try a variant, and once more with larger pictures where that may help."""
+    result = first.run(path)
+    if result.get('tests') or any(each in result.get('why', '') for each in FOR_GOOD):
+        return result
+    again = replace(first, side=2 * first.side).run(path)
+    return again if len(again) > len(result) else result
+
+
+def sweep(results: dict[str, Any], args: argparse.Namespace, kept: Path) -> None:
+    """Let each family learn that has no result yet, and keep each result at once."""
+    folder = package_folder('mmdet')
+    assert folder is not None
+    first = Trial(args.memory, args.timeout, args.side, args.device)
+    wanted = {
+        family: path
+        for family, path in smallest_variants(folder / '.mim' / 'configs')
+        if (not args.families or family in args.families)
+        and results.get(family, {}).get('config') != path.stem
+    }
+    for family, path in wanted.items():
+        results[family] = {'config': path.stem, **trials(path, first)}
+        console.print(f'{family:28} {_verdict(results[family])}', markup=False)
+        write_json('work_dirs', kept, results)
+
+
+def _verdict(result: Mapping[str, Any]) -> str:
+    reached = [kind for kind in KINDS if result.get('reaches', {}).get(kind)]
+    learned = 'ok' if result['ok'] else 'no'
+    return f'{learned}; {", ".join(reached) or "nothing"}; {result.get("why", "tested")}'
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """Return the table as a page of Markdown."""
+    rows = []
+    for family, result in sorted(results.items()):
+        marks = ['yes' if result.get('reaches', {}).get(kind) else 'no' for kind in KINDS]
+        learns = 'yes' if result['ok'] else f'no: {result["why"]}'
+        if 'reaches' not in result:
+            marks = [''] * len(KINDS)
+        marks.append('yes' if result.get('tests') else f'no: {result["why"]}')
+        if not result['ok']:
+            marks[-1] = ''
+        rows.append(f'| {family} | `{result["config"]}` | {learns} | {" | ".join(marks)} |')
+    on_gpu = sum(result['device'] == 'cuda' for result in results.values())
+    text = PAGE.format(
+        learned=_learned(results),
+        tested=sum(bool(result.get('tests')) for result in results.values()),
+        total=len(results),
+        reached=_reached(results),
+        on_gpu=on_gpu,
+    )
+    return '\n'.join([text, *rows, ''])
+
+
+def _learned(results: Mapping[str, Any]) -> int:
+    return sum(result['ok'] for result in results.values())
+
+
+def _reached(results: Mapping[str, Any]) -> int:
+    return sum(
+        result['ok'] and all(result.get('reaches', {}).get(kind) for kind in KINDS)
+        for result in results.values()
+    )
+
+
+def bars(results: Mapping[str, Any]) -> dict[str, Bar]:
+    """Return what a sweep has to reach."""
+    return {
+        'families that learn': Bar(_learned(results), 88),
+        'families that all four kinds of uncertainty reach': Bar(_reached(results), 60),
+    }
+
+
+def main() -> int:
+    """Parse arguments, sweep, print the table and the bars."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        '--out', type=Path, default=Path('benchmarks/results/student_families.json')
+    )
+    parser.add_argument('--page', type=Path, help='a Markdown file for the table')
+    parser.add_argument('--families', nargs='+', help='only these folders')
+    parser.add_argument('--side', type=int, default=320, help="pixels of the pictures' sides")
+    parser.add_argument('--memory', type=float, default=10.0, help='gigabytes a model, on a CPU')
+    parser.add_argument('--timeout', type=int, default=300, help='seconds of computing a model')
+    parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
+    args = parser.parse_args()
+    if args.families and args.out == parser.get_default('out'):
+        raise UserError('--families: a part of them needs an --out of its own')
+    check_writable('--out', args.out)
+    register_all_modules(init_default_scope=False)
+    # What an interrupted sweep has found so far.
+    kept = Path('work_dirs/student_families.json')
+    results: dict[str, Any] = json.loads(kept.read_text()) if kept.is_file() else {}
+    sweep(results, args, kept)
+    table = Table('family', 'config', 'learns', *KINDS, 'why not')
+    for family, result in sorted(results.items()):
+        marks = ['yes' if result.get('reaches', {}).get(kind) else '' for kind in KINDS]
+        verdict = 'yes' if result['ok'] else 'no'
+        table.add_row(family, result['config'], verdict, *marks, result.get('why', ''))
+    console.print(table)
+    if args.page:
+        args.page.write_text(page(results), encoding='utf-8')
+    code = write_results(args.out, {'families': results}, bars(results))
+    kept.unlink(missing_ok=True)
+    return code
+
+
+if __name__ == '__main__':
+    sys.exit(exit_on_mistake(main))
