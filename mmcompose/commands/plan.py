@@ -17,8 +17,8 @@ from mmcompose.commands.config_files import read_compose_config
 from mmcompose.composition import Composition, preserve_process_state
 from mmcompose.datasets import UnlabeledImages, each_dataset, images_of
 from mmcompose.datasets.pool_summary import PoolSummary, summarize_pool
+from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.read_composition import is_pseudo_labelled, read_composition
-from mmcompose.engine.resolve import resolve
 from mmcompose.registry import LABEL_TRANSFORMS, find, type_name
 from mmcompose.structures import Image
 from mmcompose.utils import Mistakes, Problem
@@ -95,9 +95,9 @@ def plan(config: str | Config, timed_images: int = 0) -> Plan:
     composition: Composition | None = None
     with mistakes:
         composition = read_composition(config)
+    with mistakes:
+        resolve_checked(config)
     if composition is not None:
-        with mistakes:
-            resolve(config)
         made.class_space = overview(composition.class_space)
         for name, record in composition.teacher_records.items():
             kind = type_name(config.composition.teachers[name])
@@ -112,7 +112,7 @@ def plan(config: str | Config, timed_images: int = 0) -> Plan:
                 made.stored = list(composition.cached_predictions(images))
                 if timed_images:
                     _time(made, composition, images[:timed_images])
-    made.mistakes = list(dict.fromkeys(mistakes.problems))
+    made.mistakes = list({str(each): each for each in mistakes.problems}.values())
     return made
 
 

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmcompose.engine.checked import resolve_checked
+from mmcompose.engine.last_checkpoint import last_checkpoint
 from mmcompose.engine.work_dir_rollback import WorkDirRollback
 from mmcompose.registry import RUNNERS
 from mmcompose.utils import UserError
@@ -25,6 +26,7 @@ class CompositionRunner(Runner):
 
     # None from the first step on: then there is something to look into, and to resume.
     _rollback: WorkDirRollback | None = None
+    _load_from: str | None
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> Runner:
@@ -48,11 +50,21 @@ class CompositionRunner(Runner):
                 pictures stays in the store, for the next run.
         """
         try:
-            return super().train()
+            model: nn.Module = super().train()
+            return model
         except UserError:
             if self._rollback is not None and is_main_process():
                 self._rollback.undo(self.log_dir, Path(self.work_dir, f'{self.timestamp}.py'))
             raise
+
+    def load_or_resume(self) -> None:
+        """Load or resume; see :meth:`mmengine.runner.Runner.load_or_resume`.
+
+        A last checkpoint that was cut short is passed over for the one before.
+        """
+        if self._resume and self._load_from is None and not self._has_loaded:
+            self._load_from = last_checkpoint(self.work_dir)
+        super().load_or_resume()
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         """Call the hooks; see :meth:`mmengine.runner.Runner.call_hook`."""

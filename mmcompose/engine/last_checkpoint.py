@@ -1,0 +1,39 @@
+"""The checkpoint that a run resumes from: the last that can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmengine.runner import find_latest_checkpoint
+
+from mmcompose.teachers import read_checkpoint
+from mmcompose.utils import UserError, problem, warn
+
+
+def last_checkpoint(work_dir: str | Path) -> str | None:
+    """Return a work directory's last checkpoint, or the one before where that was cut short.
+
+    A run that is killed while it writes one leaves a part of it.
+
+    Args:
+        work_dir: Of a run that MMEngine saved checkpoints of.
+
+    Returns:
+        The path, or None where there is none to resume from.
+
+    Raises:
+        UserError: If there are some, and none can be read.
+    """
+    latest = find_latest_checkpoint(str(work_dir))
+    if latest is None:
+        return None
+    earlier = (path for path in Path(work_dir).glob('*.pth') if path != Path(latest))
+    by_age = sorted(earlier, key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in (Path(latest), *by_age):
+        try:
+            read_checkpoint(path, trust=None)
+        except UserError as error:
+            warn(f'not resumed from: {error}')
+        else:
+            return str(path)
+    raise UserError(problem('resume', latest, 'cannot be read, and no earlier checkpoint is there'))
