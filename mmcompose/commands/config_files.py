@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
 from mmcompose.teachers import read_config
-from mmcompose.utils import UserError, fault, no_file
+from mmcompose.utils import UserError, fault, no_file, problem
+
+_MOST_LISTED = 2000
 
 
 def read_config_file(path: str) -> Config:
@@ -19,8 +22,19 @@ def read_config_file(path: str) -> Config:
         UserError: If there is none at ``path``, with the most alike, or it cannot be read.
     """
     if '::' not in path and not Path(path).is_file():
-        raise UserError(no_file('config', path))
+        missing = no_file('config', path)
+        if missing.suggestion is None:
+            missing = problem('config', path, 'is no file', _configs_around(Path(path)))
+        raise UserError(missing)
     return read_config(path)
+
+
+def _configs_around(path: Path) -> Iterator[str]:
+    """Yield the configs below the innermost folder of a path that there is."""
+    folder = next(each for each in path.parents if each.is_dir())
+    # Where that is the working directory, configs stand in a folder of it.
+    root = Path('configs') if folder == Path() else folder
+    yield from map(str, islice(root.rglob('*.py'), _MOST_LISTED))
 
 
 def read_compose_config(path: str | Config, options: dict[str, Any] | None = None) -> Config:
