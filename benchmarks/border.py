@@ -14,7 +14,6 @@ import argparse
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from rich.table import Table
 
+from benchmarks.border_run import run_case
 from benchmarks.border_twins import TWINS, warnings_of
 from benchmarks.common import ROOT, Bar, console, exit_on_mistake, write_results
 from mmcompose.utils import UserError, problem
@@ -66,8 +66,6 @@ EXPECTED: dict[str, tuple[str, ...]] = {
     ),
     '29': (r"'fish', \[60\.0, 10\.0, 30\.0, 20\.0\], 0\.55\)",),
 }
-# Names under which cases of an earlier version import.
-MOVED = {'mmcompose.teachers.mmdet_model': 'mmcompose.teachers.mmdet.model'}
 _MISTAKE = re.compile(r'^(error|\s+UserError): ', re.MULTILINE)
 
 
@@ -86,22 +84,6 @@ class Outcome:
     verdict: str
     twin: str
     output: str
-
-
-def run_case(folder: Path) -> tuple[str, str]:
-    """Run a case on a copy of its folder; return the verdict and what it printed."""
-    aliases = ''.join(f'import {new}; sys.modules[{old!r}] = {new}\n' for old, new in MOVED.items())
-    program = f'import runpy, sys\n{aliases}runpy.run_path({str(folder / "case.py")!r})'
-    done = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', program],
-        cwd=ROOT,
-        env={**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'},
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    output = done.stdout + done.stderr
-    return verdict_of(folder.name, output), output
 
 
 def verdict_of(case: str, output: str) -> str:
@@ -141,15 +123,19 @@ def main() -> int:
     args = parser.parse_args()
     if not Path(args.cases).is_dir():
         raise UserError(problem('--cases', args.cases, 'is no folder'))
+    cases = Path(args.cases).absolute()
+    # Cases look for the project where they are started.
+    os.chdir(ROOT)
     outcomes = []
     with tempfile.TemporaryDirectory() as temporary:
-        copy = Path(shutil.copytree(args.cases, Path(temporary) / 'cases'))
+        copy = Path(shutil.copytree(cases, Path(temporary) / 'cases'))
         folders = sorted(each.parent for each in copy.glob('*/case.py'))
         for folder in folders:
             number = folder.name.partition('_')[0]
             if args.only and number not in args.only:
                 continue
-            verdict, output = (RIGHT, '') if args.twins_only else run_case(folder)
+            output = '' if args.twins_only else run_case(folder)
+            verdict = RIGHT if args.twins_only else verdict_of(folder.name, output)
             twins = Path(temporary) / 'twins' / folder.name
             twins.mkdir(parents=True)
             outcomes.append(Outcome(folder.name, verdict, run_twin(folder.name, twins), output))

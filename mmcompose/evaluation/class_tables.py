@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from mmcompose.class_space import Overview
+from mmcompose.evaluation.outside_names import shown
 from mmcompose.labeling import CoOccurrence
 
 
@@ -14,13 +15,14 @@ def class_space_table(seen: Overview) -> Table:
     """Return a row for each student class: how many owners, and what each of them calls it."""
     table = Table(title='Class space', title_justify='left')
     for column in ('student class', 'owners', *seen.teachers):
-        table.add_column(column, justify='right' if column == 'owners' else 'left')
+        table.add_column(shown(column), justify='right' if column == 'owners' else 'left')
     for name, names in seen.rows:
-        told = [', '.join(names.get(teacher, [])) for teacher in seen.teachers]
-        table.add_row(name, str(len(names)), *told)
+        told = [shown(', '.join(names.get(teacher, []))) for teacher in seen.teachers]
+        table.add_row(shown(name), str(len(names)), *told)
     for name, names in seen.coarse:
-        told = [', '.join(names.get(teacher, [])) for teacher in seen.teachers]
-        table.add_row(f'({name}: only supports finer classes)', str(len(names)), *told)
+        told = [shown(', '.join(names.get(teacher, []))) for teacher in seen.teachers]
+        label = shown(f'({name}: only supports finer classes)')
+        table.add_row(label, str(len(names)), *told)
     return table
 
 
@@ -31,6 +33,7 @@ def co_occurrence_table(pairs: Sequence[CoOccurrence]) -> Table:
         table.add_column(column, justify='right' if column in ('times', 'of the rarer') else 'left')
     # First those that no teacher tells apart: an alias or a mapping is missing there.
     for pair in sorted(pairs, key=lambda pair: bool(pair.told_apart_by)):
-        apart = ', '.join(pair.told_apart_by) or 'nobody: one class?'
-        table.add_row(pair.first, pair.second, str(pair.count), f'{pair.share:.0%}', apart)
+        apart = shown(', '.join(pair.told_apart_by) or 'nobody: one class?')
+        pairs_of = (shown(pair.first), shown(pair.second))
+        table.add_row(*pairs_of, str(pair.count), f'{pair.share:.0%}', apart)
     return table

@@ -7,6 +7,7 @@ import math
 from rich.table import Table
 
 from mmcompose.evaluation.evaluate import CompositionTable, Row
+from mmcompose.evaluation.outside_names import shown
 
 
 def composition_table(table: CompositionTable) -> Table:
@@ -15,13 +16,13 @@ def composition_table(table: CompositionTable) -> Table:
     groups = {name: f'{name} ({len(names)})' for name, names in table.groups.items()}
     masks = ('mask mAP', 'mask AP50') if table.has_masks else ()
     for column in ('', 'mAP', 'AP50', *masks, *groups.values(), 'parameters', 'ms/image'):
-        rendered.add_column(column, justify='right' if column else 'left')
+        rendered.add_column(shown(column), justify='right' if column else 'left')
     for row in table.rows:
         means = [_figure(row.scores.mean_over(table.groups[group])) for group in groups]
         if table.has_masks:
             means = [_figure(row.scores.mask_mAP), _figure(row.scores.mask_AP50), *means]
         rendered.add_row(
-            row.name,
+            shown(row.name),
             _figure(row.scores.mAP),
             _figure(row.scores.AP50),
             *means,
@@ -37,11 +38,11 @@ def per_class_table(table: CompositionTable) -> Table:
     rendered.add_column('class')
     rendered.add_column('known to')
     for row in table.rows:
-        rendered.add_column(row.name, justify='right')
+        rendered.add_column(shown(row.name), justify='right')
     for group, names in table.groups.items():
         for name in names:
             figures = [_figure(row.scores.by_class[name]) for row in table.rows]
-            rendered.add_row(name, group, *figures)
+            rendered.add_row(shown(name), shown(group), *figures)
     return rendered
 
 

@@ -1,0 +1,10 @@
+"""Names from outside, shown as they are: neither markup nor a terminal's codes."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+
+def shown(name: str) -> Text:
+    """Return a name for a cell of a table; what cannot be printed is written as its code."""
+    return Text(''.join(each if each.isprintable() else ascii(each)[1:-1] for each in name))
