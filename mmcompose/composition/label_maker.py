@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.composition.identity import content_of
-from mmcompose.composition.learning import StoredSteps, learned_from
+from mmcompose.composition.learning import Collecting, learned_from
 from mmcompose.composition.pool_files import pool_file
 from mmcompose.composition.pool_labels import Labeling, PoolLabels
 from mmcompose.composition.predicting import Predicting
@@ -29,7 +29,7 @@ from mmcompose.store import (
 )
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
-from mmcompose.utils import key_prefix, log, progress
+from mmcompose.utils import key_prefix, log
 
 
 @dataclass(frozen=True)
@@ -126,10 +126,12 @@ class LabelMaker:
         if table is None or learned is None:
             self.store.begin()
             with Workers(self.workers) as workers:
-                predictions = self.predictions(pool, workers)
-                learned = learned_from(self.store, result, partial(self._fit, pool, predictions))
+                self.predictions(pool, workers)
                 self.close()
                 with pool_file(pool) as listed:
+                    if learned is None:
+                        learned = self._learn(pool, listed, workers)
+                        result.write_learned(learned)
                     job = partial(_open_labeling, self.reopen, listed)
                     workers.run(partial(self._labeling, pool), job, 'labels')
             table = result.read()
@@ -161,21 +163,62 @@ class LabelMaker:
         converted = {name: space.convert(name, table[row]) for name, table in predictions.items()}
         return converted, context
 
-    def _fit(
-        self, images: ImageTable, predictions: Mapping[str, PoolResults]
+    def _learn(
+        self, images: ImageTable, listed: ImageTable, workers: Workers
     ) -> list[dict[str, Any]]:
         """Return what the label pipeline learns from a pool, unreadable pictures left out."""
-        unreadable = _unreadable(predictions)
-        rows = [row for row in range(len(images)) if row not in unreadable]
-        fitted = self.pipeline.fit(
-            lambda: progress(
-                (self.teacher_detections(predictions, images, row) for row in rows),
-                'the label pipeline learns',
-                len(rows),
-            ),
-            memory=StoredSteps(lambda number: self._learned_result(images, number)),
+        pipeline = self.pipeline.forget()
+        for number, step in enumerate(pipeline.steps):
+            if step.rounds and step.right_iou_thr is not None:
+                pipeline.check_learned(number)
+        for number in dict.fromkeys(pipeline.rounds):
+            result = self._learned_result(images, number)
+            learned = pipeline.learned
+            learned[number] = dict(
+                result.read_learned() or self._learn_step(images, listed, workers, pipeline, number)
+            )
+            pipeline = pipeline.with_learned(learned)
+        return pipeline.learned
+
+    def _learn_step(
+        self,
+        images: ImageTable,
+        listed: ImageTable,
+        workers: Workers,
+        pipeline: LabelPipeline,
+        number: int,
+    ) -> Mapping[str, Any]:
+        """Let all collect what a step learns from, and one learn it."""
+        result, last = self._learned_result(images, number), pipeline.steps[number].rounds - 1
+        for turn in range(last + 1):
+            task = (pipeline.learned, number, turn)
+            job = partial(_open_collecting, self.reopen, listed, *task)
+            workers.run(partial(self._collecting, images, *task), job, 'the label pipeline learns')
+            if turn < last:
+                pipeline = pipeline.learn(number, result.read_states(turn))
+
+        def learn() -> Mapping[str, Any]:
+            return pipeline.learn(number, result.read_states(last)).steps[number].learned
+
+        learned = learned_from(self.store, result, learn)
+        # Those of earlier rounds stay: another process may be about to read them.
+        result.forget_states(last)
+        return learned
+
+    def _collecting(
+        self, images: ImageTable, learned: Sequence[Mapping[str, Any]], number: int, turn: int
+    ) -> Collecting:
+        results = self._prediction_results()
+        predictions = {name: each.of(images) for name, each in results.items()}
+        return Collecting(
+            self.store,
+            self._learned_result(images, number),
+            self.pipeline.with_learned(learned),
+            number,
+            turn,
+            partial(self.teacher_detections, predictions, images),
+            _unreadable(predictions),
         )
-        return fitted.learned
 
     def _learned_result(self, images: ImageTable, number: int) -> LearnedResult:
         """Return where it is kept what a step learned; those behind it do not matter."""
@@ -239,3 +282,13 @@ def _open_predicting(reopen: Callable[[], LabelMaker], images: ImageTable) -> Pr
 
 def _open_labeling(reopen: Callable[[], LabelMaker], images: ImageTable) -> Labeling:
     return reopen()._labeling(images)
+
+
+def _open_collecting(
+    reopen: Callable[[], LabelMaker],
+    images: ImageTable,
+    learned: Sequence[Mapping[str, Any]],
+    number: int,
+    turn: int,
+) -> Collecting:
+    return reopen()._collecting(images, learned, number, turn)

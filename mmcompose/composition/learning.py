@@ -1,55 +1,88 @@
-"""What the label pipeline learns from a pool: by one process, and read by all."""
+"""What the label pipeline learns from a pool: collected by all, learned by one process."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from mmcompose.composition.jobs import Tick
 from mmcompose.composition.process_state import preserve_process_state
-from mmcompose.store import LabelResult, LabelStore, LearnedResult
+from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline
+from mmcompose.store import LabelStore, LearnedResult, Leases
 
 _POLL_SECONDS = 0.2
 
 
 def learned_from(
-    store: LabelStore, result: LabelResult, fit: Callable[[], Sequence[Mapping[str, Any]]]
-) -> Sequence[Mapping[str, Any]]:
-    """Return what was learned from a pool; this process learns it unless another does.
+    store: LabelStore, result: LearnedResult, learn: Callable[[], Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """Return what a step learned from a pool; this process learns it unless another does.
 
     Args:
         store: The label store.
-        result: Where the pool's labels go.
-        fit: Learns it.
+        result: Where it goes.
+        learn: Learns it.
     """
     with store.leases(result.folder) as leases:
         while (learned := result.read_learned()) is None:
-            if not leases.claim('fit'):
+            if not leases.claim('learn'):
                 time.sleep(_POLL_SECONDS)
                 continue
             # It may have been learned since.
             if result.read_learned() is None:
                 with preserve_process_state():
-                    result.write_learned(fit())
-            leases.release('fit')
-    found: Sequence[Mapping[str, Any]] = learned
-    return found
+                    result.write_learned(learn())
+            leases.release('learn')
+    return learned
 
 
-class StoredSteps:
-    """Keeps in the store what each step learned: a changed step repeats only those behind it.
+class Collecting:
+    """What a step of the label pipeline collects of the parts of a pool, for one process.
 
     Args:
-        result: Where it is kept what a step learned, by the step's number.
+        store: The label store.
+        result: Where it goes, and what is learned from it.
+        pipeline: The label pipeline; the steps before have learned, and this one in the rounds
+            before.
+        number: Of the step.
+        turn: The round, from 0.
+        teacher_detections: Returns the teachers' detections in an image, by its row.
+        unreadable: Rows of images that cannot be read.
     """
 
-    def __init__(self, result: Callable[[int], LearnedResult]) -> None:
+    def __init__(
+        self,
+        store: LabelStore,
+        result: LearnedResult,
+        pipeline: LabelPipeline,
+        number: int,
+        turn: int,
+        teacher_detections: Callable[[int], tuple[ByTeacher, ImageContext]],
+        unreadable: Collection[int],
+    ) -> None:
+        self._store = store
         self._result = result
+        self._pipeline = pipeline
+        self._number = number
+        self._turn = turn
+        self._teacher_detections = teacher_detections
+        self._unreadable = unreadable
+        self.part_size = result.part_size
 
-    def read(self, number: int) -> Mapping[str, Any] | None:
-        """Return what a step learned before, None where it is not known."""
-        return self._result(number).read()
+    def unfinished(self) -> Sequence[int]:
+        """See :class:`mmcompose.composition.jobs.Work`."""
+        return self._result.unfinished(self._turn)
 
-    def write(self, number: int, learned: Mapping[str, Any]) -> None:
-        """Keep what a step learned."""
-        self._result(number).write(learned)
+    def leases(self) -> Leases:
+        """See :class:`mmcompose.composition.jobs.Work`."""
+        return self._store.leases(self._result.folder)
+
+    def make(self, part: int, tick: Tick) -> None:
+        """Collect of the images of a part."""
+        rows = self._result.rows_of(part)
+        readable = [row for row in rows if row not in self._unreadable]
+        images = (self._teacher_detections(row) for row in readable)
+        state = self._pipeline.collect(self._number, lambda: images)
+        self._result.write_state(self._turn, part, state)
+        tick(len(rows))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,19 +21,6 @@ from mmcompose.utils import Mistakes, UserError, fault, key_prefix
 KEY = 'composition.label_pipeline'
 
 LabelInput = tuple[ByTeacher, ImageContext]
-
-
-class StepMemory(Protocol):
-    """Keeps what each step learned from a pool, so that a later change repeats only what follows.
-
-    A step is addressed by itself and those before it.
-    """
-
-    def read(self, number: int) -> Mapping[str, Any] | None:
-        """Return what a step learned before, None where it is not known."""
-
-    def write(self, number: int, learned: Mapping[str, Any]) -> None:
-        """Keep what a step learned."""
 
 
 class LabelPipeline:
@@ -109,7 +96,6 @@ class LabelPipeline:
         pool: Callable[[], Iterable[LabelInput]],
         labeled: Callable[[], Iterable[LabelInput]] | None = None,
         covered: Collection[int] | None = None,
-        memory: StepMemory | None = None,
     ) -> LabelPipeline:
         """Return the pipeline after each step learned from what those before it make of images.
 
@@ -118,7 +104,6 @@ class LabelPipeline:
             labeled: Called for a fresh pass over labeled images, which carry their truth, where
                 there are any.
             covered: The classes that the truth holds. Defaults to all.
-            memory: What steps learned from the same pool before. Defaults to nothing.
 
         Raises:
             UserError: If a step needs labeled images, and has none to learn from.
@@ -129,9 +114,6 @@ class LabelPipeline:
                 continue
             if step.right_iou_thr is None:
                 stream = fitted.before(number, pool)
-                if memory is not None and (known := memory.read(number)) is not None:
-                    step.load_learned(known)
-                    continue
             elif labeled is not None:
                 stream = fitted.before(number, labeled, covered)
             else:
@@ -139,8 +121,6 @@ class LabelPipeline:
                 continue
             with key_prefix(f'{KEY}[{number}]'):
                 step.fit(stream)
-            if memory is not None and step.right_iou_thr is None:
-                memory.write(number, step.learned)
         return fitted
 
     def check_learned(self, number: int) -> None:

@@ -113,7 +113,7 @@ class LabelStore:
     def learned(self, made_of: Mapping[str, Any], images: Sequence[Image]) -> LearnedResult:
         """Return where what a step learned from a pool is kept; see :class:`LearnedResult`."""
         self.check()
-        return LearnedResult(self.location, made_of, ImageTable.of(images))
+        return LearnedResult(self.location, made_of, ImageTable.of(images), self.part_size)
 
     def open_labels(self, address: str) -> DetectionTable:
         """Map labels that are there by their fingerprint.

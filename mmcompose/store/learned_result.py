@@ -1,4 +1,4 @@
-"""LearnedResult: what one step of the label pipeline learned from a pool."""
+"""LearnedResult: what one step of the label pipeline learned from a pool, and from what."""
 
 from __future__ import annotations
 
@@ -6,27 +6,41 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from mmcompose.labeling.compute.state import State, state_from_bytes, state_to_bytes
 from mmcompose.store.image_table import ImageTable
 from mmcompose.store.location import Location
 from mmcompose.store.manifest import check_manifest, write_manifest
+from mmcompose.store.parts import PART_SIZE
 from mmcompose.store.picture_results import FORMAT
 from mmcompose.store.sealed import read_sealed, write_sealed
 from mmcompose.utils import fingerprint, plain
 
-_STEM = 'learned'
+_STEM, _STATE = 'learned', 'state'
 
 
 class LearnedResult:
     """Plain values that belong to a pool, a step and all steps before it.
 
+    Before they are learned, the step collects a state of each part of the pool; a step of several
+    rounds does so in each. Any number of processes makes them.
+
     Args:
         location: The store's.
         made_of: All that decides them beside the pool, as plain values.
         images: The pool.
+        part_size: How many images make a part. Defaults to 256.
     """
 
-    def __init__(self, location: Location, made_of: Mapping[str, Any], images: ImageTable) -> None:
+    def __init__(
+        self,
+        location: Location,
+        made_of: Mapping[str, Any],
+        images: ImageTable,
+        part_size: int = PART_SIZE,
+    ) -> None:
         self._location = location
+        self._images = images
+        self.part_size = part_size
         self._manifest = {
             'format': FORMAT,
             'kind': 'learned',
@@ -34,29 +48,79 @@ class LearnedResult:
             'images': images.fingerprint,
             'num_images': len(images),
         }
-        self._folder = f'learned/{fingerprint(self._manifest)}'
+        self.folder = f'learned/{fingerprint(self._manifest)}'
 
-    def read(self) -> dict[str, Any] | None:
+    def rows_of(self, part: int) -> range:
+        """Return the rows of the pool that are in a part."""
+        return range(len(self._images))[part * self.part_size : (part + 1) * self.part_size]
+
+    def unfinished(self, turn: int) -> list[int]:
+        """Return the parts of which there is no state yet in a round, while it is of use.
+
+        Args:
+            turn: The round, from 0.
+        """
+        if self.read_learned() is not None:
+            return []
+        there = self._states(turn)
+        return [part for part in range(self._num_parts) if part not in there]
+
+    def write_state(self, turn: int, part: int, state: State) -> None:
+        """Write what was collected of a part.
+
+        Raises:
+            UserError: If it cannot be written.
+        """
+        write_manifest(self._location, self.folder, self._manifest)
+        stem = f'{_STATE}-{turn}-{part:05d}'
+        write_sealed(self._location, self.folder, stem, state_to_bytes(state), '.npz')
+
+    def read_states(self, turn: int) -> list[State]:
+        """Return what was collected of each part in a round, in the order of the images.
+
+        Raises:
+            UserError: If one is damaged.
+        """
+        return [
+            state_from_bytes(read_sealed(self._location, self.folder, name))
+            for _, name in sorted(self._states(turn).items())
+        ]
+
+    def forget_states(self, turn: int) -> None:
+        """Remove the states of a round."""
+        for name in self._states(turn).values():
+            self._location.remove(self.folder, name)
+
+    @property
+    def _num_parts(self) -> int:
+        # Of no images there is something to learn, too: that there are none.
+        return max(-(-len(self._images) // self.part_size), 1)
+
+    def _states(self, turn: int) -> dict[int, str]:
+        prefix = f'{_STATE}-{turn}-'
+        names = self._location.names(self.folder)
+        found = (name for name in names if name.startswith(prefix) and name.endswith('.npz'))
+        return {int(name.removeprefix(prefix).split('-')[0]): name for name in found}
+
+    def read_learned(self) -> dict[str, Any] | None:
         """Return what was learned, None where nobody has written it.
 
         Raises:
             UserError: If it is damaged.
         """
-        check_manifest(self._location, self._folder, self._manifest)
-        for name in self._location.names(self._folder):
+        check_manifest(self._location, self.folder, self._manifest)
+        for name in self._location.names(self.folder):
             if name.startswith(f'{_STEM}-') and name.endswith('.json'):
-                learned: dict[str, Any] = json.loads(
-                    read_sealed(self._location, self._folder, name)
-                )
+                learned: dict[str, Any] = json.loads(read_sealed(self._location, self.folder, name))
                 return learned
         return None
 
-    def write(self, learned: Mapping[str, Any]) -> None:
+    def write_learned(self, learned: Mapping[str, Any]) -> None:
         """Write what was learned.
 
         Raises:
             UserError: If it cannot be written.
         """
-        write_manifest(self._location, self._folder, self._manifest)
+        write_manifest(self._location, self.folder, self._manifest)
         content = json.dumps(plain(learned), indent=2, sort_keys=True, allow_nan=False).encode()
-        write_sealed(self._location, self._folder, _STEM, content, '.json')
+        write_sealed(self._location, self.folder, _STEM, content, '.json')

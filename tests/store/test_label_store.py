@@ -129,8 +129,30 @@ def test_what_a_step_learned_is_kept_by_what_made_it(tmp_path: Path) -> None:
     store = LabelStore(tmp_path / 'store')
     store.begin()
     result = store.learned({'steps': [1]}, images(3))
-    assert result.read() is None
-    result.write({'thresholds': {'a': 0.5}})
-    assert store.learned({'steps': [1]}, images(3)).read() == {'thresholds': {'a': 0.5}}
-    assert store.learned({'steps': [1, 2]}, images(3)).read() is None
-    assert store.learned({'steps': [1]}, images(4)).read() is None
+    assert result.read_learned() is None
+    result.write_learned({'thresholds': {'a': 0.5}})
+    again = store.learned({'steps': [1]}, images(3))
+    assert again.read_learned() == {'thresholds': {'a': 0.5}}
+    assert store.learned({'steps': [1, 2]}, images(3)).read_learned() is None
+    assert store.learned({'steps': [1]}, images(4)).read_learned() is None
+
+
+def test_states_of_parts_are_kept_until_something_is_learned(tmp_path: Path) -> None:
+    store = LabelStore(tmp_path / 'store')
+    store.part_size = 2
+    store.begin()
+    result = store.learned({'steps': [1]}, images(5))
+    assert result.unfinished(0) == [0, 1, 2]
+    assert [result.rows_of(part) for part in range(3)] == [range(2), range(2, 4), range(4, 5)]
+    for part in (2, 0):
+        result.write_state(0, part, {'counts': np.array([part])})
+    assert result.unfinished(0) == [1] and result.unfinished(1) == [0, 1, 2]
+    result.write_state(0, 1, {'counts': np.array([1])})
+    states = store.learned({'steps': [1]}, images(5)).read_states(0)
+    assert [state['counts'].tolist() for state in states] == [[0], [1], [2]]
+    result.write_learned({})
+    assert result.unfinished(1) == []
+    result.forget_states(0)
+    assert result.read_states(0) == []
+    # Of no images it is learned that there are none.
+    assert store.learned({'steps': [1]}, images(0)).unfinished(0) == [0]

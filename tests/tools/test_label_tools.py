@@ -58,7 +58,7 @@ def test_label_shows_what_was_learned_and_keeps_it_beside_the_labels(
     for how in (run, run_here):
         done = how('tools/label.py', config, cwd=tmp_path)
         assert done.returncode == 0, done.stderr[-3000:]
-        (learned,) = (tmp_path / 'store' / 'labels').glob('*/learned.json')
+        (learned,) = (tmp_path / 'store' / 'labels').glob('*/learned-*.json')
         calibration, nothing, thresholds = json.loads(learned.read_text())
         assert set(calibration['curves']) == {'first', 'second'}
         assert nothing == {}
