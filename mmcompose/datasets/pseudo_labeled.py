@@ -70,6 +70,10 @@ class PseudoLabeledDataset(RelabeledDataset):
         self._labels: DetectionTable | None = None
         self._images: ImageTable | None = None
         self._current = SharedFingerprint()
+        # Of the labels that are mapped, as the shared fingerprint has it.
+        self._number: int | None = None
+        self._length: int | None = None
+        self._masks: tuple[Any, bool] = (None, False)
         super().__init__(dataset, **kwargs)
         self._pool: BaseDataset = self.dataset
         if pool is not None:
@@ -136,11 +140,14 @@ class PseudoLabeledDataset(RelabeledDataset):
     @property
     def labels(self) -> DetectionTable:
         """The pseudo-labels, a row an image of the pool."""
-        self.full_init()
+        if self._labels is None:
+            self.full_init()
         assert self._labels is not None
-        current = self._current.get()
-        if self._labels.fingerprint != current:
-            self._labels = self.composition.store.open_labels(current)
+        if self._current.has_changed(self._number):
+            self._number = self._current.number
+            current = self._current.get()
+            if self._labels.fingerprint != current:
+                self._labels = self.composition.store.open_labels(current)
         return self._labels
 
     @cached_property
@@ -168,12 +175,13 @@ class PseudoLabeledDataset(RelabeledDataset):
         self._current.set(labels.fingerprint)
 
     def __len__(self) -> int:
-        self.full_init()
-        return len(self.dataset) if self._indices is None else len(self._indices)
+        if self._length is None:
+            self.full_init()
+            self._length = len(self.dataset) if self._indices is None else len(self._indices)
+        return self._length
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """See :meth:`RelabeledDataset.get_data_info`."""
-        self.full_init()
         index = range(len(self))[idx]
         info: dict[str, Any] = self.dataset.get_data_info(self._place(index))
         info['sample_idx'] = index
@@ -193,35 +201,50 @@ class PseudoLabeledDataset(RelabeledDataset):
 
     @property
     def _reads_masks(self) -> bool:
-        return reads_masks(self.pipeline.transforms)
+        # Some hooks switch the pipeline.
+        if self._masks[0] is not self.pipeline:
+            self._masks = (self.pipeline, reads_masks(self.pipeline.transforms))
+        return self._masks[1]
 
     def relabel(self, index: int, info: dict[str, Any]) -> list[dict[str, Any]]:
         """See :meth:`RelabeledDataset.relabel`."""
+        instances = self._with_masks(index) if self._reads_masks else self._of_boxes(index)
+        complete = self._complete_untold
+        if self._truth is not None:
+            instances, covered = self._truth.ruled(self._place(index), instances)
+            complete = self._complete(covered)
+        if complete is not None:
+            info['covered_classes'] = complete
+        return instances
+
+    def _of_boxes(self, index: int) -> list[dict[str, Any]]:
+        boxes, labels, scores, ignore, weights = self.labels.taught(self._row(index))
+        instances = [
+            {'bbox': box, 'bbox_label': label, 'ignore_flag': ignored, 'score': score}
+            for box, label, score, ignored in zip(boxes, labels, scores, ignore, strict=True)
+        ]
+        if weights is not None:
+            for instance, weight in zip(instances, weights, strict=True):
+                instance['weight'] = weight
+        return instances
+
+    def _with_masks(self, index: int) -> list[dict[str, Any]]:
         found = self.labels_of(index)
-        rows = zip(
+        size = self.labels.size(self._row(index))
+        weights = [None] * len(found) if found.weights is None else found.weights.tolist()
+        instances = []
+        for box, label, score, ignored, weight, mask in zip(
             found.boxes.tolist(),
             found.labels.tolist(),
             found.scores.tolist(),
-            found.is_ignored,
+            found.is_ignored.tolist(),
+            weights,
+            found.with_masks().masks,
             strict=True,
-        )
-        instances = [
-            {'bbox': box, 'bbox_label': label, 'ignore_flag': int(ignored), 'score': score}
-            for box, label, score, ignored in rows
-        ]
-        if found.weights is not None:
-            for instance, weight in zip(instances, found.weights.tolist(), strict=True):
-                instance['weight'] = weight
-        if self._reads_masks:
-            size = self.labels.size(self._row(index))
-            for instance, mask in zip(instances, found.masks, strict=True):
-                instance['mask'] = segmentation(mask, *size)
-        covered: frozenset[int] = frozenset()
-        if self._truth is not None:
-            instances, covered = self._truth.ruled(self._place(index), instances)
-        complete = self._complete(covered)
-        if complete is not None:
-            info['covered_classes'] = complete
+        ):
+            instance = {'bbox': box, 'bbox_label': label, 'ignore_flag': int(ignored)}
+            instance |= {'score': score, 'mask': segmentation(mask, *size)}
+            instances.append(instance if weight is None else {**instance, 'weight': weight})
         return instances
 
     @cached_property
@@ -235,23 +258,29 @@ class PseudoLabeledDataset(RelabeledDataset):
         complete = sorted(self._owned | covered)
         return None if len(complete) == len(self.metainfo['classes']) else tuple(complete)
 
+    @cached_property
+    def _complete_untold(self) -> tuple[int, ...] | None:
+        """The classes whose labels are complete in a picture of which there is no truth."""
+        return self._complete(frozenset())
+
     @property
     def coverages(self) -> set[tuple[int, ...] | None]:
         """Classes whose labels are complete, as they differ from picture to picture."""
         if self._truth is None:
-            return {self._complete(frozenset())}
+            return {self._complete_untold}
         places = map(self._place, range(len(self)))
         return {self._complete(self._truth.covered(place)) for place in places}
 
     def count_boxes(self) -> NDArray[np.int64]:
         """Return ``(C, 2)``: how many boxes of each class are kept, and how many ignored."""
-        if self._truth is not None:
-            counts = np.zeros((len(self.metainfo['classes']), 2), np.int64)
-            for index in range(len(self)):
-                for each in self.relabel(index, {}):
-                    counts[each['bbox_label'], each['ignore_flag']] += 1
-            return counts
-        return self.labels.count_boxes(len(self.metainfo['classes']), self._rows)
+        num_classes = len(self.metainfo['classes'])
+        if self._truth is None and not self._reads_masks:
+            return self.labels.count_boxes(num_classes, self._rows)
+        counts = np.zeros((num_classes, 2), np.int64)
+        for index in range(len(self)):
+            for each in self.relabel(index, {}):
+                counts[each['bbox_label'], each['ignore_flag']] += 1
+        return counts
 
 
 def _rows_of(images: Sequence[Image], pool: Sequence[Image]) -> NDArray[np.int64]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 _BITS = 64
 
@@ -22,6 +27,24 @@ class SharedFingerprint:
         """Set it, for every process."""
         number = int(fingerprint, 16)
         self._bits[0] = number - 2**_BITS if number >= 2 ** (_BITS - 1) else number
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {'_bits': self._bits}
+
+    @cached_property
+    def _number(self) -> NDArray[np.int64]:
+        # The same memory, of which numpy reads a number faster than torch.
+        number: NDArray[np.int64] = self._bits.numpy()
+        return number
+
+    def has_changed(self, since: int | None) -> bool:
+        """Return whether it is another than the one of which :attr:`number` was read."""
+        return self._number.item(0) != since
+
+    @property
+    def number(self) -> int:
+        """What was set last as a number, to be compared quickly."""
+        return int(self._number.item(0))
 
     def get(self) -> str:
         """Return what was set last."""

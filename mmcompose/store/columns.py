@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -93,6 +94,10 @@ def to_table(
     return pa.table(columns, schema=SCHEMA_WITH_MASKS)
 
 
+# Boxes, labels, scores, ignore flags (0 or 1), and weights where boxes have any.
+Taught: TypeAlias = tuple[list[list[float]], list[int], list[float], list[int], list[float] | None]
+
+
 class Rows:
     """Rows of stored detections as flat arrays: a row is read by its offsets, without a copy.
 
@@ -138,6 +143,40 @@ class Rows:
             if stored is not None:
                 found[MASKS] = np.array([*stored, None], np.object_)[:-1]
         return Detections(**found)
+
+    def taught(self, row: int) -> Taught:
+        """Return what a student learns from of the image at ``row``, as plain values."""
+        start, end = self._boxes.item(row), self._boxes.item(row + 1)
+        ignore, weights = self._of_boxes('ignore', row), self._of_boxes('weights', row)
+        return (
+            self._corners[start:end].tolist(),
+            self._values['labels'][start:end].tolist(),
+            self._values['scores'][start:end].tolist(),
+            [0] * (end - start) if ignore is None else ignore.tolist(),
+            None if weights is None else weights.tolist(),
+        )
+
+    def _of_boxes(self, name: str, row: int) -> NDArray[Any] | None:
+        present = self._present[name]
+        if present is False or (present is not True and not present[row]):
+            return None
+        offsets = self._offsets[name]
+        values = self._ignore if name == 'ignore' else self._values[name]
+        part: NDArray[Any] = values[offsets.item(row) : offsets.item(row + 1)]
+        return part
+
+    @cached_property
+    def _boxes(self) -> NDArray[np.int64]:
+        return self._offsets['labels']
+
+    @cached_property
+    def _corners(self) -> NDArray[np.float32]:
+        corners: NDArray[np.float32] = self._values['boxes'].reshape(-1, 4)
+        return corners
+
+    @cached_property
+    def _ignore(self) -> NDArray[np.uint8]:
+        return unpacked(self._values['ignore']).view(np.uint8)
 
     def unreadable(self, row: int) -> str | None:
         """Return why the image at ``row`` could not be read, None where it could."""

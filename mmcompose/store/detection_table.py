@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mmcompose.store.columns import MASKS, Rows
+from mmcompose.store.columns import MASKS, Rows, Taught
 from mmcompose.structures import Detections
 
 # Rows of a record batch of the file, the last one excepted: so a row's batch is known by division.
@@ -116,6 +116,10 @@ class DetectionTable:
         if not 0 <= row < len(self):
             raise IndexError(f'row {row} of {len(self)}')
         return self._batch(row // BATCH_SIZE).detections(row % BATCH_SIZE)
+
+    def taught(self, row: int) -> Taught:
+        """Return what a student learns from of the image at ``row``; see :meth:`Rows.taught`."""
+        return self._batch(row // BATCH_SIZE).taught(row % BATCH_SIZE)
 
     def count_boxes(
         self, num_classes: int, rows: NDArray[np.int64] | None = None

@@ -147,14 +147,24 @@ class Location:
             return os.path.getsize(path) if self.is_local else int(self._files.size(path))
 
     def remove(self, *parts: str) -> None:
-        """Remove a file or a folder and all that is in it; nothing where there is none.
+        """Remove a file; nothing where there is none.
 
         Raises:
             UserError: If it cannot be removed.
         """
         path = self.path(*parts)
         with self._telling(path, 'removed'), contextlib.suppress(FileNotFoundError):
-            self._files.rm(path, recursive=not self.is_local or os.path.isdir(path))
+            self._files.rm_file(path)
+
+    def remove_folder(self, *parts: str) -> None:
+        """Remove a folder and all that is in it; nothing where there is none.
+
+        Raises:
+            UserError: If it cannot be removed.
+        """
+        path = self.path(*parts)
+        with self._telling(path, 'removed'), contextlib.suppress(FileNotFoundError):
+            self._files.rm(path, recursive=True)
 
     def check_writable(self) -> None:
         """Check, before hours of work, that files can be written here.
@@ -174,9 +184,11 @@ class Location:
         """Tell in one line what storage answers; each kind of it has exceptions of its own."""
         try:
             yield
-        except (FileNotFoundError, UserError):
+        except UserError:
             raise
         except Exception as error:
+            if isinstance(error, FileNotFoundError) and done != 'written':
+                raise
             if self.is_local and not isinstance(error, OSError):
                 raise
             if done == 'read' and isinstance(error, NotADirectoryError):

@@ -35,9 +35,10 @@ class Parts:
         self._made_by = made_by.encode()
         self._tables: OrderedDict[str, pa.Table] = OrderedDict()
         self._rows: dict[str, Rows] = {}
+        self._num_bytes = 0
 
     def __getstate__(self) -> dict[str, object]:
-        return {**vars(self), '_tables': OrderedDict(), '_rows': {}}
+        return {**vars(self), '_tables': OrderedDict(), '_rows': {}, '_num_bytes': 0}
 
     def names(self) -> list[str]:
         """Return the names of the parts that are there, sorted."""
@@ -67,8 +68,11 @@ class Parts:
         """
         if name not in self._tables:
             table = self._load(name)
-            while self._tables and self._size() + table.nbytes > _CACHE_BYTES:
-                self._rows.pop(self._tables.popitem(last=False)[0], None)
+            self._num_bytes += table.nbytes
+            while self._tables and self._num_bytes > _CACHE_BYTES:
+                oldest, gone = self._tables.popitem(last=False)
+                self._num_bytes -= gone.nbytes
+                self._rows.pop(oldest, None)
             self._tables[name] = table
         self._tables.move_to_end(name)
         return self._tables[name]
@@ -80,9 +84,6 @@ class Parts:
             batches = table.combine_chunks().to_batches()
             self._rows[name] = Rows(batches[0] if batches else _empty(table.schema))
         return self._rows[name]
-
-    def _size(self) -> int:
-        return sum(int(table.nbytes) for table in self._tables.values())
 
     def _load(self, name: str) -> pa.Table:
         path = self._location.path(self._folder, name)

@@ -32,18 +32,21 @@ def collect_garbage(location: Location, teachers: Collection[str] | None = None)
         UserError: If somebody is at work in the store.
     """
     check_idle(location)
-    gone = [WORK] if location.names(WORK) else []
+    folders_gone = [WORK] if location.names(WORK) else []
     unused = set()
     if teachers is not None:
         unused = {each.path for each in folders(location) if each.teachers - set(teachers)}
-    gone += sorted(unused)
+    folders_gone += sorted(unused)
+    gone = []
     for path in result_paths(location):
         if path not in unused:
             names = location.names(path)
             gone += [f'{path}/{n}' for n in names if n.endswith('.tmp') or is_lease(n)]
+    for path in folders_gone:
+        location.remove_folder(path)
     for path in gone:
         location.remove(path)
-    return gone
+    return folders_gone + gone
 
 
 def compact(location: Location, size: int = MERGED_SIZE) -> int:

@@ -153,4 +153,4 @@ class WorkList:
         for results in self._results.values():
             results.index.refresh()
             results.index.keep()
-        self._location.remove(self.folder)
+        self._location.remove_folder(self.folder)

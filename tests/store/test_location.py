@@ -29,7 +29,8 @@ def test_what_is_written_is_read_and_listed(location: Location) -> None:
     location.remove('a', 'x')
     location.remove('a', 'x')
     assert location.names('a') == ['y']
-    location.remove('a')
+    location.remove_folder('a')
+    location.remove_folder('a')
     assert location.names() == []
 
 
