@@ -1,6 +1,6 @@
 # Every target makes .venv first where it is missing or out of date; see scripts/setup_env.py.
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format types demo docs test-card pictures
+.PHONY: help setup test lint format types demo docs test-card test-forks pictures
 .NOTPARALLEL:
 
 # Two test processes: more threads than that only get in each other's way.
@@ -50,3 +50,6 @@ test-card: setup ## Test the composition card in the system's Chromium (apt-get 
 
 pictures: setup ## Draw docs/images from what `make demo` left
 	.venv/bin/python benchmarks/pictures.py
+
+test-forks: setup ## Run the tests that touch MMDetection with OneDL's maintained forks
+	$(ONE_THREAD) bash scripts/test_forks.sh $(PYTEST_ARGS)

@@ -5,7 +5,7 @@
 
 Writes docs/images/composition.png: what each teacher, the fused labels and the student find in the
 first scenes of handwritten digits that the student never saw. With playwright and Chromium (see
-`make test-card`) also docs/images/card.png, the pictures of the composition card.
+`make test-card`) also docs/images/card.jpg, the pictures of the composition card.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def main() -> None:
     draw(rows, composition.classes, out / 'composition.png')
     if shutil.which('chromium'):
         page = mmcompose.report(config, str(checkpoint), out=str(work_dir / 'card'), pictures=60)
-        photograph(page, out / 'card.png')
+        photograph(page, out / 'card.jpg')
 
 
 def draw(
@@ -112,11 +112,11 @@ def photograph(page: Path, out: Path) -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which('chromium'), args=arguments
         )
-        opened = browser.new_page(viewport={'width': 1200, 'height': 900})
+        opened = browser.new_page(viewport={'width': 960, 'height': 700})
         opened.goto(page.as_uri())
         opened.locator('.tile').nth(12).scroll_into_view_if_needed()
         opened.wait_for_timeout(1000)
-        opened.screenshot(path=str(out))
+        opened.screenshot(path=str(out), type='jpeg', quality=80)
         browser.close()
 
 
