@@ -38,11 +38,11 @@ class BagTargets:
 
     def __init__(self, head: nn.Module, class_agnostic: bool, settings: Settings) -> None:
         del class_agnostic
-        self.head = head
+        self.head: Any = head
         self.settings = settings
         # Of the loss that is under way: its arguments, where its labels are uncertain; and, for
         # each image, the factors of the priors' background.
-        self.given: dict[str, Any] | None = None
+        self.given: dict[str, Any] = {}
         self.images: list[Tensor] = []
 
     def attach(self, patches: Patches) -> None:
@@ -67,7 +67,7 @@ class BagTargets:
         try:
             return original(*args, **kwargs)
         finally:
-            self.given, self.images = None, []
+            self.given, self.images = {}, []
 
     def _background(self, boxes: Any, regions: Tensor, priors: Tensor) -> Tensor:
         """Return ``(P, C)`` factors of the next image's background."""
@@ -104,7 +104,7 @@ class FreeAnchorTargets(BagTargets):
 
     def _positive_loss(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         result = original(*args, **kwargs)
-        if self.given is None:
+        if not self.given:
             return result
         given = arguments(original, args, kwargs)
         boxes, anchors = given.pop('gt_instances'), given['flat_anchors']
@@ -121,7 +121,7 @@ class FreeAnchorTargets(BagTargets):
         return result
 
     def _negative_loss(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if self.given is None:
+        if not self.given:
             return original(*args, **kwargs)
         given = arguments(original, args, kwargs)
         return original(scaled(given['cls_prob'], torch.stack(self.images)), given['box_prob'])
@@ -143,7 +143,7 @@ class AutoAssignTargets(BagTargets):
 
     def _center_prior(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         result = original(*args, **kwargs)
-        if self.given is not None:
+        if self.given:
             boxes = arguments(original, args, kwargs)['gt_instances']
             scale_gradient(result[0], box_values(boxes, 'weights'))
         return result
@@ -152,7 +152,7 @@ class AutoAssignTargets(BagTargets):
         given = arguments(original, args, kwargs)
         boxes = given['gt_instances']
         weights = box_values(boxes, 'weights')
-        if self.given is None or bool((weights == 1).all()):
+        if not self.given or bool((weights == 1).all()):
             return original(*args, **kwargs)
         loss = 0.0
         for number, weight in enumerate(weights):
@@ -171,7 +171,7 @@ class AutoAssignTargets(BagTargets):
         return (loss,)
 
     def _negative_loss(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if self.given is None:
+        if not self.given:
             return original(*args, **kwargs)
         given = arguments(original, args, kwargs)
         regions = given['inside_gt_bbox_mask'].T.to(torch.float32)

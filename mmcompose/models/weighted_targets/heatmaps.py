@@ -33,7 +33,7 @@ class CenterNetTargets(BagTargets):
 
     def _get_targets(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         result = original(*args, **kwargs)
-        if self.given is None:
+        if not self.given:
             return result
         given = arguments(original, args, kwargs)
         (_, _, height, width), image_shape = given['feat_shape'], given['img_shape']
@@ -85,7 +85,7 @@ class CenterNetUpdateTargets(BagTargets):
 
     def _get_targets_single(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         result = original(*args, **kwargs)
-        if self.given is None:
+        if not self.given:
             return result
         given = arguments(original, args, kwargs)
         boxes, points = given.pop('gt_instances'), given['points']
@@ -104,7 +104,7 @@ class CenterNetUpdateTargets(BagTargets):
 
     def _add_cls_pos_inds(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         result = original(*args, **kwargs)
-        if self.given is None:
+        if not self.given:
             return result
         of_classes, places = torch.stack(self.images), result[0]
         if places is not None:

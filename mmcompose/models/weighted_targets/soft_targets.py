@@ -47,7 +47,7 @@ class SoftTargets:
     quality multiplied by s.
     """
 
-    head: nn.Module
+    head: Any
 
     @abstractmethod
     def soft_scores(self) -> Tensor | None:

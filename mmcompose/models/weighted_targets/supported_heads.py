@@ -60,7 +60,7 @@ def adapter_of(cls: Any) -> Any:
         return None
     if issubclass(cls, TOODHead):
         return AlignedTargets
-    if cls.loss_by_feat in (FCOSHead.loss_by_feat, FoveaHead.loss_by_feat):
+    if getattr(cls, 'loss_by_feat', None) in (FCOSHead.loss_by_feat, FoveaHead.loss_by_feat):
         return PointTargets
     targets = set(_parameters(cls, '_get_targets_single'))
     assigned = targets & set(PRIORS) and {'gt_instances', 'img_meta'} <= targets
