@@ -59,7 +59,7 @@ python benchmarks/student_families.py --out benchmarks/results/student_families.
 ```
 
 with `transformers` beside mmdet, and without mmpretrain and detectron2, which some families need;
-{on_gpu} of these families with `--device cuda`.
+{on_gpu} of these families with `--device cuda`.{untried}
 
 | family | config | learns | weights | bands | coverage | soft targets | tested |
 |---|---|---|---|---|---|---|---|"""
@@ -164,14 +164,20 @@ def sweep(results: dict[str, Any], args: argparse.Namespace, kept: Path) -> None
         write_json('work_dirs', kept, results)
 
 
+def _num_families() -> int:
+    folder = package_folder('mmdet')
+    assert folder is not None
+    return len(list(smallest_variants(folder / '.mim' / 'configs')))
+
+
 def _verdict(result: Mapping[str, Any]) -> str:
     reached = [kind for kind in KINDS if result.get('reaches', {}).get(kind)]
     learned = 'ok' if result['ok'] else 'no'
     return f'{learned}; {", ".join(reached) or "nothing"}; {result.get("why", "tested")}'
 
 
-def page(results: Mapping[str, Any]) -> str:
-    """Return the table as a page of Markdown."""
+def page(results: Mapping[str, Any], num_families: int) -> str:
+    """Return the table as a page of Markdown, of so many families as there are."""
     rows = []
     for family, result in sorted(results.items()):
         marks = ['yes' if result.get('reaches', {}).get(kind) else 'no' for kind in KINDS]
@@ -182,6 +188,7 @@ def page(results: Mapping[str, Any]) -> str:
         if not result['ok']:
             marks[-1] = ''
         rows.append(f'| {family} | `{result["config"]}` | {learns} | {" | ".join(marks)} |')
+    untried = num_families - len(results)
     on_gpu = sum(result['device'] == 'cuda' for result in results.values())
     text = PAGE.format(
         learned=_learned(results),
@@ -189,6 +196,7 @@ def page(results: Mapping[str, Any]) -> str:
         total=len(results),
         reached=_reached(results),
         on_gpu=on_gpu,
+        untried=f' {untried} more have not been tried.' if untried else '',
     )
     return '\n'.join([text, *rows, ''])
 
@@ -240,7 +248,7 @@ def main() -> int:
         table.add_row(family, result['config'], verdict, *marks, result.get('why', ''))
     console.print(table)
     if args.page:
-        args.page.write_text(page(results), encoding='utf-8')
+        args.page.write_text(page(results, _num_families()), encoding='utf-8')
     code = write_results(args.out, {'families': results}, bars(results))
     kept.unlink(missing_ok=True)
     return code
