@@ -19,6 +19,8 @@ from mmcompose.utils import Problem
 from mmcompose.utils.config_tree import last_name, walk
 
 _MODULES = ('model', 'data_preprocessor', 'backbone', 'neck')
+# Weights to start from, and who somebody is: of another package.
+_OTHERS = ('init_cfg', 'reid')
 _TASK_UTILS = ('assigner', 'bbox_coder', 'generator', 'iou_calculator')
 # As Python words that a constructor does not take an argument.
 _REFUSAL = re.compile(
@@ -46,7 +48,7 @@ def model_problems(config: Config) -> list[Problem]:
 
 def _parts(model: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Registry]]:
     """Yield each part of a model that is built by its type, its key and its registry."""
-    for key, part in walk(model, 'model', lambda name: name != 'init_cfg'):
+    for key, part in walk(model, 'model', lambda name: name not in _OTHERS):
         registry = _registry(last_name(key))
         # Some parts are no module of their own but arguments of the one around them.
         if registry is not None and ('type' in part or key == 'model'):
