@@ -281,15 +281,17 @@ class Judged:
             'own': self._macro(labels[own], right[own], self.truth.positives(self.truth.own)),
             'others': self._macro(labels[~own], right[~own], self.truth.positives(~self.truth.own)),
             'wrong in pictures without': float(astray.sum() / max(len(labels), 1)),
-            'calibration_error': calibration_error(self.scores[kept], right),
+            'calibration_error': calibration_error(self.scores[kept], right)
+            if kept.any()
+            else None,
             'boxes_per_image': len(labels) / self.truth.home.shape[1],
         }
 
-    def _macro(self, labels: Ints, right: Bools, positives: Ints) -> dict[str, float]:
-        """Return means over classes that have a true box; NaN where none has."""
+    def _macro(self, labels: Ints, right: Bools, positives: Ints) -> dict[str, float | None]:
+        """Return means over classes that have a true box; None where none has."""
         seen = positives > 0
         if not seen.any():
-            return dict.fromkeys(('precision', 'recall', 'f1'), float('nan'))
+            return dict.fromkeys(('precision', 'recall', 'f1'))
         count = np.bincount(labels, minlength=self.truth.classes)[seen]
         hits = np.bincount(labels[right], minlength=self.truth.classes)[seen]
         return {

@@ -28,6 +28,7 @@ from mmcompose.registry import TEACHERS, build
 from mmcompose.utils import UserError, fault, file_fingerprint, fingerprint
 
 CHUNK = 64
+DEFAULT = 'configs/_base_/label_pipelines/default.py'
 # Where other benchmarks keep the two teachers of VOC.
 VOC_TEACHERS = ROOT / 'work_dirs' / 'voc'
 
@@ -110,11 +111,12 @@ class Cast:
 
     def made_by(self, name: str, pictures: Pictures) -> str:
         """Return the fingerprint of all that decides what a teacher predicts; of no path."""
+        keys = [image.key for image in pictures.images]
         config = self.teacher(name)
         content = {k: v for k, v in config.items() if k not in ('config', 'checkpoint', 'model')}
         content['weights'] = file_fingerprint(config.get('checkpoint') or config['model'])
         content['recipe'] = asdict(RECIPES[name]) if name in RECIPES else None
-        return fingerprint([content, [image.key for image in pictures.images]])
+        return fingerprint([content, keys])
 
     def path(self, name: str, source: str) -> Path:
         """Return where a teacher's predictions are kept."""

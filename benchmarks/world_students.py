@@ -10,6 +10,7 @@ into the folder `students` of another's work folder.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,13 +24,12 @@ from common import ROOT, Bar, Stages, console, exit_on_mistake, machine, tool
 from label_quality import pipeline_steps
 from rich.table import Table
 from world_data import WORLDS, Pictures, Raw
-from world_predictions import Cast, check_names, parser_of
+from world_predictions import DEFAULT, Cast, check_names, parser_of
 from world_teachers import device
 
 from mmcompose.structures import Detections
 from mmcompose.utils import file_fingerprint, fingerprint, write_json
 
-DEFAULT = 'configs/_base_/label_pipelines/default.py'
 BASE = 'configs/compose/voc/_base_/student.py'
 # What else decides what a student comes to.
 CONFIGS = (
@@ -165,7 +165,8 @@ class Students:
 
     def config_text(self, run: Run) -> str:
         """Return the config of a run."""
-        spec, folder = WORLDS[run.world], self._inputs(run.world)
+        # Relative to the repository, as everywhere: labels that are made are found on any machine.
+        spec, folder = WORLDS[run.world], Path(os.path.relpath(self._inputs(run.world), ROOT))
         teachers = {
             name: {
                 'type': 'mmcompose.COCOResultsTeacher',
@@ -184,7 +185,7 @@ class Students:
 composition = dict(
     teachers=dict(_delete_=True, **{teachers!r}),
     class_space=dict(_delete_=True, **{space!r}),
-    store={str(folder / 'labels')!r},
+    store={str(folder.parent / 'labels')!r},
 )
 max_epochs = {self.epochs}
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)

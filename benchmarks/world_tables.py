@@ -65,7 +65,7 @@ def _world_table(name: str, world: Mapping[str, Any]) -> Table:
             figures += [row['mAP'], row['calibration_error']]
             ms = f'{1000 * row["seconds an image"]:.2f}' if 'seconds an image' in row else ''
             title = f'{method}, {variant}' if variant else method
-            values = [f'{value:.3f}' for value in figures]
+            values = ['-' if value is None else f'{value:.3f}' for value in figures]
             table.add_row(title, *values, f'{row["boxes_per_image"]:.2f}', ms)
         table.add_section()
     return table

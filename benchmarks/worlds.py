@@ -15,7 +15,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,21 +31,24 @@ from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 from world_data import WORLDS, Pictures, Raw, WorldSpec
 from world_measures import Boxes, Truth
-from world_predictions import VOC_TEACHERS, Cast, check_names, parser_of, wanted_by
+from world_predictions import DEFAULT, VOC_TEACHERS, Cast, check_names, parser_of, wanted_by
 from world_rivals import bound, rivals
 from world_students import RATIOS, Students, student_bars, student_table
 from world_tables import bars, tables
 from world_teachers import RECIPES
+from world_timing import WORLD as TIMED
+from world_timing import measure_time, time_bars
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling import ImageContext
+from mmcompose.labeling import ImageContext, LabelPipeline
 from mmcompose.structures import Detections
 from mmcompose.utils import file_fingerprint, fingerprint, write_json
 
-DEFAULT = 'configs/_base_/label_pipelines/default.py'
 SEED = 0
-# Whose code decides what the rivals reach.
-RIVAL_FILES = ('worlds', 'world_data', 'world_measures', 'world_rivals', 'label_world')
+# As it is, and what may be done to a world.
+VARIANTS = ('', 'spoiled', 'useless')
+# Whose code decides what is measured of given labels.
+MEASURING_FILES = ('world_data', 'world_measures', 'world_rivals', 'label_world')
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class World:
 
         Args:
             spec: What it is.
-            raw: What its teachers predict, by teacher and source.
+            raw: What its teachers predict, by teacher and source;
             pictures: By source.
         """
         sources = list(spec.pool)
@@ -134,6 +137,14 @@ def in_classes(part: Pictures, classes: Sequence[str]) -> list[Detections]:
     ]
 
 
+def kept_in(cache: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return figures that were measured before, or measure them now."""
+    if not cache.is_file():
+        write_json('--work-dir', cache, make())
+    found: dict[str, Any] = json.loads(cache.read_text(encoding='utf-8'))
+    return found
+
+
 def measure_default(world: World, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Measure what a label pipeline makes of a world's pool."""
     begin = time.process_time()
@@ -162,46 +173,61 @@ def harm_by_teacher(world: World, judged: Any) -> dict[str, Any]:
     return {'wrong of each teacher': dict(zip(world.space.teachers, shares.tolist(), strict=True))}
 
 
-def measure_rivals(world: World, cache: Path) -> dict[str, Any]:
-    """Measure the rivals, unless they were before."""
-    if cache.is_file():
-        found: dict[str, Any] = json.loads(cache.read_text(encoding='utf-8'))
-        return found
+def measure_rivals(world: World) -> dict[str, Any]:
+    """Measure the rivals."""
     truth = world.truth
-    found = {
+    return {
         name: {**each.figures, 'mAP': mean_precision(truth.average_precision(each.boxes))}
         for name, each in rivals(world.inputs, truth, world.space).items()
     }
-    write_json('--work-dir', cache, found)
-    return found
 
 
-def measure(cast: Cast, name: str, jobs: int = 1) -> dict[str, Any]:
-    """Measure one world and its variants; the predictions are there."""
+def measure(cast: Cast, variants: Sequence[str], name: str) -> dict[str, Any]:
+    """Measure one world and variants of it; the predictions are there."""
     MMLogger.get_current_instance().setLevel(logging.WARNING)
-    spec, useless = WORLDS[name], WORLDS[name].with_useless()
-    raw = cast.predictions(wanted_by([name]), jobs)
+    spec = WORLDS[name]
+    wanted = wanted_by([name])
+    raw = cast.predictions(wanted, 1)
     pictures = {source: cast.pictures(source) for source in spec.pool}
     world = World.of(spec, raw, pictures)
-    spoiled = World(spoil(world.inputs, spec.spoiled, SEED), world.pictures, world.space)
-    variants = {'': world, 'spoiled': spoiled, 'useless': World.of(useless, raw, pictures)}
     steps = pipeline_steps(DEFAULT)
-    code = [file_fingerprint(Path(__file__).with_name(f'{file}.py')) for file in RIVAL_FILES]
-    stamp = [name, [each.stem for each in cast.paths(wanted_by([name])).values()], code]
+    code = [file_fingerprint(Path(__file__).with_name(f'{file}.py')) for file in MEASURING_FILES]
+    made_by = [name, [path.stem for path in cast.paths(wanted).values()], code]
+    ours = [steps, LabelPipeline(steps).revisions]
     figures: dict[str, Any] = {'teachers': world.precision_of_teachers(), 'variants': {}}
-    for variant, each in variants.items():
-        cache = cast.work_dir / 'rivals' / f'{fingerprint([*stamp, variant])}.json'
+    for variant in variants:
+        each = varied(world, variant, spec, raw, pictures)
+        default, others = (
+            cast.work_dir / 'figures' / f'{fingerprint([*made_by, variant, method])}.json'
+            for method in (ours, 'rivals')
+        )
         figures['variants'][variant] = {
-            'default': measure_default(each, steps),
-            **measure_rivals(each, cache),
+            'default': kept_in(default, partial(measure_default, each, steps)),
+            **kept_in(others, partial(measure_rivals, each)),
         }
+    if name == TIMED:
+        figures['milliseconds'] = measure_time(steps, world.inputs, world.space)
     return figures
+
+
+def varied(
+    world: World,
+    variant: str,
+    spec: WorldSpec,
+    raw: Mapping[tuple[str, str], Raw],
+    pictures: Mapping[str, Pictures],
+) -> World:
+    """Return a variant of a world."""
+    if variant == 'spoiled':
+        return replace(world, inputs=spoil(world.inputs, spec.spoiled, SEED))
+    return World.of(spec.with_useless(), raw, pictures) if variant == 'useless' else world
 
 
 def main() -> int:
     """Measure the worlds, print tables, and check the bars."""
     parser = parser_of(__doc__)
     parser.add_argument('--worlds', nargs='+', default=list(WORLDS), metavar='WORLD')
+    parser.add_argument('--as-they-are', action='store_true', help='no spoiled or useless teacher')
     parser.add_argument('--students', action='store_true', help='train students, and oracles')
     parser.add_argument('--trace', action='store_true', help='print what the default learned')
     parser.add_argument('--out', type=Path, default=Path('benchmarks/results/worlds.json'))
@@ -213,7 +239,9 @@ def main() -> int:
     seconds = make_teachers(cast, args.worlds, args.jobs)
     cast.predictions(wanted_by(args.worlds), args.jobs)
     with ProcessPoolExecutor(args.jobs) as pool:
-        found = pool.map(partial(measure, cast), args.worlds)
+        found = pool.map(
+            partial(measure, cast, VARIANTS[: 1 if args.as_they_are else None]), args.worlds
+        )
         worlds = dict(zip(args.worlds, found, strict=True))
     for table in tables(worlds):
         console.print(table)
@@ -225,6 +253,8 @@ def main() -> int:
     trained = {name: cast.shop.origin(name) for name in RECIPES if cast.shop.is_made(name)}
     figures: dict[str, Any] = {'worlds': worlds, 'trained on': trained}
     targets = bars(worlds)
+    if TIMED in worlds:
+        targets |= time_bars(worlds[TIMED]['milliseconds'])
     if args.students:
         names = [name for name in RATIOS if name in worlds]
         figures['students'] = Students(cast).reached(names, args.jobs)
@@ -240,7 +270,9 @@ def make_teachers(cast: Cast, worlds: Iterable[str], jobs: int) -> dict[str, flo
     stages = Stages(total=3, logs=cast.work_dir / 'logs')
     if own := ''.join(name[-1] for name in ('voc_a', 'voc_b') if name in names):
         replace(cast.shop.voc, work_dir=VOC_TEACHERS).teachers(own, stages)
-    if names & {'digits_a', 'digits_b'}:
+    # As some benchmark left them.
+    made = [Path(cast.teacher(name)['checkpoint']) for name in ('digits_a', 'digits_b')]
+    if names & {'digits_a', 'digits_b'} and not all(path.is_file() for path in made):
         demo.train_teachers(stages, cast.digits)
     return stages.seconds
 

@@ -14,7 +14,7 @@ from ensemble_boxes import weighted_boxes_fusion
 from mmcompose.class_space import ClassSpace
 from mmcompose.evaluation import score
 from mmcompose.labeling import ImageContext, judge
-from mmcompose.structures import Detections
+from mmcompose.structures import Detections, Image
 from tests.labeling.toys import found
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
 import world_data
 import world_measures
 import world_rivals
+import world_students
 import world_tables
 import world_teachers
 
@@ -119,6 +120,25 @@ def test_predictions_come_back_from_their_file(tmp_path, predicted):
         np.testing.assert_array_equal(each.labels, other.labels)
 
 
+def test_students_teachers_replay_what_was_predicted():
+    boxes = [found(([10, 20, 40, 60], 0.5, 1)), Detections()]
+    pictures = world_data.Pictures(
+        [Image('a.jpg', '', 100, 80), Image('b.jpg', '', 50, 50)], [], ()
+    )
+    raw = world_data.Raw(['a.jpg', 'b.jpg'], boxes, ('cat', 'dog'))
+    images, results = world_students.results_of(raw, pictures)
+    assert [each['file_name'] for each in images['images']] == ['a.jpg', 'b.jpg']
+    assert results == [{'image_id': 1, 'category_id': 2, 'bbox': [10, 20, 30, 40], 'score': 0.5}]
+    assert images['categories'][1] == {'id': 2, 'name': 'dog'}
+
+
+def test_an_oracle_learns_the_students_classes_alone():
+    content = world_students.in_classes(coco(['cat', 'car'], {1: ['cat', 'car']}), ['dog', 'cat'])
+    assert content['categories'] == [{'id': 1, 'name': 'dog'}, {'id': 2, 'name': 'cat'}]
+    assert [box['category_id'] for box in content['annotations']] == [2]
+    assert len(content['images']) == 1
+
+
 def test_boxes_are_judged_as_everywhere(predicted, truth_boxes):
     truth = world_measures.Truth.of(truth_boxes, np.eye(3, dtype=bool))
     judged = truth.judge(world_measures.Boxes.of(predicted))
@@ -185,7 +205,7 @@ def test_a_wrong_box_in_anothers_picture_is_astray():
     # Wrong among cats is not astray; among cars, and where nothing is, it is.
     assert figures['wrong in pictures without'] == pytest.approx(2 / 3)
     assert figures['own']['recall'] == 0
-    assert np.isnan(figures['others']['f1'])
+    assert figures['others']['f1'] is None
 
 
 def test_mixed_pictures_are_no_ones_own():
