@@ -68,6 +68,8 @@ TASK_UTILS = Registry(
 
 # What MMEngine has no root for: a teacher kind, and a step of the label pipeline.
 TEACHERS = Registry('teacher', scope=SCOPE, locations=['mmcompose.teachers'])
+# What looks at pictures for label transforms that compare them.
+FEATURES = Registry('picture features', scope=SCOPE, locations=['mmcompose.models'])
 LABEL_TRANSFORMS = Registry('label transform', scope=SCOPE, locations=['mmcompose.labeling'])
 # What `method` of ScoreCalibration, and of the learned thresholds, names.
 CALIBRATIONS = Registry('calibration', scope=SCOPE, locations=['mmcompose.labeling'])

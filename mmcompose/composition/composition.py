@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace, spelled_alike
 from mmcompose.composition.check_values import split_problems
+from mmcompose.composition.features import Features
 from mmcompose.composition.label_maker import LabelMaker
 from mmcompose.composition.pool_labels import PoolLabels
 from mmcompose.composition.predicting import ask
@@ -234,7 +235,8 @@ class Composition:
             name: space.convert(name, ask(name, teacher, [image])[0])
             for name, teacher in self.teachers.items()
         }
-        context = ImageContext(image.key, image.width, image.height)
+        cells = None if self._features is None else self._features.open().predict([image])[0]
+        context = ImageContext(image.key, image.width, image.height, cells=cells)
         return (self._fitted or self.pipeline).apply(predicted, context)
 
     @cached_property
@@ -259,6 +261,10 @@ class Composition:
         return f'Composition({", ".join(self.teacher_records)}: {len(self.classes)} classes)'
 
     @cached_property
+    def _features(self) -> Features | None:
+        return Features.of(self.pipeline)
+
+    @cached_property
     def _maker(self) -> LabelMaker:
         return LabelMaker(
             store=self.store,
@@ -273,6 +279,7 @@ class Composition:
             close=self.close,
             check=self._check_identities,
             reopen=partial(_maker, self.resolved),
+            features=self._features,
         )
 
     def predictions(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
+from mmcompose.composition.features import FEATURES, Features
 from mmcompose.composition.identity import content_of
 from mmcompose.composition.learning import Collecting, learned_from
 from mmcompose.composition.pool_files import pool_file
@@ -49,6 +50,7 @@ class LabelMaker:
         close: Frees the teachers' weights.
         check: Called with the names of the teachers that are to predict, before they do.
         reopen: Makes the same one in another process.
+        features: What looks at pictures for the label pipeline; None where it does not compare any.
     """
 
     store: LabelStore
@@ -63,9 +65,13 @@ class LabelMaker:
     close: Callable[[], None]
     check: Callable[[Sequence[str]], None]
     reopen: Callable[[], LabelMaker]
+    features: Features | None = None
 
     def predictions(
-        self, images: Sequence[Image], workers: Workers | None = None
+        self,
+        images: Sequence[Image],
+        workers: Workers | None = None,
+        with_features: bool = False,
     ) -> dict[str, PoolResults]:
         """Return what each teacher predicts on each image, in its own classes.
 
@@ -74,32 +80,35 @@ class LabelMaker:
         Args:
             images: The pool.
             workers: The processes that take part. Defaults to :attr:`workers`.
+            with_features: Whether :attr:`features` are made, too, while pictures are decoded. They
+                are not returned: see :meth:`cells`. Defaults to False.
 
         Raises:
             UserError: If a teacher raises it, or too many pictures cannot be read.
         """
         pool = ImageTable.of(images)
-        results = self._prediction_results()
+        results = self._results(with_features)
         # Only those who still have something to predict need be there.
         absent = [name for name, each in results.items() if each.missing(pool).any()]
         if absent:
             self.store.begin()
-            self.check(absent)
-            for name in absent:
+            teachers = [name for name in absent if name in self.records]
+            self.check(teachers)
+            for name in teachers:
                 with key_prefix(f'composition.teachers.{name}'):
                     self.open_teacher(name).check_pool(pool)
             work = self.store.work_list(pool, results)
             log(f'{", ".join(absent)} predict on {len(work)} images, into {self.store}')
             with pool_file(pool) as listed:
-                job = partial(_open_predicting, self.reopen, listed)
-                own = partial(self._predicting, pool)
+                job = partial(_open_predicting, self.reopen, with_features, listed)
+                own = partial(self._predicting, with_features, pool)
                 if workers is None:
                     with Workers(self.workers) as workers:
                         workers.run(own, job, 'teachers predict')
                 else:
                     workers.run(own, job, 'teachers predict')
             work.finish()
-        made = {name: each.of(pool) for name, each in results.items()}
+        made = {name: results[name].of(pool) for name in self.records}
         unreadable = Unreadable(len(pool), self.max_unreadable)
         for each in made.values():
             unreadable.add_all({pool[row].key: why for row, why in each.unreadable().items()})
@@ -111,6 +120,12 @@ class LabelMaker:
         pool = ImageTable.of(images)
         results = self._prediction_results()
         return {n: each.of(pool) for n, each in results.items() if not each.missing(pool).any()}
+
+    def cells(self, images: ImageTable) -> PoolResults | None:
+        """Return what the places of each image look like, None where nobody looked."""
+        if self.features is None:
+            return None
+        return self._results(with_features=True)[FEATURES].of(images)
 
     def labels(self, images: Sequence[Image]) -> PoolLabels:
         """Return the pseudo-labels of each image, in the student's classes.
@@ -126,7 +141,7 @@ class LabelMaker:
         if table is None or learned is None:
             self.store.begin()
             with Workers(self.workers) as workers:
-                self.predictions(pool, workers)
+                self.predictions(pool, workers, with_features=True)
                 self.close()
                 with pool_file(pool) as listed:
                     if learned is None:
@@ -147,6 +162,7 @@ class LabelMaker:
         images: Sequence[Image],
         row: int,
         class_space: ClassSpace | None = None,
+        cells: Sequence[Detections] | None = None,
     ) -> tuple[ByTeacher, ImageContext]:
         """Return what every teacher predicts on one image, in the student's classes.
 
@@ -157,9 +173,11 @@ class LabelMaker:
             class_space: Another class space of the same teachers. Defaults to the student's
                 classes, and after them the coarse ones that the student lacks; see
                 :attr:`mmcompose.class_space.ClassSpace.with_coarse`.
+            cells: What the places of each image look like. Defaults to unknown.
         """
         image, space = images[row], class_space or self.class_space.with_coarse
-        context = ImageContext(image.key, image.width, image.height)
+        look = None if cells is None else cells[row]
+        context = ImageContext(image.key, image.width, image.height, cells=look)
         converted = {name: space.convert(name, table[row]) for name, table in predictions.items()}
         return converted, context
 
@@ -216,7 +234,7 @@ class LabelMaker:
             self.pipeline.with_learned(learned),
             number,
             turn,
-            partial(self.teacher_detections, predictions, images),
+            partial(self.teacher_detections, predictions, images, cells=self.cells(images)),
             _unreadable(predictions),
         )
 
@@ -229,6 +247,13 @@ class LabelMaker:
             name: self.store.predictions(record['identity'])
             for name, record in self.records.items()
         }
+
+    def _results(self, with_features: bool) -> dict[str, PictureResults]:
+        results = self._prediction_results()
+        if with_features and self.features is not None:
+            made_of = {'features': self.features.identity}
+            results[FEATURES] = self.store.results('features', made_of)
+        return results
 
     def _label_result(self, images: ImageTable) -> LabelResult:
         return self.store.labels(self._made_of(len(self.steps)), images)
@@ -244,13 +269,16 @@ class LabelMaker:
             'indices': [self.class_space.with_coarse.teacher_index(name) for name in self.records],
             'hierarchy': self.class_space.hierarchy.below,
             'label_pipeline': content_of(self.steps[:steps]),
+            'features': None if self.features is None else self.features.identity,
         }
 
-    def _predicting(self, images: ImageTable) -> Predicting:
-        results = self._prediction_results()
+    def _predicting(self, with_features: bool, images: ImageTable) -> Predicting:
+        results = self._results(with_features)
         work = self.store.work_list(images, results)
         unreadable = Unreadable(len(images), self.max_unreadable)
-        teachers = {name: self.open_teacher(name) for name in work.makers}
+        teachers = {n: self.open_teacher(n) for n in work.makers if n in self.records}
+        if self.features is not None and FEATURES in work.makers:
+            teachers[FEATURES] = self.features.open()
         return Predicting(self.store, work, teachers, unreadable)
 
     def _labeling(self, images: ImageTable) -> Labeling:
@@ -263,7 +291,7 @@ class LabelMaker:
             self.store,
             result,
             self.pipeline.with_learned(learned),
-            partial(self.teacher_detections, predictions, images),
+            partial(self.teacher_detections, predictions, images, cells=self.cells(images)),
             _unreadable(predictions),
         )
 
@@ -276,8 +304,10 @@ def _unreadable(predictions: Mapping[str, PoolResults]) -> dict[int, str]:
     return found
 
 
-def _open_predicting(reopen: Callable[[], LabelMaker], images: ImageTable) -> Predicting:
-    return reopen()._predicting(images)
+def _open_predicting(
+    reopen: Callable[[], LabelMaker], with_features: bool, images: ImageTable
+) -> Predicting:
+    return reopen()._predicting(with_features, images)
 
 
 def _open_labeling(reopen: Callable[[], LabelMaker], images: ImageTable) -> Labeling:

@@ -11,6 +11,7 @@ from mmcompose.labeling.base import (
     LabelStream,
     LabelTransform,
 )
+from mmcompose.labeling.between_classes.appearance_check import AppearanceCheck
 from mmcompose.labeling.between_classes.cross_class_suppression import CrossClassSuppression
 from mmcompose.labeling.between_classes.resolve_hierarchy import ResolveHierarchy
 from mmcompose.labeling.calibration.agreement import AgreementCalibration
@@ -31,6 +32,7 @@ from mmcompose.labeling.compute.matching import judge
 from mmcompose.labeling.filters.adaptive_score_filter import AdaptiveScoreFilter
 from mmcompose.labeling.filters.agreement_filter import AgreementFilter
 from mmcompose.labeling.filters.box_size_filter import BoxSizeFilter
+from mmcompose.labeling.filters.duplicate_filter import DuplicateFilter
 from mmcompose.labeling.filters.score_filter import ScoreFilter
 from mmcompose.labeling.filters.top_k import TopK
 from mmcompose.labeling.fusion.agreement_weighted_fusion import AgreementWeightedFusion
@@ -47,6 +49,7 @@ from mmcompose.labeling.thresholds.fbeta import FbetaThreshold
 from mmcompose.labeling.thresholds.mixture import MixtureThreshold
 from mmcompose.labeling.thresholds.precision import PrecisionThreshold
 from mmcompose.labeling.thresholds.prior import PriorThreshold
+from mmcompose.labeling.thresholds.tempered_fbeta import TemperedFbetaThreshold
 
 __all__ = [
     'FUSED',
@@ -57,6 +60,7 @@ __all__ = [
     'AgreementCalibration',
     'AgreementFilter',
     'AgreementWeightedFusion',
+    'AppearanceCheck',
     'BetaCalibration',
     'BoxSizeFilter',
     'BoxWeights',
@@ -66,6 +70,7 @@ __all__ = [
     'CoOccurrence',
     'Concatenate',
     'CrossClassSuppression',
+    'DuplicateFilter',
     'ExpectedFbetaThreshold',
     'FbetaThreshold',
     'ImageContext',
@@ -87,6 +92,7 @@ __all__ = [
     'ScoreCalibration',
     'ScoreFilter',
     'SoftNMS',
+    'TemperedFbetaThreshold',
     'Threshold',
     'TopK',
     'WeightedBoxesFusion',

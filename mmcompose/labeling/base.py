@@ -31,14 +31,15 @@ class ImageContext:
         height: Likewise.
         truth: The true boxes of a labeled image, in the student's classes; ``ignore`` marks crowd
             and difficult ones. None where nobody labeled it.
-        features: ``(D,)`` float32, an embedding of the picture. None where none was made.
+        cells: What each place of the picture looks like, boxes with ``features``. None where
+            nobody looked.
     """
 
     key: str = ''
     width: int = 0
     height: int = 0
     truth: Detections | None = None
-    features: NDArray[np.float32] | None = None
+    cells: Detections | None = None
 
 
 # Images with their detections; each iteration is a fresh pass.
@@ -74,6 +75,9 @@ class LabelTransform(ABC):
     ignores: bool = False
     # Whether it sets how much each box counts in the student's loss.
     weighs: bool = False
+    # The config dict of what looks at pictures to make `ImageContext.cells`; None where it does
+    # not compare what they look like.
+    features: Mapping[str, Any] | None = None
 
     class_space: ClassSpace
     weights: NDArray[np.float64]

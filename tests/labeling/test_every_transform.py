@@ -54,6 +54,8 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
         {'type': 'mmcompose.AdaptiveScoreFilter', 'method': 'mixture', 'min_boxes': 4},
     ],
     'AdaptiveScoreBands': [WBF, {'type': 'mmcompose.AdaptiveScoreBands', 'min_boxes': 4}],
+    'DuplicateFilter': [WBF, {'type': 'mmcompose.DuplicateFilter'}],
+    'AppearanceCheck': [WBF, {'type': 'mmcompose.AppearanceCheck'}],
     'CrossClassSuppression': [
         WBF,
         {'type': 'mmcompose.CrossClassSuppression', 'min_count': 1, 'min_rate': 0.1},
@@ -91,6 +93,7 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
         for method, more in (
             ('prior', {'boxes_per_image': {'person': 1.0, 'cat': 0.5}}),
             ('expected_fbeta', {}),
+            ('tempered_fbeta', {}),
             ('precision', {}),
             ('fbeta', {}),
         )

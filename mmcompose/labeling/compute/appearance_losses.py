@@ -1,0 +1,74 @@
+"""Which teacher spoils a pool, and where: what became of the scores of its sure boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.class_space import ClassSpace
+
+Floats = NDArray[np.floating]
+
+# Boxes with a lower score are no labels anyhow.
+_SURE = 0.3
+# Of fewer boxes nothing is told.
+_FEW_BOXES = 20
+
+
+def losses_of(
+    scores: Floats,
+    checked: Floats,
+    likelihoods: Floats,
+    labels: NDArray[np.int64],
+    votes: NDArray[np.bool_],
+    space: ClassSpace,
+) -> dict[str, Any]:
+    """Return by teacher the share of its sure boxes' scores that is lost, and whose most.
+
+    Args:
+        scores: ``(N,)``, before.
+        checked: ``(N,)``, after.
+        likelihoods: ``(N, C + 1)``, of each name, background last.
+        labels: ``(N,)``.
+        votes: ``(N, T)``.
+        space: Names the teachers and classes.
+    """
+    losses = {}
+    sure = scores >= _SURE
+    for column, name in enumerate(space.teachers):
+        own = sure & votes[:, column]
+        if own.sum() < _FEW_BOXES:
+            continue
+        count = len(space.classes)
+        before = np.bincount(labels[own], scores[own], count)
+        after = np.bincount(labels[own], checked[own], count)
+        worst = int((before - after).argmax())
+        those = own & (labels == worst)
+        looks = np.bincount(likelihoods[those].argmax(axis=1), minlength=count + 1)
+        looks[worst] = 0
+        alike = int(looks.argmax())
+        losses[name] = {
+            'lost': round(float(1 - after.sum() / before.sum()), 4),
+            'class': space.classes[worst],
+            'class_lost': round(float(1 - after[worst] / before[worst]), 4),
+            'alike': space.classes[alike] if alike < count else 'background',
+        }
+    return losses
+
+
+def describe_losses(losses: Mapping[str, Any]) -> list[str]:
+    """Return two lines of the teacher that spoils the pool most, none where nothing is known."""
+    if not losses:
+        return []
+    name, worst = max(losses.items(), key=lambda pair: pair[1]['lost'])
+    others = [f'{n} {each["lost"]:.0%}' for n, each in losses.items() if n != name]
+    compared = f' (others: {", ".join(others)})' if others else ''
+    return [
+        f'{name} spoils this pool most: by what its boxes look like, those from score {_SURE} on '
+        f'lose {worst["lost"]:.0%} of their score{compared}',
+        f'its {worst["class"]} lose {worst["class_lost"]:.0%}; the wrong ones look like '
+        f'{worst["alike"]}',
+    ]

@@ -1,0 +1,95 @@
+"""What boxes look like in a sample of a pool, the same sample however the pool was split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.class_space import ClassSpace
+from mmcompose.labeling.base import ByTeacher, LabelStream
+from mmcompose.labeling.compute.appearance import box_features, key_hash, picture_features
+from mmcompose.labeling.compute.state import State, concatenated
+from mmcompose.structures import Detections
+
+# A sample ends where it has so many boxes: means and a covariance of some hundred numbers are
+# known well by then, and its features take 60 MB.
+MOST_BOXES = 65_536
+# While a stream is read, so many boxes more are held before they are thinned out.
+_HELD = 65_536
+_PER_IMAGE = ('hashes', 'counts', 'pictures', 'best')
+
+
+def votes_of(name: str, found: Detections, class_space: ClassSpace) -> NDArray[np.bool_]:
+    """Return ``(N, T)``: who found each box, after a fusion or before it."""
+    if found.votes is not None:
+        return found.votes
+    votes = np.zeros((len(found), len(class_space.teachers)), np.bool_)
+    if name in class_space.teachers:
+        votes[:, class_space.teachers.index(name)] = True
+    else:
+        votes |= class_space.owners[found.labels]
+    return votes
+
+
+def best_scores(found: Detections, votes: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return ``(T,)``: the best score of a box that each teacher found."""
+    best: NDArray[np.float32] = np.where(votes, found.scores[:, None], 0).max(axis=0, initial=0)
+    return best.astype(np.float32)
+
+
+def collect_appearance(stream: LabelStream, class_space: ClassSpace) -> State:
+    """Return what the boxes and pictures of a sample look like.
+
+    Returns:
+        Of I images ``hashes`` ``(I,)``, ``counts`` of boxes ``(I,)``, ``pictures`` ``(I, D)`` and
+        ``best`` ``(I, T)``; of their N boxes in that order ``features`` ``(N, D)``, ``scores``,
+        ``labels`` and ``votes`` ``(N, T)``.
+    """
+    kept: State | None = None
+    held: list[State] = []
+    count = 0
+    for detections, image in stream:
+        if image.cells is None or not len(image.cells):
+            continue
+        held.append(_state(image.key, image.cells, detections, class_space))
+        count += len(held[-1]['scores'])
+        if count >= _HELD:
+            kept, held, count = merge_appearance([*([kept] if kept else []), *held]), [], 0
+    parts = [*([kept] if kept else []), *held]
+    return merge_appearance(parts) if parts else {}
+
+
+def _state(key: str, cells: Detections, detections: ByTeacher, space: ClassSpace) -> State:
+    votes = [votes_of(name, found, space) for name, found in detections.items()]
+    every = [(f.boxes, f.scores, f.labels) for f in detections.values()]
+    boxes, scores, labels = (np.concatenate(parts) for parts in zip(*every, strict=True))
+    joined = np.concatenate(votes)
+    best = best_scores(Detections(boxes, scores, labels), joined)
+    return {
+        'hashes': np.array([key_hash(key)], np.uint64),
+        'counts': np.array([len(boxes)]),
+        'pictures': picture_features(cells)[None].astype(np.float16),
+        'best': best[None],
+        'features': box_features(cells, boxes).astype(np.float16),
+        'scores': scores,
+        'labels': labels.astype(np.int32),
+        'votes': joined,
+    }
+
+
+def merge_appearance(states: Sequence[State]) -> State:
+    """Return the sample of all images of which samples are given, in their order."""
+    states = [state for state in states if state]
+    if not states:
+        return {}
+    state = concatenated(states)
+    by_hash = np.argsort(state['hashes'], kind='stable')
+    fits = np.cumsum(state['counts'][by_hash]) <= MOST_BOXES
+    if fits.all():
+        return state
+    kept = np.zeros(len(by_hash), np.bool_)
+    kept[by_hash[fits]] = True
+    rows = np.repeat(kept, state['counts'])
+    return {name: each[kept if name in _PER_IMAGE else rows] for name, each in state.items()}

@@ -1,0 +1,43 @@
+"""Drop what is found twice."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmcompose.labeling.base import ByTeacher, ImageContext, LabelTransform
+from mmcompose.registry import LABEL_TRANSFORMS
+from mmcompose.structures import Detections, iou
+from mmcompose.utils import Fraction
+
+
+@LABEL_TRANSFORMS.register_module()
+class DuplicateFilter(LabelTransform):
+    """Drop a box that overlaps a better one of its class.
+
+    Detectors without a suppression of their own, as CenterNet, find one object several times; so
+    does a fusion, of boxes that lie too far apart to be fused. May stand before a fusion, where
+    each teacher's boxes are looked at by themselves, or after it.
+
+    Args:
+        iou_thr: Boxes that overlap at least this much are one object. Defaults to 0.5, by which
+            labels are judged: of two such boxes one would be wrong.
+    """
+
+    def __init__(self, iou_thr: Fraction = 0.5) -> None:
+        self.iou_thr = iou_thr
+
+    def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
+        """See :meth:`LabelTransform.apply`."""
+        return {name: self._once(found) for name, found in detections.items()}
+
+    def _once(self, found: Detections) -> Detections:
+        if len(found) < 2:
+            return found
+        found = found.sorted()
+        same = iou(found.boxes, found.boxes) >= self.iou_thr
+        same &= found.labels[:, None] == found.labels[None, :]
+        kept = np.ones(len(found), np.bool_)
+        for row in np.flatnonzero(np.triu(same, 1).any(axis=1)):
+            if kept[row]:
+                kept[row + 1 :] &= ~same[row, row + 1 :]
+        return found[kept]
