@@ -6,7 +6,8 @@
 label_pipeline = [
     dict(type='mmcompose.ScoreFilter', min_score=0.03),
     dict(type='mmcompose.DuplicateFilter', iou_thr=0.6),
-    dict(type='mmcompose.AgreementWeightedFusion', iou_thr=0.6),
+    # At the full sharpness of 5, a detector with many faint boxes outweighs a better one.
+    dict(type='mmcompose.AgreementWeightedFusion', iou_thr=0.6, sharpness=1.0),
     dict(type='mmcompose.DuplicateFilter', iou_thr=0.5),
     dict(type='mmcompose.AppearanceCheck'),
     dict(type='mmcompose.AdaptiveScoreBands', method='tempered_fbeta', ignore_ratio=0.6),

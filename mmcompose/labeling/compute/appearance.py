@@ -12,8 +12,8 @@ from mmcompose.structures import Detections
 Floats = NDArray[np.float32]
 
 # No picture is judged by what was learned from itself: pictures are divided into so many parts,
-# and a part is judged by what the others teach. Five is the usual number; 2 to 10 gave the same
-# names to boxes of true objects within 0.01.
+# and a part is judged by what the others teach. Five is the usual number; 2 to 10 named boxes
+# of true objects alike within 0.02.
 FOLDS = 5
 
 

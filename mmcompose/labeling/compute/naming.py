@@ -11,13 +11,13 @@ from mmcompose.labeling.compute.discriminant import Discriminant, discriminant
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
 
-# These were chosen on strangers, specialists, neighbors and generalists, each world with what the
-# others favor (benchmarks/worlds.py); figures are macro F1 there.
+# These were chosen by macro F1 on strangers, specialists, neighbors and generalists together
+# (benchmarks/worlds.py): values that all of them bear, none that one of them favors.
 # Boxes teach a name by the square of their score, background by a share of the square of the
 # rest: without that share, specialists lose 0.01; with the plain score, names are too noisy.
 _POWER, BACKGROUND = 2.0, 0.3
 # A teacher calls an object of another class that it knows by its own name so much less often than
-# one of a class that it does not know: 0.03 to 0.3 are within 0.005 everywhere.
+# one of a class that it does not know: 0.03 to 0.3 are within 0.01 everywhere.
 _CONFUSION = 0.1
 # How far names are not asked about boxes whose voters know every class: they told them apart
 # themselves. From 0.5 on generalists lose nothing by it; strangers know few classes and are not
