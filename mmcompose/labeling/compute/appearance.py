@@ -44,7 +44,8 @@ def box_features(cells: Detections, boxes: NDArray[np.floating]) -> Floats:
 def picture_features(cells: Detections) -> Floats:
     """Return ``(D,)`` float32 of length 1: the mean of all cells."""
     assert cells.features is not None
-    return _unit(cells.features.mean(axis=0, dtype=np.float32)[None])[0]
+    unit: Floats = _unit(cells.features.mean(axis=0, dtype=np.float32)[None])[0]
+    return unit
 
 
 def _unit(features: Floats) -> Floats:
