@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,14 @@ from tests import toys
 
 NUM_IMAGES = 8
 EMPTY = (3,)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def unformatted_configs() -> Iterator[None]:
+    """Let no run lay its config out by yapf, which takes seconds at each checkpoint."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmengine.config.config.FormatCode', lambda text, **_: (text, True))
+        yield
 
 
 @pytest.fixture(scope='session')
