@@ -157,7 +157,7 @@ class Raw:
 
     Args:
         keys: Of the pictures.
-        found: Of each picture the boxes.
+        found: Of each picture the boxes; or what its places look like, with ``features``.
         classes: The teacher's.
     """
 
@@ -169,8 +169,10 @@ class Raw:
         """Write a file that :meth:`load` reads; the boxes of picture i are from offset i on."""
         joined = Detections.concatenate(self.found)
         path.parent.mkdir(parents=True, exist_ok=True)
+        looks = {} if joined.features is None else {'features': joined.features}
         np.savez_compressed(
             path,
+            **looks,
             keys=np.array(self.keys),
             offsets=np.array([0, *accumulate(map(len, self.found))], np.int64),
             boxes=joined.boxes,
@@ -185,6 +187,7 @@ class Raw:
         with np.load(path) as file:
             part: dict[str, NDArray[Any]] = dict(file)
         every = Detections.from_arrays(part['boxes'], part['scores'], part['labels'])
+        every = replace(every, features=part.get('features'))
         ends = part['offsets'].tolist()
         found = [every[begin:end] for begin, end in pairwise(ends)]
         return cls(part['keys'].tolist(), found, tuple(part['classes'].tolist()))

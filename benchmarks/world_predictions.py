@@ -13,22 +13,28 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from common import ROOT, Stages, exit_on_mistake, final_checkpoint
 from demo import TEACHERS as DIGIT_TEACHERS
+from label_quality import pipeline_steps
 from rich.progress import track
 from voc_teachers import TEACHER, VOC
 from world_data import DIGITS, VOC_CLASSES, WORLDS, Pictures, Raw
 from world_teachers import CELLS, RECIPES, TeacherShop
 
+from mmcompose.composition.features import Features
+from mmcompose.labeling import LabelPipeline
 from mmcompose.registry import TEACHERS, build
+from mmcompose.teachers import Teacher
 from mmcompose.utils import UserError, fault, file_fingerprint, fingerprint
 
 CHUNK = 64
 DEFAULT = 'configs/_base_/label_pipelines/default.py'
+# Among teachers what looks at pictures for them.
+LOOKS = 'looks'
 # Where other benchmarks keep the two teachers of VOC.
 VOC_TEACHERS = ROOT / 'work_dirs' / 'voc'
 
@@ -109,9 +115,25 @@ class Cast:
         truth = root / 'annotations' / 'unlabeled_ground_truth.json'
         return Pictures.read(truth, root / 'images', CELLS if cells else VOC_CLASSES)
 
+    @cached_property
+    def features(self) -> Features | None:
+        """What looks at pictures for the default; None where it does not compare any."""
+        return Features.of(LabelPipeline(pipeline_steps(DEFAULT)))
+
+    def open(self, name: str) -> Teacher:
+        """Return a teacher, or what looks at pictures; no weights are loaded before it predicts."""
+        if name == LOOKS:
+            assert self.features is not None
+            return self.features.open()
+        teacher: Teacher = build(TEACHERS, self.teacher(name), f'teachers.{name}')
+        return teacher
+
     def made_by(self, name: str, pictures: Pictures) -> str:
         """Return the fingerprint of all that decides what a teacher predicts; of no path."""
         keys = [image.key for image in pictures.images]
+        if name == LOOKS:
+            assert self.features is not None
+            return fingerprint([self.features.identity, keys])
         config = self.teacher(name)
         content = {k: v for k, v in config.items() if k not in ('config', 'checkpoint', 'model')}
         content['weights'] = file_fingerprint(config.get('checkpoint') or config['model'])
@@ -136,6 +158,12 @@ class Cast:
             stages.together(*(partial(self._run, stages, *each) for each in missing), width=jobs)
         return {each: Raw.load(path) for each, path in paths.items()}
 
+    def looks(self, sources: Iterable[str], jobs: int) -> dict[Any, Raw]:
+        """Return what the places of all pictures of sources look like, by name and source."""
+        if self.features is None:
+            return {}
+        return self.predictions([(LOOKS, source) for source in sources], jobs)
+
     def _run(self, stages: Stages, name: str, source: str) -> Path:
         path = self.path(name, source)
         folders = {
@@ -152,7 +180,7 @@ class Cast:
     def predict(self, name: str, source: str) -> None:
         """Let a teacher predict on all pictures of a source."""
         pictures = self.pictures(source)
-        teacher = build(TEACHERS, self.teacher(name), f'teachers.{name}')
+        teacher = self.open(name)
         found = []
         for start in track(range(0, len(pictures.images), CHUNK), name):
             # Copies, that pixels do not stay in memory.

@@ -31,7 +31,7 @@ from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 from world_data import WORLDS, Pictures, Raw, WorldSpec
 from world_measures import Boxes, Truth
-from world_predictions import DEFAULT, VOC_TEACHERS, Cast, check_names, parser_of, wanted_by
+from world_predictions import DEFAULT, LOOKS, VOC_TEACHERS, Cast, check_names, parser_of, wanted_by
 from world_rivals import bound, rivals
 from world_students import RATIOS, Students, student_bars, student_table
 from world_tables import bars, tables
@@ -73,7 +73,8 @@ class World:
 
         Args:
             spec: What it is.
-            raw: What its teachers predict, by teacher and source;
+            raw: What its teachers predict, by teacher and source; and what pictures look like,
+                where the default compares that.
             pictures: By source.
         """
         sources = list(spec.pool)
@@ -91,12 +92,17 @@ class World:
             ]
             for name in spec.teachers
         }
+        looks = [
+            (raw[LOOKS, source].found[row] if (LOOKS, source) in raw else None)
+            for source, part in zip(sources, pool, strict=True)
+            for row in range(len(part.images))
+        ]
         inputs = [
             (
                 {name: each[row] for name, each in found.items()},
-                ImageContext(image.key, image.width, image.height),
+                ImageContext(image.key, image.width, image.height, cells=look),
             )
-            for row, image in enumerate(images)
+            for row, (image, look) in enumerate(zip(images, looks, strict=True))
         ]
         truth = [each for part in pool for each in in_classes(part, spec.classes)]
         return cls(inputs, Pictures(images, truth, spec.classes), space)
@@ -187,12 +193,13 @@ def measure(cast: Cast, variants: Sequence[str], name: str) -> dict[str, Any]:
     MMLogger.get_current_instance().setLevel(logging.WARNING)
     spec = WORLDS[name]
     wanted = wanted_by([name])
-    raw = cast.predictions(wanted, 1)
+    looks = cast.looks(spec.pool, 1)
+    raw = cast.predictions(wanted, 1) | looks
     pictures = {source: cast.pictures(source) for source in spec.pool}
     world = World.of(spec, raw, pictures)
     steps = pipeline_steps(DEFAULT)
     code = [file_fingerprint(Path(__file__).with_name(f'{file}.py')) for file in MEASURING_FILES]
-    made_by = [name, [path.stem for path in cast.paths(wanted).values()], code]
+    made_by = [name, [path.stem for path in cast.paths([*wanted, *looks]).values()], code]
     ours = [steps, LabelPipeline(steps).revisions]
     figures: dict[str, Any] = {'teachers': world.precision_of_teachers(), 'variants': {}}
     for variant in variants:
@@ -238,13 +245,14 @@ def main() -> int:
     cast = Cast.at(args.data, args.cells, args.weights, args.work_dir)
     seconds = make_teachers(cast, args.worlds, args.jobs)
     cast.predictions(wanted_by(args.worlds), args.jobs)
+    cast.looks({source for name in args.worlds for source in WORLDS[name].pool}, args.jobs)
     with ProcessPoolExecutor(args.jobs) as pool:
         found = pool.map(
             partial(measure, cast, VARIANTS[: 1 if args.as_they_are else None]), args.worlds
         )
         worlds = dict(zip(args.worlds, found, strict=True))
     for table in tables(worlds):
-        console.print(table)
+        console.print(table, width=160)
     if args.trace:
         for name, world in worlds.items():
             for variant, rows in world['variants'].items():

@@ -120,6 +120,13 @@ def test_predictions_come_back_from_their_file(tmp_path, predicted):
         np.testing.assert_array_equal(each.labels, other.labels)
 
 
+def test_what_pictures_look_like_comes_back_too(tmp_path):
+    cells = replace(scattered(0, count=4), features=np.eye(4, 3, dtype=np.float16))
+    world_data.Raw(['k'], [cells], ()).save(tmp_path / 'looks.npz')
+    (back,) = world_data.Raw.load(tmp_path / 'looks.npz').found
+    np.testing.assert_array_equal(back.features, cells.features)
+
+
 def test_students_teachers_replay_what_was_predicted():
     boxes = [found(([10, 20, 40, 60], 0.5, 1)), Detections()]
     pictures = world_data.Pictures(
