@@ -1,8 +1,7 @@
 # EfficientDet-D0 from scratch, on scenes of 128 pixels with the digits 0 to 5.
-_base_ = ['_base_/teacher.py', '_base_/schedule.py', '../_base_/models/efficientdet_d0.py']
+_base_ = ['_base_/teacher_a.py', '_base_/schedule.py', '../_base_/models/efficientdet_d0.py']
 
 custom_imports = dict(imports=['mmcompose.engine'], allow_failed_imports=False)
-classes = ('0', '1', '2', '3', '4', '5')
 # Not BatchNorm: eight images of this size have too few pixels at strides of 32 and more for its
 # statistics to hold of others: the loss falls, too, but is hundreds of times higher in eval mode.
 norm_cfg = dict(type='GN', num_groups=8)
@@ -13,38 +12,13 @@ model = dict(
     backbone=dict(drop_path_rate=0.0, norm_cfg=dict(_delete_=True, **norm_cfg)),
     neck=dict(norm_cfg=norm_cfg),
     bbox_head=dict(
-        num_classes=len(classes), norm_cfg=norm_cfg, anchor_generator=dict(anchor_scale=2.0)
+        num_classes=len(_base_.classes), norm_cfg=norm_cfg, anchor_generator=dict(anchor_scale=2.0)
     ),
     test_cfg=dict(nms_pre=300, score_thr=0.01, max_per_img=50),
 )
 
-train_dataloader = dict(
-    dataset=dict(
-        ann_file=_base_.data_root + 'annotations/teacher_a.json',
-        data_prefix=dict(img=_base_.data_root + 'teacher_a/'),
-        metainfo=dict(classes=classes),
-    )
-)
-val_dataloader = dict(
-    dataset=dict(
-        ann_file=_base_.data_root + 'annotations/val_a.json', metainfo=dict(classes=classes)
-    )
-)
-test_dataloader = val_dataloader
 # Larger than the teachers of the demo, and as long in training with fewer epochs.
 max_epochs = 4
 train_cfg = dict(max_epochs=max_epochs, val_interval=1)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=True,
-        begin=0,
-        end=max_epochs,
-        T_max=max_epochs,
-        eta_min=1e-5,
-        convert_to_iter_based=True,
-    ),
-]
-val_evaluator = dict(ann_file=val_dataloader['dataset']['ann_file'])
-test_evaluator = val_evaluator
+warmup, cosine = _base_.param_scheduler
+param_scheduler = [warmup, dict(cosine, begin=0, end=max_epochs, T_max=max_epochs)]

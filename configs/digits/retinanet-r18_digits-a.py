@@ -1,9 +1,7 @@
 # Teacher A: an anchor-based detector that knows the digits 0 to 5.
-_base_ = ['_base_/teacher.py', '_base_/schedule.py']
+_base_ = ['_base_/teacher_a.py', '_base_/schedule.py']
 
 custom_imports = dict(imports=['mmcompose.engine'], allow_failed_imports=False)
-# In the order of the annotation file's categories: MMDetection takes labels in that order.
-classes = ('0', '1', '2', '3', '4', '5')
 model = dict(
     type='RetinaNet',
     data_preprocessor=_base_.preprocessor,
@@ -21,7 +19,7 @@ model = dict(
     neck=dict(type='FPN', in_channels=[32, 64, 128], out_channels=48, num_outs=3),
     bbox_head=dict(
         type='RetinaHead',
-        num_classes=len(classes),
+        num_classes=len(_base_.classes),
         in_channels=48,
         feat_channels=48,
         stacked_convs=2,
@@ -49,19 +47,3 @@ model = dict(
         nms_pre=300, score_thr=0.01, nms=dict(type='nms', iou_threshold=0.5), max_per_img=50
     ),
 )
-
-train_dataloader = dict(
-    dataset=dict(
-        ann_file=_base_.data_root + 'annotations/teacher_a.json',
-        data_prefix=dict(img=_base_.data_root + 'teacher_a/'),
-        metainfo=dict(classes=classes),
-    )
-)
-val_dataloader = dict(
-    dataset=dict(
-        ann_file=_base_.data_root + 'annotations/val_a.json', metainfo=dict(classes=classes)
-    )
-)
-test_dataloader = val_dataloader
-val_evaluator = dict(ann_file=val_dataloader['dataset']['ann_file'])
-test_evaluator = val_evaluator

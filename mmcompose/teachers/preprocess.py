@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, get_type_hints
 
 import cv2
+import mmcv
 import numpy as np
 from numpy.typing import NDArray
 
@@ -148,8 +149,8 @@ class Preprocess:
         new_width, new_height = width, height
         if self.keep_ratio:
             ratio = min(width / old_width, height / old_height)
-            # MMCV rounds so, and a pixel more or less moves every box.
-            new_width, new_height = int(old_width * ratio + 0.5), int(old_height * ratio + 0.5)
+            # By the ratio: of a scale MMCV takes the longer edge for the picture's longer one.
+            new_width, new_height = mmcv.rescale_size((old_width, old_height), ratio)
         array = cv2.resize(pixels, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
         left = (width - new_width) // 2 if self.center else 0
         top = (height - new_height) // 2 if self.center else 0

@@ -1,5 +1,5 @@
 # YOLOX-Nano, fine-tuned from its COCO weights at 320 px without mosaic: short runs on a CPU.
-_base_ = ['mmdet::yolox/yolox_nano_8xb8-300e_coco.py']
+_base_ = ['mmdet::yolox/yolox_nano_8xb8-300e_coco.py', '../ema.py']
 
 load_from = '{{$YOLOX_NANO_COCO:checkpoints/yolox_nano_coco_mmdet.pth}}'
 
@@ -52,14 +52,7 @@ param_scheduler = [
 ]
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=1, max_keep_ckpts=1))
 custom_hooks = [
-    dict(
-        type='EMAHook',
-        ema_type='ExpMomentumEMA',
-        momentum=0.002,
-        gamma=100,
-        update_buffers=True,
-        priority=49,
-    ),
+    _base_.ema_hook,
     dict(type='mmcompose.ChannelsLastHook'),
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=16)

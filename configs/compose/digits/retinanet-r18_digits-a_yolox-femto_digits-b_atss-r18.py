@@ -25,14 +25,15 @@ composition = dict(
     store=teacher_root + '/labels',
 )
 
+pool = dict(
+    type='mmcompose.UnlabeledImages',
+    ann_file=_base_.data_root + 'annotations/unlabeled.json',
+    data_prefix=dict(img=_base_.data_root + 'unlabeled/'),
+)
 train_dataloader = dict(
     dataset=dict(
         type='mmcompose.PseudoLabeledDataset',
-        dataset=dict(
-            type='mmcompose.UnlabeledImages',
-            ann_file=_base_.data_root + 'annotations/unlabeled.json',
-            data_prefix=dict(img=_base_.data_root + 'unlabeled/'),
-        ),
+        dataset=pool,
         pipeline=_base_.train_pipeline,
     )
 )

@@ -1,15 +1,4 @@
 # The paper's fine-tuning with 10 % of the labels.
 _base_ = ['./_base_/retinanet-r50_finetune.py']
 
-split = _base_.stem + '10'
-train_dataloader = dict(
-    dataset=dict(
-        datasets=[
-            dict(_base_.labelled, ann_file=split + '.json'),
-            dict(
-                _base_.rest,
-                dataset=dict(_base_.rest.dataset, ann_file=split + '-unlabeled.json'),
-            ),
-        ]
-    )
-)
+train_dataloader = dict(dataset=dict(datasets=_base_.sources['10']))

@@ -5,7 +5,6 @@ max_iters = _base_.finetuned_iters
 train_cfg = dict(max_iters=max_iters, val_begin=max_iters + 1)
 load_from = '{{$COMPOSED:work_dirs/protocol/composed/iter_2250.pth}}'
 optim_wrapper = dict(optimizer=dict(lr=2e-4))
-images = dict(img=_base_.voc_root + '/images/')
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,
@@ -18,24 +17,16 @@ train_dataloader = dict(
             dict(
                 type='CocoDataset',
                 ann_file='{{$VOC_LABELED:data/voc/labeled.json}}',
-                data_prefix=images,
+                data_prefix=_base_.pool.data_prefix,
                 metainfo=dict(classes=_base_.voc_classes),
                 filter_cfg=dict(filter_empty_gt=False),
                 pipeline=_base_.train_pipeline,
             ),
             dict(
                 type='mmcompose.PseudoLabeledDataset',
-                dataset=dict(
-                    type='mmcompose.UnlabeledImages',
-                    ann_file='{{$VOC_REST:data/voc/rest.json}}',
-                    data_prefix=images,
-                ),
+                dataset=dict(_base_.pool, ann_file='{{$VOC_REST:data/voc/rest.json}}'),
                 # Labels are made of the whole pool, once for every split of it.
-                pool=dict(
-                    type='mmcompose.UnlabeledImages',
-                    ann_file=_base_.voc_root + '/annotations/unlabeled.json',
-                    data_prefix=images,
-                ),
+                pool=_base_.pool,
                 pipeline=_base_.train_pipeline,
             ),
         ],

@@ -6,7 +6,7 @@ sources = [
     dict(
         type='CocoDataset',
         ann_file=truth,
-        data_prefix=dict(img=_base_.voc_root + '/images/'),
+        data_prefix=_base_.pool.data_prefix,
         filter_cfg=dict(filter_empty_gt=False),
         pipeline=_base_.train_pipeline,
     )

@@ -5,21 +5,13 @@ _base_ = ['composed.py']
 sources = [
     dict(
         type='mmcompose.PseudoLabeledDataset',
-        dataset=dict(
-            type='mmcompose.UnlabeledImages',
-            ann_file=truth,
-            data_prefix=dict(img=_base_.voc_root + '/images/'),
-        ),
+        dataset=dict(_base_.pool, ann_file=truth),
         # Labels are made of the whole pool, once for every arm.
-        pool=dict(
-            type='mmcompose.UnlabeledImages',
-            ann_file=_base_.voc_root + '/annotations/unlabeled.json',
-            data_prefix=dict(img=_base_.voc_root + '/images/'),
-        ),
+        pool=_base_.pool,
         truth=dict(
             type='CocoDataset',
             ann_file=truth,
-            data_prefix=dict(img=_base_.voc_root + '/images/'),
+            data_prefix=_base_.pool.data_prefix,
         ),
         pipeline=_base_.train_pipeline,
     )

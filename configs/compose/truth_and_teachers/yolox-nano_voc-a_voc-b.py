@@ -3,19 +3,14 @@
 # benchmarks/voc_composition.py trains the teachers, one on each.
 _base_ = ['../voc/_base_/student.py']
 
-images = dict(img=_base_.voc_root + '/images/')
 sources = [
     dict(
         type='mmcompose.PseudoLabeledDataset',
-        dataset=dict(
-            type='mmcompose.UnlabeledImages',
-            ann_file=f'{_base_.voc_root}/annotations/{name}_train.json',
-            data_prefix=images,
-        ),
+        dataset=dict(_base_.pool, ann_file=f'{_base_.voc_root}/annotations/{name}_train.json'),
         truth=dict(
             type='CocoDataset',
             ann_file=f'{_base_.voc_root}/annotations/{name}_train.json',
-            data_prefix=images,
+            data_prefix=_base_.pool.data_prefix,
         ),
         pipeline=_base_.train_pipeline,
     )

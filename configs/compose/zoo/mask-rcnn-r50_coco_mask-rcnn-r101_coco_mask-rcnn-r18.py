@@ -2,6 +2,7 @@
 _base_ = [
     'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py',
     '../../_base_/default_compose.py',
+    '_base_/photographs.py',
 ]
 
 composition = dict(
@@ -31,10 +32,5 @@ model = dict(
 
 # COCO's own pipeline loads masks (with_mask=True), and so the pseudo-labels have them.
 train_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        type='mmcompose.PseudoLabeledDataset',
-        dataset=dict(type='mmcompose.UnlabeledImages', data_prefix=dict(img='data/photographs')),
-        pipeline=_base_.train_pipeline,
-    )
+    dataset=dict(_base_.photographs, _delete_=True, pipeline=_base_.train_pipeline)
 )

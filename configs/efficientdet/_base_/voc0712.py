@@ -1,11 +1,8 @@
 # Pascal VOC 2007 and 2012, where MMDetection's own configs expect them.
+_base_ = ['./dataloaders.py']
+
 data_root = 'data/VOCdevkit/'
 train_dataloader = dict(
-    batch_size=16,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    batch_sampler=dict(type='AspectRatioBatchSampler'),
     dataset=dict(
         type='ConcatDataset',
         # VOCDataset names its year in the metainfo, which then differs.
@@ -23,11 +20,6 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=16,
-    num_workers=4,
-    persistent_workers=True,
-    drop_last=False,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='VOCDataset',
         data_root=data_root,

@@ -7,15 +7,15 @@ percent = '{{$PERCENT:10}}'
 source_ratio = [1, 3]
 weights = [1.0, 0.5]
 
-# The average of the weights is what is tested, and what its BatchNorm statistics belong to:
-# without update_buffers they would be those of the last weights alone.
-ema_hook = dict(
-    type='EMAHook',
-    ema_type='ExpMomentumEMA',
-    momentum=0.002,
-    gamma=100,
-    update_buffers=True,
-    priority=49,
+# The two sources. A config adds their files and pipelines.
+labelled = dict(type='CocoDataset', filter_cfg=dict(filter_empty_gt=False))
+# With the whole pool beside it, of which labels are made once for every split.
+rest = dict(type='mmcompose.PseudoLabeledDataset')
+mixture = dict(
+    _delete_=True,
+    type='mmcompose.MixedDataset',
+    source_ratio=source_ratio,
+    weights=weights,
 )
 
 # What a pseudo-labelled picture goes through beside the student's own augmentation: a noisy label

@@ -5,34 +5,37 @@
 _base_ = [
     '../efficientdet-d0_voc_efficientdet-d1_coco_retinanet-r50_1x.py',
     '../../finetune/_base_/finetune.py',
+    '../../../_base_/ema.py',
 ]
 
 stem = 'data/coco/annotations/instances_train2017.{{$FOLD:1}}@'
-pool = '{{$POOL:data/coco/train2017}}'
 load_from = '{{$COMPOSED:work_dirs/retinanet-r50_composed/epoch_12.pth}}'
-
-labelled = dict(
-    type='CocoDataset',
-    data_prefix=dict(img=pool + '/'),
-    filter_cfg=dict(filter_empty_gt=False),
-    pipeline=_base_.train_pipeline,
-)
-rest = dict(
-    type='mmcompose.PseudoLabeledDataset',
-    dataset=dict(type='mmcompose.UnlabeledImages', data_prefix=dict(img=pool + '/')),
-    # Labels are made of the whole pool, once for every split of it.
-    pool=dict(type='mmcompose.UnlabeledImages', data_prefix=dict(img=pool)),
-    pipeline=[*_base_.train_pipeline[:-1], *_base_.strong, _base_.train_pipeline[-1]],
-)
-train_dataloader = dict(
-    batch_size=4,
-    dataset=dict(
-        _delete_=True,
-        type='mmcompose.MixedDataset',
-        source_ratio=_base_.source_ratio,
-        weights=_base_.weights,
-    ),
-)
+folder = '{{$POOL:data/coco/train2017}}'
+pool = dict(type='mmcompose.UnlabeledImages', data_prefix=dict(img=folder))
+strong_pipeline = [*_base_.train_pipeline[:-1], *_base_.strong, _base_.train_pipeline[-1]]
+# By percent of the labels.
+sources = {
+    percent: [
+        dict(
+            _base_.labelled,
+            ann_file=stem + percent + '.json',
+            data_prefix=dict(img=folder + '/'),
+            pipeline=_base_.train_pipeline,
+        ),
+        dict(
+            _base_.rest,
+            dataset=dict(
+                type='mmcompose.UnlabeledImages',
+                ann_file=stem + percent + '-unlabeled.json',
+                data_prefix=dict(img=folder + '/'),
+            ),
+            pool=pool,
+            pipeline=strong_pipeline,
+        ),
+    ]
+    for percent in ('1', '5', '10')
+}
+train_dataloader = dict(batch_size=4, dataset=_base_.mixture)
 
 custom_hooks = [_base_.ema_hook]
 max_epochs = 6

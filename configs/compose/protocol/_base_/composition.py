@@ -19,11 +19,7 @@ composition = dict(
 train_dataloader = dict(
     dataset=dict(
         type='mmcompose.PseudoLabeledDataset',
-        dataset=dict(
-            type='mmcompose.UnlabeledImages',
-            ann_file=_base_.voc_root + '/annotations/unlabeled.json',
-            data_prefix=dict(img=_base_.voc_root + '/images/'),
-        ),
+        dataset=_base_.pool,
         pipeline=_base_.train_pipeline,
     )
 )

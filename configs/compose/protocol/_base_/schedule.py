@@ -1,6 +1,6 @@
 # Counted in iterations, so that arms that see other numbers of images train for the same time:
 # the arms with few labels alone as long as those that are composed first and fine-tuned after.
-_base_ = ['mmdet::_base_/default_runtime.py']
+_base_ = ['mmdet::_base_/default_runtime.py', '../../../_base_/ema.py']
 
 # benchmarks/paper_protocol.py --scale: all trainings shorter, to see whether they run.
 scale = float('{{$PROTOCOL_SCALE:1}}')
@@ -32,14 +32,7 @@ default_hooks = dict(
 )
 log_processor = dict(by_epoch=False)
 custom_hooks = [
-    dict(
-        type='EMAHook',
-        ema_type='ExpMomentumEMA',
-        momentum=0.002,
-        gamma=100,
-        update_buffers=True,
-        priority=49,
-    ),
+    _base_.ema_hook,
     dict(type='mmcompose.ChannelsLastHook'),
 ]
 randomness = dict(seed=0)

@@ -26,3 +26,10 @@ views_of_a, views_of_b = (
     )
     for teacher in (voc_a, voc_b)
 )
+
+# The pictures that teachers label, and where all files of VOC find theirs.
+pool = dict(
+    type='mmcompose.UnlabeledImages',
+    ann_file='{{$VOC_ROOT:data/voc}}/annotations/unlabeled.json',
+    data_prefix=dict(img='{{$VOC_ROOT:data/voc}}/images/'),
+)
