@@ -24,7 +24,9 @@ _READ = (
     'auto_scale_lr',
     'tta_model',
     'tta_pipeline',
-    # What MMDetection's own files keep for those that inherit them.
+)
+# What MMDetection's own files keep for those that inherit them.
+_INHERITED = (
     'train_pipeline',
     'val_pipeline',
     'test_pipeline',
@@ -33,6 +35,7 @@ _READ = (
     'backend_args',
     'max_epochs',
     'img_scale',
+    'img_scales',
 )
 _INSIDE = tuple(inspect.signature(Composition).parameters)
 # How alike two names are that differ by a typo, from 0 to 1; `train_` and `test_pipeline` are not.
@@ -46,11 +49,14 @@ def top_level_problems(config: Config) -> list[Problem]:
     A key that the config's own file uses again is a variable of the user's.
     """
     used = _used_names(config.filename)
-    unread = [name for name in config if name not in _READ and name not in used]
+    unread = [name for name in config if name not in (*_READ, *_INHERITED, *used)]
     own = _own_names(config.filename)
+    known = list(_READ)
     if own is not None:
         unread = [name for name in unread if name in own]
-    return list(_misplaced(config, unread)) + list(_typos(config, unread))
+        # What a base sets may be read by nobody but by the files that inherit it.
+        known += [*_INHERITED, *(name for name in config if name not in unread)]
+    return list(_misplaced(config, unread)) + list(_typos(config, unread, known))
 
 
 def _misplaced(config: Config, unread: list[str]) -> Iterator[Problem]:
@@ -60,9 +66,7 @@ def _misplaced(config: Config, unread: list[str]) -> Iterator[Problem]:
             yield problem(name, config[name], expected)
 
 
-def _typos(config: Config, unread: list[str]) -> Iterator[Problem]:
-    # What a base sets may be read by nobody but by the files that inherit it.
-    known = [*_READ, *(name for name in config if name not in unread)]
+def _typos(config: Config, unread: list[str], known: list[str]) -> Iterator[Problem]:
     for name in unread:
         if name in _INSIDE:
             continue
