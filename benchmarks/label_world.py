@@ -174,8 +174,7 @@ class Labelled:
 
 def what_teachers_say(composition: Composition, images: Sequence[Image]) -> list[LabelInput]:
     """Return what the teachers say of images, letting them predict what the store lacks."""
-    tables = composition.predictions(images)
-    return [composition.teacher_detections(tables, images, row) for row in range(len(images))]
+    return list(composition.label_inputs(images))
 
 
 def _halves(count: int) -> tuple[list[int], list[int]]:

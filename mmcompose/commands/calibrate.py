@@ -156,10 +156,8 @@ def _pool(config: Config, composition: Composition) -> Callable[[], Iterable[Lab
                 f'an earlier step of {PIPELINE} learns',
             )
         )
-    tables = composition.predictions(images)
-    return lambda: (
-        composition.teacher_detections(tables, images, row) for row in range(len(images))
-    )
+    inputs = composition.label_inputs(images)
+    return lambda: inputs
 
 
 def _labelled_dataset(
@@ -241,10 +239,8 @@ def _unmapped_problem(ann_file: str, unmapped: list[str], classes: tuple[str, ..
 def _labeled(composition: Composition, dataset: ClassSpaceDataset) -> list[LabelInput]:
     """Return the teachers' detections in labeled images, which carry their truth."""
     images = images_of(dataset)
-    tables = composition.predictions(images)
     labeled = []
-    for row in range(len(images)):
-        detections, image = composition.teacher_detections(tables, images, row)
+    for row, (detections, image) in enumerate(composition.label_inputs(images)):
         truth = truth_of(dataset.get_data_info(row))
         labeled.append((detections, replace(image, truth=truth)))
     return labeled

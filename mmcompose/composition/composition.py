@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mmcompose.class_space import ClassSpace, spelled_alike
 from mmcompose.composition.check_values import split_problems
 from mmcompose.composition.features import Features
+from mmcompose.composition.label_inputs import LabelInputs
 from mmcompose.composition.label_maker import LabelMaker
 from mmcompose.composition.pool_labels import PoolLabels
 from mmcompose.composition.predicting import ask
@@ -235,7 +236,7 @@ class Composition:
             name: space.convert(name, ask(name, teacher, [image])[0])
             for name, teacher in self.teachers.items()
         }
-        cells = None if self._features is None else self._features.open().predict([image])[0]
+        cells = None if self._looker is None else self._looker.predict([image])[0]
         context = ImageContext(image.key, image.width, image.height, cells=cells)
         return (self._fitted or self.pipeline).apply(predicted, context)
 
@@ -263,6 +264,10 @@ class Composition:
     @cached_property
     def _features(self) -> Features | None:
         return Features.of(self.pipeline)
+
+    @cached_property
+    def _looker(self) -> Teacher | None:
+        return None if self._features is None else self._features.open()
 
     @cached_property
     def _maker(self) -> LabelMaker:
@@ -299,6 +304,17 @@ class Composition:
         """
         try:
             return self._maker.predictions(images)
+        finally:
+            if not keep_open:
+                self.close()
+
+    def label_inputs(self, images: Sequence[Image], keep_open: bool = False) -> LabelInputs:
+        """Return what the label pipeline is shown of each image.
+
+        What the store does not hold yet is made; see :meth:`predictions` for arguments and errors.
+        """
+        try:
+            return self._maker.inputs(images)
         finally:
             if not keep_open:
                 self.close()

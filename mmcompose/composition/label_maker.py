@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mmcompose.class_space import ClassSpace
 from mmcompose.composition.features import FEATURES, Features
 from mmcompose.composition.identity import content_of
+from mmcompose.composition.label_inputs import LabelInputs
 from mmcompose.composition.learning import Collecting, learned_from
 from mmcompose.composition.pool_files import pool_file
 from mmcompose.composition.pool_labels import Labeling, PoolLabels
@@ -180,6 +181,19 @@ class LabelMaker:
         context = ImageContext(image.key, image.width, image.height, cells=look)
         converted = {name: space.convert(name, table[row]) for name, table in predictions.items()}
         return converted, context
+
+    def inputs(self, images: Sequence[Image]) -> LabelInputs:
+        """Return what the label pipeline is shown of each image; makes what the store lacks.
+
+        Raises:
+            UserError: As :meth:`predictions`.
+        """
+        pool = ImageTable.of(images)
+        predictions = self.predictions(pool, with_features=True)
+        cells = self.cells(pool)
+        return LabelInputs(
+            partial(self.teacher_detections, predictions, pool, cells=cells), len(pool)
+        )
 
     def _learn(
         self, images: ImageTable, listed: ImageTable, workers: Workers

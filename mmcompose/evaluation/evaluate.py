@@ -109,16 +109,17 @@ def evaluate(
 
     rows = []
     with preserve_process_state():
-        said = _said(composition, images)
+        # Teachers are timed next.
+        inputs = list(composition.label_inputs(images, keep_open=True))
         seconds = {n: _seconds(t.predict, timed) for n, t in composition.teachers.items()}
         sizes = {name: teacher.num_parameters for name, teacher in composition.teachers.items()}
         for name in composition.teachers:
-            found = [by_teacher[name] for by_teacher, _ in said]
+            found = [by_teacher[name] for by_teacher, _ in inputs]
             rows.append(row(name, found, sizes[name], seconds[name]))
         pipeline = (pipeline or composition.pipeline).without_bands()
         started = time.perf_counter()
-        fused = [pipeline.apply(by_teacher, context) for by_teacher, context in said]
-        fusing = (time.perf_counter() - started) / max(len(said), 1)
+        fused = [pipeline.apply(by_teacher, context) for by_teacher, context in inputs]
+        fusing = (time.perf_counter() - started) / max(len(inputs), 1)
         known = [size for size in sizes.values() if size is not None]
         total = sum(known) if len(known) == len(sizes) else None
         rows.append(row('fused', fused, total, sum(seconds.values()) + fusing))
@@ -139,12 +140,6 @@ def class_groups(composition: Composition) -> dict[str, list[str]]:
         else:
             groups['shared' if owners.any() else 'no owner'].append(name)
     return {group: names for group, names in groups.items() if names}
-
-
-def _said(composition: Composition, images: Sequence[Image]) -> list[Any]:
-    # They are timed next.
-    tables = composition.predictions(images, keep_open=True)
-    return [composition.teacher_detections(tables, images, row) for row in range(len(images))]
 
 
 def _predict(model: Teacher, images: Sequence[Image], name: str) -> list[Detections]:

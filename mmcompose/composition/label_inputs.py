@@ -1,0 +1,31 @@
+"""What the label pipeline is shown of each image of a pool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from mmcompose.labeling import ByTeacher, ImageContext
+
+
+@dataclass(frozen=True)
+class LabelInputs:
+    """Every teacher's detections in the images of a pool, each made when it is looked at.
+
+    Args:
+        make: Returns what is shown of the image at a row.
+        count: How many images there are.
+    """
+
+    make: Callable[[int], tuple[ByTeacher, ImageContext]]
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, row: int) -> tuple[ByTeacher, ImageContext]:
+        """Return what is shown of the image at ``row``, in the student's classes."""
+        return self.make(row)
+
+    def __iter__(self) -> Iterator[tuple[ByTeacher, ImageContext]]:
+        return map(self.make, range(self.count))
