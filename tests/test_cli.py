@@ -61,11 +61,14 @@ def _ends(monkeypatch: pytest.MonkeyPatch, run: Any) -> Any:
     verb = SimpleNamespace(PASSES_ON=True, run=run)
     monkeypatch.setattr(cli, 'module', lambda name: verb)
     before = signal.getsignal(signal.SIGTERM)
+    # Ignored in what a shell starts in the background.
+    interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(SystemExit) as ended:
             cli.run_verb('label', [])
     finally:
         signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, interrupted)
     return ended.value.code
 
 

@@ -56,9 +56,11 @@ def plain(boxes: Detections) -> list[tuple[list[float], int, bool]]:
     )
 
 
-def test_one_kind_of_mistake_is_mended_at_a_time(said: Detections, truth: Detections) -> None:
-    diagnosis = label_errors.Diagnosis.of(said, truth)
-    right, second, dog, cat, bus, away, ignored = before = plain(said)
+def test_one_kind_of_mistake_is_mended_at_a_time(
+    teacher_detections: Detections, truth: Detections
+) -> None:
+    diagnosis = label_errors.Diagnosis.of(teacher_detections, truth)
+    right, second, dog, cat, bus, away, ignored = before = plain(teacher_detections)
     mended = {name: plain(mend(diagnosis)) for name, mend in label_errors.MENDS.items()}
     assert mended == {
         'wrong classes': [right, second, (ON_DOG, 1, False), cat, bus, away, ignored],

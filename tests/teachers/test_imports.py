@@ -10,7 +10,7 @@ import pytest
 from mmcompose.registry import TEACHERS, build
 from mmcompose.utils import UserError
 
-OPTIONAL = ('onnxruntime', 'transformers', 'requests', 'safetensors')
+OPTIONAL = ('onnxruntime', 'transformers', 'urllib3', 'safetensors')
 
 
 # MMEngine itself looks for transformers; what counts is who of mmcompose asks for what.
@@ -49,7 +49,7 @@ def test_a_config_without_them_imports_no_optional_package() -> None:
         ('onnxruntime', 'onnx', {'type': 'ONNXTeacher', 'model': __file__, 'decode': 'detr'}),
         ('transformers', 'hf', {'type': 'HuggingFaceTeacher', 'model': 'a'}),
         (
-            'requests',
+            'urllib3',
             'http',
             {
                 'type': 'HTTPTeacher',

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
-from mmengine.fileio import load
 
 from tests import toys
 from tests.tools.running import MMDET_TOOLS, fails, run, run_here, write_config, write_teacher
@@ -62,7 +62,8 @@ def test_the_student_is_tested_with_mmdets_arguments(way: Way) -> None:
     options = ('--cfg-options', 'test_dataloader.batch_size=1')
     done = run_here('tools/test.py', way.dump, way.checkpoint, *arguments, *options, cwd=way.folder)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert len(load(way.folder / 'found.pkl')) == 8
+    # A pickle that this run has written itself; mmcompose reads none.
+    assert len(pickle.loads((way.folder / 'found.pkl').read_bytes())) == 8
     assert len(list((way.folder / 'augmented').rglob('shown/*.png'))) == 8
     scores = next((way.folder / 'augmented').rglob('*.json')).read_text()
     assert 'coco/bbox_mAP' in scores
