@@ -16,8 +16,8 @@ def _state() -> list[object]:
     # What the next draws would be, without drawing them.
     return [
         random.getstate(),
-        np.random.get_state()[1].tolist(),
-        np.random.get_state()[2],
+        # Most draws move only the place in the array.
+        (np.random.get_state()[1].tolist(), np.random.get_state()[2]),
         torch.get_rng_state().tolist(),
         torch.get_num_threads(),
         torch.backends.cudnn.benchmark,

@@ -140,8 +140,10 @@ class MMDetTeacher(Teacher):
         """See :attr:`Teacher.identity`: the config with all that it inherits, the weights."""
         names = ['model', 'test_dataloader']
         names += ['tta_model', 'tta_pipeline'] if self._tta else []
+        settings = {name: self._config.get(name) for name in names}
         identity = {
-            'settings': Config({name: self._config.get(name) for name in names}).pretty_text,
+            # Not laid out by yapf, which takes seconds and changes with its version.
+            'settings': Config(settings, format_python_code=False).pretty_text,
             'checkpoint': file_fingerprint(self._checkpoint),
         }
         return {**identity, 'masks': True} if self.may_give_masks else identity
