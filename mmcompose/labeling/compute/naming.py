@@ -57,27 +57,21 @@ def known_share(votes: Bools, known: Bools) -> NDArray[np.float64]:
 
 
 def own_name(
-    likelihoods: Floats,
-    labels: NDArray[np.int64],
-    votes: Bools,
-    known: Bools,
-    sizes: NDArray[np.float64],
+    likelihoods: Floats, labels: NDArray[np.int64], votes: Bools, known: Bools
 ) -> NDArray[np.float64]:
     """Return ``(N,)`` in [0, 1]: the chance of each box's own name among all, and background.
 
     Its voters' word counts against classes that they know, not against those that they do not:
-    who never saw a sheep may well call one a dog. A name that was learned of few boxes takes none
-    from others: what it looks like is not known.
+    who never saw a sheep may well call one a dog.
 
     Args:
         likelihoods: ``(N, C + 1)`` logarithms, background last.
         labels: ``(N,)``.
         votes: ``(N, T)``.
         known: ``(T, C)``.
-        sizes: ``(C + 1,)``, how many boxes each name was learned of.
     """
     rows = np.arange(len(labels))
-    odds = np.where(sizes < _FEW_BOXES, -np.inf, np.asarray(likelihoods, np.float64))
+    odds = np.array(likelihoods, np.float64)
     odds[:, :-1] += np.log(_CONFUSION) * (votes @ known.astype(np.float64))
     odds[rows, labels] = likelihoods[rows, labels]
     odds[:, -1] += np.log(BACKGROUND)
@@ -105,7 +99,7 @@ def name_factor(
     """
     strength = 1 - _KNOWING * known_share(votes, known)
     strength *= (sizes / (sizes + _FEW_BOXES))[labels]
-    factor: NDArray[np.float64] = own_name(likelihoods, labels, votes, known, sizes) ** strength
+    factor: NDArray[np.float64] = own_name(likelihoods, labels, votes, known) ** strength
     return factor
 
 
