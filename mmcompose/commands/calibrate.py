@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from os.path import join
 from pathlib import Path
@@ -140,7 +140,7 @@ def _without_learned_files(config: Config) -> Config:
     """Return the config without files that need not be made yet."""
     config = copy.deepcopy(config)
     for step in config.composition.get('label_pipeline', ()):
-        if isinstance(step, Mapping):
+        if isinstance(step, dict):
             step.pop('learned_file', None)
     return config
 

@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 from mmcompose.commands.load import load
 from mmcompose.store.exports import export
-from mmcompose.utils import log
+from mmcompose.utils import Selection, log
 
 
 def export_labels(config: str | Config, to: str, out: str | None = None) -> Path:
@@ -28,9 +28,16 @@ def export_labels(config: str | Config, to: str, out: str | None = None) -> Path
         UserError: For a mistake in the config; if there is no such format, or it cannot be written.
     """
     composition = load(config)
-    labels = composition.labels()
-    images = composition.pool
-    teachers = composition.class_space.teachers
-    path = export(to, images, labels, composition.classes, teachers, out)
-    log(f'labels of {len(images)} images exported to {path}')
+    labels, images = composition.labels(), composition.pool
+    # A picture that could not be read is not one without objects.
+    rows = labels.readable()
+    path = export(
+        to,
+        Selection(images, rows),
+        Selection(labels, rows),
+        composition.classes,
+        composition.class_space.teachers,
+        out,
+    )
+    log(f'labels of {len(rows)} images exported to {path}')
     return path

@@ -5,14 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 from mmengine.config import Config
 
 from mmcompose.commands.load import load
 from mmcompose.reporting.pictures import disagreements
 from mmcompose.store import to_coco
 from mmcompose.store.exports import export, read_corrections
-from mmcompose.utils import UserError, check_writable, file_fingerprint, log, problem, write_json
+from mmcompose.utils import (
+    Selection,
+    UserError,
+    check_writable,
+    file_fingerprint,
+    log,
+    problem,
+    write_json,
+)
 from mmcompose.version import __version__
 
 
@@ -37,12 +44,12 @@ def export_review(
         raise UserError(problem('--count', count, 'is not a number from 1 up'))
     composition = load(config)
     labels, images = composition.labels(), composition.pool
-    scores = np.array(disagreements(composition, labels, len(images)))
-    rows = np.argsort(-scores, kind='stable')[:count].tolist()
+    scores = disagreements(composition, labels, len(images))
+    rows = sorted(labels.readable(), key=lambda row: -scores[row])[:count]
     path = export(
         to,
-        [images[row] for row in rows],
-        [labels[row] for row in rows],
+        Selection(images, rows),
+        Selection(labels, rows),
         composition.classes,
         composition.class_space.teachers,
         out,

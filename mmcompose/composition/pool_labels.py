@@ -15,7 +15,7 @@ _TICK_IMAGES = 64
 
 
 @dataclass(frozen=True)
-class PoolLabels:
+class PoolLabels(Sequence[Detections]):
     """The pseudo-labels of a pool.
 
     Args:
@@ -36,9 +36,14 @@ class PoolLabels:
     def __len__(self) -> int:
         return len(self.table)
 
-    def __getitem__(self, row: int) -> Detections:
+    def __getitem__(self, row: Any) -> Any:
         """Return the labels of the image at ``row``."""
         return self.table[row]
+
+    def readable(self) -> list[int]:
+        """Return the rows of the images that could be read."""
+        unreadable = self.table.unreadable()
+        return [row for row in range(len(self)) if row not in unreadable]
 
 
 class Labeling:

@@ -15,7 +15,7 @@ from mmcompose.utils import log
 KEY = 'ClassSpaceDataset.dataset.ann_file'
 
 
-class CheckedCOCO(COCO):  # type: ignore[misc]
+class CheckedCOCO(COCO):
     """pycocotools' index of a file that :func:`mmcompose.structures.coco.read_coco` reads.
 
     Args:
@@ -30,7 +30,7 @@ class CheckedCOCO(COCO):  # type: ignore[misc]
             self.img_ann_map, self.cat_img_map = self.imgToAnns, self.catToImgs
 
 
-class CheckedCocoDataset(CocoDataset):  # type: ignore[misc]
+class CheckedCocoDataset(CocoDataset):
     """MMDet's CocoDataset, for files of others than COCO's makers.
 
     MMDet passes over boxes whose ``area`` is 0, and raises where it, or an image's size, is

@@ -93,7 +93,7 @@ def _walk(root: str, passed_over: PassedOver) -> list[str]:
     files: list[str] = []
     seen: set[tuple[int, int]] = set()
     # A folder goes by its own name where it stands in the pool, and is linked from there too.
-    folders, links = [root], []
+    folders, links = [root], list[str]()
     while folders or links:
         folder, is_link = (folders.pop(), False) if folders else (links.pop(0), True)
         try:

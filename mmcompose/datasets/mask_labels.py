@@ -25,8 +25,7 @@ def for_mask_student(found: Detections) -> Detections:
     it covers a kept box; see :class:`mmcompose.labeling.ScoreBands`.
     """
     found = found.with_masks()
-    assert found.masks is not None
-    ignore = np.array([mask is None for mask in found.masks], bool)
+    ignore = np.array([mask is None for mask in found.each_mask], bool)
     if not ignore.any():
         return found
     found = replace(found, ignore=ignore | found.is_ignored)

@@ -195,7 +195,7 @@ class MixedSampler(MultiSourceSampler):
                 yield from (first + index for index in islice(streams[source], share))
 
     def __len__(self) -> int:
-        return self.num_batches * self.batch_size
+        return int(self.num_batches * self.batch_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Change the order; MMEngine's loops call this before each epoch."""

@@ -239,7 +239,7 @@ class PseudoLabeledDataset(RelabeledDataset):
             found.scores.tolist(),
             found.is_ignored.tolist(),
             weights,
-            found.with_masks().masks,
+            found.each_mask,
             strict=True,
         ):
             instance = {'bbox': box, 'bbox_label': label, 'ignore_flag': int(ignored)}

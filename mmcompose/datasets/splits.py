@@ -179,7 +179,7 @@ def split_coco(
             labelled, rest = Path(out) / f'{stem}.json', Path(out) / f'{stem}-unlabeled.json'
             files[labelled], files[rest] = _parts(content, set(rows.tolist()))
             lost = presence.any(axis=0) & ~presence[rows].any(axis=0)
-            lost_names = tuple(each for each, gone in zip(names, lost, strict=True) if gone)
+            lost_names = tuple(names[each] for each in np.flatnonzero(lost))
             written.append(SplitFile(fold, name, labelled, rest, len(rows), lost_names))
     _write(files)
     return written

@@ -69,7 +69,10 @@ class CompositionTable:
                 'ms': row.milliseconds,
             }
         per_class = {row.name: row.scores.by_class for row in self.rows}
-        return without_nan({'rows': rows, 'per_class': per_class, 'groups': self.groups})
+        plain: dict[str, Any] = without_nan(
+            {'rows': rows, 'per_class': per_class, 'groups': self.groups}
+        )
+        return plain
 
 
 def _mask_figures(scores: Scores) -> dict[str, float]:

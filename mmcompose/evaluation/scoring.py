@@ -83,9 +83,8 @@ def score(
 
 
 def _with_a_mask(found: Detections) -> Detections:
-    found = found.with_masks()
-    assert found.masks is not None
-    return found[np.array([mask is not None for mask in found.masks], bool)]
+    has_mask = [mask is not None for mask in found.each_mask]
+    return found.with_masks()[np.array(has_mask, bool)]
 
 
 def _coco_figures(
@@ -98,15 +97,13 @@ def _coco_figures(
     metric.dataset_meta = {'classes': tuple(classes)}
     for number, (info, found) in enumerate(zip(infos, detections, strict=True), start=1):
         height, width = info['height'], info['width']
-        predicted = {
+        predicted: dict[str, Any] = {
             'bboxes': torch.from_numpy(found.boxes),
             'scores': torch.from_numpy(found.scores),
             'labels': torch.from_numpy(found.labels),
         }
         if kind == 'segm':
-            masks = found.with_masks().masks
-            assert masks is not None
-            predicted['masks'] = [to_rle(mask, width, height) for mask in masks]
+            predicted['masks'] = [to_rle(mask, width, height) for mask in found.each_mask]
         sample = {
             'img_id': number,
             'ori_shape': (height, width),

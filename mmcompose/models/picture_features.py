@@ -59,8 +59,9 @@ class PictureFeatures(Teacher):
     def _model(self) -> EfficientNetLite0:
         model = EfficientNetLite0(pretrained=False, out_indices=_STAGES)
         model.load_state_dict(imagenet_weights(model))
+        model.to(self._device)
         model.eval()
-        return model.to(self._device)
+        return model
 
     @torch.no_grad()
     def predict(self, images: Sequence[Image]) -> list[Detections]:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from mmcompose.composition import Composition
 from mmcompose.labeling import FUSED, CoOccurrence, co_occurrences
-from mmcompose.store import DetectionTable
 from mmcompose.structures import Detections, Image, iou
 from mmcompose.utils import progress
 
@@ -51,7 +50,9 @@ class Facts:
     num_sampled: int = 0
 
 
-def gather(composition: Composition, images: Sequence[Image], labels: DetectionTable) -> Facts:
+def gather(
+    composition: Composition, images: Sequence[Image], labels: Sequence[Detections]
+) -> Facts:
     """Count what is in a pool's labels and, on a sample, in the teachers' predictions.
 
     Args:
@@ -95,7 +96,8 @@ def gather(composition: Composition, images: Sequence[Image], labels: DetectionT
 
 def _spread(count: int, most: int) -> list[int]:
     """Return at most ``most`` rows, spread evenly over ``count``."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()
+    rows = np.linspace(0, count - 1, min(count, most)).round().astype(int)
+    return [int(row) for row in np.unique(rows)]
 
 
 def _histogram(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.int64]:

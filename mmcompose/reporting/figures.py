@@ -117,7 +117,8 @@ def _short(name: str) -> str:
 @contextmanager
 def _style() -> Iterator[None]:
     inked = ('text.color', 'axes.edgecolor', 'axes.labelcolor', 'xtick.color', 'ytick.color')
-    settings: dict[str, Any] = dict.fromkeys(inked, _INK)
+    # By any key: matplotlib lists every one in a type of its own.
+    settings: dict[Any, Any] = dict.fromkeys(inked, _INK)
     settings |= {
         # Text stays text, which the browser's fonts can write in any script.
         'svg.fonttype': 'none',

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from mmcompose.composition import Composition
 from mmcompose.labeling import FUSED, STUDENT
-from mmcompose.store import DetectionTable
 from mmcompose.structures import Detections, Image, iou
 from mmcompose.teachers import Teacher
 from mmcompose.utils import progress
@@ -62,7 +61,7 @@ class Shown:
 def choose(
     composition: Composition,
     images: Sequence[Image],
-    labels: DetectionTable,
+    labels: Sequence[Detections],
     student: Teacher | None = None,
     most: int = 200,
 ) -> list[Shown]:
@@ -98,7 +97,9 @@ def choose(
     return shown
 
 
-def disagreements(composition: Composition, labels: DetectionTable, count: int) -> list[float]:
+def disagreements(
+    composition: Composition, labels: Sequence[Detections], count: int
+) -> list[float]:
     """Return for each of ``count`` pictures how far owners of its labels do not confirm them."""
     owners = composition.class_space.owners
     return [_disagreement(labels[row], owners) for row in range(count)]
@@ -109,7 +110,9 @@ def _support(found: Detections, owners: NDArray[np.bool_]) -> NDArray[np.float64
     if found.votes is None:
         return np.ones(len(found))
     known = owners[found.labels]
-    return (found.votes & known).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    confirmed = (found.votes & known).sum(axis=1)
+    shares: NDArray[np.float64] = confirmed / np.maximum(known.sum(axis=1), 1)
+    return shares
 
 
 def _disagreement(found: Detections, owners: NDArray[np.bool_]) -> float:

@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mmcompose.store.detection_table import DetectionTable
 from mmcompose.structures import Detections, Image, mask_area, to_rle
 
 
 def to_coco(
     images: Sequence[Image],
-    labels: DetectionTable | Sequence[Detections],
+    labels: Sequence[Detections],
     classes: Sequence[str],
 ) -> dict[str, Any]:
     """Return pseudo-labels as a COCO dict.
 
     Categories stand in the student's order with ids from 1, since MMDet takes them in the
     file's order. Annotation ids start at 1: pycocotools drops a match with annotation 0.
-    Ignore boxes are ``iscrowd``. Images that could not be read are left out. A box with a
-    mask has it as ``segmentation`` (compressed RLE), and its ``area`` is the mask's.
+    Ignore boxes are ``iscrowd``. A box with a mask has it as ``segmentation`` (compressed RLE),
+    and its ``area`` is the mask's.
     """
     annotations: list[dict[str, Any]] = []
-    unreadable = labels.unreadable() if isinstance(labels, DetectionTable) else {}
-    rows = [row for row in range(len(images)) if row not in unreadable]
-    for image_id, row in enumerate(rows, start=1):
-        image, found = images[row], labels[row]
+    for image_id, image in enumerate(images, start=1):
+        found = labels[image_id - 1]
         masks = [None] * len(found) if found.masks is None else found.masks.tolist()
         for box, score, label, ignored, mask in zip(
             found.boxes.tolist(),
@@ -53,7 +50,7 @@ def to_coco(
     return {
         'images': [
             {'id': number, 'file_name': image.key, 'width': image.width, 'height': image.height}
-            for number, image in enumerate((images[row] for row in rows), start=1)
+            for number, image in enumerate(images, start=1)
         ],
         'annotations': annotations,
         'categories': [{'id': n, 'name': name} for n, name in enumerate(classes, start=1)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ BATCH_SIZE = 4096
 FINGERPRINT = b'fingerprint'
 
 
-class DetectionTable:
+class DetectionTable(Sequence[Detections]):
     """Detections of many images, read row by row from a memory-mapped Arrow file.
 
     Only the path travels to another process, and rows are views of the map: a process's own
@@ -111,7 +111,7 @@ class DetectionTable:
         )
         return width, height
 
-    def __getitem__(self, row: int) -> Detections:
+    def __getitem__(self, row: Any) -> Any:
         """Return the detections of the image at ``row``."""
         if not 0 <= row < len(self):
             raise IndexError(f'row {row} of {len(self)}')

@@ -150,9 +150,14 @@ class Detections:
         """Return the boxes that are not ignored."""
         return self[~self.is_ignored]
 
+    @property
+    def each_mask(self) -> Masks:
+        """``(N,)`` as ``masks``, and None for each box where boxes are all there is."""
+        return no_masks(len(self)) if self.masks is None else self.masks
+
     def with_masks(self) -> Detections:
         """Return the same with ``masks`` set: None for each box, where there were none."""
-        return self if self.masks is not None else replace(self, masks=no_masks(len(self)))
+        return self if self.masks is not None else replace(self, masks=self.each_mask)
 
     def sorted(self) -> Detections:
         """Order boxes by falling score, ties by label and then by the box itself."""

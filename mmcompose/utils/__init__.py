@@ -16,6 +16,7 @@ from mmcompose.utils.problem import (
     problem,
 )
 from mmcompose.utils.progress_bar import progress
+from mmcompose.utils.selection import Selection
 from mmcompose.utils.types import Count, Fraction, Positive, Range, check_types
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     'Positive',
     'Problem',
     'Range',
+    'Selection',
     'UserError',
     'at_root',
     'atomic_write',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -22,3 +23,20 @@ def test_the_pool_is_labelled_and_exported(pool: Path, truth: str, tmp_path: Pat
     assert len(coco['images']) == 8 and len(coco['annotations']) == len(table)
     with pytest.raises(UserError, match='--to'):
         export_labels(config, 'jolo')
+
+
+@pytest.mark.parametrize('to', ['coco', 'yolo'])
+def test_a_picture_that_cannot_be_read_is_not_exported_as_one_without_objects(
+    pool: Path, truth: str, tmp_path: Path, to: str
+) -> None:
+    folder = tmp_path / 'damaged'
+    shutil.copytree(pool, folder)
+    (folder / '002.png').write_bytes(b'no picture')
+    config = student_config(folder, truth, tmp_path)
+    config.composition.max_unreadable = 0.5
+    path = export_labels(config, to, str(tmp_path / 'labels'))
+    if to == 'coco':
+        names = [each['file_name'] for each in json.loads(path.read_text())['images']]
+    else:
+        names = [each.with_suffix('.png').name for each in path.rglob('0*.txt')]
+    assert sorted(names) == [f'{number:03}.png' for number in range(8) if number != 2]

@@ -47,7 +47,8 @@ def encode(labels: ArrayLike, weights: ArrayLike, scores: ArrayLike) -> NDArray[
     steps = np.rint(np.asarray(scores, np.float64) * _STEPS).astype(np.uint64)
     sign_and_weight = (-np.abs(np.asarray(weights, np.float32))).view(np.uint32).astype(np.uint64)
     codes = low | (steps << np.uint64(16)) | (sign_and_weight << np.uint64(32))
-    return codes.view(np.int64)
+    signed: NDArray[np.int64] = codes.view(np.int64)
+    return signed
 
 
 def decode(
@@ -101,7 +102,7 @@ class LoadLabelWeights(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class PackDetInputs(MMDetPackDetInputs):  # type: ignore[misc]
+class PackDetInputs(MMDetPackDetInputs):
     """MMDet's, and beside each box its weight and score.
 
     ``gt_instances`` and ``ignored_instances`` have ``weights`` and ``scores``, ``(N,)`` float32;

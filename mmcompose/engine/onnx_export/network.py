@@ -24,7 +24,7 @@ def check_head(model: nn.Module) -> None:
     Raises:
         UserError: If not; the line names the head, or the setting of ``model.test_cfg``.
     """
-    head = getattr(model, 'bbox_head', None)
+    head: Any = getattr(model, 'bbox_head', None)
     if not isinstance(model, SingleStageDetector) or not _decodes_plainly(head):
         name = type(model).__name__ if head is None else type(head).__name__
         raise UserError(problem('model', name, f'cannot be exported to ONNX; can: {SUPPORTED}'))
@@ -53,6 +53,10 @@ class DecodedBoxes(nn.Module):
         blank_around: Whether the input is 0 where no picture lies, and nowhere else, so that boxes
             end where the picture does. Defaults to False: they end with the input.
     """
+
+    # MMDetection ships no types.
+    model: Any
+    head: Any
 
     def __init__(self, model: nn.Module, blank_around: bool = False) -> None:
         super().__init__()
@@ -87,8 +91,8 @@ class DecodedBoxes(nn.Module):
             height, width = images.shape[2:]
             return images.new_tensor([width, height, width, height])
         inked = images.abs().amax(dim=(0, 1)) > 0
-        width, height = (inked.any(dim=axis).sum() for axis in (0, 1))
-        return torch.stack([width, height, width, height]).to(images.dtype)
+        ends = [inked.any(dim=axis).sum() for axis in (0, 1)]
+        return torch.stack([*ends, *ends]).to(images.dtype)
 
     def _channels(self, output: int) -> int:
         return int((self.head.cls_out_channels, 4, 1)[output])
@@ -124,7 +128,7 @@ class DecodedBoxes(nn.Module):
         priors = self.head.prior_generator.grid_priors(
             sizes, dtype=deltas.dtype, device='cpu', with_stride=True
         )
-        boxes = self.head._bbox_decode(torch.cat(priors), deltas[None])[0]
+        boxes: Tensor = self.head._bbox_decode(torch.cat(priors), deltas[None])[0]
         scores = classes.sigmoid()
         # A box has its best class alone.
         best = (scores == scores.max(dim=1, keepdim=True).values).to(scores.dtype)
@@ -136,7 +140,8 @@ class DecodedBoxes(nn.Module):
         if least < 0 or isinstance(self.head, YOLOXHead):
             return boxes.new_ones(len(boxes), 1)
         sides = boxes[:, 2:] - boxes[:, :2]
-        return (sides > least).all(dim=1, keepdim=True).to(boxes.dtype)
+        large: Tensor = (sides > least).all(dim=1, keepdim=True)
+        return large.to(boxes.dtype)
 
 
 def _flat(levels: Any, channels: int) -> Tensor:

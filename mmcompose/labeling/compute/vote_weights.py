@@ -153,7 +153,7 @@ def stacked_masks(detections: ByTeacher, space: ClassSpace) -> Masks | None:
     found = [detections.get(teacher, _NOTHING) for teacher in space.teachers]
     if all(each.masks is None for each in found):
         return None
-    masks: Masks = np.concatenate([each.with_masks().masks for each in found])
+    masks: Masks = np.concatenate([each.each_mask for each in found])
     return masks
 
 

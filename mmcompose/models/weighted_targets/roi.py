@@ -157,4 +157,4 @@ def _with_negatives(result: Any, name: str) -> tuple[Tensor, Tensor]:
 
 def each_of(value: Any) -> Sequence[Any]:
     """Return what a RoI head has one of, or one a stage."""
-    return value if isinstance(value, (list, tuple, nn.ModuleList)) else [value]
+    return list(value) if isinstance(value, (list, tuple, nn.ModuleList)) else [value]

@@ -168,9 +168,9 @@ def of_boxes(assigned: Tensor, values: Tensor) -> Tensor:
 
 def box_values(instances: Any, name: str) -> Tensor:
     """Return ``(G,)`` float32 ``weights`` or ``scores`` of boxes, 1 where they carry none."""
-    values = instances.get(name)
+    values: Tensor | None = instances.get(name)
     if values is None:
-        values = torch.ones(len(instances.bboxes), device=instances.bboxes.device)
+        return torch.ones(len(instances.bboxes), device=instances.bboxes.device)
     return values
 
 
