@@ -110,7 +110,7 @@ def run_trainings(stages: Stages, work_dir: Path) -> dict[str, Path]:
     annotations = work_dir / 'scenes' / 'annotations'
     pool, labels = annotations / 'unlabeled.json', work_dir / 'pseudo_labels.json'
     made_by = [config_text(STUDENT), *(file_fingerprint(path) for path in (pool, *teachers))]
-    command = tool('label', STUDENT, '--export', labels)
+    command = tool('export', 'labels', STUDENT, '--out', labels)
     stages.run('labelling the pool', command, labels, made_by)
     truth = annotations / 'unlabeled_truth.json'
     student, oracle = stages.together(

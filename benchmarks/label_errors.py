@@ -71,7 +71,7 @@ def export(protocol: Protocol, teachers: list[Path]) -> Path:
     """Write the labels that the composed student learns, as one stage."""
     config = f'{CONFIGS}/composed.py'
     exported = protocol.work_dir / 'labels.json'
-    command = tool('label', config, '--export', exported)
+    command = tool('export', 'labels', config, '--out', exported)
     inputs = [*teachers, protocol.annotations / 'unlabeled.json']
     made_by = [config_text(config), *(file_fingerprint(path) for path in inputs)]
     protocol.stages.run('labelling the pool', command, exported, made_by)

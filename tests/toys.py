@@ -157,3 +157,10 @@ def files_below(folder: Path) -> dict[str, bytes]:
     """Return the content of every file in a folder, by path relative to it."""
     found = (path for path in sorted(folder.rglob('*')) if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def assert_sound(found: Detections) -> None:
+    """Assert that these are detections: finite corners in order, scores in [0, 1]."""
+    assert np.isfinite(found.boxes).all()
+    assert (found.boxes[:, 2:] >= found.boxes[:, :2]).all()
+    assert ((found.scores >= 0) & (found.scores <= 1)).all()

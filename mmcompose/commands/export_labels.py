@@ -7,7 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmcompose.commands.load import load
-from mmcompose.store.exports import export
+from mmcompose.store.exports import destination, export
 from mmcompose.utils import Selection, log
 
 
@@ -27,6 +27,8 @@ def export_labels(config: str | Config, to: str, out: str | None = None) -> Path
     Raises:
         UserError: For a mistake in the config; if there is no such format, or it cannot be written.
     """
+    # Before hours of work.
+    destination(to, out)
     composition = load(config)
     labels, images = composition.labels(), composition.pool
     # A picture that could not be read is not one without objects.

@@ -12,27 +12,23 @@ from mmengine.dist import init_dist, is_main_process
 from mmengine.registry import DefaultScope
 
 from mmcompose.checks.check_files import check_launcher
-from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
+from mmcompose.datasets import pseudo_labeled
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.hooks.label_summary import summary
-from mmcompose.store import to_coco
-from mmcompose.utils import UserError, check_writable, fault, log, write_json
+from mmcompose.utils import UserError, fault, log
 
 
-def label(config: Config, export: str | None = None, launcher: str = 'none') -> None:
+def label(config: Config, launcher: str = 'none') -> None:
     """Make the pseudo-labels that a training run of this config would make.
 
     Args:
         config: A config with a composition.
-        export: Path of a COCO json that the labels are also written to.
         launcher: 'none', or what started this process and its peers.
 
     Raises:
         UserError: If the training set holds no pseudo-labelled dataset, or ``launcher`` did not
             start this process.
     """
-    if export is not None:
-        check_writable('--export', export)
     check_launcher(launcher)
     if config.get('train_dataloader') is None:
         raise UserError(fault('train_dataloader', 'is missing; there is nothing to label'))
@@ -49,8 +45,6 @@ def label(config: Config, export: str | None = None, launcher: str = 'none') -> 
         dataset.full_init()
         if is_main_process():
             log(summary(dataset))
-    if export is not None and is_main_process():
-        _export(found[0], export)
 
 
 def _join(launcher: str, dist_cfg: Mapping[str, Any]) -> None:
@@ -62,9 +56,3 @@ def _join(launcher: str, dist_cfg: Mapping[str, Any]) -> None:
         torch.distributed.init_process_group('gloo')
     else:
         init_dist(launcher, **dist_cfg)
-
-
-def _export(dataset: PseudoLabeledDataset, path: str) -> None:
-    exported = to_coco(dataset.images, dataset.labels, dataset.metainfo['classes'])
-    write_json('--export', path, exported, indent=None)
-    log(f'exported to {path}')

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmcompose.commands.load import load
 from mmcompose.reporting.pictures import disagreements
 from mmcompose.store import to_coco
-from mmcompose.store.exports import export, read_corrections
+from mmcompose.store.exports import destination, export, read_corrections
 from mmcompose.utils import (
     Selection,
     UserError,
@@ -42,6 +42,7 @@ def export_review(
     """
     if count < 1:
         raise UserError(problem('--count', count, 'is not a number from 1 up'))
+    destination(to, out)
     composition = load(config)
     labels, images = composition.labels(), composition.pool
     scores = disagreements(composition, labels, len(images))

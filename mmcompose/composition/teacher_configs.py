@@ -61,12 +61,17 @@ def open_teacher(name: str, config: Mapping[str, Any]) -> Teacher:
     """Return a teacher; no weights are loaded before it predicts.
 
     Raises:
-        UserError: If it cannot be built.
+        UserError: If it cannot be built, or is no teacher.
     """
+    key = f'composition.teachers.{name}'
     own = {key: value for key, value in config.items() if key != 'weight'}
     with preserve_process_state():
-        teacher: Teacher = build(TEACHERS, own, f'composition.teachers.{name}')
-        return teacher
+        teacher: Any = build(TEACHERS, own, key)
+    # Whose predictions are checked, that is; see :mod:`mmcompose.teachers.boundary`.
+    if not isinstance(teacher, Teacher):
+        expected = 'is no teacher: derive it from mmcompose.teachers.Teacher'
+        raise UserError(problem(f'{key}.type', type(teacher).__name__, expected))
+    return teacher
 
 
 def teacher_record(name: str, config: Mapping[str, Any], teacher: Teacher) -> dict[str, Any]:

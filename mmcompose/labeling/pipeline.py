@@ -266,10 +266,6 @@ class _Stream:
 def _through(
     steps: Sequence[LabelTransform], detections: ByTeacher, image: ImageContext
 ) -> ByTeacher:
-    for teacher, found in detections.items():
-        if (reason := found.invalid_reason()) is not None:
-            key, expected = f'composition.teachers.{teacher}', f'of image {image.key!r}, {reason}'
-            raise UserError(fault(key, expected, is_absolute=True))
     for number, step in enumerate(steps):
         try:
             detections = step.apply(detections, image)

@@ -164,16 +164,6 @@ class Detections:
         keys = (*self.boxes.T[::-1], self.labels, -self.scores)
         return self[np.lexsort(keys)]
 
-    def invalid_reason(self) -> str | None:
-        """Say what makes these no detections (NaN, infinite, negative size, score), or None."""
-        if not np.isfinite(self.boxes).all() or not np.isfinite(self.scores).all():
-            return 'a box or a score is NaN or infinite'
-        if (self.boxes[:, 2:] < self.boxes[:, :2]).any():
-            return 'a box has a negative width or height'
-        if ((self.scores < 0) | (self.scores > 1)).any():
-            return 'a score is outside [0, 1]'
-        return None
-
     def clipped(self, width: int, height: int) -> Detections:
         """Cut boxes at the image's border and drop those of which nothing is left."""
         boxes = self.boxes.clip(0, np.array([width, height, width, height], np.float32))

@@ -138,13 +138,6 @@ def test_detections_are_converted_and_dropped_with_their_boxes() -> None:
     assert converted.labels.dtype == np.int64
 
 
-@pytest.mark.parametrize('label', [-1, 2])
-def test_a_label_that_the_teacher_does_not_have(label: int) -> None:
-    space = ClassSpace({'a': ['cat', 'dog']})
-    with pytest.raises(UserError, match=rf'^composition.teachers.a: said label {label}'):
-        space.convert('a', Detections.from_arrays([[0, 0, 1, 1]], [0.5], [label]))
-
-
 @pytest.mark.parametrize(
     ('arguments', 'told'),
     [

@@ -15,6 +15,7 @@ import pytest
 
 from mmcompose.composition import Composition
 from mmcompose.labeling import AdaptiveScoreFilter, AgreementWeightedFusion
+from mmcompose.registry import TEACHERS
 from mmcompose.structures import Image
 from mmcompose.utils import UserError
 from tests import toys
@@ -140,6 +141,20 @@ def test_a_mistake_is_one_line_with_key_value_and_nearest_name(
     assert '\n' not in line
     assert re.search(says, line), line
     assert not (tmp_path / 'store').exists()
+
+
+class _Unchecked:
+    classes = toys.FIRST
+
+
+def test_a_class_whose_predictions_nobody_checks_is_no_teacher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TEACHERS.module_dict, 'Unchecked', _Unchecked)
+    lines = _mistakes(tmp_path, teachers={'first': {'type': 'Unchecked'}})
+    assert lines[0].startswith(
+        "composition.teachers.first.type: '_Unchecked' is no teacher: derive"
+    )
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:

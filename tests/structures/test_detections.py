@@ -62,20 +62,3 @@ def test_rows_of_unequal_number_are_a_programmers_mistake() -> None:
 def test_clipping_drops_what_is_outside() -> None:
     clipped = found(([-5, -5, 5, 5], 0.5, 0), ([20, 0, 30, 5], 0.6, 1)).clipped(10, 10)
     assert rows(clipped) == [(0, 0, 5, 5, 0.5, 0)]
-
-
-@pytest.mark.parametrize(
-    ('box', 'score', 'told'),
-    [
-        ([0, 0, 5, 5], 0.5, None),
-        ([5, 5, 5, 5], 0.0, None),
-        ([0, np.nan, 5, 5], 0.5, 'NaN'),
-        ([0, 0, np.inf, 5], 0.5, 'infinite'),
-        ([6, 0, 5, 5], 0.5, 'negative'),
-        ([0, 0, 5, 5], 1.01, 'outside'),
-    ],
-)
-def test_what_is_no_detection(box: list[float], score: float, told: str | None) -> None:
-    reason = found((box, score, 0)).invalid_reason()
-    assert (reason is None) == (told is None)
-    assert told is None or (reason is not None and told in reason)

@@ -9,8 +9,9 @@ import pytest
 from tests import toys
 from tests.tools.running import MMDET_TOOLS, Done, fails, run, run_here, write_config, write_teacher
 
-TRAIN, LABEL, TEST, EVALUATE, CONVERT = (
-    f'tools/{name}.py' for name in ('train', 'label', 'test', 'evaluate', 'convert_effdet')
+TRAIN, LABEL, EXPORT, TEST, EVALUATE, CONVERT = (
+    f'tools/{name}.py'
+    for name in ('train', 'label', 'export', 'test', 'evaluate', 'convert_effdet')
 )
 CONFIG = 'compose.py'
 WORK = ('--work-dir', 'runs/work')
@@ -73,7 +74,7 @@ ON_A_COMMAND_LINE: dict[str, tuple[tuple[str, ...], str]] = {
         (TRAIN, *WORK, CONFIG, '--launcher', 'slurm'), "--launcher: 'slurm' did not start"
     ),
     'no worker': ((LABEL, CONFIG, '--workers', '0'), 'composition.workers: 0'),
-    'export to a folder': ((LABEL, CONFIG, '--export', '.'), "--export: '.' is a folder"),
+    'export to a folder': ((EXPORT, 'labels', CONFIG, '--out', '.'), "--out: '.' is a folder"),
     'nothing to label': (
         (LABEL, CONFIG, '--cfg-options', 'train_dataloader=None'), 'train_dataloader: is missing'
     ),

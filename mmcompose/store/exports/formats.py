@@ -47,6 +47,15 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
+def destination(to: str, out: str | Path | None = None) -> Path:
+    """Return where labels are written; see :func:`export` for arguments and errors."""
+    if to not in FORMATS:
+        raise UserError(problem('--to', to, f'is not one of {", ".join(FORMATS)}', FORMATS))
+    path = Path(out if out is not None else FORMATS[to].default)
+    check_writable('--out', path, folder=FORMATS[to].is_folder)
+    return path
+
+
 def export(
     to: str,
     images: Sequence[Image],
@@ -75,9 +84,6 @@ def export(
     Raises:
         UserError: If there is no such format, or it cannot be written.
     """
-    if to not in FORMATS:
-        raise UserError(problem('--to', to, f'is not one of {", ".join(FORMATS)}', FORMATS))
-    path = Path(out if out is not None else FORMATS[to].default)
-    check_writable('--out', path, folder=FORMATS[to].is_folder)
+    path = destination(to, out)
     FORMATS[to].write(Labelled(images, labels, tuple(classes), tuple(teachers)), path)
     return path

@@ -34,6 +34,7 @@ from tests.labeling.toys import (
     scene,
     teacher_detections,
 )
+from tests.toys import assert_sound
 
 Arrays = tuple[NDArray[Any], ...]
 SIZE = np.array([WIDTH, HEIGHT] * 2, float)
@@ -238,7 +239,7 @@ def test_scores_stay_in_range_with_unequal_weights(
 ) -> None:
     fusion = WeightedBoxesFusion(conf_type=conf_type, allows_overflow=overflow)
     result = apply(fusion, image, scene(weights=[0.1, 5.0, 1.0]))[FUSED]
-    assert result.invalid_reason() is None
+    assert_sound(result)
 
 
 def test_an_average_of_a_heavy_teachers_two_boxes_stops_at_1() -> None:
