@@ -9,3 +9,5 @@ composition = dict(
     .label_pipeline,
     store='work_dirs/labels',
 )
+# After training, the composition card beside the checkpoint; None leaves it out.
+card = dict(pictures=200, max_scored=500)

@@ -57,6 +57,10 @@ def _hooks(config: Config) -> Iterator[tuple[str, Any]]:
             yield f'default_hooks.{name}', hook
     for number, hook in enumerate(config.get('custom_hooks') or ()):
         yield f'custom_hooks[{number}]', hook
+    card = config.get('card')
+    if card is not None:
+        hook = {'type': 'mmcompose.CompositionCardHook'}
+        yield 'card', {**hook, **card} if isinstance(card, Mapping) else card
 
 
 def _arguments(hook: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ _READ = (
     'composition',
     'runner_type',
     'allow',
+    'card',
     'custom_imports',
     'auto_scale_lr',
     'tta_model',

@@ -5,21 +5,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from os.path import join
 from pathlib import Path
 
-import numpy as np
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
-from numpy.typing import NDArray
 
-from mmcompose.class_space import shipped_ties
+from mmcompose.commands.labelled_set import covered_classes, labelled_set
 from mmcompose.composition import Composition
 from mmcompose.datasets import ClassSpaceDataset, images_of, truth_of
 from mmcompose.engine.read_composition import pool_of, read_composition
 from mmcompose.evaluation import CalibrationRow, calibration_rows
 from mmcompose.labeling import ByTeacher, ImageContext, write_learned
-from mmcompose.utils import Problem, UserError, check_writable, fault, nearest, no_file, problem
+from mmcompose.utils import Problem, UserError, check_writable, fault, no_file, problem
 
 PIPELINE = 'composition.label_pipeline'
 
@@ -79,12 +75,12 @@ def calibrate(
     steps = composition.pipeline.steps
     numbers = [number for number, step in enumerate(steps) if step.right_iou_thr is not None]
     files = _files(config, numbers, out)
-    dataset = _labelled_dataset(config, composition, ann_file, img_prefix, drop_unmapped)
+    dataset = labelled_set(config, composition, ann_file, img_prefix, drop_unmapped)
     if not 2 <= folds <= len(dataset):
         expected = f'is no number of folds between 2 and {len(dataset)}, the number of images'
         raise UserError(problem('folds', folds, expected))
     labeled = _labeled(composition, dataset)
-    covered = _covered(dataset, composition).tolist()
+    covered = covered_classes(dataset, composition).tolist()
     pipeline = composition.pipeline.up_to(numbers[-1])
     pool = _pool(config, composition) if pipeline.rounds else list
     pipeline = pipeline.fit(pool, lambda: labeled, covered)
@@ -158,82 +154,6 @@ def _pool(config: Config, composition: Composition) -> Callable[[], Iterable[Lab
         )
     inputs = composition.label_inputs(images)
     return lambda: inputs
-
-
-def _labelled_dataset(
-    config: Config,
-    composition: Composition,
-    ann_file: str,
-    img_prefix: str | None,
-    drop_unmapped: bool,
-) -> ClassSpaceDataset:
-    """Return the labelled images, in the student's classes."""
-    classes = composition.class_space.classes
-    if img_prefix is None:
-        img_prefix = _validation_prefix(config)
-    coco = dict(
-        type='CocoDataset',
-        ann_file=ann_file,
-        data_prefix=dict(img=img_prefix),
-        test_mode=True,
-        # MMEngine cannot serialize a list of no images, and few need no memory saved.
-        serialize_data=False,
-    )
-    aliases = composition.resolved['class_space'].get('aliases', [])
-    with DefaultScope.overwrite_default_scope('mmdet'):
-        dataset = ClassSpaceDataset(coco, classes, aliases)
-    dataset.full_init()
-    first = dataset.get_data_info(0)['img_path'] if len(dataset) else ann_file
-    if not Path(first).is_file():
-        raise UserError(no_file('img_prefix', first))
-    unmapped = _unmapped(dataset, composition)
-    if unmapped and (not drop_unmapped or not len(_covered(dataset, composition))):
-        raise UserError(_unmapped_problem(ann_file, unmapped, classes))
-    # All that the teachers say would be wrong.
-    if not any(len(truth_of(dataset.get_data_info(row))) for row in range(len(dataset))):
-        raise UserError(problem('ann_file', ann_file, 'labels no box of a class of the student'))
-    return dataset
-
-
-def _covered(dataset: ClassSpaceDataset, composition: Composition) -> NDArray[np.int64]:
-    """Return the student's indices of the classes that a file labels."""
-    found = composition.class_space.index(dataset.dataset.metainfo['classes'])
-    return found[found >= 0]
-
-
-def _unmapped(dataset: ClassSpaceDataset, composition: Composition) -> list[str]:
-    """Return the classes that a file has boxes of, and the student does not know."""
-    inner = dataset.dataset
-    labels = {
-        each['bbox_label']
-        for row in range(len(inner))
-        for each in inner.get_data_info(row)['instances']
-    }
-    names = [name for label, name in enumerate(inner.metainfo['classes']) if label in labels]
-    indices = composition.class_space.index(names)
-    return [name for name, index in zip(names, indices, strict=True) if index < 0]
-
-
-def _validation_prefix(config: Config) -> str:
-    dataset = (config.get('val_dataloader') or {}).get('dataset') or {}
-    prefix = (dataset.get('data_prefix') or {}).get('img')
-    if prefix is None:
-        raise UserError(fault('img_prefix', 'is missing; name the folder of the labelled images'))
-    return join(dataset.get('data_root') or '', prefix)
-
-
-def _unmapped_problem(ann_file: str, unmapped: list[str], classes: tuple[str, ...]) -> Problem:
-    ties = {name: f'in the alias table {t!r}' for name, _, t in shipped_ties(unmapped, classes)}
-    told = []
-    for name in unmapped:
-        near = nearest(name, classes)
-        why = ties.get(name) or (f'did you mean {near!r}?' if near else None)
-        told.append(f'{name!r} ({why})' if why else repr(name))
-    expected = (
-        f'labels {", ".join(told)}: no class of the student; add to '
-        'composition.class_space.aliases, or ask to leave such boxes out (--drop-unmapped)'
-    )
-    return problem('ann_file', ann_file, expected)
 
 
 def _labeled(composition: Composition, dataset: ClassSpaceDataset) -> list[LabelInput]:

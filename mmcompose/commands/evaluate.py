@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from mmdet.registry import DATASETS
 from mmengine.config import Config
@@ -10,13 +11,14 @@ from mmengine.registry import DefaultScope
 
 from mmcompose.checks.check_files import check_checkpoint
 from mmcompose.commands.config_files import read_compose_config
+from mmcompose.commands.labelled_set import labelled_set
 from mmcompose.composition import Composition
 from mmcompose.datasets import pseudo_labeled
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.evaluation import CompositionTable, evaluate
 from mmcompose.labeling import LabelPipeline
-from mmcompose.teachers import MMDetTeacher
-from mmcompose.utils import UserError, fault, key_prefix, problem
+from mmcompose.teachers import MMDetTeacher, ONNXTeacher, Teacher
+from mmcompose.utils import UserError, fault, key_prefix, no_file, problem
 
 
 def evaluate_config(
@@ -24,14 +26,21 @@ def evaluate_config(
     student: str | None = None,
     oracle: str | None = None,
     score_floor: float = 0.01,
+    ann_file: str | None = None,
+    img_prefix: str | None = None,
 ) -> CompositionTable:
     """Score teachers, fused labels and, where given, the student and an oracle.
 
+    A student that was exported to ONNX beside its checkpoint has a row of its own.
+
     Args:
-        config: A config with a composition, or its path; its validation set is what is scored on.
+        config: A config with a composition, or its path.
         student: Path of the student's checkpoint.
         oracle: Path of a checkpoint of the same model, trained on true labels.
         score_floor: Boxes below are left out in every row.
+        ann_file: A COCO json to score on. Defaults to the config's validation set.
+        img_prefix: The folder of its images. Defaults to that of the validation set, or else of
+            the pool.
 
     Returns:
         The table.
@@ -42,18 +51,26 @@ def evaluate_config(
     config = read_compose_config(config)
     if not 0 <= score_floor < 1:
         raise UserError(problem('--score-floor', score_floor, 'is not in [0, 1)'))
+    if ann_file is not None and not Path(ann_file).is_file():
+        raise UserError(no_file('--ann', ann_file))
     resolved = resolve_checked(config, ['val_dataloader'], is_run=False)
-    if resolved.get('val_dataloader') is None:
-        raise UserError(fault('val_dataloader', 'is missing; there is nothing to score on'))
+    if ann_file is None and resolved.get('val_dataloader') is None:
+        expected = 'is missing; there is nothing to score on (see --ann)'
+        raise UserError(fault('val_dataloader', expected))
     composition = Composition.from_config(config.composition.to_dict())
     # Before any work, so that a wrong checkpoint is told at once.
-    models = {
+    models: dict[str, Teacher] = {
         name: _read_model(name, checkpoint, resolved, composition.class_space.classes)
         for name, checkpoint in (('student', student), ('oracle', oracle))
         if checkpoint is not None
     }
+    if student is not None and (exported := Path(student).with_suffix('.onnx')).is_file():
+        models['student as ONNX'] = ONNXTeacher(model=str(exported))
     with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
-        truth = DATASETS.build(resolved.val_dataloader.dataset)
+        if ann_file is not None:
+            truth = labelled_set(config, composition, ann_file, img_prefix, drop_unmapped=True)
+        else:
+            truth = DATASETS.build(resolved.val_dataloader.dataset)
         pipeline = _fitted(composition, resolved)
         return evaluate(composition, truth, models, score_floor, pipeline)
 

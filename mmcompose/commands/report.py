@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
+import shlex
 from pathlib import Path
 
 from mmengine.config import Config
@@ -10,16 +10,11 @@ from mmengine.config import Config
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.commands.evaluate import evaluate_config
 from mmcompose.commands.load import load
-from mmcompose.composition import Composition
 from mmcompose.engine.resolve import resolve
-from mmcompose.registry import type_name
-from mmcompose.reporting import Made, choose, gather, write_card
+from mmcompose.reporting import Made, make_card
 from mmcompose.reporting.pictures import MOST
 from mmcompose.teachers import MMDetTeacher
 from mmcompose.utils import UserError, check_writable, key_prefix, log, no_file, problem
-from mmcompose.version import __version__
-
-_PACKAGES = ('torch', 'mmcv', 'mmengine', 'mmdet', 'numpy')
 
 
 def report(
@@ -28,11 +23,13 @@ def report(
     oracle: str | None = None,
     out: str | None = None,
     pictures: int = 200,
+    ann_file: str | None = None,
+    img_prefix: str | None = None,
 ) -> Path:
     """Write a composition's card: ``card.html``, one page without a network, and ``card.md``.
 
-    Labels that the store does not hold yet are made. Where the config has a validation set, the
-    composition table is scored on it.
+    Labels that the store does not hold yet are made. Where the config has a validation set, or
+    ``ann_file`` names another, teachers, labels and student are held against it.
 
     Args:
         config: A config with a composition, or its path.
@@ -40,6 +37,9 @@ def report(
         oracle: Path of a checkpoint of the same model, trained on true labels.
         out: The folder. Defaults to the student's, else the config's work directory.
         pictures: How many pictures of the pool the card shows, at most 500. Defaults to 200.
+        ann_file: A COCO json of true labels. Defaults to the config's validation set.
+        img_prefix: The folder of its images; see
+            :func:`mmcompose.commands.evaluate.evaluate_config`.
 
     Returns:
         The page's path.
@@ -49,39 +49,32 @@ def report(
     """
     if not 1 <= pictures <= MOST:
         raise UserError(problem('--pictures', pictures, f'is not a number from 1 to {MOST}'))
-    for name, path in (('student', student), ('oracle', oracle)):
+    for name, path in (('student', student), ('oracle', oracle), ('ann', ann_file)):
         if path is not None and not Path(path).is_file():
             raise UserError(no_file(f'--{name}', path))
     config = read_compose_config(config)
     folder = Path(out or (Path(student).parent if student else config.get('work_dir') or '.'))
     check_writable('--out', folder, folder=True)
-    scored = config.get('val_dataloader') is not None
-    table = evaluate_config(config, student, oracle) if scored else None
+    table = None
+    if ann_file is not None or config.get('val_dataloader') is not None:
+        table = evaluate_config(config, student, oracle, ann_file=ann_file, img_prefix=img_prefix)
     composition = load(config)
-    labels = composition.labels()
+    pool, labels = composition.pool, composition.labels()
     model = None
     if student is not None:
         with key_prefix('student'):
             model = MMDetTeacher(config=resolve(config), checkpoint=student)
-    shown = choose(composition, composition.pool, labels, model, pictures)
-    facts = gather(composition, composition.pool, labels)
-    page = write_card(folder, _made(config, composition), facts, shown, table)
+    options = {'student': student, 'oracle': oracle, 'ann': ann_file}
+    commands = _commands(config.filename, {n: v for n, v in options.items() if v is not None})
+    made = Made.of(config, composition, composition.fitted_pipeline(pool), commands)
+    page = make_card(folder, made, composition, pool, labels.table, table, model, pictures)
     log(f'card: {page}')
     return page
 
 
-def _made(config: Config, composition: Composition) -> Made:
-    teachers = {
-        name: f'{type_name(config.composition.teachers[name])} {record["identity"]}'
-        for name, record in composition.teacher_records.items()
-    }
-    versions = {'mmcompose': __version__}
-    for name in _PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            # A fork has the import name of another distribution.
-            continue
-    name = Path(config.filename).stem if config.filename else 'composition'
-    learned = composition.fitted_pipeline(composition.pool).describe_learned()
-    return Made(name, config.pretty_text, learned, teachers, versions)
+def _commands(filename: str | None, options: dict[str, str]) -> list[str]:
+    """Return what makes the labels, the student and this card anew."""
+    named = [part for name, value in options.items() for part in (f'--{name}', value)]
+    parts = (['label'], ['train'], ['report', *named])
+    lines = [['mmcompose', verb, filename or 'CONFIG', *more] for verb, *more in parts]
+    return [shlex.join(line) for line in lines]

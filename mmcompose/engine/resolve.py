@@ -36,6 +36,7 @@ from mmcompose.utils import UserError, fault, key_prefix, problem
 ROWS_HOOK = 'mmcompose.ClassRowsHook'
 SUMMARY_HOOK = 'mmcompose.LabelSummaryHook'
 UNCERTAIN_HOOK = 'mmcompose.UncertainLabelsHook'
+CARD_HOOK = 'mmcompose.CompositionCardHook'
 # What PackDetInputs passes on by itself, and what a metric without a file of truths needs.
 _META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip',
               'flip_direction')  # fmt: skip
@@ -62,6 +63,7 @@ def resolve(config: Config) -> Config:
     config = copy.deepcopy(config)
     for name in ('runner_type', 'allow'):
         config.pop(name, None)
+    card = config.pop('card', None)
     # Without, MMEngine's Runner looks names up among its own classes alone.
     config.default_scope = config.get('default_scope') or 'mmdet'
     with DefaultScope.overwrite_default_scope(config.default_scope):
@@ -81,7 +83,7 @@ def resolve(config: Config) -> Config:
         for name in ('val', 'test'):
             _resolve_evaluator(config, name)
         _resolve_tta(config)
-        _add_hooks(config, composition)
+        _add_hooks(config, composition, card)
     return config
 
 
@@ -199,7 +201,7 @@ def _resolve_tta(config: Config) -> None:
     _pack_instances(config.get('tta_pipeline') or ())
 
 
-def _add_hooks(config: Config, composition: Composition) -> None:
+def _add_hooks(config: Config, composition: Composition, card: Any) -> None:
     hooks = list(config.get('custom_hooks') or ())
     rows = next((hook for hook in hooks if _is(hook, ROWS_HOOK)), None)
     if rows is None:
@@ -210,6 +212,9 @@ def _add_hooks(config: Config, composition: Composition) -> None:
     for name in (SUMMARY_HOOK, UNCERTAIN_HOOK):
         if not any(_is(hook, name) for hook in hooks):
             hooks.append(ConfigDict(type=name))
+    # What it holds is checked where a run begins.
+    if isinstance(card, Mapping) and not any(_is(hook, CARD_HOOK) for hook in hooks):
+        hooks.append(ConfigDict(type=CARD_HOOK, **card))
     config.custom_hooks = hooks
 
 

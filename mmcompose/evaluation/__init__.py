@@ -7,14 +7,19 @@ from mmcompose.evaluation.calibration import (
     calibration_table,
 )
 from mmcompose.evaluation.class_tables import class_space_table, co_occurrence_table
-from mmcompose.evaluation.evaluate import CompositionTable, Row, class_groups, evaluate
+from mmcompose.evaluation.diagnosis import Diagnosis, diagnose
+from mmcompose.evaluation.error_kinds import KINDS, error_kinds
+from mmcompose.evaluation.evaluate import LABELS, CompositionTable, Row, class_groups, evaluate
 from mmcompose.evaluation.rendering import composition_table, per_class_table
 from mmcompose.evaluation.scoring import Scores, score
 
 __all__ = [
+    'KINDS',
+    'LABELS',
     'BoxFigures',
     'CalibrationRow',
     'CompositionTable',
+    'Diagnosis',
     'Row',
     'Scores',
     'calibration_rows',
@@ -23,6 +28,8 @@ __all__ = [
     'class_space_table',
     'co_occurrence_table',
     'composition_table',
+    'diagnose',
+    'error_kinds',
     'evaluate',
     'per_class_table',
     'score',

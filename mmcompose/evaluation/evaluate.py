@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
@@ -13,13 +13,16 @@ from mmengine.dataset import BaseDataset
 
 from mmcompose.composition import Composition, preserve_process_state
 from mmcompose.datasets import images_of
+from mmcompose.evaluation.diagnosis import Diagnosis, diagnose
 from mmcompose.evaluation.scoring import Scores, score
-from mmcompose.labeling import LabelPipeline
+from mmcompose.labeling import FUSED, LabelPipeline
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
 from mmcompose.utils import progress, without_nan
 
 _TIMED_IMAGES = 16
+# What the student learns from, among what is diagnosed.
+LABELS = 'labels'
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,18 @@ class CompositionTable:
     Args:
         rows: A row for each detector.
         groups: Class names by who knows them: one teacher alone, several, or none.
+        diagnoses: By row what is wrong with its boxes; and of 'labels', the fused boxes that
+            the label pipeline lets the student learn from.
     """
 
     rows: list[Row]
     groups: dict[str, list[str]]
+    diagnoses: dict[str, Diagnosis] = field(default_factory=dict)
+
+    @property
+    def num_teachers(self) -> int:
+        """How many rows are of teachers: they come first."""
+        return [row.name for row in self.rows].index(FUSED)
 
     @property
     def has_masks(self) -> bool:
@@ -104,10 +115,13 @@ def evaluate(
     timed = images[:_TIMED_IMAGES]
     # A teacher may have said coarser classes than any of the student's.
     num_classes = len(composition.class_space.classes)
+    known = _known(composition)
+    diagnoses = {}
 
     def row(name: str, found: Sequence[Detections], size: int | None, seconds: float) -> Row:
         kept = [each[(each.scores >= score_floor) & (each.labels < num_classes)] for each in found]
         scores = score(infos, kept, composition.class_space.classes)
+        diagnoses[name] = diagnose(infos, kept, known.get(name, range(num_classes)))
         return Row(name, scores, size, seconds * 1000)
 
     rows = []
@@ -119,17 +133,27 @@ def evaluate(
         for name in composition.teachers:
             found = [by_teacher[name] for by_teacher, _ in inputs]
             rows.append(row(name, found, sizes[name], seconds[name]))
-        pipeline = (pipeline or composition.pipeline).without_bands()
+        pipeline = pipeline or composition.pipeline
+        fuse = pipeline.without_bands()
         started = time.perf_counter()
-        fused = [pipeline.apply(by_teacher, context) for by_teacher, context in inputs]
+        fused = [fuse.apply(by_teacher, context) for by_teacher, context in inputs]
         fusing = (time.perf_counter() - started) / max(len(inputs), 1)
-        known = [size for size in sizes.values() if size is not None]
-        total = sum(known) if len(known) == len(sizes) else None
-        rows.append(row('fused', fused, total, sum(seconds.values()) + fusing))
+        counted = [size for size in sizes.values() if size is not None]
+        total = sum(counted) if len(counted) == len(sizes) else None
+        rows.append(row(FUSED, fused, total, sum(seconds.values()) + fusing))
+        labels = [pipeline.apply(by_teacher, context) for by_teacher, context in inputs]
+        diagnoses[LABELS] = diagnose(infos, labels, range(num_classes), as_many=False)
         for name, model in models.items():
             found = _predict(model, images, name)
             rows.append(row(name, found, model.num_parameters, _seconds(model.predict, timed)))
-    return CompositionTable(rows, class_groups(composition))
+    return CompositionTable(rows, class_groups(composition), diagnoses)
+
+
+def _known(composition: Composition) -> dict[str, list[int]]:
+    """Return by teacher the student's classes that it knows."""
+    space = composition.class_space
+    columns = zip(space.teachers, space.owners.T, strict=True)
+    return {name: owned.nonzero()[0].tolist() for name, owned in columns}
 
 
 def class_groups(composition: Composition) -> dict[str, list[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mmcompose.evaluation import CompositionTable
+from mmcompose.evaluation import KINDS, LABELS, CompositionTable
+from mmcompose.labeling import STUDENT
 from mmcompose.reporting.facts import Facts
 from mmcompose.reporting.figures import (
     COLOURS,
@@ -22,29 +22,10 @@ from mmcompose.reporting.figures import (
     plot_scores,
     to_svg,
 )
+from mmcompose.reporting.made import Made
 from mmcompose.reporting.pictures import Shown
+from mmcompose.reporting.truth_figures import plot_calibration, plot_errors
 from mmcompose.utils import atomic_write
-
-
-@dataclass
-class Made:
-    """How a composition was made.
-
-    Args:
-        title: Of the card.
-        config: The config's text.
-        learned: What the label pipeline learned, in lines.
-        teachers: By name the type, and a fingerprint of all that decides what it predicts.
-        versions: Of packages, by name.
-        commands: What made it, in order.
-    """
-
-    title: str
-    config: str
-    learned: Sequence[str] = ()
-    teachers: Mapping[str, str] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
-    commands: Sequence[str] = ()
 
 
 def write_card(
@@ -79,10 +60,18 @@ def write_card(
         **({'AP by class': plot_per_class(table)} if table is not None else {}),
         **({'Agreement': plot_agreement(facts)} if len(facts.teachers) > 1 else {}),
     }
+    errors = _errors(facts, table)
+    if table is not None and table.diagnoses:
+        plots['Calibration'] = plot_calibration(table)
+    if errors:
+        # Last: the page has the same as a table below.
+        plots['Where it goes wrong'] = plot_errors(errors)
     values = {
         'made': made,
         'facts': facts,
         'table': None if table is None else _plain(table),
+        'kinds': KINDS,
+        'errors': errors,
         'plots': {name: Markup(to_svg(figure)) for name, figure in plots.items()},
         'data': _script(facts, pictures),
         'num_pictures': len(pictures),
@@ -103,7 +92,32 @@ def _plain(table: CompositionTable) -> dict[str, Any]:
         figures = [row.scores.mAP, row.scores.AP50, *map(row.scores.mean_over, groups.values())]
         told = ['-' if isnan(figure) else f'{figure:.3f}' for figure in figures]
         rows.append([row.name, *told, size, f'{row.milliseconds:.0f}'])
+    if STUDENT in [row.name for row in table.rows]:
+        rows.append(_in_place_of(table, ['-'] * (2 + len(groups))))
     return {'head': ['', 'mAP', 'AP50', *groups, 'parameters', 'ms/image'], 'rows': rows}
+
+
+def _in_place_of(table: CompositionTable, no_figures: list[str]) -> list[str]:
+    """Return the row of what the student spares: its size and time beside all teachers' sums."""
+    teachers = table.rows[: table.num_teachers]
+    student = next(row for row in table.rows if row.name == STUDENT)
+    together = sum(row.milliseconds for row in teachers)
+    sizes = [row.num_parameters for row in (*teachers, student)]
+    known = [size / 1e6 for size in sizes if size is not None]
+    size = f'{known[-1]:.2f} of {sum(known[:-1]):.2f} M' if len(known) == len(sizes) else '-'
+    time = f'{student.milliseconds:.0f} of {together:.0f}'
+    return [f'one model in place of {len(teachers)}', *no_figures, size, time]
+
+
+def _errors(facts: Facts, table: CompositionTable | None) -> dict[str, Mapping[str, int]]:
+    """Return counts of each kind of error, by what is held against what."""
+    errors = {}
+    if facts.student_errors is not None:
+        errors['student, against the labels'] = facts.student_errors
+    diagnoses = {} if table is None else table.diagnoses
+    order = [LABELS, *(name for name in diagnoses if name != LABELS)]
+    shown = [name for name in order if name in diagnoses]
+    return errors | {f'{name}, against the truth': diagnoses[name].errors for name in shown}
 
 
 def _script(facts: Facts, pictures: Sequence[Shown]) -> Markup:

@@ -9,13 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.composition import Composition
+from mmcompose.evaluation import error_kinds
 from mmcompose.labeling import FUSED, CoOccurrence, co_occurrences
 from mmcompose.structures import Detections, Image, iou
+from mmcompose.teachers import Teacher
 from mmcompose.utils import progress
 
 BINS = 20
 # Pictures whose teachers' boxes are looked at: more change no figure that a person sees.
 SAMPLE = 1000
+# Pictures on which the student predicts once more.
+STUDENT_SAMPLE = 200
 _CONFIRMED_IOU = 0.5
 _LEAST_SCORE = 0.3
 
@@ -36,6 +40,8 @@ class Facts:
             another has a box of that class; NaN where they share no class.
         names: Pairs of names on the same objects.
         num_sampled: Of how many pictures the last three are.
+        student_errors: Of the student's surest boxes, held against the labels that it learned
+            from; see :func:`mmcompose.evaluation.error_kinds`. None without a student.
     """
 
     classes: tuple[str, ...]
@@ -48,10 +54,14 @@ class Facts:
     agreement: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
     names: list[CoOccurrence] = field(default_factory=list)
     num_sampled: int = 0
+    student_errors: Mapping[str, int] | None = None
 
 
 def gather(
-    composition: Composition, images: Sequence[Image], labels: Sequence[Detections]
+    composition: Composition,
+    images: Sequence[Image],
+    labels: Sequence[Detections],
+    student: Teacher | None = None,
 ) -> Facts:
     """Count what is in a pool's labels and, on a sample, in the teachers' predictions.
 
@@ -59,6 +69,7 @@ def gather(
         composition: Of which the labels are.
         images: The pool.
         labels: Of each picture.
+        student: What has learned from them. Defaults to none.
     """
     classes = composition.classes
     kept, ignored = np.zeros((2, len(classes)), np.int64)
@@ -91,7 +102,19 @@ def gather(
         _agreement(teachers, [by_teacher for by_teacher, _ in predicted], composition),
         co_occurrences(predicted, composition.class_space.with_coarse),
         len(rows),
+        None if student is None else _student_errors(student, images, labels),
     )
+
+
+def _student_errors(
+    student: Teacher, images: Sequence[Image], labels: Sequence[Detections]
+) -> dict[str, int]:
+    rows = _spread(len(images), STUDENT_SAMPLE)
+    found = []
+    for row in progress(rows, 'student against labels', len(rows)):
+        found += student.predict([images[row]])
+        images[row].forget_pixels()
+    return error_kinds(found, [labels[row] for row in rows])
 
 
 def _spread(count: int, most: int) -> list[int]:

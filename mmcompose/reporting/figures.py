@@ -40,15 +40,15 @@ def plot_labels_per_class(facts: Facts) -> Figure:
 
 def plot_scores(facts: Facts) -> Figure:
     """Return histograms of scores, a line a teacher and one for the fused labels."""
-    with _style():
+    with style():
         figure = Figure(figsize=(7, 3), layout='constrained')
         axes = figure.add_subplot()
         edges = np.linspace(0, 1, BINS + 1)
         for number, (name, counts) in enumerate(facts.histograms.items()):
             total = max(counts.sum(), 1)
-            style: dict[str, Any] = {'linewidth': 2.5} if name == FUSED else {}
+            line: dict[str, Any] = {'linewidth': 2.5} if name == FUSED else {}
             axes.stairs(
-                counts / total, edges, label=name, color=COLOURS[number % len(COLOURS)], **style
+                counts / total, edges, label=name, color=COLOURS[number % len(COLOURS)], **line
             )
         axes.set(xlabel='score', ylabel='share of boxes', xlim=(0, 1))
         figure.legend(frameon=False, ncols=6, loc='outside upper left')
@@ -57,7 +57,7 @@ def plot_scores(facts: Facts) -> Figure:
 
 def plot_agreement(facts: Facts) -> Figure:
     """Return a matrix: of a row's boxes, the share that a column confirms."""
-    with _style():
+    with style():
         count = len(facts.teachers)
         figure = Figure(figsize=(2.5 + 0.7 * count, 1.5 + 0.5 * count), layout='constrained')
         axes = figure.add_subplot()
@@ -76,7 +76,7 @@ def plot_agreement(facts: Facts) -> Figure:
 
 def to_svg(figure: Figure) -> str:
     """Return a figure as SVG text that takes the page's colours; names stay text."""
-    with _style():
+    with style():
         out = io.StringIO()
         # No date: the same card has the same bytes.
         figure.savefig(out, format='svg', transparent=True, metadata={'Date': None})
@@ -85,7 +85,7 @@ def to_svg(figure: Figure) -> str:
 
 
 def _bars(names: list[str], values: dict[str, list[float]], what: str) -> Figure:
-    with _style():
+    with style():
         shown = min(len(names), _MOST_CLASSES)
         # The classes with the most of it first, where not all can be shown.
         if len(names) > shown:
@@ -115,7 +115,8 @@ def _short(name: str) -> str:
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def style() -> Iterator[None]:
+    """Let figures take the page's colours; names are shown as they are."""
     inked = ('text.color', 'axes.edgecolor', 'axes.labelcolor', 'xtick.color', 'ytick.color')
     # By any key: matplotlib lists every one in a type of its own.
     settings: dict[Any, Any] = dict.fromkeys(inked, _INK)

@@ -25,6 +25,19 @@ def test_a_config_gets_its_card(pool: Path, truth: str, tmp_path: Path) -> None:
     assert '- first: `FunctionTeacher ' in table
 
 
+def test_it_is_held_against_labels_of_the_pool(pool: Path, truth: str, tmp_path: Path) -> None:
+    config = student_config(pool, truth, tmp_path)
+    config.val_dataloader = config.val_evaluator = config.val_cfg = None
+    page = report(config, out=str(tmp_path / 'none'), pictures=4)
+    assert 'against the truth' not in page.read_text(encoding='utf-8')
+    page = report(config, out=str(tmp_path / 'card'), pictures=4, ann_file=truth)
+    text = page.read_text(encoding='utf-8')
+    # 21 labels, all of them right; each teacher is held against what it knows.
+    assert '<tr><td>labels, against the truth</td><td>21</td><td>0</td>' in text
+    assert '<tr><td>first, against the truth</td><td>14</td><td>0</td>' in text
+    assert 'Calibration' in text and '| fused |' in (page.parent / 'card.md').read_text()
+
+
 def test_mistakes_come_before_any_work(pool: Path, truth: str, tmp_path: Path) -> None:
     config = student_config(pool, truth, tmp_path)
     with pytest.raises(UserError, match='--pictures: 0 is not a number from 1 to 500'):

@@ -1,6 +1,6 @@
 # As default.py, where a few labelled images are at hand (some 200 will do) or where teachers of
 # different kinds score on different scales: scores are calibrated first.
-#     python tools/calibrate.py CONFIG --ann labelled.json --out work_dirs/calibration.json
+#     mmcompose calibrate CONFIG --ann labelled.json --out work_dirs/calibration.json
 # Use: composition = dict(label_pipeline=_base_.label_pipeline)
 label_pipeline = [
     dict(type='mmcompose.ScoreFilter', min_score=0.01),

@@ -1,8 +1,8 @@
 # The composed student of the digits, fine-tuned on some of the labels and the pseudo-labelled rest.
 # `make demo` trains the student; then
-#   python tools/split.py work_dirs/digits/scenes/annotations/unlabeled_truth.json \
+#   mmcompose split work_dirs/digits/scenes/annotations/unlabeled_truth.json \
 #       --percent 1 5 10 --out work_dirs/digits/scenes/annotations
-#   PERCENT=10 python tools/train.py configs/compose/finetune/atss-r18_digits_finetune.py
+#   PERCENT=10 mmcompose train configs/compose/finetune/atss-r18_digits_finetune.py
 _base_ = [
     '../digits/retinanet-r18_digits-a_yolox-femto_digits-b_atss-r18.py',
     './_base_/finetune.py',

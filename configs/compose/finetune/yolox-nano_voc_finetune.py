@@ -1,8 +1,8 @@
 # The composed student of VOC, fine-tuned on some of the labels and the pseudo-labelled rest.
 # benchmarks/voc_composition.py trains the student; then, with VOC_ROOT set,
-#   python tools/split.py $VOC_ROOT/annotations/unlabeled_ground_truth.json \
+#   mmcompose split $VOC_ROOT/annotations/unlabeled_ground_truth.json \
 #       --percent 1 5 10 --out work_dirs/voc/splits
-#   PERCENT=10 python tools/train.py configs/compose/finetune/yolox-nano_voc_finetune.py
+#   PERCENT=10 mmcompose train configs/compose/finetune/yolox-nano_voc_finetune.py
 _base_ = [
     '../voc/yolox-nano_voc-a_yolox-nano_voc-b_yolox-nano_320_6e.py',
     './_base_/finetune.py',

@@ -1,6 +1,6 @@
 # The composition of the paper (arXiv 2110.10369): an EfficientDet-D0 that knows VOC's 20 classes
 # and an EfficientDet-D1 that knows COCO's 80 become a RetinaNet-R50 of COCO's 80, without a label.
-# tools/convert_effdet.py makes the teachers' checkpoints of published ones; POOL is any folder of
+# mmcompose convert-effdet makes the teachers' checkpoints of published ones; POOL is any folder of
 # pictures, here COCO's own without their annotations.
 _base_ = [
     'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py',

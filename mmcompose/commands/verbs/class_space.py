@@ -32,6 +32,6 @@ def run(args: Namespace) -> None:
     for first, second in seen.alike:
         out.print(f'look alike, and are two classes: {first!r} and {second!r}')
     if together is None:
-        out.print('what lies on the same objects: not known before tools/label.py has run')
+        out.print('what lies on the same objects: not known before mmcompose label has run')
     elif together:
         out.print(co_occurrence_table(together))

@@ -12,6 +12,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument('--student', help="the student's checkpoint")
     parser.add_argument('--oracle', help='a checkpoint of the same model, from true labels')
+    parser.add_argument('--ann', help='a COCO json of true labels; default: the validation set')
+    parser.add_argument('--img-prefix', help='the folder of its images')
     parser.add_argument('--out', help='a JSON file for both tables')
     parser.add_argument('--score-floor', type=float, default=0.01, help='for every row alike')
 
@@ -27,7 +29,9 @@ def run(args: Namespace) -> None:
     config = read_compose_config(args.config, args.cfg_options)
     if args.out:
         check_writable('--out', args.out)
-    table = evaluate_config(config, args.student, args.oracle, args.score_floor)
+    table = evaluate_config(
+        config, args.student, args.oracle, args.score_floor, args.ann, args.img_prefix
+    )
     out = console(highlight=True)
     out.print(composition_table(table))
     out.print(per_class_table(table))

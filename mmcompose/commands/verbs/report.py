@@ -12,6 +12,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument('--student', help="the student's checkpoint")
     parser.add_argument('--oracle', help='a checkpoint of the same model, from true labels')
+    parser.add_argument('--ann', help='a COCO json of true labels; default: the validation set')
+    parser.add_argument('--img-prefix', help='the folder of its images')
     parser.add_argument('--out', help="a folder; default: the student's, else the work directory")
     parser.add_argument('--pictures', type=int, default=200, help='how many, at most 500')
 
@@ -22,4 +24,5 @@ def run(args: Namespace) -> None:
     from mmcompose.commands.report import report
 
     config = read_compose_config(args.config, args.cfg_options)
-    report(config, args.student, args.oracle, args.out, args.pictures)
+    truth = (args.ann, args.img_prefix)
+    report(config, args.student, args.oracle, args.out, args.pictures, *truth)

@@ -1,5 +1,6 @@
 """What MMEngine's Runner calls on the way."""
 
+from mmcompose.engine.hooks.card import CompositionCardHook
 from mmcompose.engine.hooks.channels_last import ChannelsLastHook
 from mmcompose.engine.hooks.class_rows import ClassRowsHook
 from mmcompose.engine.hooks.label_refresh import PseudoLabelRefreshHook
@@ -10,6 +11,7 @@ from mmcompose.engine.hooks.uncertain_labels import UncertainLabelsHook
 __all__ = [
     'ChannelsLastHook',
     'ClassRowsHook',
+    'CompositionCardHook',
     'LabelSummaryHook',
     'PseudoLabelRefreshHook',
     'TeacherEvalHook',

@@ -15,7 +15,10 @@ from mmcompose.utils import log, warn
 
 @HOOKS.register_module()
 class LabelSummaryHook(Hook):
-    """Log how many boxes of each class are kept and ignored; warn of classes that have none."""
+    """Log how many boxes of each class are kept and ignored; warn of classes that have none.
+
+    The visualizer's backends get the numbers as well.
+    """
 
     def before_train(self, runner: Runner) -> None:
         """Count the training set's pseudo-labels."""
@@ -25,6 +28,12 @@ class LabelSummaryHook(Hook):
             counts = dataset.count_boxes()
             log(summary(dataset, counts))
             classes = dataset.metainfo['classes']
+            scalars = {
+                f'labels/{name}/{what}': int(count)
+                for name, row in zip(classes, counts, strict=True)
+                for what, count in zip(('kept', 'ignored'), row, strict=True)
+            }
+            runner.visualizer.add_scalars(scalars, step=runner.iter)
             empty = [name for name, row in zip(classes, counts, strict=True) if not row[0]]
             if empty:
                 warn(f'no pseudo-label is kept of: {", ".join(empty)}')

@@ -34,7 +34,7 @@ class ScoreCalibration(LabelTransform):
 
     Args:
         method: The name of a registered :class:`Calibration`. Defaults to 'quantile'.
-        learned_file: What was learned of labeled images: `tools/calibrate.py` writes it.
+        learned_file: What was learned of labeled images: `mmcompose calibrate` writes it.
         **arguments: Of the method.
 
     Raises:

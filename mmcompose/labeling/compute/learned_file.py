@@ -77,7 +77,7 @@ def check_speakers(learned: Collection[str], detections: Collection[str]) -> Non
     """
     strangers = [name for name in detections if name not in learned and name != STUDENT]
     if learned and strangers:
-        expected = 'speaks here, but not where this was learned; run tools/calibrate.py again'
+        expected = 'speaks here, but not where this was learned; run mmcompose calibrate again'
         raise UserError(problem('learned_file', strangers[0], expected, learned))
 
 
@@ -95,7 +95,7 @@ def check_teachers(learned: Collection[str], class_space: ClassSpace) -> None:
     if not learned or FUSED in learned:
         return
     teachers = class_space.teachers
-    again = 'is it of another composition? Run tools/calibrate.py again'
+    again = 'is it of another composition? Run mmcompose calibrate again'
     problems = [
         problem('learned_file', name, f'is in it, and is not a teacher; {again}', teachers)
         for name in learned

@@ -37,7 +37,7 @@ class AdaptiveScoreFilter(LabelTransform):
         min_boxes: Classes with fewer boxes than this have too few. Defaults to 50.
         lowest: No threshold is below. Defaults to 0.05.
         highest: No threshold is above. Defaults to 0.95.
-        learned_file: What was learned of labeled images: `tools/calibrate.py` writes it.
+        learned_file: What was learned of labeled images: `mmcompose calibrate` writes it.
         **arguments: Of the method.
 
     Raises:

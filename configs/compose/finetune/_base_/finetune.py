@@ -1,4 +1,4 @@
-# Fine-tuning on a few labels: what is the same whatever the student is. tools/split.py makes the
+# Fine-tuning on a few labels: what is the same whatever the student is. mmcompose split makes the
 # files: STEM.FOLD@PERCENT.json (the labelled part) and STEM.FOLD@PERCENT-unlabeled.json (the rest).
 fold = '{{$FOLD:1}}'
 percent = '{{$PERCENT:10}}'

@@ -1,6 +1,6 @@
 # The composed RetinaNet-R50, fine-tuned on some of COCO's labels and the pseudo-labelled rest.
 # First
-#   python tools/split.py data/coco/annotations/instances_train2017.json \
+#   mmcompose split data/coco/annotations/instances_train2017.json \
 #       --percent 1 5 10 --out data/coco/annotations
 _base_ = [
     '../efficientdet-d0_voc_efficientdet-d1_coco_retinanet-r50_1x.py',

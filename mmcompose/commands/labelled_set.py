@@ -1,0 +1,109 @@
+"""A labelled set that a command line names, in the student's classes."""
+
+from __future__ import annotations
+
+from os.path import join
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from numpy.typing import NDArray
+
+from mmcompose.class_space import shipped_ties
+from mmcompose.composition import Composition
+from mmcompose.datasets import ClassSpaceDataset, each_dataset, truth_of
+from mmcompose.engine.read_composition import is_pseudo_labelled
+from mmcompose.utils import Problem, UserError, fault, nearest, no_file, problem
+
+
+def labelled_set(
+    config: Config,
+    composition: Composition,
+    ann_file: str,
+    img_prefix: str | None,
+    drop_unmapped: bool,
+) -> ClassSpaceDataset:
+    """Return labelled images, in the student's classes.
+
+    Args:
+        config: The composition's config, whose validation set or pool they may be of.
+        composition: Whose classes and aliases hold.
+        ann_file: A COCO json, in any class names that the class space knows.
+        img_prefix: The folder of its images. Defaults to that of the validation set, or else of
+            the pool.
+        drop_unmapped: Whether boxes of classes that the student does not have are left out.
+
+    Raises:
+        UserError: If there are such and they are not left out, if no box is of a class of the
+            student, or a file is missing.
+    """
+    classes = composition.class_space.classes
+    if img_prefix is None:
+        img_prefix = _image_folder(config)
+    coco = dict(
+        type='CocoDataset',
+        ann_file=ann_file,
+        data_prefix=dict(img=img_prefix),
+        test_mode=True,
+        # MMEngine cannot serialize a list of no images, and few need no memory saved.
+        serialize_data=False,
+    )
+    aliases = composition.resolved['class_space'].get('aliases', [])
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        dataset = ClassSpaceDataset(coco, classes, aliases)
+    dataset.full_init()
+    first = dataset.get_data_info(0)['img_path'] if len(dataset) else ann_file
+    if not Path(first).is_file():
+        raise UserError(no_file('img_prefix', first))
+    unmapped = _unmapped(dataset, composition)
+    if unmapped and (not drop_unmapped or not len(covered_classes(dataset, composition))):
+        raise UserError(_unmapped_problem(ann_file, unmapped, classes))
+    # All that the teachers say would be wrong.
+    if not any(len(truth_of(dataset.get_data_info(row))) for row in range(len(dataset))):
+        raise UserError(problem('ann_file', ann_file, 'labels no box of a class of the student'))
+    return dataset
+
+
+def covered_classes(dataset: ClassSpaceDataset, composition: Composition) -> NDArray[np.int64]:
+    """Return the student's indices of the classes that a file labels."""
+    found = composition.class_space.index(dataset.dataset.metainfo['classes'])
+    return found[found >= 0]
+
+
+def _unmapped(dataset: ClassSpaceDataset, composition: Composition) -> list[str]:
+    """Return the classes that a file has boxes of, and the student does not know."""
+    inner = dataset.dataset
+    labels = {
+        each['bbox_label']
+        for row in range(len(inner))
+        for each in inner.get_data_info(row)['instances']
+    }
+    names = [name for label, name in enumerate(inner.metainfo['classes']) if label in labels]
+    indices = composition.class_space.index(names)
+    return [name for name, index in zip(names, indices, strict=True) if index < 0]
+
+
+def _image_folder(config: Config) -> str:
+    validation = (config.get('val_dataloader') or {}).get('dataset')
+    train = (config.get('train_dataloader') or {}).get('dataset')
+    pool = next(filter(is_pseudo_labelled, each_dataset(train)), {})
+    for dataset in (validation or {}, pool.get('dataset') or {}):
+        prefix = (dataset.get('data_prefix') or {}).get('img')
+        if prefix is not None:
+            return join(dataset.get('data_root') or '', prefix)
+    raise UserError(fault('img_prefix', 'is missing; name the folder of the labelled images'))
+
+
+def _unmapped_problem(ann_file: str, unmapped: list[str], classes: tuple[str, ...]) -> Problem:
+    ties = {name: f'in the alias table {t!r}' for name, _, t in shipped_ties(unmapped, classes)}
+    told = []
+    for name in unmapped:
+        near = nearest(name, classes)
+        why = ties.get(name) or (f'did you mean {near!r}?' if near else None)
+        told.append(f'{name!r} ({why})' if why else repr(name))
+    expected = (
+        f'labels {", ".join(told)}: no class of the student; add to '
+        'composition.class_space.aliases, or ask to leave such boxes out (--drop-unmapped)'
+    )
+    return problem('ann_file', ann_file, expected)

@@ -1,0 +1,111 @@
+"""CompositionCardHook: the composition's card, beside the checkpoint."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmcompose.composition import Composition
+from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
+from mmcompose.engine.last_checkpoint import last_checkpoint
+from mmcompose.evaluation import CompositionTable, evaluate
+from mmcompose.labeling import STUDENT, LabelPipeline
+from mmcompose.registry import HOOKS
+from mmcompose.reporting import Made, make_card
+from mmcompose.reporting.pictures import MOST
+from mmcompose.teachers import MMDetTeacher
+from mmcompose.utils import UserError, log, problem, warn
+
+
+@HOOKS.register_module()
+class CompositionCardHook(Hook):
+    """Write the card after training: ``card.html`` and ``card.md`` in the work directory.
+
+    The teachers' predictions of the pool come from the label store. A validation set of few
+    pictures is predicted by all teachers for the composition table, which the visualizer's
+    backends get as well.
+
+    Args:
+        pictures: How many pictures of the pool the card shows, at most 500. Defaults to 200.
+        max_scored: The composition table is made where the validation set has at most so many
+            pictures; ``mmcompose report`` makes it of any. Defaults to 500.
+
+    Raises:
+        UserError: If a number is out of range.
+    """
+
+    # After the last checkpoint is saved.
+    priority = 'LOWEST'
+
+    def __init__(self, pictures: int = 200, max_scored: int = 500) -> None:
+        problems = []
+        if not 1 <= pictures <= MOST:
+            problems.append(problem('pictures', pictures, f'is not a number from 1 to {MOST}'))
+        if max_scored < 0:
+            problems.append(problem('max_scored', max_scored, 'is below 0'))
+        if problems:
+            raise UserError(*problems)
+        self.pictures = pictures
+        self.max_scored = max_scored
+
+    def after_train(self, runner: Runner) -> None:
+        """Write the card; a mistake that it meets is logged, for the student is trained."""
+        dataset = next(pseudo_labeled(runner.train_dataloader.dataset), None)
+        if dataset is None or not is_main_process():
+            return
+        try:
+            page = self._write(runner, dataset)
+        except UserError as error:
+            warn(f'no card was written: {error}')
+        else:
+            log(f'card: {page}')
+
+    def _write(self, runner: Runner, dataset: PseudoLabeledDataset) -> Path:
+        composition, images = dataset.composition, dataset.images
+        pipeline = composition.fitted_pipeline(images)
+        checkpoint = last_checkpoint(runner.work_dir)
+        student = None
+        if checkpoint is not None:
+            student = MMDetTeacher(config=runner.cfg, checkpoint=checkpoint)
+        table = self._table(runner, composition, pipeline, student)
+        made = Made.of(runner.cfg, composition, pipeline, [' '.join(sys.argv)])
+        return make_card(
+            Path(runner.work_dir),
+            made,
+            composition,
+            images,
+            dataset.labels,
+            table,
+            student,
+            self.pictures,
+        )
+
+    def _table(
+        self,
+        runner: Runner,
+        composition: Composition,
+        pipeline: LabelPipeline,
+        student: MMDetTeacher | None,
+    ) -> CompositionTable | None:
+        if runner.cfg.get('val_dataloader') is None:
+            return None
+        truth = runner.val_dataloader.dataset
+        if len(truth) > self.max_scored:
+            log(
+                f'the card has no composition table: {len(truth)} validation pictures are more '
+                f'than max_scored={self.max_scored}; mmcompose report makes it'
+            )
+            return None
+        models = {} if student is None else {STUDENT: student}
+        table = evaluate(composition, truth, models, pipeline=pipeline)
+        scalars = {
+            f'composition/{row.name}/{name}': value
+            for row in table.rows
+            for name, value in (('mAP', row.scores.mAP), ('AP50', row.scores.AP50))
+        }
+        runner.visualizer.add_scalars(scalars, step=runner.iter)
+        return table
