@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from mmcompose.commands.evaluate import evaluate_config as evaluate
     from mmcompose.commands.load import load
     from mmcompose.commands.plan import plan
+    from mmcompose.commands.push import push
     from mmcompose.commands.report import report
+    from mmcompose.commands.to_fiftyone import to_fiftyone
     from mmcompose.composition import Composition
     from mmcompose.labeling import LabelTransform
     from mmcompose.registry import list_label_transforms, list_teachers
@@ -39,7 +41,9 @@ _HOMES = {
     'list_teachers': 'registry.list_teachers',
     'load': 'commands.load.load',
     'plan': 'commands.plan.plan',
+    'push': 'commands.push.push',
     'report': 'commands.report.report',
+    'to_fiftyone': 'commands.to_fiftyone.to_fiftyone',
 }
 
 __all__ = [
@@ -56,7 +60,9 @@ __all__ = [
     'list_teachers',
     'load',
     'plan',
+    'push',
     'report',
+    'to_fiftyone',
 ]
 
 

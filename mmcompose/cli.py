@@ -24,6 +24,7 @@ VERBS = (
     'report',
     'review',
     'export',
+    'push',
     'calibrate',
     'split',
     'store',

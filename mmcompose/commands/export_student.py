@@ -63,7 +63,7 @@ def export_student(
     check_writable('--out', path)
     optional_package('onnx', 'onnx', '--to')
     saved = read_checkpoint(checkpoint)
-    read = _config_of(saved, checkpoint) if config is None else read_config(config)
+    read = config_of(saved, checkpoint) if config is None else read_config(config)
     classes = checkpoint_classes(saved)
     if classes is None:
         raise UserError(problem('checkpoint', checkpoint, 'has no class names'))
@@ -84,7 +84,7 @@ def export_student(
     return path
 
 
-def _config_of(checkpoint: dict[str, Any], path: str) -> Config:
+def config_of(checkpoint: dict[str, Any], path: str) -> Config:
     """Return the config that MMEngine saved in a checkpoint."""
     text = (checkpoint.get('meta') or {}).get('cfg')
     if not isinstance(text, str):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from os.path import join
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -87,7 +88,7 @@ def _unmapped(dataset: ClassSpaceDataset, composition: Composition) -> list[str]
 def _image_folder(config: Config) -> str:
     validation = (config.get('val_dataloader') or {}).get('dataset')
     train = (config.get('train_dataloader') or {}).get('dataset')
-    pool = next(filter(is_pseudo_labelled, each_dataset(train)), {})
+    pool: Any = next(filter(is_pseudo_labelled, each_dataset(train)), {})
     for dataset in (validation or {}, pool.get('dataset') or {}):
         prefix = (dataset.get('data_prefix') or {}).get('img')
         if prefix is not None:

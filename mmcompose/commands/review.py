@@ -8,7 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmcompose.commands.load import load
-from mmcompose.reporting.pictures import disagreements
+from mmcompose.reporting.ranking import disagreements
 from mmcompose.store import to_coco
 from mmcompose.store.exports import destination, export, read_corrections
 from mmcompose.utils import (

@@ -9,10 +9,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mmcompose.composition import Composition
 from mmcompose.labeling import FUSED, STUDENT
+from mmcompose.reporting.ranking import disagreements, support
 from mmcompose.structures import Detections, Image, iou
 from mmcompose.teachers import Teacher
 from mmcompose.utils import progress
@@ -33,7 +33,8 @@ class Shown:
     Args:
         image: The picture.
         sources: What each teacher, the fused labels and the student have on it.
-        disagreement: How far owners of its labels do not confirm them, in [0, 1].
+        disagreement: How far its labels are in doubt; see
+            :func:`mmcompose.reporting.ranking.disagreements`.
         misses: Boxes of teachers that are sure, where no label is.
         doubtful: Labels that teach, and that fewer than half of their owners found.
     """
@@ -92,36 +93,9 @@ def choose(
         if student is not None:
             sources[STUDENT] = _visible(student.predict([images[row]])[0], len(owners))
         misses = sum(_misses(found, fused) for found in known.values())
-        doubtful = int((_support(fused.kept(), owners) < 0.5).sum())
+        doubtful = int((support(fused.kept(), owners) < 0.5).sum())
         shown.append(Shown(images[row], sources, scores[row], misses, doubtful))
     return shown
-
-
-def disagreements(
-    composition: Composition, labels: Sequence[Detections], count: int
-) -> list[float]:
-    """Return for each of ``count`` pictures how far owners of its labels do not confirm them."""
-    owners = composition.class_space.owners
-    return [_disagreement(labels[row], owners) for row in range(count)]
-
-
-def _support(found: Detections, owners: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return for each box the share of its owners that found it; 1 before a fusion."""
-    if found.votes is None:
-        return np.ones(len(found))
-    known = owners[found.labels]
-    confirmed = (found.votes & known).sum(axis=1)
-    shares: NDArray[np.float64] = confirmed / np.maximum(known.sum(axis=1), 1)
-    return shares
-
-
-def _disagreement(found: Detections, owners: NDArray[np.bool_]) -> float:
-    if not len(found):
-        return 0.0
-    doubt = 1 - _support(found, owners)
-    if found.spread is not None:
-        doubt = np.maximum(doubt, found.spread)
-    return float(np.average(doubt, weights=found.scores + 1e-6))
 
 
 def _misses(found: Detections, labels: Detections) -> int:

@@ -1,0 +1,93 @@
+"""A student on a model hub: its weights, config, card and, where exported, its ONNX file."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import torch
+
+from mmcompose.commands.export_student import config_of
+from mmcompose.teachers import read_checkpoint
+from mmcompose.teachers.mmdet.config import first_line
+from mmcompose.utils import (
+    UserError,
+    atomic_write,
+    check_writable,
+    log,
+    no_file,
+    optional_package,
+    problem,
+)
+
+# What a hub shows first is called so.
+_README, _WEIGHTS, _CONFIG = 'README.md', 'model.pth', 'config.py'
+
+
+def push(
+    checkpoint: str,
+    to: str,
+    out: str | None = None,
+    private: bool = False,
+) -> str:
+    """Write a student's folder for a model hub, and upload it.
+
+    The folder has ``model.pth`` (weights and class names, without the optimizer), ``config.py``,
+    the card that lies beside the checkpoint as ``README.md`` and ``card.html`` and, where the
+    student was exported beside it, ``model.onnx`` and ``model.json``.
+
+    Args:
+        checkpoint: The student's, with ``card.md`` of ``mmcompose report`` beside it.
+        to: The repository, ``owner/name``; made where there is none. The token is that of
+            ``hf auth login`` or ``HF_TOKEN``; ``HF_ENDPOINT`` names another hub.
+        out: The folder. Defaults to ``hub`` beside the checkpoint.
+        private: Whether a new repository is private. Defaults to False.
+
+    Returns:
+        The address of the upload.
+
+    Raises:
+        UserError: If the checkpoint has no card, or the hub refuses it.
+    """
+    hub = optional_package('huggingface_hub', 'hub', 'mmcompose push')
+    folder = write_hub_folder(checkpoint, out)
+    api = hub.HfApi()
+    try:
+        api.create_repo(to, private=private, exist_ok=True)
+        commit = api.upload_folder(
+            repo_id=to, folder_path=folder, commit_message='Upload a student of mmcompose'
+        )
+    # The hub's answers, a missing token and a lost connection; a name that is none.
+    except (OSError, ValueError) as error:
+        raise UserError(problem('--to', to, f'was not pushed to: {first_line(error)}')) from error
+    log(f'pushed to {commit.commit_url}')
+    return str(commit.commit_url)
+
+
+def write_hub_folder(checkpoint: str, out: str | None = None) -> Path:
+    """Write what :func:`push` uploads; see there.
+
+    Returns:
+        The folder.
+    """
+    path = Path(checkpoint)
+    if not path.is_file():
+        raise UserError(no_file('checkpoint', checkpoint))
+    card = path.parent / 'card.md'
+    if not card.is_file():
+        expected = 'has no card.md beside it; write one: mmcompose report CONFIG --student …'
+        raise UserError(problem('checkpoint', checkpoint, expected))
+    folder = Path(out) if out is not None else path.parent / 'hub'
+    check_writable('--out', folder, folder=True)
+    saved = read_checkpoint(path)
+    config = config_of(saved, checkpoint)
+    meta = {'dataset_meta': saved['meta'].get('dataset_meta'), 'cfg': config.pretty_text}
+    with atomic_write('--out', folder / _WEIGHTS) as temporary:
+        torch.save({'state_dict': saved['state_dict'], 'meta': meta}, temporary)
+    (folder / _CONFIG).write_text(config.pretty_text, encoding='utf-8')
+    beside = {card: _README, card.with_suffix('.html'): 'card.html'}
+    beside |= {path.with_suffix(end): f'model{end}' for end in ('.onnx', '.json')}
+    for source, name in beside.items():
+        if source.is_file():
+            shutil.copyfile(source, folder / name)
+    return folder

@@ -1,0 +1,91 @@
+"""A composition in FiftyOne: teachers, labels and student as fields of one dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config
+
+from mmcompose.commands.config_files import read_compose_config
+from mmcompose.commands.load import load
+from mmcompose.engine.resolve import resolve
+from mmcompose.labeling import FUSED, STUDENT
+from mmcompose.structures import Detections, Image
+from mmcompose.teachers import MMDetTeacher, Teacher
+from mmcompose.utils import key_prefix, optional_package, progress
+
+
+def to_fiftyone(config: str | Config, student: str | None = None, name: str | None = None) -> Any:
+    """Return the pool of a config as a FiftyOne dataset (extra ``fiftyone``).
+
+    Each teacher, the labels (``fused``) and the student are a field of detections, in the
+    student's classes, with confidence; a label has the names of those who found it (``votes``)
+    and whether it is ``ignored``.
+
+    Args:
+        config: A config with a composition, or its path. Labels that are missing are made.
+        student: Path of the student's checkpoint. Defaults to none.
+        name: Of the dataset. Defaults to one that FiftyOne makes up.
+
+    Returns:
+        A ``fiftyone.Dataset``.
+
+    Raises:
+        UserError: For a mistake in the config; if FiftyOne is not installed.
+    """
+    fiftyone = optional_package('fiftyone', 'fiftyone', 'to_fiftyone')
+    config = read_compose_config(config)
+    composition = load(config)
+    images, labels = composition.pool, composition.labels()
+    tables = composition.predictions(images)
+    model: Teacher | None = None
+    if student is not None:
+        with key_prefix(STUDENT):
+            model = MMDetTeacher(config=resolve(config), checkpoint=student)
+    classes, teachers = composition.classes, composition.class_space.teachers
+
+    def samples() -> Iterator[Any]:
+        for row in progress(range(len(images)), 'pictures for FiftyOne', len(images)):
+            image = images[row]
+            found, _ = composition.teacher_detections(tables, images, row)
+            # A teacher may predict coarser classes than any of the student's.
+            fields = {n: each[each.labels < len(classes)] for n, each in found.items()}
+            fields[FUSED] = labels[row]
+            if model is not None:
+                fields[STUDENT] = model.predict([image])[0]
+                image.forget_pixels()
+            sample = fiftyone.Sample(filepath=image.path)
+            for field, each in fields.items():
+                sample[field] = _detections(fiftyone, each, image, classes, teachers)
+            yield sample
+
+    dataset = fiftyone.Dataset(name)
+    dataset.default_classes = list(classes)
+    dataset.add_samples(samples(), num_samples=len(images), progress=False)
+    return dataset
+
+
+def _detections(
+    fiftyone: Any,
+    found: Detections,
+    image: Image,
+    classes: Sequence[str],
+    teachers: Sequence[str],
+) -> Any:
+    """Return boxes as FiftyOne has them: left, top, width, height as shares of the picture."""
+    sides = found.boxes / np.array([image.width, image.height] * 2, np.float32)
+    columns = (sides.tolist(), found.scores.tolist(), found.labels.tolist())
+    made = []
+    for row, ((x1, y1, x2, y2), score, label) in enumerate(zip(*columns, strict=True)):
+        more: dict[str, Any] = {}
+        if found.votes is not None:
+            pairs = zip(teachers, found.votes[row], strict=True)
+            more = {'votes': [name for name, voted in pairs if voted]}
+            more['ignored'] = bool(found.is_ignored[row])
+        box = [x1, y1, x2 - x1, y2 - y1]
+        made.append(
+            fiftyone.Detection(label=classes[label], bounding_box=box, confidence=score, **more)
+        )
+    return fiftyone.Detections(detections=made)

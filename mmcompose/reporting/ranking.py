@@ -1,0 +1,46 @@
+"""Which pictures most need a person: those whose labels are least to be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmcompose.composition import Composition
+from mmcompose.structures import Detections
+
+
+def disagreements(
+    composition: Composition, labels: Sequence[Detections], count: int
+) -> list[float]:
+    """Return for each of ``count`` pictures how far its labels are in doubt, in [0, 1].
+
+    That is a mean over its boxes, those to be ignored included: of how far the owners of a box's
+    class do not confirm it, or of its spread where that is more. Boxes count by how uncertain
+    their scores are, and more where their class is rare in the pool.
+    """
+    owners = composition.class_space.owners
+    counts = np.zeros(len(owners), np.int64)
+    for row in range(count):
+        counts += np.bincount(labels[row].labels, minlength=len(owners))
+    rarity = 1 / np.sqrt(np.maximum(counts, 1))
+    return [_doubt(labels[row], owners, rarity) for row in range(count)]
+
+
+def support(found: Detections, owners: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return for each box the share of its owners that found it; 1 before a fusion."""
+    if found.votes is None:
+        return np.ones(len(found))
+    known = owners[found.labels]
+    return np.asarray((found.votes & known).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
+
+
+def _doubt(found: Detections, owners: NDArray[np.bool_], rarity: NDArray[np.float64]) -> float:
+    if not len(found):
+        return 0.0
+    doubt = 1 - support(found, owners)
+    if found.spread is not None:
+        doubt = np.maximum(doubt, found.spread)
+    uncertain = found.scores * (1 - found.scores) + 1e-6
+    return float(np.average(doubt, weights=uncertain * rarity[found.labels]))
