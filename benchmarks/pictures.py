@@ -55,8 +55,7 @@ def main() -> None:
         (work_dir / 'student').glob('epoch_*.pth'), key=lambda path: path.stat().st_mtime
     )
     composition = mmcompose.load(config)
-    # What the pipeline learned from the pool.
-    composition.labels()
+    pipeline = composition.fitted_pipeline()
     student = MMDetTeacher(config=resolve(config), checkpoint=str(checkpoint))
     scenes = sorted((work_dir / 'scenes' / 'test').glob('*.jpg'))
     rows = []
@@ -66,7 +65,8 @@ def main() -> None:
             name: composition.class_space.convert(name, teacher.predict([image])[0])
             for name, teacher in composition.teachers.items()
         }
-        found |= {'fused': composition.predict(image), 'student': student.predict([image])[0]}
+        found['fused'] = composition.predict(image, pipeline)
+        found['student'] = student.predict([image])[0]
         rows.append((image, found))
     draw(rows, composition.classes, out / 'composition.png')
     if shutil.which('chromium'):

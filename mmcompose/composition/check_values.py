@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.utils import Problem, check_keys, check_types, problem
+from mmcompose.utils import Mistakes, Problem, UserError, check_keys, check_types, problem
+
+T = TypeVar('T')
 
 
-def split_problems(
+def make_checked(config: Mapping[str, Any], cls: type[T]) -> T:
+    """Make a composition of its config, if nothing in it is wrong.
+
+    Args:
+        config: The ``composition`` of a config.
+        cls: The class.
+
+    Raises:
+        UserError: With a line for each mistake.
+    """
+    problems, sound = _split_problems(config, get_type_hints(vars(cls)['__init__']))
+    if not problems:
+        return cls(**config)
+    mistakes = Mistakes()
+    mistakes.add(*problems)
+    # What is right may hold further mistakes.
+    if sound:
+        with mistakes:
+            cls(**sound)
+    raise UserError(*mistakes.problems)
+
+
+def _split_problems(
     config: Mapping[str, Any], types: Mapping[str, Any]
 ) -> tuple[list[Problem], dict[str, Any]]:
     """Return the mistakes in a composition's keys and values, and what can be looked into beside.

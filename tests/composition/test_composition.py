@@ -167,8 +167,8 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     keys = [line.split(': ')[0] for line in lines]
     assert keys == [
         'composition.teachers.first.weight',
-        'composition.class_space',
         'composition.teachers.first',
+        'composition.class_space',
         'composition.label_pipeline[0].type',
     ]
 
@@ -371,6 +371,19 @@ def test_a_checkpoint_is_read_once(
     made = Composition.from_config(config)
     Composition.from_config(made.resolved).labels(toys.images_in(pool))
     assert reads.count(str(file)) == 1
+
+
+def test_what_labels_of_a_pool_taught_is_passed_on_to_a_picture(pool: Path, tmp_path: Path) -> None:
+    steps = [*toys.LABEL_PIPELINE[:2], {'type': 'mmcompose.AdaptiveScoreFilter', 'min_boxes': 2}]
+    made = Composition.from_config(toys.composition(tmp_path, label_pipeline=steps))
+    images = toys.images_in(pool)
+    before = made.predict(images[0])
+    labels = made.labels(images)
+    thresholds = labels.learned[2]['thresholds']['fused']
+    assert len(labels[0]) < len(before), thresholds
+    np.testing.assert_array_equal(made.predict(images[0]).boxes, before.boxes)
+    fitted = made.fitted_pipeline(images)
+    np.testing.assert_array_equal(made.predict(images[0], fitted).boxes, labels[0].boxes)
 
 
 def test_a_changed_threshold_repeats_only_what_follows_it(
