@@ -56,7 +56,7 @@ def main() -> None:
     )
     composition = mmcompose.load(config)
     pipeline = composition.fitted_pipeline()
-    student = MMDetTeacher(config=resolve(config), checkpoint=str(checkpoint))
+    student = MMDetTeacher(config=resolve(config).config, checkpoint=str(checkpoint))
     scenes = sorted((work_dir / 'scenes' / 'test').glob('*.jpg'))
     rows = []
     for number in args.scenes:

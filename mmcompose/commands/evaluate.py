@@ -12,11 +12,9 @@ from mmengine.registry import DefaultScope
 from mmcompose.checks.check_files import check_checkpoint
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.commands.labelled_set import labelled_set
-from mmcompose.composition import Composition
-from mmcompose.datasets import pseudo_labeled
 from mmcompose.engine.checked import resolve_checked
+from mmcompose.engine.resolve import Resolved
 from mmcompose.evaluation import CompositionTable, evaluate
-from mmcompose.labeling import LabelPipeline
 from mmcompose.teachers import MMDetTeacher, ONNXTeacher, Teacher
 from mmcompose.utils import UserError, fault, key_prefix, no_file, problem
 
@@ -28,6 +26,7 @@ def evaluate_config(
     score_floor: float = 0.01,
     ann_file: str | None = None,
     img_prefix: str | None = None,
+    resolved: Resolved | None = None,
 ) -> CompositionTable:
     """Score teachers, fused labels and, where given, the student and an oracle.
 
@@ -41,6 +40,7 @@ def evaluate_config(
         ann_file: A COCO json to score on. Defaults to the config's validation set.
         img_prefix: The folder of its images. Defaults to that of the validation set, or else of
             the pool.
+        resolved: What the config comes to, where it was resolved already. Defaults to resolving it.
 
     Returns:
         The table.
@@ -53,14 +53,14 @@ def evaluate_config(
         raise UserError(problem('--score-floor', score_floor, 'is not in [0, 1)'))
     if ann_file is not None and not Path(ann_file).is_file():
         raise UserError(no_file('--ann', ann_file))
-    resolved = resolve_checked(config, ['val_dataloader'], is_run=False)
-    if ann_file is None and resolved.get('val_dataloader') is None:
+    resolved = resolved or resolve_checked(config, ['val_dataloader'], is_run=False)
+    plain, composition = resolved.config, resolved.composition
+    if ann_file is None and plain.get('val_dataloader') is None:
         expected = 'is missing; there is nothing to score on (see --ann)'
         raise UserError(fault('val_dataloader', expected))
-    composition = Composition.from_config(config.composition.to_dict())
     # Before any work, so that a wrong checkpoint is told at once.
     models: dict[str, Teacher] = {
-        name: _read_model(name, checkpoint, resolved, composition.class_space.classes)
+        name: _read_model(name, checkpoint, plain, composition.classes)
         for name, checkpoint in (('student', student), ('oracle', oracle))
         if checkpoint is not None
     }
@@ -70,30 +70,16 @@ def evaluate_config(
         if ann_file is not None:
             truth = labelled_set(config, composition, ann_file, img_prefix, drop_unmapped=True)
         else:
-            truth = DATASETS.build(resolved.val_dataloader.dataset)
-        pipeline = _fitted(composition, resolved)
+            truth = DATASETS.build(plain.val_dataloader.dataset)
+        learns = bool(composition.pipeline.rounds)
+        pipeline = composition.fitted_pipeline() if learns else composition.pipeline
         return evaluate(composition, truth, models, score_floor, pipeline)
 
 
-def _fitted(composition: Composition, resolved: Config) -> LabelPipeline:
-    """Return the pipeline with what it learned from the pool that the student learns from."""
-    if not composition.pipeline.rounds:
-        return composition.pipeline
-    train = DATASETS.build(dict(resolved.train_dataloader.dataset, lazy_init=True))
-    pool = next(pseudo_labeled(train), None)
-    if pool is None:
-        raise UserError(
-            fault('train_dataloader.dataset', 'holds no PseudoLabeledDataset to learn from')
-        )
-    return composition.fitted_pipeline(pool.images)
-
-
-def _read_model(
-    name: str, checkpoint: str, resolved: Config, classes: Sequence[str]
-) -> MMDetTeacher:
+def _read_model(name: str, checkpoint: str, plain: Config, classes: Sequence[str]) -> MMDetTeacher:
     check_checkpoint(f'{name}.checkpoint', checkpoint)
     with key_prefix(name):
-        model = MMDetTeacher(config=resolved, checkpoint=checkpoint)
+        model = MMDetTeacher(config=plain, checkpoint=checkpoint)
     if model.classes != tuple(classes):
         raise UserError(
             problem(

@@ -33,7 +33,7 @@ def label(config: Config, launcher: str = 'none') -> None:
     if config.get('train_dataloader') is None:
         raise UserError(fault('train_dataloader', 'is missing; there is nothing to label'))
     _join(launcher, config.get('env_cfg', {}).get('dist_cfg') or {'backend': 'nccl'})
-    resolved = resolve_checked(config, ['train_dataloader'], is_run=False)
+    resolved = resolve_checked(config, ['train_dataloader'], is_run=False).config
     with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmdet')):
         train = DATASETS.build(dict(resolved.train_dataloader.dataset, lazy_init=True))
     found = list(pseudo_labeled(train))

@@ -9,8 +9,7 @@ from mmengine.config import Config
 
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.commands.evaluate import evaluate_config
-from mmcompose.commands.load import load
-from mmcompose.engine.resolve import resolve
+from mmcompose.engine.checked import resolve_checked
 from mmcompose.reporting import Made, make_card
 from mmcompose.reporting.pictures import MOST
 from mmcompose.teachers import MMDetTeacher
@@ -55,18 +54,21 @@ def report(
     config = read_compose_config(config)
     folder = Path(out or (Path(student).parent if student else config.get('work_dir') or '.'))
     check_writable('--out', folder, folder=True)
-    table = None
+    resolved = resolve_checked(config, ['val_dataloader'], is_run=False)
+    composition, table = resolved.composition, None
     if ann_file is not None or config.get('val_dataloader') is not None:
-        table = evaluate_config(config, student, oracle, ann_file=ann_file, img_prefix=img_prefix)
-    composition = load(config)
+        table = evaluate_config(
+            config, student, oracle, ann_file=ann_file, img_prefix=img_prefix, resolved=resolved
+        )
     pool, labels = composition.pool, composition.labels()
     model = None
     if student is not None:
         with key_prefix('student'):
-            model = MMDetTeacher(config=resolve(config), checkpoint=student)
+            model = MMDetTeacher(config=resolved.config, checkpoint=student)
     options = {'student': student, 'oracle': oracle, 'ann': ann_file}
     commands = _commands(config.filename, {n: v for n, v in options.items() if v is not None})
-    made = Made.of(config, composition, composition.fitted_pipeline(pool), commands)
+    pipeline = composition.pipeline.with_learned(labels.learned)
+    made = Made.of(config, composition, pipeline, commands)
     page = make_card(folder, made, composition, pool, labels.table, table, model, pictures)
     log(f'card: {page}')
     return page

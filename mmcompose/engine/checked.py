@@ -15,20 +15,25 @@ from mmcompose.checks.preflight import (
     resolved_problems,
     structure_problems,
 )
+from mmcompose.composition import Composition
 from mmcompose.engine.read_composition import read_composition
-from mmcompose.engine.resolve import resolve
+from mmcompose.engine.resolve import Resolved, resolve
 from mmcompose.utils import Mistakes
 
 
 def resolve_checked(
-    config: Config, loaders: Sequence[str] = LOADERS, is_run: bool = True
-) -> Config:
+    config: Config,
+    loaders: Sequence[str] = LOADERS,
+    is_run: bool = True,
+    composition: Composition | None = None,
+) -> Resolved:
     """Return a config resolved, if nothing in it is wrong; see :func:`resolve`.
 
     Args:
         config: A config with ``composition``; left as it is.
         loaders: The data loaders that will be used. Defaults to all.
         is_run: Whether a Runner will be built of it. Defaults to True.
+        composition: See :func:`resolve`.
 
     Raises:
         UserError: With a line for each mistake, in ``composition`` and all else.
@@ -36,16 +41,18 @@ def resolve_checked(
     scope = config.get('default_scope')
     # One that is no string is a mistake that is told below.
     with DefaultScope.overwrite_default_scope(scope if isinstance(scope, str) else 'mmdet'):
-        return _resolve_checked(config, loaders, is_run)
+        return _resolve_checked(config, loaders, is_run, composition)
 
 
-def _resolve_checked(config: Config, loaders: Sequence[str], is_run: bool) -> Config:
+def _resolve_checked(
+    config: Config, loaders: Sequence[str], is_run: bool, composition: Composition | None
+) -> Resolved:
     structure = structure_problems(config, loaders)
     mistakes = Mistakes()
     mistakes.add(*structure)
     if structure:
         # It cannot be resolved, but its composition may be wrong as well.
-        if isinstance(config.get('composition'), Mapping):
+        if composition is None and isinstance(config.get('composition'), Mapping):
             with mistakes:
                 read_composition(config)
         mistakes.raise_if_any()
@@ -54,8 +61,8 @@ def _resolve_checked(config: Config, loaders: Sequence[str], is_run: bool) -> Co
     hooks = hook_problems(config) if is_run else []
     mistakes.add(*(part_problems(config) if is_run else ()), *hooks)
     with mistakes:
-        resolved = resolve(config)
+        resolved = resolve(config, composition)
         sound = [name for name, problems in by_loader.items() if not problems]
-        mistakes.add(*resolved_problems(resolved, sound, hooks=is_run and not hooks))
+        mistakes.add(*resolved_problems(resolved.config, sound, hooks=is_run and not hooks))
     mistakes.raise_if_any()
     return resolved

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from mmdet.registry import DATASETS
@@ -15,7 +16,7 @@ from mmcompose.datasets import PseudoLabeledDataset, each_dataset
 from mmcompose.labeling import CoOccurrence, co_occurrences
 from mmcompose.registry import class_of
 from mmcompose.structures import Image
-from mmcompose.utils import Problem, UserError, fault
+from mmcompose.utils import Problem, UserError, fault, problem
 
 # From this share of the rarer one's boxes on, two names may well be one class.
 _LIKELY = 0.3
@@ -31,9 +32,11 @@ def read_composition(config: Config) -> Composition:
     """
     plain = config.composition.to_dict()
     try:
-        return Composition.from_config(plain)
+        composition = Composition.from_config(plain)
     except UserError as error:
         raise UserError(*error.problems, *_hints(config, plain)) from error
+    composition.list_pool = partial(_list_pool, config)
+    return composition
 
 
 def describe_classes(config: Config) -> tuple[Overview, list[CoOccurrence] | None]:
@@ -63,6 +66,15 @@ def pool_of(config: Config) -> Sequence[Image] | None:
     with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
         dataset: PseudoLabeledDataset = DATASETS.build(bare)
         return dataset.images
+
+
+def _list_pool(config: Config) -> Sequence[Image]:
+    images = pool_of(config)
+    if images is None:
+        expected = 'holds no mmcompose.PseudoLabeledDataset, whose images are to be labelled'
+        dataset = (config.get('train_dataloader') or {}).get('dataset')
+        raise UserError(problem('train_dataloader.dataset', dataset, expected))
+    return images
 
 
 def is_pseudo_labelled(dataset: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from mmdet.evaluation import CocoMetric
@@ -42,32 +43,43 @@ _META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'f
               'flip_direction')  # fmt: skip
 
 
-def resolve(config: Config) -> Config:
+@dataclass(frozen=True)
+class Resolved:
+    """What a config with a composition comes to.
+
+    Args:
+        config: A plain config: class counts, class names, datasets and evaluators in the
+            student's classes, hooks, and the composition in the pseudo-labelled datasets' dicts.
+        composition: The composition.
+    """
+
+    config: Config
+    composition: Composition
+
+
+def resolve(config: Config, composition: Composition | None = None) -> Resolved:
     """Write what follows from ``composition`` where MMDetection looks for it.
 
-    Reads each teacher's class names, but no weights. The result has no ``composition`` of its
-    own and needs no teacher to test or deploy the student.
+    Reads each teacher's class names, but no weights. The plain config has no ``composition`` of
+    its own and needs no teacher to test or deploy the student.
 
     Args:
         config: A config with ``composition``; left as it is.
-
-    Returns:
-        A plain config: class counts, class names, datasets and evaluators in the student's
-        classes, hooks, and the composition in the pseudo-labelled datasets' dicts.
+        composition: What :func:`read_composition` made of it. Defaults to making it here.
 
     Raises:
         UserError: With a line for each mistake in ``composition``.
     """
     if problems := [*composition_problems(config), *value_type_problems(config)]:
         raise UserError(*problems)
-    config = copy.deepcopy(config)
+    given, config = config, copy.deepcopy(config)
     for name in ('runner_type', 'allow'):
         config.pop(name, None)
     card = config.pop('card', None)
     # Without, MMEngine's Runner looks names up among its own classes alone.
     config.default_scope = config.get('default_scope') or 'mmdet'
     with DefaultScope.overwrite_default_scope(config.default_scope):
-        composition = read_composition(config)
+        composition = composition or read_composition(given)
         config.pop('composition')
         set_num_classes(config.model, len(composition.class_space.classes), MODELS)
         check_label_support(config.model, composition.pipeline)
@@ -84,7 +96,7 @@ def resolve(config: Config) -> Config:
             _resolve_evaluator(config, name)
         _resolve_tta(config)
         _add_hooks(config, composition, card)
-    return config
+    return Resolved(config, composition)
 
 
 def _resolve_dataset(dataset: Any, composition: Composition) -> Any:

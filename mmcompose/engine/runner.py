@@ -35,7 +35,7 @@ class CompositionRunner(Runner):
         Raises:
             UserError: With a line for each mistake, before anything is written.
         """
-        resolved = resolve_checked(cfg)
+        resolved = resolve_checked(cfg).config
         traces = WorkDirRollback(resolved.work_dir, resolved.filename)
         runner: CompositionRunner = super().from_cfg(resolved)
         runner._rollback = traces

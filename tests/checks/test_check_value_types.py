@@ -81,9 +81,9 @@ def test_a_value_of_another_kind_is_told(config: Config, key: str, value: Any, t
 def test_what_may_be_left_out_may_be_none(config: Config) -> None:
     for name in ('val_dataloader', 'val_evaluator', 'val_cfg', 'custom_hooks', 'load_from'):
         config[name] = None
-    assert resolve(config).val_dataloader is None
+    assert resolve(config).config.val_dataloader is None
 
 
 def test_a_path_is_a_work_dir(config: Config, tmp_path: Path) -> None:
     config.work_dir = tmp_path
-    assert resolve(config).work_dir == tmp_path
+    assert resolve(config).config.work_dir == tmp_path

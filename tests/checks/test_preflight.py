@@ -133,7 +133,7 @@ def test_metrics_may_stand_within_an_evaluator(config: Config) -> None:
     config.val_evaluator = dict(
         type='Evaluator', metrics=[dict(type='CocoMetric', ann_file='there_is_none.json')]
     )
-    resolved = resolve_checked(config)
+    resolved = resolve_checked(config).config
     # As of a metric that stands alone: the truth comes from the dataset.
     assert resolved.val_evaluator.metrics[0].ann_file is None
     config.val_evaluator.metrics[0].type = 'CocoMetrics'

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 from pathlib import Path
 
 import pytest
 
 from mmcompose.commands.report import report
+from mmcompose.composition.parts import Parts
 from mmcompose.utils import UserError
+from tests import toys
 from tests.engine.toys import student_config
 
 
@@ -36,6 +40,24 @@ def test_it_is_held_against_labels_of_the_pool(pool: Path, truth: str, tmp_path:
     assert '<tr><td>labels, against the truth</td><td>21</td><td>0</td>' in text
     assert '<tr><td>first, against the truth</td><td>14</td><td>0</td>' in text
     assert 'Calibration' in text and '| fused |' in (page.parent / 'card.md').read_text()
+
+
+def test_a_card_with_a_table_takes_one_composition_and_reads_a_checkpoint_once(
+    pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = tmp_path / 'weights'
+    weights.write_bytes(b'weights')
+    os.utime(weights, (0, 0))
+    see, digest, reads, made = toys.see, hashlib.file_digest, [], []
+    monkeypatch.setattr(toys, 'see', lambda pixels, colours, weights=None: see(pixels, colours))
+    monkeypatch.setattr(hashlib, 'file_digest', lambda f, n: reads.append(f.name) or digest(f, n))
+    parts = Parts.make
+    monkeypatch.setattr(Parts, 'make', lambda *args: made.append(args) or parts(*args))
+    config = student_config(pool, truth, tmp_path)
+    config.composition.teachers.first.arguments.weights = str(weights)
+    report(config, out=str(tmp_path / 'card'), pictures=4)
+    assert reads.count(str(weights)) == 1
+    assert len(made) == 1
 
 
 def test_mistakes_come_before_any_work(pool: Path, truth: str, tmp_path: Path) -> None:

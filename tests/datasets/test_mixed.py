@@ -235,7 +235,7 @@ def _mixed_config(pool: Path, truth: str, folder: Path, **changes: Any) -> Confi
 
 def test_resolve_writes_the_ratio_into_the_sampler(pool: Path, truth: str, tmp_path: Path) -> None:
     config = _mixed_config(pool, truth, tmp_path, weights=[1.0, 0.5])
-    loader = resolve(config).train_dataloader
+    loader = resolve(config).config.train_dataloader
     assert loader.sampler.to_dict() == {
         'type': 'mmcompose.MixedSampler',
         'batch_size': 4,
@@ -252,7 +252,7 @@ def test_a_sampler_of_the_users_own_keeps_its_length(
 ) -> None:
     config = _mixed_config(pool, truth, tmp_path)
     config.train_dataloader.sampler = {'type': kind, 'num_batches': 3}
-    assert resolve(config).train_dataloader.sampler.num_batches == 3
+    assert resolve(config).config.train_dataloader.sampler.num_batches == 3
     config.train_dataloader.sampler.num_batches = 0
     with pytest.raises(UserError, match=r'MixedSampler.num_batches: 0 is not a whole number'):
         resolve(config)
@@ -267,7 +267,7 @@ def test_a_data_loader_gives_batches_in_that_ratio(pool: Path, truth: str, tmp_p
         source.pipeline = [*TRAIN_PIPELINE[:2], turn, pack]
     config.train_dataloader.sampler = {'type': 'mmcompose.MixedSampler', 'num_batches': 3}
     config.train_dataloader.update(num_workers=1, persistent_workers=True)
-    resolved = resolve(config)
+    resolved = resolve(config).config
     with DefaultScope.overwrite_default_scope('mmdet'):
         loader = Runner.build_dataloader(resolved.train_dataloader, seed=0)
         batches = [[each.flip for each in batch['data_samples']] for batch in loader]

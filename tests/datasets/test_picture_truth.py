@@ -44,7 +44,7 @@ def _build(pool: Path, store: Path, **changes: Any) -> PseudoLabeledDataset:
     }  # fmt: skip
     config = Config({'composition': made, 'model': {'type': 'RetinaNet'},
                      'train_dataloader': {'dataset': dataset}})  # fmt: skip
-    resolved = resolve(config).train_dataloader.dataset
+    resolved = resolve(config).config.train_dataloader.dataset
     with DefaultScope.overwrite_default_scope('mmdet'):
         built: PseudoLabeledDataset = DATASETS.build(resolved)
     return built

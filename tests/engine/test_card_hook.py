@@ -49,7 +49,7 @@ def test_a_large_validation_set_is_not_predicted_by_all_teachers(
 
 
 def _hooks(config: Config) -> list[str]:
-    return [hook['type'] for hook in resolve(config).custom_hooks]
+    return [hook['type'] for hook in resolve(config).config.custom_hooks]
 
 
 def test_it_is_written_where_a_config_sets_it(pool: Path, truth: str, tmp_path: Path) -> None:

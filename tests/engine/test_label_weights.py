@@ -40,7 +40,7 @@ def _types(pipeline: Any) -> list[str]:
 
 
 def test_the_training_pipeline_carries_weights_and_no_other_does(config: Config) -> None:
-    resolved = resolve(config)
+    resolved = resolve(config).config
     assert _types(resolved.train_dataloader.dataset.pipeline) == [
         'LoadImageFromFile', 'LoadAnnotations', 'mmcompose.LoadLabelWeights', 'RandomFlip',
         'mmcompose.PackDetInputs',
@@ -54,7 +54,7 @@ def test_the_training_pipeline_carries_weights_and_no_other_does(config: Config)
 def test_a_hook_of_the_users_own_stays(kind: Any, config: Config) -> None:
     own = {'type': kind, 'soft_targets': True}
     config.custom_hooks = [own]
-    hooks = resolve(config).custom_hooks
+    hooks = resolve(config).config.custom_hooks
     # A second one would weigh each label twice.
     assert [hook for hook in hooks if 'UncertainLabelsHook' in str(hook['type'])] == [own]
 
@@ -142,7 +142,7 @@ def test_a_pseudo_labels_score_is_its_weight_in_the_sample(
     config: Config, drawn: list[dict[str, Any]]
 ) -> None:
     with DefaultScope.overwrite_default_scope('mmdet'):
-        dataset = DATASETS.build(resolve(config).train_dataloader.dataset)
+        dataset = DATASETS.build(resolve(config).config.train_dataloader.dataset)
     boxes = 0
     for index in range(len(drawn)):
         instances = dataset[index]['data_samples'].gt_instances
@@ -225,7 +225,7 @@ def test_images_that_cover_different_classes_are_not_mixed_into_one(
             'pipeline': [mosaic, pack],
         }
         with DefaultScope.overwrite_default_scope('mmdet'):
-            dataset = DATASETS.build(resolve(changed).train_dataloader.dataset)
+            dataset = DATASETS.build(resolve(changed).config.train_dataloader.dataset)
         _check_mixes(dataset)
 
     with pytest.raises(UserError, match='cover different classes'):

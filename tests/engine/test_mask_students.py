@@ -164,6 +164,6 @@ def test_the_config_of_the_zoo_is_one(tmp_path: Path) -> None:
     config = Config.fromfile(Path(__file__).parents[2] / 'configs/compose/zoo' / name)
     config.composition.teachers = mask_rcnn.TEACHERS
     config.composition.store = str(tmp_path)
-    resolved = resolve(config)
+    resolved = resolve(config).config
     assert resolved.model.roi_head.mask_head.num_classes == 3
     assert resolved.val_evaluator.metric == ['bbox', 'segm']

@@ -37,7 +37,7 @@ def test_nothing_is_written(config: Config, tmp_path: Path) -> None:
 
 
 def test_the_class_count_and_names_follow_from_the_class_space(config: Config) -> None:
-    resolved = resolve(config)
+    resolved = resolve(config).config
     assert resolved.model.bbox_head.num_classes == 3
     assert resolved.train_dataloader.dataset.metainfo.classes == list(toys.STUDENT)
     for name in ('val_dataloader', 'test_dataloader'):
@@ -48,7 +48,7 @@ def test_the_class_count_and_names_follow_from_the_class_space(config: Config) -
 def test_the_result_is_plain_and_its_dump_is_the_same_config(
     config: Config, tmp_path: Path
 ) -> None:
-    resolved = resolve(config)
+    resolved = resolve(config).config
     assert not {'composition', 'runner_type'} & set(resolved.keys())
     resolved.dump(str(tmp_path / 'dump.py'))
     assert Config.fromfile(tmp_path / 'dump.py').to_dict() == resolved.to_dict()
@@ -56,14 +56,14 @@ def test_the_result_is_plain_and_its_dump_is_the_same_config(
 
 def test_unprefixed_names_are_mmdets_whatever_scope_was_used_before(config: Config) -> None:
     with DefaultScope.overwrite_default_scope('mmengine'):
-        resolved = resolve(config)
+        resolved = resolve(config).config
         assert DefaultScope.get_current_instance().scope_name == 'mmengine'
     assert resolved.default_scope == 'mmdet'
 
 
 def test_a_config_without_a_scope_gets_mmdets(config: Config) -> None:
     config.pop('default_scope')
-    assert resolve(config).default_scope == 'mmdet'
+    assert resolve(config).config.default_scope == 'mmdet'
 
 
 @pytest.mark.parametrize('wrapper', ['RepeatDataset', 'ConcatDataset'])
@@ -74,7 +74,7 @@ def test_datasets_in_wrappers_get_the_students_classes(config: Config, wrapper: 
         if wrapper == 'RepeatDataset'
         else {'type': wrapper, 'datasets': [inner, inner]}
     )
-    dataset = resolve(config).val_dataloader.dataset
+    dataset = resolve(config).config.val_dataloader.dataset
     part = dataset.dataset if wrapper == 'RepeatDataset' else dataset.datasets[1]
     assert part.type == 'mmcompose.ClassSpaceDataset'
     assert part.classes == list(toys.STUDENT)
@@ -84,7 +84,7 @@ def test_datasets_in_wrappers_get_the_students_classes(config: Config, wrapper: 
 def test_perfect_predictions_score_one_and_shifted_labels_do_not(
     config: Config, drawn: list[dict[str, Any]], shift: int
 ) -> None:
-    resolved = resolve(config)
+    resolved = resolve(config).config
     with DefaultScope.overwrite_default_scope('mmdet'):
         dataset = DATASETS.build(resolved.val_dataloader.dataset)
         metric = METRICS.build(resolved.val_evaluator)
@@ -104,25 +104,25 @@ def test_perfect_predictions_score_one_and_shifted_labels_do_not(
 
 def test_instances_are_passed_on_where_the_pipeline_lists_no_meta_keys(config: Config) -> None:
     config.val_dataloader.dataset.pipeline = [*TEST_PIPELINE[:-1], {'type': 'PackDetInputs'}]
-    pipeline = resolve(config).val_dataloader.dataset.dataset.pipeline
+    pipeline = resolve(config).config.val_dataloader.dataset.dataset.pipeline
     assert {'instances', 'img_id', 'scale_factor', 'flip'} <= set(pipeline[-1].meta_keys)
 
 
 def test_instances_are_passed_on_through_test_time_augmentation(config: Config) -> None:
-    made_up = resolve(config).tta_pipeline
+    made_up = resolve(config).config.tta_pipeline
     assert [step['type'] for step in made_up] == [
         'LoadImageFromFile', 'Resize', 'LoadAnnotations', 'TestTimeAug'
     ]  # fmt: skip
     assert 'instances' in made_up[-1]['transforms'][1][0]['meta_keys']
     pack = {'type': 'PackDetInputs', 'meta_keys': ('img_id',)}
     config.tta_pipeline = [{'type': 'TestTimeAug', 'transforms': [[{'type': 'Resize'}], [pack]]}]
-    own = resolve(config).tta_pipeline
+    own = resolve(config).config.tta_pipeline
     assert own[0]['transforms'][1][0]['meta_keys'] == ('img_id', 'instances')
 
 
 def test_hooks_are_added_once(config: Config) -> None:
     config.custom_hooks = [{'type': 'mmcompose.ClassRowsHook', 'keep': False}]
-    rows, summary, uncertain = resolve(config).custom_hooks
+    rows, summary, uncertain = resolve(config).config.custom_hooks
     assert (rows.type, rows.keep) == ('mmcompose.ClassRowsHook', False)
     assert rows.classes == list(toys.STUDENT)
     assert summary.type == 'mmcompose.LabelSummaryHook'

@@ -29,7 +29,7 @@ from tests.engine.toys import student_config
 
 
 def _student(folder: Path, pool: Path, truth: str, classes: tuple[str, ...]) -> str:
-    model = build_model(resolve(student_config(pool, truth, folder)))
+    model = build_model(resolve(student_config(pool, truth, folder)).config)
     path = folder / 'student.pth'
     meta = {'dataset_meta': {'classes': classes}}
     torch.save({'state_dict': model.state_dict(), 'meta': meta}, path)

@@ -112,7 +112,7 @@ def test_a_wrapper_that_was_forgotten_is_told_and_may_be_allowed(right: Config) 
     assert line.startswith("train_dataloader.dataset.type: 'mmcompose.UnlabeledImages' has no")
     assert line.endswith("; allow=['no-labels'] makes this a warning")
     config.allow = ['no-labels']
-    assert 'allow' not in resolve_checked(config)
+    assert 'allow' not in resolve_checked(config).config
 
 
 def test_a_comma_after_the_composition_is_told(right: Config) -> None:
