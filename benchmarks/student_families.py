@@ -15,16 +15,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
-import multiprocessing
 import os
-import resource
-import signal
 import sys
-import tempfile
-import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +28,7 @@ os.environ.setdefault('PYTORCH_NVML_BASED_CUDA_CHECK', '1')
 
 import torch
 from common import Bar, console, exit_on_mistake, write_results
+from family_trials import tried
 from mmdet.utils import register_all_modules
 from random_students import KINDS, learn
 from rich.table import Table
@@ -83,59 +79,23 @@ class Trial:
 
     def run(self, path: Path) -> dict[str, Any]:
         """Learn in a process of its own, within the limits."""
-        # Forked: each of a hundred families would spend ten seconds on imports.
-        context = multiprocessing.get_context('fork')
-        receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_answer, args=(sender, path, self))
-        process.start()
-        sender.close()
-        found: dict[str, Any] = {'device': self.device, 'side': self.side}
-        try:
-            while True:
-                step, value = receiver.recv()
-                found[step] = value
-        except EOFError:
-            process.join()
+        gigabytes = self.gigabytes if self.device == 'cpu' else None
+        found = {'device': self.device, 'side': self.side}
+        found |= tried(partial(self._learn, path), self.seconds, gigabytes)
         found['ok'] = all(found.get(step) for step in STEPS)
-        if process.exitcode == -signal.SIGXCPU:
-            found['why'] = f'took longer than {self.seconds} s'
-        elif process.exitcode:
-            found['why'] = f'its process died ({process.exitcode})'
-        elif not found['ok'] and 'why' not in found:
+        if not found['ok'] and 'why' not in found:
             failed = next(step for step in STEPS if not found.get(step))
             found['why'] = f'{failed}: not'
         return found
 
-
-def _answer(sender: Any, path: Path, trial: Trial) -> None:
-    if trial.device == 'cpu':
-        os.environ['CUDA_VISIBLE_DEVICES'] = ''
-        most = int(trial.gigabytes * 2**30)
-        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    # Of its own time: what else runs here must not change the table.
-    resource.setrlimit(resource.RLIMIT_CPU, (trial.seconds, trial.seconds))
-    torch.set_num_threads(1)
-    # Every weight's initialisation is a message.
-    logging.disable(logging.WARNING)
-    sys.stdout = open(os.devnull, 'w')
-    # Some configs name others, as in a checkout of MMDetection.
-    os.chdir(package_folder('mmdet') / '.mim')
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            for step in learn(path, trial.side, Path(folder)):
-                sender.send(step)
-        # Whatever goes wrong is what the table tells.
-        except (Exception, SystemExit) as error:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            lines = str(error).strip().splitlines() or [
-                f'{Path(frame.filename).name}: {frame.line}'
-            ]
-            kind = '' if isinstance(error, UserError) else f'{type(error).__name__}: '
-            why = f'{kind}{lines[0]}'
-            for known, name in ((package_folder('mmdet'), 'mmdet'), (folder, '…')):
-                why = why.replace(str(known), name)
-            sender.send(('why', why))
-            traceback.print_exc(file=sys.stderr)
+    def _learn(self, path: Path, folder: Path) -> Iterator[tuple[str, Any]]:
+        if self.device == 'cpu':
+            os.environ['CUDA_VISIBLE_DEVICES'] = ''
+        torch.set_num_threads(1)
+        sys.stdout = open(os.devnull, 'w')
+        # Some configs name others, as in a checkout of MMDetection.
+        os.chdir(package_folder('mmdet') / '.mim')
+        return learn(path, self.side, folder)
 
 
 def trials(path: Path, first: Trial) -> dict[str, Any]:

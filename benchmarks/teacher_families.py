@@ -13,19 +13,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
-import multiprocessing
-import resource
-import signal
 import sys
-import tempfile
-import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from common import Bar, console, exit_on_mistake, write_results
+from family_trials import tried
 from mmdet.utils import register_all_modules
 from random_detectors import label_two_pictures
 from rich.table import Table
@@ -105,46 +101,10 @@ class Trial:
 
     def run(self, path: Path) -> dict[str, Any]:
         """Label in a process of its own, within the limits."""
-        # Forked: each of a hundred families would spend ten seconds on imports.
-        context = multiprocessing.get_context('fork')
-        receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_answer, args=(sender, path, self))
-        process.start()
-        sender.close()
-        try:
-            return dict(receiver.recv())
-        except EOFError:
-            process.join()
-            if process.exitcode == -signal.SIGXCPU:
-                return {'ok': False, 'why': f'took longer than {self.seconds} s'}
-            return {'ok': False, 'why': f'its process died ({process.exitcode})'}
-        finally:
-            # It still has its checkpoint to remove.
-            process.join(timeout=60)
-            process.kill()
-            process.join()
+        return {'ok': False, **tried(partial(self._label, path), self.seconds, self.gigabytes)}
 
-
-def _answer(sender: Any, path: Path, trial: Trial) -> None:
-    most = int(trial.gigabytes * 2**30)
-    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    # Of its own time: what else runs here must not change the table.
-    resource.setrlimit(resource.RLIMIT_CPU, (trial.seconds, trial.seconds))
-    # Every weight's initialisation is a message.
-    logging.disable(logging.WARNING)
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            sender.send(label_two_pictures(path, trial.long_side, trial.settled, Path(folder)))
-        # Whatever goes wrong is what the table tells.
-        except Exception as error:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            lines = str(error).strip().splitlines() or [
-                f'{Path(frame.filename).name}: {frame.line}'
-            ]
-            kind = '' if isinstance(error, UserError) else f'{type(error).__name__}: '
-            why = f'{kind}{lines[0]}'.replace(str(package_folder('mmdet')), 'mmdet')
-            sender.send({'ok': False, 'why': why})
-            traceback.print_exc(file=sys.stderr)
+    def _label(self, path: Path, folder: Path) -> Iterable[tuple[str, Any]]:
+        return label_two_pictures(path, self.long_side, self.settled, folder).items()
 
 
 def is_for_good(why: str) -> bool:

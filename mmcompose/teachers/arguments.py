@@ -81,26 +81,6 @@ def torch_device(device: str | None) -> str:
     return device
 
 
-def optional_package(package: str, extra: str) -> Any:
-    """Import a package that only some teachers need.
-
-    Args:
-        package: Its import name.
-        extra: The extra of mmcompose that installs it.
-
-    Raises:
-        UserError: If it is not installed.
-    """
-    try:
-        return import_module(package)
-    except ImportError as error:
-        raise UserError(
-            fault(
-                'type', f"needs {package}, which is not installed: pip install 'mmcompose[{extra}]'"
-            )
-        ) from error
-
-
 def load_function(key: str, path: str) -> Callable[..., Any]:
     """Import a function named by a dotted path.
 

@@ -18,11 +18,10 @@ from mmcompose.teachers.arguments import (
     at_least,
     named_classes,
     named_texts,
-    optional_package,
     torch_device,
 )
 from mmcompose.teachers.base import Teacher
-from mmcompose.utils import UserError, fault, problem
+from mmcompose.utils import UserError, fault, optional_package, problem
 
 # How a zero-shot model takes its texts: each as a query of its own, or all in one sentence.
 _QUERIES = ('owlvit', 'owlv2')

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import GivenNames, check_order, class_names
 from mmcompose.registry import TEACHERS
-from mmcompose.teachers.arguments import at_least, optional_package
+from mmcompose.teachers.arguments import at_least
 from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.preprocess import Preprocess
 from mmcompose.teachers.tensor_teacher import TensorTeacher
-from mmcompose.utils import UserError, fault, problem
+from mmcompose.utils import UserError, fault, optional_package, problem
 
 _DTYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(uint8)': np.uint8}
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from mmcompose.utils.errors import UserError
-from mmcompose.utils.problem import problem
+from mmcompose.utils.problem import fault
 
 
 def optional_package(package: str, extra: str, key: str = 'type') -> Any:
@@ -23,5 +23,5 @@ def optional_package(package: str, extra: str, key: str = 'type') -> Any:
     try:
         return import_module(package)
     except ImportError as error:
-        expected = f"is not installed: pip install 'mmcompose[{extra}]'"
-        raise UserError(problem(key, package, expected)) from error
+        missing = f"needs {package}, which is not installed: pip install 'mmcompose[{extra}]'"
+        raise UserError(fault(key, missing)) from error

@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import json
 import pickle
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Image
 from mmcompose.teachers import Teacher
 from mmcompose.utils import UserError
+from tests.teachers import serving
+from tests.teachers.serving import HEADER
 
-HEADER = 'Inference-Header-Content-Length'
 # Of the protocol: a model, or one of its versions.
 MODELS = ('/v2/models/toy', '/v2/models/toy/versions/2')
 ROW = np.array([8, 16, 40, 48, 0, 1], np.float32)
 
 
-class Server(ThreadingHTTPServer):
-    """Says one box a picture, whose score is how bright the picture is."""
+class Server(serving.Server):
+    """Predicts one box a picture, whose score is how bright the picture is."""
 
     def __init__(self) -> None:
-        super().__init__(('127.0.0.1', 0), Handler)
-        self.daemon_threads = True
-        self.lock = threading.Lock()
+        super().__init__(Handler)
         self.failures: list[int] = []
         self.batches: list[int] = []
         self.delay = 0.0
@@ -38,12 +34,9 @@ class Server(ThreadingHTTPServer):
         self.most_under_way = 0
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(serving.Handler):
     server: Server
     protocol_version = 'HTTP/1.1'
-
-    def log_message(self, *args: Any) -> None:
-        pass
 
     def do_GET(self) -> None:
         if self.path not in MODELS:
@@ -97,28 +90,15 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
+    server = Server()
+    with server.running():
         yield server
-        server.shutdown()
-        thread.join(5)
 
 
 @pytest.fixture
 def teacher(server: Server) -> Callable[..., Teacher]:
     def make(**arguments: Any) -> Teacher:
-        config = {
-            'type': 'mmcompose.HTTPTeacher',
-            'url': f'http://127.0.0.1:{server.server_port}',
-            'model': 'toy',
-            'classes': ['a', 'b'],
-            'decode': 'ultralytics',
-            'preprocess': {'scale': (64, 64)},
-            'backoff': 0.01,
-            'timeout': 10,
-        }
-        return build(TEACHERS, {**config, **arguments}, 'composition.teachers.far')
+        return server.teacher('composition.teachers.far', **{'timeout': 10, **arguments})
 
     return make
 

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Image
-from mmcompose.teachers import Teacher
 from mmcompose.utils import UserError
+from tests.teachers import serving
+from tests.teachers.serving import HEADER
 
 ROW = [8, 16, 40, 48, 0.5, 1]
 OUTPUT = {'name': 'o', 'datatype': 'FP32', 'shape': [1, 1, 6], 'data': ROW}
-HEADER = 'Inference-Header-Content-Length'
 
 
-class Server(ThreadingHTTPServer):
-    """Answers what it is told to, to every request."""
+class Server(serving.Server):
+    """Gives every request the same answer."""
 
     def __init__(self) -> None:
-        super().__init__(('127.0.0.1', 0), Handler)
-        self.daemon_threads = True
+        super().__init__(Handler)
         self.status = 200
         self.headers: dict[str, str] = {}
         self.body = b''
@@ -36,11 +32,8 @@ class Server(ThreadingHTTPServer):
         self.asked = 0
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(serving.Handler):
     server: Server
-
-    def log_message(self, *args: Any) -> None:
-        pass
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers['Content-Length']))
@@ -65,29 +58,15 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv('no_proxy', '127.0.0.1')
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
+    server = Server()
+    with server.running():
         yield server
-        server.shutdown()
-        thread.join(5)
 
 
 @pytest.fixture
 def ask(server: Server) -> Callable[..., Any]:
     def make(**arguments: Any) -> Any:
-        config = {
-            'type': 'mmcompose.HTTPTeacher',
-            'url': f'http://127.0.0.1:{server.server_port}',
-            'model': 'toy',
-            'classes': ['a', 'b'],
-            'decode': 'ultralytics',
-            'preprocess': {'scale': (64, 64)},
-            'input_name': 'images',
-            'retries': 0,
-            'backoff': 0.01,
-        }
-        teacher: Teacher = build(TEACHERS, {**config, **arguments}, 'far')
+        teacher = server.teacher('far', **{'input_name': 'images', 'retries': 0, **arguments})
         image = Image('a', 'a.png', 64, 64)
         vars(image)['pixels'] = np.zeros((64, 64, 3), np.uint8)
         (found,) = teacher.predict([image])

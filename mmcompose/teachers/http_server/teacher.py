@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import GivenNames
 from mmcompose.registry import TEACHERS
-from mmcompose.teachers.arguments import at_least, optional_package
+from mmcompose.teachers.arguments import at_least
 from mmcompose.teachers.http_server.answers import DTYPES, HEADER, read_input_name, read_outputs
 from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.tensor_teacher import TensorTeacher
-from mmcompose.utils import UserError, fault, problem
+from mmcompose.utils import UserError, fault, optional_package, problem
 
 
 @TEACHERS.register_module()
