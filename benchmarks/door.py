@@ -1,9 +1,9 @@
-"""Measure the first minute: importing, planning over many pictures, and opening a card.
+"""Measure the first minute and what comes after: plan, card, review, exports, ONNX.
 
     python benchmarks/door.py --out benchmarks/results/door.json
 
 Writes 100,000 small pictures into a temporary folder. Opening the card needs playwright and
-Chromium (see `make test-card`).
+Chromium (see `make test-card`); the ONNX file is that of the student of `make demo`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from common import Bar, exit_on_mistake, write_results
+from common import ROOT, Bar, exit_on_mistake, write_results
 from mmengine.config import Config
+from onnx_student import compare
+from review_ranking import average_precisions
+from round_trips import lost_boxes
 
 from mmcompose.commands.plan import plan
 from mmcompose.composition import Composition
@@ -35,20 +38,33 @@ def main() -> int:
     """Measure, and print the bars."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument('--out', type=Path, required=True, help='a JSON file')
+    parser.add_argument('--digits', type=Path, default=ROOT / 'work_dirs' / 'digits')
     args = parser.parse_args()
+    out, digits = args.out.resolve(), args.digits.resolve()
     seconds = {'import': import_seconds()}
     with tempfile.TemporaryDirectory() as folder:
         seconds['plan'] = plan_seconds(Path(folder))
         page = write_large_card(Path(folder) / 'card')
         megabytes = page.stat().st_size / 1e6
         seconds['card'] = open_seconds(page)
+        lost = lost_boxes(Path(folder) / 'exports')
+        onnx = compare(digits, Path(folder))
+    ranked = average_precisions()
+    rivals = [value for name, value in ranked.items() if name != 'mmcompose']
     bars = {
         'import mmcompose, s': Bar(seconds['import'], 0.3, at_most=True),
         f'plan over {IMAGES:,} pictures, s': Bar(seconds['plan'], 20, at_most=True),
         f'card of {PICTURES} pictures, MB': Bar(megabytes, 30, at_most=True),
         f'card of {PICTURES} pictures opens, s': Bar(seconds['card'], 2, at_most=True),
+        'review: AP over the best of cleanlab': Bar(ranked['mmcompose'] - max(rivals), 0.0),
+        'exports: boxes lost': Bar(sum(lost.values()), 0, at_most=True),
+        'ONNX: box agreement': Bar(onnx['agreement'], 0.995),
+        'ONNX: ms over those of the teachers': Bar(
+            onnx['onnx'] / onnx['teachers'], 1, at_most=True
+        ),
     }
-    return write_results(args.out.resolve(), {'megabytes': megabytes}, bars, seconds)
+    figures = {'megabytes': megabytes, 'review': ranked, 'lost': lost, 'onnx': onnx}
+    return write_results(out, figures, bars, seconds)
 
 
 def import_seconds() -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmcompose.commands.load import load
-from mmcompose.reporting.ranking import disagreements
+from mmcompose.reporting.ranking import doubts
 from mmcompose.store import to_coco
 from mmcompose.store.exports import destination, export, read_corrections
 from mmcompose.utils import (
@@ -45,7 +45,7 @@ def export_review(
     destination(to, out)
     composition = load(config)
     labels, images = composition.labels(), composition.pool
-    scores = disagreements(composition, labels, len(images))
+    scores = doubts(labels, composition.class_space.owners)
     rows = sorted(labels.readable(), key=lambda row: -scores[row])[:count]
     path = export(
         to,

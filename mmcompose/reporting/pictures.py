@@ -12,7 +12,7 @@ import numpy as np
 
 from mmcompose.composition import Composition
 from mmcompose.labeling import FUSED, STUDENT
-from mmcompose.reporting.ranking import disagreements, support
+from mmcompose.reporting.ranking import doubts, support
 from mmcompose.structures import Detections, Image, iou
 from mmcompose.teachers import Teacher
 from mmcompose.utils import progress
@@ -34,7 +34,7 @@ class Shown:
         image: The picture.
         sources: What each teacher, the fused labels and the student have on it.
         disagreement: How far its labels are in doubt; see
-            :func:`mmcompose.reporting.ranking.disagreements`.
+            :func:`mmcompose.reporting.ranking.doubts`.
         misses: Boxes of teachers that are sure, where no label is.
         doubtful: Labels that teach, and that fewer than half of their owners found.
     """
@@ -77,7 +77,7 @@ def choose(
             spread over the others. Defaults to 200.
     """
     owners = composition.class_space.owners
-    scores = disagreements(composition, labels, len(images))
+    scores = doubts(labels, owners)
     ranked = np.argsort(-np.array(scores), kind='stable').tolist()
     if len(images) > most:
         first, rest = ranked[: most // 2], ranked[most // 2 :]

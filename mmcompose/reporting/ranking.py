@@ -7,25 +7,25 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.composition import Composition
 from mmcompose.structures import Detections
 
 
-def disagreements(
-    composition: Composition, labels: Sequence[Detections], count: int
-) -> list[float]:
-    """Return for each of ``count`` pictures how far its labels are in doubt, in [0, 1].
+def doubts(labels: Sequence[Detections], owners: NDArray[np.bool_]) -> list[float]:
+    """Return for each picture how far its labels are in doubt, in [0, 1].
 
     That is a mean over its boxes, those to be ignored included: of how far the owners of a box's
     class do not confirm it, or of its spread where that is more. Boxes count by how uncertain
     their scores are, and more where their class is rare in the pool.
+
+    Args:
+        labels: Of each picture.
+        owners: ``(C, T)`` bool, which teacher knows which class.
     """
-    owners = composition.class_space.owners
     counts = np.zeros(len(owners), np.int64)
-    for row in range(count):
+    for row in range(len(labels)):
         counts += np.bincount(labels[row].labels, minlength=len(owners))
     rarity = 1 / np.sqrt(np.maximum(counts, 1))
-    return [_doubt(labels[row], owners, rarity) for row in range(count)]
+    return [_doubt(labels[row], owners, rarity) for row in range(len(labels))]
 
 
 def support(found: Detections, owners: NDArray[np.bool_]) -> NDArray[np.float64]:
