@@ -12,12 +12,14 @@ from mmengine.config import Config
 from mmcompose.registry import (
     DATA_SAMPLERS,
     DATASETS,
+    FEATURES,
     HOOKS,
     LABEL_TRANSFORMS,
     RUNNERS,
     TEACHERS,
     TRANSFORMS,
 )
+from scripts import config_reference
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').rglob('*.md'))]
@@ -58,13 +60,18 @@ def test_python_is_python(page: str) -> None:
 @pytest.mark.parametrize('page', NAMES)
 def test_names_that_configs_take_exist(page: str) -> None:
     kinds = (DATASETS, DATA_SAMPLERS, HOOKS, RUNNERS, TRANSFORMS)
-    registries = (TEACHERS, LABEL_TRANSFORMS, *kinds)
+    registries = (TEACHERS, FEATURES, LABEL_TRANSFORMS, *kinds)
     for registry in registries:
         registry.import_from_location()
     known = {name for registry in registries for name in registry.module_dict}
     named = set(re.findall(r"'mmcompose\.([A-Z]\w+)'", _text(page)))
     # What the page itself adds.
     assert named - set(re.findall(r'^class (\w+)', _text(page), re.MULTILINE)) <= known
+
+
+def test_the_reference_is_of_the_docstrings_as_they_are() -> None:
+    # Else: python scripts/config_reference.py
+    assert _text('docs/config_reference.md') == config_reference.page()
 
 
 def test_the_readme_is_for_somebody_with_a_minute() -> None:

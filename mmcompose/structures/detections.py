@@ -39,7 +39,7 @@ class Detections:
         weights: ``(N,)`` float32 of at least 0, how much the box counts in the student's loss;
             None where all count alike.
         features: ``(N, D)`` float16, what each place looks like; only of the cells into which
-            :class:`mmcompose.teachers.PictureFeatures` divides a picture, else None.
+            :class:`mmcompose.models.PictureFeatures` divides a picture, else None.
         masks: ``(N,)`` of bytes, an instance mask over the image for each box, or None where it
             has none; see :mod:`mmcompose.structures.masks`. None where boxes are all there is.
         asked: Whether a teacher was asked about the image. False is not that it found nothing:

@@ -1,0 +1,113 @@
+"""Write docs/config_reference.md: every class that a config names, key by key, from docstrings.
+
+python scripts/config_reference.py
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mmcompose.class_space import ClassSpace
+from mmcompose.composition import Composition
+from mmcompose.registry import (
+    CALIBRATIONS,
+    DATASETS,
+    FEATURES,
+    HOOKS,
+    LABEL_TRANSFORMS,
+    TEACHERS,
+    THRESHOLDS,
+)
+
+OUT = Path(__file__).resolve().parents[1] / 'docs' / 'config_reference.md'
+HEAD = """# Every key
+
+Made of the docstrings by `python scripts/config_reference.py`; [Configuration](configuration.md) has
+what is used most. A `type` is written `'mmcompose.NAME'`. A key without a default must be set.
+"""
+PLAIN = {'composition': Composition, 'composition.class_space': ClassSpace}
+REGISTRIES = {
+    'Teachers': (TEACHERS, 'composition.teachers'),
+    'Label transforms': (LABEL_TRANSFORMS, 'composition.label_pipeline'),
+    'Methods of ScoreCalibration': (CALIBRATIONS, 'method'),
+    'Methods of AdaptiveScoreFilter and AdaptiveScoreBands': (THRESHOLDS, 'method'),
+    'Picture features': (FEATURES, 'features'),
+    'Datasets': (DATASETS, 'dataset'),
+    'Hooks': (HOOKS, 'custom_hooks'),
+}
+# What follows from the rest, and no config sets.
+_WRITTEN = {'teacher_records', 'teacher_classes'}
+
+
+def main() -> None:
+    """Write the page."""
+    OUT.write_text(page(), encoding='utf-8')
+
+
+def page() -> str:
+    """Return the page's text."""
+    parts = [HEAD]
+    parts += [f'## `{key}`\n\n{_entry(cls)}' for key, cls in PLAIN.items()]
+    for title, (registry, key) in REGISTRIES.items():
+        registry.import_from_location()
+        parts.append(f'## {title}\n\nIn `{key}`.\n')
+        for name in sorted(registry.module_dict):
+            cls = registry.module_dict[name]
+            # A registry's children hold classes of others, too.
+            if cls.__module__.startswith('mmcompose.'):
+                parts.append(f'### {name}\n\n{_entry(cls)}')
+    return '\n'.join(parts)
+
+
+def _entry(cls: type) -> str:
+    """Return a class's first line and a table of its arguments."""
+    doc = inspect.getdoc(cls) or ''
+    told = dict(arguments(doc))
+    taken = inspect.signature(cls).parameters
+    rows = []
+    for name, text in told.items():
+        if name in _WRITTEN or name not in taken:
+            continue
+        default = taken[name].default
+        shown = '' if default is inspect.Parameter.empty else f'`{_cell(repr(default))}`'
+        rows.append(f'| `{name}` | {shown} | {_cell(text)} |')
+    table = ['', '| key | default | |', '|---|---|---|', *rows] if rows else []
+    return '\n'.join([_plain(doc.partition('\n')[0]), *table, ''])
+
+
+def arguments(doc: str) -> Iterator[tuple[str, str]]:
+    """Yield each argument of a Google docstring with its description, in one line."""
+    _, found, section = doc.partition('\nArgs:\n')
+    if not found:
+        return
+    name, lines = '', []
+    for line in section.splitlines():
+        if line and not line.startswith(' '):
+            break
+        starts = re.match(r' {4}(\w+): (.*)', line)
+        if starts is not None:
+            if name:
+                yield name, ' '.join(lines)
+            name, lines = starts[1], [starts[2]]
+        elif line.strip() and name:
+            lines.append(line.strip())
+    if name:
+        yield name, ' '.join(lines)
+
+
+def _plain(text: str) -> str:
+    """Return a docstring's text as markdown."""
+    text = re.sub(r':\w+:`~?([^`]+)`', lambda match: f'`{match[1].rpartition(".")[2]}`', text)
+    return text.replace('``', '`')
+
+
+def _cell(text: Any) -> str:
+    return _plain(str(text)).replace('|', '\\|')
+
+
+if __name__ == '__main__':
+    main()
