@@ -26,8 +26,9 @@ from mmcompose.registry import (
 OUT = Path(__file__).resolve().parents[1] / 'docs' / 'config_reference.md'
 HEAD = """# Every key
 
-Made of the docstrings by `python scripts/config_reference.py`; [Configuration](configuration.md) has
-what is used most. A `type` is written `'mmcompose.NAME'`. A key without a default must be set.
+Made of the docstrings by `python scripts/config_reference.py`. What is used most is in
+[Configuration](configuration.md). A `type` is written with `mmcompose.` before it. A key without a
+default must be set.
 """
 PLAIN = {'composition': Composition, 'composition.class_space': ClassSpace}
 REGISTRIES = {
