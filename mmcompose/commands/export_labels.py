@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
 
 from mmcompose.commands.load import load
+from mmcompose.composition import Composition, PoolLabels
 from mmcompose.store.exports import destination, export
 from mmcompose.utils import Selection, log
 
@@ -30,16 +32,23 @@ def export_labels(config: str | Config, to: str, out: str | None = None) -> Path
     # Before hours of work.
     destination(to, out)
     composition = load(config)
-    labels, images = composition.labels(), composition.pool
+    labels = composition.labels()
     # A picture that could not be read is not one without objects.
     rows = labels.readable()
-    path = export(
+    path = export_rows(composition, labels, rows, to, out)
+    log(f'labels of {len(rows)} images exported to {path}')
+    return path
+
+
+def export_rows(
+    composition: Composition, labels: PoolLabels, rows: Sequence[int], to: str, out: str | None
+) -> Path:
+    """Write the labels of some pictures of a composition's pool; return what was written."""
+    return export(
         to,
-        Selection(images, rows),
+        Selection(composition.pool, rows),
         Selection(labels, rows),
         composition.classes,
         composition.class_space.teachers,
         out,
     )
-    log(f'labels of {len(rows)} images exported to {path}')
-    return path

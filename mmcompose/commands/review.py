@@ -7,12 +7,12 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmcompose.commands.export_labels import export_rows
 from mmcompose.commands.load import load
 from mmcompose.reporting.ranking import doubts
 from mmcompose.store import to_coco
-from mmcompose.store.exports import destination, export, read_corrections
+from mmcompose.store.exports import destination, read_corrections
 from mmcompose.utils import (
-    Selection,
     UserError,
     check_writable,
     file_fingerprint,
@@ -47,14 +47,7 @@ def export_review(
     labels, images = composition.labels(), composition.pool
     scores = doubts(labels, composition.class_space.owners)
     rows = sorted(labels.readable(), key=lambda row: -scores[row])[:count]
-    path = export(
-        to,
-        Selection(images, rows),
-        Selection(labels, rows),
-        composition.classes,
-        composition.class_space.teachers,
-        out,
-    )
+    path = export_rows(composition, labels, rows, to, out)
     log(f'{len(rows)} of {len(images)} pictures to be reviewed: {path}')
     return path
 

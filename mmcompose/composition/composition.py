@@ -273,16 +273,7 @@ class Composition:
         row: int,
         class_space: ClassSpace | None = None,
     ) -> tuple[ByTeacher, ImageContext]:
-        """Return what every teacher predicts on one image, in the student's classes.
-
-        Args:
-            predictions: Of each teacher, a row an image.
-            images: The images.
-            row: Which of them.
-            class_space: Another class space of the same teachers. Defaults to the student's
-                classes, and after them the coarse ones that the student lacks; see
-                :attr:`mmcompose.class_space.ClassSpace.with_coarse`.
-        """
+        """See :meth:`LabelMaker.teacher_detections`."""
         return self._maker.teacher_detections(predictions, images, row, class_space)
 
 

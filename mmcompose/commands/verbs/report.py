@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from mmcompose.commands.arguments import add_config
+from mmcompose.commands.arguments import add_config, add_scored
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the verb's arguments to a parser."""
     add_config(parser)
-    parser.add_argument('--student', help="the student's checkpoint")
-    parser.add_argument('--oracle', help='a checkpoint of the same model, from true labels')
-    parser.add_argument('--ann', help='a COCO json of true labels; default: the validation set')
-    parser.add_argument('--img-prefix', help='the folder of its images')
+    add_scored(parser)
     parser.add_argument('--out', help="a folder; default: the student's, else the work directory")
     parser.add_argument('--pictures', type=int, default=200, help='how many, at most 500')
 
