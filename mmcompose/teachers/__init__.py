@@ -1,6 +1,5 @@
 """Anything that turns images into detections; one file a kind."""
 
-from mmcompose.teachers.arguments import named_classes
 from mmcompose.teachers.base import Teacher
 from mmcompose.teachers.checkpoint import (
     allow_mmengine_checkpoints,
@@ -15,6 +14,7 @@ from mmcompose.teachers.huggingface import HuggingFaceTeacher
 from mmcompose.teachers.mmdet.config import read_config
 from mmcompose.teachers.mmdet.model import check_class_count, load_weights
 from mmcompose.teachers.mmdet.teacher import MMDetTeacher
+from mmcompose.teachers.named_classes import named_classes
 from mmcompose.teachers.onnx import ONNXTeacher
 from mmcompose.teachers.safe_files import read_files_safely
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.structures import Detections
-from mmcompose.teachers.arguments import load_function
+from mmcompose.teachers.dotted_path import load_function
 from mmcompose.teachers.output_columns import (
     Outputs,
     check_labels,

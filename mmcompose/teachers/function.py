@@ -9,8 +9,9 @@ from typing import Any
 from mmcompose.class_space import GivenNames
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image, as_masks
-from mmcompose.teachers.arguments import load_function, named_classes, source_fingerprint
 from mmcompose.teachers.base import Teacher
+from mmcompose.teachers.dotted_path import load_function, source_fingerprint
+from mmcompose.teachers.named_classes import named_classes
 from mmcompose.utils import UserError, problem
 
 

@@ -14,14 +14,11 @@ import torch
 from mmcompose.class_space import GivenNames, check_order, class_names
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers.arguments import (
-    at_least,
-    named_classes,
-    named_texts,
-    torch_device,
-)
 from mmcompose.teachers.base import Teacher
-from mmcompose.utils import UserError, fault, optional_package, problem
+from mmcompose.teachers.batches import in_batches
+from mmcompose.teachers.device import torch_device
+from mmcompose.teachers.named_classes import named_classes, named_texts
+from mmcompose.utils import Count, UserError, fault, optional_package, problem
 
 # How a zero-shot model takes its texts: each as a query of its own, or all in one sentence.
 _QUERIES = ('owlvit', 'owlv2')
@@ -52,13 +49,12 @@ class HuggingFaceTeacher(Teacher):
         classes: str | GivenNames | None = None,
         texts: Sequence[str] | None = None,
         score_thr: float = 0.01,
-        batch_size: int = 1,
+        batch_size: Count = 1,
         device: str | None = None,
     ) -> None:
         self._name = model
         self._reads_texts = texts is not None
         self._score_thr = score_thr
-        at_least(1, batch_size=batch_size)
         self._batch_size = batch_size
         self._device = torch_device(device)
         config = self._load('AutoConfig')
@@ -131,8 +127,8 @@ class HuggingFaceTeacher(Teacher):
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         """See :meth:`Teacher.predict`."""
         found: list[Detections] = []
-        for start in range(0, len(images), self._batch_size):
-            found += self._predict_batch(images[start : start + self._batch_size])
+        for batch in in_batches(images, self._batch_size):
+            found += self._predict_batch(batch)
         return found
 
     def _predict_batch(self, images: Sequence[Image]) -> list[Detections]:

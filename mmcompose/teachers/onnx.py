@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import GivenNames, check_order, class_names
 from mmcompose.registry import TEACHERS
-from mmcompose.teachers.arguments import at_least
 from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.preprocess import Preprocess
 from mmcompose.teachers.tensor_teacher import TensorTeacher
-from mmcompose.utils import UserError, fault, optional_package, problem
+from mmcompose.utils import Count, UserError, fault, optional_package, problem
 
 _DTYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(uint8)': np.uint8}
 
@@ -52,9 +51,9 @@ class ONNXTeacher(TensorTeacher):
         classes: str | GivenNames | None = None,
         decode: str | Mapping[str, Any] | None = None,
         preprocess: Mapping[str, Any] | None = None,
-        batch_size: int = 8,
+        batch_size: Count = 8,
         providers: Sequence[str] | None = None,
-        num_threads: int | None = None,
+        num_threads: Count | None = None,
     ) -> None:
         if not Path(model).is_file():
             near = Path(model).parent.glob('*.onnx') if Path(model).parent.is_dir() else ()
@@ -70,8 +69,6 @@ class ONNXTeacher(TensorTeacher):
                 raise UserError(problem(name, None, expected))
         assert classes is not None and decode is not None
         super().__init__(classes, decode, preprocess, batch_size)
-        if num_threads is not None:
-            at_least(1, num_threads=num_threads)
         self._runtime()
         self._path = model
         self._providers = providers

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import GivenNames
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers.arguments import at_least, named_classes, source_fingerprint
 from mmcompose.teachers.base import Teacher
+from mmcompose.teachers.batches import in_batches
 from mmcompose.teachers.decoders import make_decoder
+from mmcompose.teachers.dotted_path import source_fingerprint
+from mmcompose.teachers.named_classes import named_classes
 from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.preprocess import Geometry, Preprocess
 from mmcompose.utils import UserError, fault
@@ -41,7 +43,6 @@ class TensorTeacher(Teacher):
         self.classes = named_classes(classes)
         self._decode = make_decoder(decode)
         self._given_preprocess = Preprocess.of(preprocess)
-        at_least(1, batch_size=batch_size)
         self._batch_size = batch_size
 
     @property
@@ -60,8 +61,7 @@ class TensorTeacher(Teacher):
 
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         """See :meth:`Teacher.predict`."""
-        starts = range(0, len(images), self._batch_size)
-        chunks = [images[start : start + self._batch_size] for start in starts]
+        chunks = list(in_batches(images, self._batch_size))
         geometries: list[Geometry] = []
 
         def prepare() -> Iterator[NDArray[Any]]:

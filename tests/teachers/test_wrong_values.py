@@ -92,7 +92,7 @@ def valid(
         ('HuggingFaceTeacher', {'score_thr': '0.1'}, "score_thr: '0.1' is not a number"),
         ('HTTPTeacher', {'url': 8000}, 'url: 8000 is not a string'),
         ('HTTPTeacher', {'timeout': '1'}, "timeout: '1' is not a number"),
-        ('HTTPTeacher', {'timeout': 0}, 'timeout: 0 is not over 0'),
+        ('HTTPTeacher', {'timeout': 0}, 'timeout: 0 is not above 0'),
         ('HTTPTeacher', {'retries': -1}, 'retries: -1 is not 0 or more'),
         ('HTTPTeacher', {'concurrency': 0}, 'concurrency: 0 is not 1 or more'),
         ('HTTPTeacher', {'backoff': -0.5}, 'backoff: -0.5 is not 0 or more'),

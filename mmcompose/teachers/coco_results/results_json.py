@@ -24,7 +24,7 @@ from mmcompose.structures import (
 from mmcompose.structures.coco import CocoFile, Ids, parse_coco, roots
 from mmcompose.structures.json_files import read_json
 from mmcompose.structures.matching import names_agree
-from mmcompose.teachers.arguments import named_classes
+from mmcompose.teachers.named_classes import named_classes
 from mmcompose.utils import UserError, fault, log, problem, warn
 
 # From how many boxes on scores that are all 1 are told.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mmcompose.class_space import GivenNames
 from mmcompose.structures import Detections, Image
 from mmcompose.structures.json_files import read_text
-from mmcompose.teachers.arguments import named_classes
+from mmcompose.teachers.named_classes import named_classes
 from mmcompose.utils import UserError, fault, problem
 
 # How far over the picture's border a relative coordinate may lie.

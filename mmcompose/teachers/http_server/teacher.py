@@ -6,18 +6,17 @@ import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import GivenNames
 from mmcompose.registry import TEACHERS
-from mmcompose.teachers.arguments import at_least
 from mmcompose.teachers.http_server.answers import DTYPES, HEADER, read_input_name, read_outputs
 from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.tensor_teacher import TensorTeacher
-from mmcompose.utils import UserError, fault, optional_package, problem
+from mmcompose.utils import Count, Positive, Range, UserError, fault, optional_package, problem
 
 
 @TEACHERS.register_module()
@@ -54,17 +53,17 @@ class HTTPTeacher(TensorTeacher):
         decode: str | Mapping[str, Any],
         preprocess: Mapping[str, Any],
         version: str | None = None,
-        batch_size: int = 8,
+        batch_size: Count = 8,
         input_name: str | None = None,
         datatype: str = 'FP32',
         binary: bool = False,
-        concurrency: int = 4,
-        timeout: float = 60.0,
-        retries: int = 4,
-        backoff: float = 0.5,
+        concurrency: Count = 4,
+        timeout: Positive = 60.0,
+        retries: Annotated[int, Range(0)] = 4,
+        backoff: Annotated[float, Range(0)] = 0.5,
         headers: Mapping[str, str] | None = None,
-        time_limit: float = 600.0,
-        size_limit: int = 2**28,
+        time_limit: Positive = 600.0,
+        size_limit: Count = 2**28,
     ) -> None:
         super().__init__(classes, decode, preprocess, batch_size)
         if not url.startswith(('http://', 'https://')):
@@ -75,11 +74,6 @@ class HTTPTeacher(TensorTeacher):
             known = ', '.join(DTYPES)
             raise UserError(problem('datatype', datatype, f'is not one of {known}', DTYPES))
         self._preprocess.check_dtype(DTYPES[datatype], 'datatype')
-        at_least(0, retries=retries, backoff=backoff)
-        at_least(1, concurrency=concurrency, size_limit=size_limit)
-        for name, seconds in (('timeout', timeout), ('time_limit', time_limit)):
-            if seconds <= 0:
-                raise UserError(problem(name, seconds, 'is not over 0'))
         optional_package('urllib3', 'http')
         from mmcompose.teachers.http_server.connection import Connection
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby, islice
 from typing import Any
 
 from mmcv.transforms import Compose
@@ -51,21 +50,6 @@ def pipeline_steps(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if any(_name(step) == 'LoadProposals' for step in kept):
         raise UserError(fault('config', 'its detector needs proposals made by another one'))
     return [{**kept[0], 'type': 'mmdet.LoadImageFromNDArray'}, *kept[1:]]
-
-
-def batches(shapes: Sequence[Any], size: int) -> list[list[int]]:
-    """Group indices of inputs that have one shape: padding changes detections.
-
-    Args:
-        shapes: Each input's, comparable with each other.
-        size: The largest batch.
-    """
-    made = []
-    order = sorted(range(len(shapes)), key=lambda index: shapes[index])
-    for _, group in groupby(order, key=lambda index: shapes[index]):
-        while batch := list(islice(group, size)):
-            made.append(batch)
-    return made
 
 
 def shapes_of(inputs: Any) -> tuple[tuple[int, ...], ...]:

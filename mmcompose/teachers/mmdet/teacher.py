@@ -15,13 +15,14 @@ from mmengine.dataset import pseudo_collate
 from mmcompose.class_space import GivenNames, check_order
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers.arguments import at_least, named_classes, named_texts, torch_device
 from mmcompose.teachers.base import Teacher
+from mmcompose.teachers.batches import of_one_shape
 from mmcompose.teachers.checkpoint import checkpoint_classes, local_checkpoint, read_checkpoint
+from mmcompose.teachers.device import torch_device
 from mmcompose.teachers.mmdet.config import read_config, scope_of
 from mmcompose.teachers.mmdet.model import build_model, check_class_count, load_weights
 from mmcompose.teachers.mmdet.panoptic import asked_for_boxes, num_things
-from mmcompose.teachers.mmdet.pipeline import batches, make_pipeline, shapes_of
+from mmcompose.teachers.mmdet.pipeline import make_pipeline, shapes_of
 from mmcompose.teachers.mmdet.results import (
     detections_of,
     has_mask_head,
@@ -31,7 +32,8 @@ from mmcompose.teachers.mmdet.results import (
 from mmcompose.teachers.mmdet.speed import check_compile_options, compile_features, halve_features
 from mmcompose.teachers.mmdet.tracking import detector_of, is_tracker, without_tracker
 from mmcompose.teachers.mmdet.zoo import config_and_checkpoint
-from mmcompose.utils import UserError, fault, file_fingerprint, problem
+from mmcompose.teachers.named_classes import named_classes, named_texts
+from mmcompose.utils import Count, UserError, fault, file_fingerprint, problem
 
 
 @TEACHERS.register_module()
@@ -70,7 +72,7 @@ class MMDetTeacher(Teacher):
         checkpoint: str | None = None,
         classes: str | GivenNames | None = None,
         cfg_options: Mapping[str, Any] | None = None,
-        batch_size: int = 8,
+        batch_size: Count = 8,
         device: str | None = None,
         trust_checkpoint: bool = False,
         model: str | None = None,
@@ -104,7 +106,6 @@ class MMDetTeacher(Teacher):
             raise UserError(problem('texts', config, 'is no model that reads text'))
         self._checkpoint = local_checkpoint(checkpoint)
         self._trust = trust_checkpoint
-        at_least(1, batch_size=batch_size)
         self._batch_size = batch_size
         self._device = torch_device(device)
         if texts is None:
@@ -201,7 +202,7 @@ class MMDetTeacher(Teacher):
         chunked = (self._config.model.get('test_cfg') or {}).get('chunked_size', -1) > 0
         size = 1 if chunked else self._batch_size
         with scope_of(self._config):
-            for batch in batches([shapes_of(item['inputs']) for item in prepared], size):
+            for batch in of_one_shape([shapes_of(item['inputs']) for item in prepared], size):
                 samples = self._test([prepared[index] for index in batch])
                 for index, sample in zip(batch, samples, strict=True):
                     found[index] = detections_of(sample, images[index], self._masks)
