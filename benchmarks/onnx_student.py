@@ -42,7 +42,7 @@ def compare(work_dir: Path, folder: Path) -> dict[str, float]:
     os.chdir(ROOT)
     os.environ['DIGITS_DIR'] = os.path.relpath(work_dir)
     config = read_compose_config(CONFIG)
-    student = MMDetTeacher(config=resolve(config), checkpoint=str(checkpoints[-1]))
+    student = MMDetTeacher(config=resolve(config).config, checkpoint=str(checkpoints[-1]))
     exported = ONNXTeacher(
         model=str(export_student(str(checkpoints[-1]), str(folder / 'student.onnx')))
     )

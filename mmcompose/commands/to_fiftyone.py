@@ -43,7 +43,7 @@ def to_fiftyone(config: str | Config, student: str | None = None, name: str | No
     model: Teacher | None = None
     if student is not None:
         with key_prefix(STUDENT):
-            model = MMDetTeacher(config=resolve(config), checkpoint=student)
+            model = MMDetTeacher(config=resolve(config).config, checkpoint=student)
     classes, teachers = composition.classes, composition.class_space.teachers
 
     def samples() -> Iterator[Any]:

@@ -1,0 +1,66 @@
+"""Tests of what FiftyOne is given; FiftyOne itself is for an environment of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+import mmcompose
+from mmcompose.utils import UserError
+from tests import toys
+from tests.engine.toys import student_config
+
+
+class Sample(dict[str, Any]):
+    def __init__(self, filepath: str) -> None:
+        super().__init__(filepath=filepath)
+
+
+class Dataset:
+    def __init__(self, name: str | None) -> None:
+        self.name = name
+        self.samples: list[Sample] = []
+        self.default_classes: list[str] = []
+
+    def add_samples(self, samples: Iterable[Sample], num_samples: int, progress: bool) -> None:
+        self.samples += samples
+        assert len(self.samples) == num_samples
+
+
+@pytest.fixture
+def fiftyone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module with what `to_fiftyone` takes of it."""
+    module: Any = ModuleType('fiftyone')
+    module.Sample, module.Dataset = Sample, Dataset
+    module.Detection = module.Detections = SimpleNamespace
+    monkeypatch.setitem(sys.modules, 'fiftyone', module)
+
+
+@pytest.mark.usefixtures('fiftyone')
+def test_teachers_and_labels_are_fields_of_their_own(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    dataset = mmcompose.to_fiftyone(student_config(pool, truth, tmp_path), name='toys')
+    assert dataset.name == 'toys' and dataset.default_classes == list(toys.STUDENT)
+    assert len(dataset.samples) == 8
+    sample = dataset.samples[0]
+    assert sample['filepath'] == str(pool / '000.png')
+    assert [len(sample[name].detections) for name in ('first', 'second', 'fused')] == [2, 2, 3]
+    (red,) = (each for each in sample['fused'].detections if each.label == 'red')
+    assert red.votes == ['first', 'second'] and red.ignored is False
+    found = next(each for each in sample['first'].detections if each.label == 'red')
+    assert not hasattr(found, 'votes') and 0 < found.confidence < 1
+    # Left, top, width and height, as shares of 96x64 pixels.
+    left, top, width, height = red.bounding_box
+    assert left + width < 1 / 3 and 16 / 96 <= width < 24 / 96 and top + height <= 1
+    assert len(dataset.samples[3]['fused'].detections) == 0
+
+
+def test_where_fiftyone_is_missing(pool: Path, truth: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"pip install 'mmcompose\[fiftyone\]'"):
+        mmcompose.to_fiftyone(student_config(pool, truth, tmp_path))
