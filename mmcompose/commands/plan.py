@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,7 +104,8 @@ def plan(config: str | Config, timed_images: int = 0) -> Plan:
             kind = type_name(config.composition.teachers[name])
             made.teachers[name] = (kind, len(record['classes']))
     made.pipeline = [_in_words(step) for step in config.composition.get('label_pipeline') or ()]
-    with mistakes:
+    of_pool = Mistakes()
+    with of_pool:
         dataset = _pool(config)
         if dataset is not None:
             made.pool = _summary(dataset)
@@ -113,6 +115,11 @@ def plan(config: str | Config, timed_images: int = 0) -> Plan:
                 if timed_images:
                     _time(made, composition, images[:timed_images])
     made.mistakes = list({str(each): each for each in mistakes.problems}.values())
+    # What the pool's dataset finds may be found already, under the config's key.
+    found = {(repr(each.value), each.expected) for each in made.mistakes}
+    made.mistakes += [
+        each for each in of_pool.problems if (repr(each.value), each.expected) not in found
+    ]
     return made
 
 
@@ -126,7 +133,9 @@ def _in_words(step: Any) -> str:
     if name not in registry.module_dict:
         return name
     cls = find(registry, step['type'], 'type')
-    what = (inspect.getdoc(cls) or '').partition('\n')[0].rstrip('.')
+    first = (inspect.getdoc(cls) or '').partition('\n')[0].rstrip('.')
+    # Without the markup of a docstring: ``name``, :class:`Name`.
+    what = re.sub(r':\w+:(?=`)|`', '', first)
     settings = ', '.join(f'{k}={v!r}' for k, v in step.items() if k != 'type')
     return f'{name}({settings}): {what}'
 
