@@ -1,4 +1,4 @@
-"""What setup.py cannot ask pip for: torch and the OpenMMLab packages.
+"""What setup.py cannot require of pip: torch and the OpenMMLab packages.
 
 Forks publish them under other distribution names, so what counts is what can be imported. This
 runs on every ``import mmcompose``: it finds packages and reads their version files, and imports
@@ -104,7 +104,7 @@ def _problem(prerequisite: Prerequisite) -> str | None:
         return f'{name} is not installed; need {name}{versions}'
     found = package_version(name, folder)
     if found is None:
-        return f'{name} in {folder} tells no version; need {name}{versions}'
+        return f'{name} in {folder} has no version; need {name}{versions}'
     try:
         fits = SpecifierSet(versions).contains(Version(found), prereleases=True)
     except InvalidVersion:

@@ -29,7 +29,7 @@ SCOPE = 'mmcompose'
 class Registry(MMEngineRegistry):  # type: ignore[misc]
     """MMEngine's registry, which imports its rooms without a word.
 
-    MMEngine's logs that it did; a logger asks for its rank, and that imports torch.
+    MMEngine's logs that it did; a logger reads its rank, and that imports torch.
     """
 
     _imported: bool

@@ -118,7 +118,7 @@ def test_a_fork_that_tells_its_version_only_in_its_metadata_is_found(
 
 def test_a_package_that_tells_no_version_is_told(import_with: Import) -> None:
     message = import_with({**GOOD, 'mmdet': None})
-    assert 'tells no version; need mmdet>=3.3.0,<4.0.0' in message
+    assert 'has no version; need mmdet>=3.3.0,<4.0.0' in message
 
 
 def test_mmcv_without_compiled_ops_is_told(tmp_path: Path, import_with: Import) -> None:

@@ -94,14 +94,14 @@ def _holds_steps(values: Any) -> bool:
 
 
 def _mixes(step: Tree) -> bool:
-    """Return whether a transform asks the dataset for more pictures, as Mosaic and MixUp do."""
+    """Return whether a transform needs more pictures of the dataset, as Mosaic and MixUp do."""
     asks = inspect.getattr_static(class_of(step, TRANSFORMS), 'get_indexes', None)
-    # Those that keep some of their own ask their cache.
+    # Those that keep some of their own take them from their cache.
     return asks is not None and 'dataset' in inspect.signature(asks).parameters
 
 
 def _gives_others(dataset: Tree) -> bool:
-    """Return whether a dataset's steps get the other pictures that they ask for."""
+    """Return whether a dataset's steps get the other pictures that they need."""
     cls = class_of(dataset, DATASETS)
     return isinstance(cls, type) and issubclass(cls, MultiImageMixDataset)
 

@@ -73,7 +73,7 @@ def _refused(model: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _take_out(key: str, part: Any, registry: Registry, owner: str, argument: str) -> list[Problem]:
-    """Take an argument out of a part that gives it to a constructor; return how to tell of it."""
+    """Take an argument out of a part that gives it to a constructor; return the problems of it."""
     cls = class_of(part, registry)
     owners = [each.__qualname__ for each in inspect.getmro(cls)] if isinstance(cls, type) else []
     if argument not in part or owner not in owners:

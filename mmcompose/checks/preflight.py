@@ -87,7 +87,7 @@ def part_problems(config: Config) -> list[Problem]:
 
 
 def resolved_problems(config: Config, loaders: Sequence[str], hooks: bool) -> list[Problem]:
-    """Return what only a resolved config tells: ground truth in the student's classes, hooks.
+    """Return what only a resolved config shows: ground truth in the student's classes, hooks.
 
     Args:
         config: A resolved config.

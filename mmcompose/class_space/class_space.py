@@ -82,7 +82,7 @@ class ClassSpace:
         accepted = self._indexed((*self.classes, *self.coarse))
         self._check_targets(mapping, accepted)
         self._indices = {teacher: self.index(names) for teacher, names in wanted.items()}
-        # By teacher its classes that fit nowhere, though nobody asked to drop them.
+        # By teacher its classes that fit nowhere, though no mapping drops them.
         self.unmapped = {
             teacher: unmapped
             for teacher, names in wanted.items()
@@ -143,7 +143,7 @@ class ClassSpace:
 
     @cached_property
     def with_coarse(self) -> ClassSpace:
-        """The classes in which teachers speak: the student's, then the coarse ones it lacks.
+        """The classes in which teachers predict: the student's, then the coarse ones it lacks.
 
         Label transforms work in it; labels from ``num_classes`` on never reach the student.
         """

@@ -85,7 +85,7 @@ def look_alikes(names: list[str]) -> list[tuple[str, str]]:
 def spelled_alike(space: ClassSpace) -> list[tuple[str, str]]:
     """Return pairs of classes whose names differ in spelling alone: 'Person', 'person '.
 
-    Names that one teacher tells apart are left out, and those that ``mapping`` drops.
+    Names that one teacher distinguishes are left out, and those that ``mapping`` drops.
     """
     wide = space.with_coarse
     names = [*wide.classes, *(name for left_out in wide.unmapped.values() for name in left_out)]

@@ -20,7 +20,7 @@ def same_but_for_spelling(names: Iterable[str]) -> list[tuple[str, str]]:
     """Return the pairs of different names that are spelled alike: 'Person', 'persons'.
 
     Args:
-        names: In the order in which they are to be told; the earlier one stands first.
+        names: In the order in which they are to be reported; the earlier one stands first.
     """
     groups: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):

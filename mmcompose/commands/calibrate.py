@@ -49,7 +49,7 @@ def calibrate(
 ) -> Calibration:
     """Fit every step of a config that learns from labelled images, and write what it learned.
 
-    Such are ``ScoreCalibration`` and the learned thresholds, by a method that wants labels. They
+    Such are ``ScoreCalibration`` and the learned thresholds, by a method that needs labels. They
     are fitted in order, each on what the steps before it make of the images; where one of those
     learns from the pool, it does so first. The teachers' predictions come from the store, or are
     made and stored there. Boxes of classes that the file does not label are not judged: their
@@ -88,7 +88,7 @@ def calibrate(
     for number in numbers:
         shown = list(pipeline.before(number, lambda: labeled, covered))
         if not pipeline.steps[number].learned:
-            raise UserError(problem('ann_file', ann_file, 'tells of no box whether it is right'))
+            raise UserError(problem('ann_file', ann_file, 'shows of no box whether it is right'))
         rows += calibration_rows(pipeline.steps[number], shown, folds)
     for number in numbers:
         step = pipeline.steps[number]
@@ -142,7 +142,7 @@ def _without_learned_files(config: Config) -> Config:
 
 
 def _pool(config: Config, composition: Composition) -> Callable[[], Iterable[LabelInput]]:
-    """Return what the teachers say of the images that the student learns from."""
+    """Return what the teachers predict on the images that the student learns from."""
     images = pool_of(config)
     if images is None:
         raise UserError(

@@ -56,7 +56,7 @@ def read_compose_config(path: str | Config, options: dict[str, Any] | None = Non
 
 
 def merge_options(config: Config, options: Mapping[str, Any]) -> None:
-    """Change a config as ``--cfg-options`` say.
+    """Change a config by ``--cfg-options``.
 
     Raises:
         UserError: If one of them leads nowhere in the config.

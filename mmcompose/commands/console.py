@@ -8,7 +8,7 @@ from rich.console import Console
 
 
 def console(highlight: bool = False) -> Console:
-    """Return a console of the terminal's width; in a file there is none to tell it.
+    """Return a console of the terminal's width; a file has none.
 
     Args:
         highlight: Whether numbers are colored. Defaults to False.

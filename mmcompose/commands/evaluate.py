@@ -58,7 +58,7 @@ def evaluate_config(
     if ann_file is None and plain.get('val_dataloader') is None:
         expected = 'is missing; there is nothing to score on (see --ann)'
         raise UserError(fault('val_dataloader', expected))
-    # Before any work, so that a wrong checkpoint is told at once.
+    # Before any work, so that a wrong checkpoint is reported at once.
     models: dict[str, Teacher] = {
         name: _read_model(name, checkpoint, plain, composition.classes)
         for name, checkpoint in (('student', student), ('oracle', oracle))

@@ -32,7 +32,7 @@ def init(
     student: str = STUDENT,
     out: str = 'compose.py',
 ) -> Path:
-    """Write a config that composes the given files; what they do not tell is a commented line.
+    """Write a config that composes the given files; what they do not hold is a commented line.
 
     Args:
         teachers: Of each ``checkpoint.pth:config.py``, an ``.onnx`` file, or the name of a model of
@@ -99,7 +99,7 @@ def _name(config: Mapping[str, Any], taken: Mapping[str, Any]) -> str:
 
 
 def _classes(name: str, config: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Return a teacher's classes, None where its file does not tell all that it takes."""
+    """Return a teacher's classes, None where its file does not hold all that it takes."""
     if config['type'] == 'mmcompose.ONNXTeacher':
         beside = Path(config['model']).with_suffix('.json').is_file()
         if not beside and not {'classes', 'decode'} <= set(config):
@@ -134,7 +134,7 @@ def _text(
         if config['type'] == 'mmcompose.ONNXTeacher' and known is None:
             for key, what in (('classes', "['cat', 'dog']"), ('decode', "'ultralytics'")):
                 if key not in config:
-                    lines.append(f'            # The file does not tell: {key}={what},')
+                    lines.append(f'            # The file does not hold: {key}={what},')
         lines.append('        ),')
     lines.append('    ),')
     every = [name for known in classes.values() for name in known or ()]

@@ -52,7 +52,7 @@ def _join(launcher: str, dist_cfg: Mapping[str, Any]) -> None:
     if launcher == 'none':
         return
     if launcher == 'pytorch' and not torch.cuda.is_available():
-        # MMEngine would ask for a GPU; the configs' nccl would, too.
+        # MMEngine would need a GPU; the configs' nccl would, too.
         torch.distributed.init_process_group('gloo')
     else:
         init_dist(launcher, **dist_cfg)

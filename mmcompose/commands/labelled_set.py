@@ -60,7 +60,7 @@ def labelled_set(
     unmapped = _unmapped(dataset, composition)
     if unmapped and (not drop_unmapped or not len(covered_classes(dataset, composition))):
         raise UserError(_unmapped_problem(ann_file, unmapped, classes))
-    # All that the teachers say would be wrong.
+    # All that the teachers predict would be wrong.
     if not any(len(truth_of(dataset.get_data_info(row))) for row in range(len(dataset))):
         raise UserError(problem('ann_file', ann_file, 'labels no box of a class of the student'))
     return dataset
@@ -105,6 +105,6 @@ def _unmapped_problem(ann_file: str, unmapped: list[str], classes: tuple[str, ..
         told.append(f'{name!r} ({why})' if why else repr(name))
     expected = (
         f'labels {", ".join(told)}: no class of the student; add to '
-        'composition.class_space.aliases, or ask to leave such boxes out (--drop-unmapped)'
+        'composition.class_space.aliases, or leave such boxes out (--drop-unmapped)'
     )
     return problem('ann_file', ann_file, expected)

@@ -1,4 +1,4 @@
-"""What an ONNX file tells of the detector in it."""
+"""What an ONNX file holds of the detector in it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _ULTRALYTICS = {'keep_ratio': True, 'center': True, 'bgr_to_rgb': True, 'std': [
 
 
 def guess_onnx(path: str) -> dict[str, Any]:
-    """Return the arguments of :class:`mmcompose.teachers.ONNXTeacher` that a file tells.
+    """Return the arguments of :class:`mmcompose.teachers.ONNXTeacher` that a file holds.
 
     Args:
         path: The ONNX file.
 
     Returns:
         ``classes``, ``decode`` and ``preprocess``, as far as names of outputs, their shapes and
-        Ultralytics' metadata tell them; nothing where a json beside the file has them.
+        Ultralytics' metadata hold them; nothing where a json beside the file has them.
 
     Raises:
         UserError: If it cannot be loaded.

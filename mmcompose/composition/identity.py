@@ -14,7 +14,7 @@ _NAMES = ('type', 'classes', 'texts', 'device')
 
 
 def teacher_identity(config: Mapping[str, Any], teacher: Teacher) -> str:
-    """Return a fingerprint of all that decides what a teacher says of an image.
+    """Return a fingerprint of all that decides what a teacher predicts on an image.
 
     Values of the config that name files or folders stand for their content, so that moving a
     checkpoint keeps its predictions and overwriting it does not.

@@ -178,7 +178,7 @@ class _Pace:
 
 
 def _num_cores() -> int:
-    # macOS does not say which cores this process may use.
+    # macOS does not show which cores this process may use.
     affinity = getattr(os, 'sched_getaffinity', None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 

@@ -41,7 +41,7 @@ class ClassSpaceDataset(RelabeledDataset):
     MMDet takes the labels of a COCO json in the file's own order of categories, and passes over
     names that it does not find. Here the names are read from the file itself and each label is
     turned into the student's class of that name or alias. Where its classes are not all of the
-    student's, each image says so (``covered_classes``, the student's indices): in such an image
+    student's, each image lists them (``covered_classes``, the student's indices): in such an image
     the absence of another class is no evidence (Zhao et al. 2020).
 
     Args:
@@ -179,7 +179,7 @@ def _coco_categories(config: Mapping[str, Any]) -> list[str]:
     path = annotation_path(config)
     found = read_coco(KEY, path, annotations=False)
     if roots(found.categories, set()):
-        # Whether anybody annotated one that groups others, the annotations tell.
+        # Whether anybody annotated one that groups others, the annotations show.
         found = read_coco(KEY, path)
         for name in found.root_categories:
             log(f'{path}: category {name!r} only groups others and has no box: it is no class')

@@ -64,9 +64,9 @@ class CheckedCocoDataset(CocoDataset):
 
 
 class CocoTruth(CheckedCocoDataset):
-    """The same to evaluate on: what the file says to ignore is listed as such, not left out.
+    """The same to evaluate on: what the file marks to be ignored is listed as such, not left out.
 
-    MMDet leaves annotations out that say ``ignore``, such as VOC's difficult objects: whoever
+    MMDet leaves annotations out that are marked ``ignore``, as VOC's difficult objects: whoever
     finds one then finds nothing, and is punished. Here they have an ``ignore_flag``, so that
     CocoMetric scores as pycocotools does on the file itself.
     """

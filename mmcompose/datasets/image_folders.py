@@ -59,7 +59,7 @@ def find_images(pattern: str, passed_over: PassedOver | None = None) -> Iterator
 
     Args:
         pattern: A local path or fsspec URL of a folder, or a glob.
-        passed_over: Filled with what is left out. Defaults to None: that is not asked for.
+        passed_over: Filled with what is left out. Defaults to None: that is not needed.
     """
     passed_over = passed_over or PassedOver()
     remote = '://' in pattern

@@ -15,7 +15,7 @@ class RelabeledDataset(BaseDetDataset):
     """Wrap a dataset and replace its instances before any transform sees them.
 
     The wrapper is itself a dataset of MMDet, so that samplers, mosaic and mixup (through
-    ``MultiImageMixDataset`` around it) find all that they ask for.
+    ``MultiImageMixDataset`` around it) find all that they need.
 
     Args:
         dataset: The dataset to wrap, or its config. Its pipeline moves to the wrapper.
@@ -67,7 +67,7 @@ class RelabeledDataset(BaseDetDataset):
 
         Args:
             index: Of the image in the wrapped dataset.
-            info: What the wrapped dataset says of it, its own ``instances`` included.
+            info: What the wrapped dataset returns of it, its own ``instances`` included.
         """
 
     def full_init(self) -> None:

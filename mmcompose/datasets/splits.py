@@ -114,7 +114,7 @@ class SplitFile:
 
     Args:
         fold: From 1.
-        name: What the split was asked for as: ``'1'`` (percent) or ``'50images'``.
+        name: The size as it was given: ``'1'`` (percent) or ``'50images'``.
         labelled: Path of the labelled part.
         unlabelled: Path of the rest, without annotations.
         num_images: Of the labelled part.
@@ -140,7 +140,7 @@ def split_coco(
     """Split a COCO json into labelled parts and the rest, named as MMDet names them.
 
     ``{stem}.{fold}@{percent}.json`` holds the labelled part with its annotations,
-    ``{stem}.{fold}@{percent}-unlabeled.json`` the other images, without any. A part asked for by
+    ``{stem}.{fold}@{percent}-unlabeled.json`` the other images, without any. A part given by
     count is named ``{stem}.{fold}@{count}images.json``.
 
     Args:

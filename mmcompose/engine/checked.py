@@ -39,7 +39,7 @@ def resolve_checked(
         UserError: With a line for each mistake, in ``composition`` and all else.
     """
     scope = config.get('default_scope')
-    # One that is no string is a mistake that is told below.
+    # One that is no string is a mistake that is reported below.
     with DefaultScope.overwrite_default_scope(scope if isinstance(scope, str) else 'mmdet'):
         return _resolve_checked(config, loaders, is_run, composition)
 

@@ -1,4 +1,4 @@
-"""A config's composition, and what the stored predictions say of its class space."""
+"""A config's composition, and what the stored predictions show of its class space."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_composition(config: Config) -> Composition:
 
     Raises:
         UserError: With a line for each mistake. If a teacher's class is none of the student's and
-            the predictions of the pool are stored, a further line says on which of the student's
+            the predictions of the pool are stored, a further line names on which of the student's
             classes it lies in the pictures, as a ``mapping`` to copy.
     """
     plain = config.composition.to_dict()
@@ -106,7 +106,7 @@ def _hints(config: Config, plain: Mapping[str, Any]) -> list[Problem]:
             return []
         pairs = _together(composition, config) or []
     except (UserError, TypeError):
-        # Something else is wrong as well, and told already.
+        # Something else is wrong as well, and reported already.
         return []
     hints = []
     for teacher, names in composition.class_space.unmapped.items():

@@ -46,8 +46,8 @@ class CompositionRunner(Runner):
 
         Raises:
             UserError: For a mistake that only labelling finds, such as a picture that cannot be
-                decoded. It leaves the work directory as it was; what the teachers said of other
-                pictures stays in the store, for the next run.
+                decoded. It leaves the work directory as it was; the teachers' predictions on other
+                pictures stay in the store, for the next run.
         """
         try:
             model: nn.Module = super().train()

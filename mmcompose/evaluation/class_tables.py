@@ -29,9 +29,9 @@ def class_space_table(seen: Overview) -> Table:
 def co_occurrence_table(pairs: Sequence[CoOccurrence]) -> Table:
     """Return a row for each pair of classes whose boxes lie on one another."""
     table = Table(title='Two names on the same objects (IoU > 0.7)', title_justify='left')
-    for column in ('one teacher says', 'another', 'times', 'of the rarer', 'told apart by'):
+    for column in ('one teacher predicts', 'another', 'times', 'of the rarer', 'told apart by'):
         table.add_column(column, justify='right' if column in ('times', 'of the rarer') else 'left')
-    # First those that no teacher tells apart: an alias or a mapping is missing there.
+    # First those that no teacher distinguishes: an alias or a mapping is missing there.
     for pair in sorted(pairs, key=lambda pair: bool(pair.told_apart_by)):
         apart = shown(', '.join(pair.told_apart_by) or 'nobody: one class?')
         pairs_of = (shown(pair.first), shown(pair.second))

@@ -113,7 +113,7 @@ def evaluate(
     infos = [truth.get_data_info(index) for index in range(len(truth))]
     images = images_of(truth)
     timed = images[:_TIMED_IMAGES]
-    # A teacher may have said coarser classes than any of the student's.
+    # A teacher may predict coarser classes than any of the student's.
     num_classes = len(composition.class_space.classes)
     known = _known(composition)
     diagnoses = {}

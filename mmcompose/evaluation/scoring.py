@@ -56,7 +56,7 @@ def score(
         The figures of :class:`mmdet.evaluation.CocoMetric`.
     """
     figures = _coco_figures('bbox', infos, detections, classes)
-    # CocoMetric says -1 where there is no truth, and nothing at all where nobody found anything.
+    # CocoMetric returns -1 where there is no truth, and nothing at all where nobody found anything.
     true_labels = {
         each['bbox_label']
         for info in infos

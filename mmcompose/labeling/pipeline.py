@@ -222,7 +222,7 @@ class LabelPipeline:
         made = _through(self.steps, detections, image)
         if len(made) != 1:
             expected = (
-                f'has no fusion, and {len(made)} teachers speak; '
+                f'has no fusion, and {len(made)} teachers predict; '
                 "add dict(type='mmcompose.WeightedBoxesFusion')"
             )
             raise UserError(fault(KEY, expected, is_absolute=True))

@@ -1,4 +1,4 @@
-"""What a card tells of a pool's labels, counted."""
+"""What a card shows of a pool's labels, counted."""
 
 from __future__ import annotations
 

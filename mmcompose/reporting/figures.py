@@ -15,7 +15,7 @@ from mmcompose.evaluation import CompositionTable
 from mmcompose.labeling import FUSED
 from mmcompose.reporting.facts import BINS, Facts
 
-# Okabe and Ito's, told apart by colour-blind people too.
+# Okabe and Ito's, which colour-blind people distinguish too.
 COLOURS = ('#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#f0e442')
 # In the SVG it becomes the page's own colour of text, light or dark.
 _INK = '#010203'

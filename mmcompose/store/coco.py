@@ -1,4 +1,4 @@
-"""Labels as a COCO json, for whoever wants to look at them or train elsewhere."""
+"""Labels as a COCO json, to look at them or train elsewhere."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def to_table(
     columns = picture_columns(images, unreadable)
     columns['num_teachers'] = [None if d.votes is None else d.votes.shape[1] for d in detections]
     for name in _FIELDS:
-        # A row without scores, not even none: the teacher was not asked about the image.
+        # A row without scores, not even none: the teacher did not predict on the image.
         arrays = [getattr(found, name) if found.asked else None for found in detections]
         columns[name] = [None if array is None else array.reshape(-1) for array in arrays]
     features = [found.features for found in detections]

@@ -21,7 +21,7 @@ _SUFFIX = '.lease'
 class Leases:
     """Claims on pieces of work, as files in a folder that all who take part see.
 
-    A lease says who works on what, never what is done: whoever makes a piece writes the same
+    A lease records who works on what, never what is done: whoever makes a piece writes the same
     bytes, so that a claim that two processes hold costs time and nothing else. Its holder renews
     it; one that is not renewed for a while, on the clock of whoever looks, has expired.
 
@@ -105,7 +105,7 @@ class Leases:
             with self._lock:
                 for name, beat in list(self._held.items()):
                     self._held[name] = beat + 1
-                    # A store that cannot be written to is told by whoever writes results.
+                    # A store that cannot be written to is reported by whoever writes results.
                     with contextlib.suppress(UserError):
                         self._location.write(
                             self._content(beat + 1), self._folder, lease_name(name)

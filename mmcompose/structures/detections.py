@@ -42,7 +42,7 @@ class Detections:
             :class:`mmcompose.models.PictureFeatures` divides a picture, else None.
         masks: ``(N,)`` of bytes, an instance mask over the image for each box, or None where it
             has none; see :mod:`mmcompose.structures.masks`. None where boxes are all there is.
-        asked: Whether a teacher was asked about the image. False is not that it found nothing:
+        asked: Whether a teacher predicted on the image. False is not that it found nothing:
             it does not vote there, and there are no boxes.
     """
 

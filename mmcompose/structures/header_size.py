@@ -25,7 +25,7 @@ _no_limit = threading.Lock()
 def image_size(path: str) -> tuple[int, int]:
     """Return a picture's width and height in pixels, as it is decoded (orientation included).
 
-    The header tells, but where Pillow and OpenCV may take its orientation for another: then, and
+    The header has them, but where Pillow and OpenCV may take its orientation for another: then, and
     where Pillow cannot read it, the picture is decoded.
 
     Raises:
@@ -37,7 +37,7 @@ def image_size(path: str) -> tuple[int, int]:
             width, height = picture.size
             turned = False if width == height else _is_turned(picture)
     # Pillow's plugins raise whatever a broken header leads them to; OpenCV has the last word, and
-    # tells why where it cannot read the file either.
+    # reports why where it cannot read the file either.
     except Exception:
         return _decoded_size(path)
     if turned is None:
@@ -60,7 +60,7 @@ def check_listed_size(image: Image) -> None:
 
 
 def _is_turned(picture: PILImage.Image) -> bool | None:
-    """Return whether width and height are swapped by decoding; None if only that can tell."""
+    """Return whether width and height are swapped by decoding; None if only that can show it."""
     exif = picture.info.get('exif')
     if picture.format in _MAY_BE_TURNED:
         return None

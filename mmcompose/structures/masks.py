@@ -91,7 +91,7 @@ def run_ends(mask: bytes) -> NDArray[np.int64]:
     place = np.arange(len(groups)) - np.repeat(first, np.diff(first, append=len(groups)))
     lengths = np.add.reduceat((groups & 0x1F) << (5 * place), first)
     lengths -= (groups[last] >> 4 & 1) << (5 * (place[last] + 1))
-    # From the fourth on, a run is told by how much it differs from the last but one.
+    # From the fourth on, a run is coded by how much it differs from the last but one.
     for start in (1, 2):
         lengths[start::2] = lengths[start::2].cumsum()
     return lengths.cumsum()

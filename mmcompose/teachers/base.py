@@ -55,12 +55,12 @@ class Teacher(ABC):
             images: Of the pool, all of them.
 
         Raises:
-            UserError: If the teacher cannot be asked about them.
+            UserError: If the teacher cannot predict on them.
         """
 
     @property
     def may_give_masks(self) -> bool:
-        """False where boxes are all that it can give; what trains a mask student asks."""
+        """False where boxes are all that it can give; read before a mask student is trained."""
         return False
 
     @property

@@ -26,7 +26,7 @@ Predict: TypeAlias = Callable[[Any, Sequence[Image]], list[Detections]]
 
 @dataclass
 class Evidence:
-    """What speaks against a teacher's boxes, counted over all pictures that it has seen.
+    """What is wrong with a teacher's boxes, counted over all pictures that it has seen.
 
     It is gathered before anything is cut away: a box outside its picture leaves no trace after.
 

@@ -57,14 +57,14 @@ def read_checkpoint(
     Args:
         path: A file that ``torch.save`` wrote, or a ``.safetensors`` file.
         trust: Run whatever program the file holds, if it holds one. Only for a file whose
-            maker you know. None where no config key could ask for that.
+            maker you know. None where no config key stands for that.
         mmap: Whether its tensors stay on disk until they are used. Defaults to True.
 
     Returns:
         The checkpoint, with its weights under ``state_dict``.
 
     Raises:
-        UserError: If the file is missing, is no checkpoint, or wants to run a program.
+        UserError: If the file is missing, is no checkpoint, or would run a program.
     """
     path = Path(path)
     if not path.is_file():
@@ -158,9 +158,9 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def _wanted(error: Exception) -> str:
-    """Return what the pickle asked for, out of torch's several lines of refusal."""
+    """Return what the pickle needs, out of torch's several lines of refusal."""
     named = re.search(r'GLOBAL (\S+)', str(error))
-    return f'it wants {named[1]}' if named else (str(error).splitlines() or ['?'])[-1]
+    return f'it needs {named[1]}' if named else (str(error).splitlines() or ['?'])[-1]
 
 
 def _is_torch(path: Path) -> bool:

@@ -165,7 +165,7 @@ def _options(function: Callable[..., Any], name: str) -> dict[str, Any]:
     """Return what a decoder takes beside the outputs, their size and the count of classes."""
     try:
         _, _, _, *options = inspect.signature(function).parameters
-    except ValueError as error:  # fewer, or one written in C that does not say
+    except ValueError as error:  # fewer, or one written in C that does not show it
         expected = 'takes no outputs, input size and number of classes'
         raise UserError(problem('decode', name, expected)) from error
     hints = get_type_hints(function)

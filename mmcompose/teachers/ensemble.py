@@ -101,13 +101,13 @@ class EnsembleTeacher(Teacher):
 
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         """See :meth:`Teacher.predict`."""
-        said = {name: self._say(name, images) for name in self._space.teachers}
+        predicted = {name: self._predict(name, images) for name in self._space.teachers}
         return [
-            self._fuse({name: found[row] for name, found in said.items()}, image)
+            self._fuse({name: found[row] for name, found in predicted.items()}, image)
             for row, image in enumerate(images)
         ]
 
-    def _say(self, name: str, images: Sequence[Image]) -> list[Detections]:
+    def _predict(self, name: str, images: Sequence[Image]) -> list[Detections]:
         if not name.endswith(MIRRORED):
             found = self._member(name).predict(images)
         else:
@@ -116,10 +116,10 @@ class EnsembleTeacher(Teacher):
             found = [_mirrored(one, image) for one, image in pairs]
         return [self._space.convert(name, one) for one in found]
 
-    def _fuse(self, said: Mapping[str, Detections], image: Image) -> Detections:
+    def _fuse(self, predicted: Mapping[str, Detections], image: Image) -> Detections:
         context = ImageContext(image.key, image.width, image.height)
-        # What a teacher says carries no votes: those of its members count as one.
-        (found,) = self._fusion.apply(said, context).values()
+        # What a teacher predicts carries no votes: those of its members count as one.
+        (found,) = self._fusion.apply(predicted, context).values()
         return Detections(found.boxes, found.scores, found.labels, masks=found.masks)
 
 

@@ -71,7 +71,7 @@ class FunctionTeacher(Teacher):
 def _check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
     try:
         signature = inspect.signature(function)
-    except ValueError:  # one written in C does not say what it takes
+    except ValueError:  # one written in C does not show what it takes
         return
     try:
         signature.bind(None, **arguments)

@@ -35,7 +35,7 @@ class HuggingFaceTeacher(Teacher):
         classes: Class names in the model's order. Defaults to the ``id2label`` of its config.
         texts: What a zero-shot model (OWL-ViT, OWLv2, Grounding DINO) shall look for; these are
             then its classes.
-        score_thr: Boxes with a lower score are not told. Defaults to 0.01.
+        score_thr: Boxes with a lower score are left out. Defaults to 0.01.
         batch_size: How many images share a batch. Defaults to 1: most processors pad a batch,
             and padding changes detections.
         device: Defaults to the current GPU where there is one, else the CPU.
@@ -76,7 +76,7 @@ class HuggingFaceTeacher(Teacher):
                 expected = (
                     f'names {len(stored)} classes by the numbers {min(stored)} to {max(stored)} '
                     '(id2label), but labels are numbered from 0: give classes, a name for each '
-                    'that its head tells apart'
+                    'that its head has'
                 )
                 raise UserError(problem('model', self._name, expected))
             return named_classes(classes)
@@ -113,7 +113,7 @@ class HuggingFaceTeacher(Teacher):
 
     @property
     def _head(self) -> dict[str, int]:
-        """What to change of the model's config: how many classes its head tells apart."""
+        """What to change of the model's config: how many classes its head has."""
         if self._reads_texts or self._num_labels == len(self.classes):
             return {}
         return {'num_labels': len(self.classes)}
@@ -150,7 +150,7 @@ class HuggingFaceTeacher(Teacher):
 
     @cached_property
     def _prompt(self) -> list[str] | str:
-        """What the model is told to look for: queries, or one sentence."""
+        """What the model looks for: queries, or one sentence."""
         if self._reads_texts and self._model.config.model_type in _SENTENCE:
             return ' '.join(f'{text}.' for text in self.classes)
         return list(self.classes)
@@ -176,7 +176,7 @@ class HuggingFaceTeacher(Teacher):
         """Decode Grounding DINO as its authors evaluate it on COCO (Liu et al. 2023).
 
         A text's score is the mean over its tokens; the library's own decoding gives words, which
-        are not always those that were asked for.
+        are not always those that were given.
         """
         by_token = outputs.logits.float().sigmoid()
         by_text = torch.stack([by_token[..., places].mean(-1) for places in tokens], -1)
@@ -200,7 +200,7 @@ def _reason(error: Exception) -> str:
     rows = re.findall(r'torch\.Size\(\[(\d+)', mismatch)
     if 'class' not in mismatch or len(rows) != 2:
         return ' '.join(mismatch.split())
-    return f'its head tells {rows[0]} classes apart, but there are {rows[1]} names'
+    return f'its head has {rows[0]} classes, but there are {rows[1]} names'
 
 
 def _detections(*arrays: torch.Tensor) -> Detections:

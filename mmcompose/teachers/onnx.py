@@ -153,7 +153,7 @@ class ONNXTeacher(TensorTeacher):
 
     def _run(self, batch: NDArray[Any]) -> Outputs:
         feed = {self._input.name: batch.astype(_DTYPES[self._input.type], copy=False)}
-        # RT-DETR asks what to scale its boxes to: the input itself, for all decoders alike.
+        # RT-DETR takes the size to scale its boxes to: the input itself, for all decoders alike.
         for one in self._session.get_inputs()[1:]:
             feed[one.name] = np.tile(np.array(self._preprocess.scale, np.int64), (len(batch), 1))
         names = [output.name for output in self._session.get_outputs()]

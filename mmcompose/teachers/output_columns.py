@@ -49,7 +49,7 @@ def scores_and_labels(outputs: Outputs, like: NDArray[Any]) -> tuple[NDArray[Any
         like: The boxes, ``(B, N, 4)``.
 
     Raises:
-        UserError: If they cannot be told apart, or are not of that shape.
+        UserError: If they cannot be distinguished, or are not of that shape.
     """
     rows = {name: each for name, each in outputs.items() if each.shape == like.shape[:2]}
     if {'scores', 'labels'} <= set(rows):

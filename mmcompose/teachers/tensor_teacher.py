@@ -52,7 +52,7 @@ class TensorTeacher(Teacher):
 
     @property
     def _preprocess(self) -> Preprocess:
-        """How pictures are prepared, once the model has had its say."""
+        """How pictures are prepared, once the model has been read."""
         return self._given_preprocess
 
     @abstractmethod

@@ -51,7 +51,7 @@ def test_what_a_file_does_not_tell_is_a_commented_line(pool: Path, tmp_path: Pat
     bare = _make_onnx(tmp_path / 'student.onnx', {'what': ([0.0] * 7, [0.0] * 7)})
     path = init([bare, bare], str(pool), out=str(tmp_path / 'compose.py'))
     text = path.read_text()
-    assert text.count('# The file does not tell: classes=') == 2
+    assert text.count('# The file does not hold: classes=') == 2
     config = Config.fromfile(path, import_custom_modules=False)
     # 'student' is taken.
     assert set(config.composition.teachers) == {'teacher_student', 'teacher_student_2'}

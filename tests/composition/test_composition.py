@@ -105,7 +105,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     'no fusion': (
         {'label_pipeline': toys.LABEL_PIPELINE[:1]},
         'composition.label_pipeline:',
-        'has no fusion, and 2 teachers speak',
+        'has no fusion, and 2 teachers predict',
     ),
     'a fusion before a filter of teachers, where a step learns': (
         {

@@ -109,7 +109,7 @@ def test_to_bind_tells_every_step_that_names_a_stranger() -> None:
 
 
 def test_several_teachers_need_a_fusion() -> None:
-    with pytest.raises(UserError, match='has no fusion, and 3 teachers speak'):
+    with pytest.raises(UserError, match='has no fusion, and 3 teachers predict'):
         apply(LabelPipeline([]), IMAGE, scene())
     alone = scene({'a': ['cat']})
     result = apply(LabelPipeline([]), {'a': found(([-5, 0, 9, 9], 0.5, 0))}, alone)

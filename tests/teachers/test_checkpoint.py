@@ -77,7 +77,7 @@ def test_a_checkpoint_that_mmengine_wrote_is_read(tmp_path: Path) -> None:
 def test_a_program_is_refused_by_name_and_does_not_run(tmp_path: Path) -> None:
     path, trace = tmp_path / 'malicious.pth', tmp_path / 'trace'
     torch.save({'state_dict': {}, 'meta': {'x': _Malicious(trace)}}, path)
-    with pytest.raises(UserError, match=r'it wants pathlib\.\w+.*trust_checkpoint=True') as e:
+    with pytest.raises(UserError, match=r'it needs pathlib\.\w+.*trust_checkpoint=True') as e:
         read_checkpoint(path)
     assert len(str(e.value).splitlines()) == 1
     assert not trace.exists()
@@ -231,7 +231,7 @@ def test_a_program_behind_a_url_is_refused_by_name_and_does_not_run(
     trace = tmp_path / 'trace'
     torch.save({'state_dict': {}, 'meta': {'x': _Malicious(trace)}}, folder / 'a.pth')
     config = {**teacher_config, 'checkpoint': f'{url}/a.pth'}
-    with pytest.raises(UserError, match=r'teacher\.checkpoint: .*\(it wants pathlib\.\w+'):
+    with pytest.raises(UserError, match=r'teacher\.checkpoint: .*\(it needs pathlib\.\w+'):
         build(TEACHERS, config, 'teacher')
     assert _Files.asked == ['/a.pth']
     assert not trace.exists()
@@ -267,7 +267,7 @@ def test_nothing_runs_that_mmengine_loads(
     trace = tmp_path / 'trace'
     path = _hostile(folder / 'hostile.pth', trace)
     source = f'{url}/hostile.pth' if at == 'a URL' else path
-    with pytest.raises(UserError, match=r'holds more than weights and was not read \(it wants'):
+    with pytest.raises(UserError, match=r'holds more than weights and was not read \(it needs'):
         if key == 'load_from':
             CheckpointLoader.load_checkpoint(source, map_location='cpu')
         else:

@@ -1,4 +1,4 @@
-# A model that looks for what the texts say (needs mmcompose[hf]).
+# A model that looks for what the texts name (needs mmcompose[hf]).
 teacher = dict(
     type='mmcompose.MMDetTeacher',
     model='glip_atss_swin-t_a_fpn_dyhead_pretrain_obj365',

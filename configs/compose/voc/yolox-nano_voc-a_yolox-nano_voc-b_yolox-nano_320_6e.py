@@ -9,8 +9,8 @@ composition = dict(
     label_pipeline=[
         # Up to the thresholds as everywhere.
         *_base_.composition.label_pipeline[:-1],
-        # What the teachers were trained on says how many boxes to expect; the pool's own truth is
-        # not asked. Scores that sum to that are chances, which the student learns as they are.
+        # What the teachers were trained on gives how many boxes to expect; the pool's own truth is
+        # not read. Scores that sum to that are chances, which the student learns as they are.
         dict(
             type='mmcompose.ScoreCalibration',
             method='prior',

@@ -12,7 +12,7 @@ bits    content
 0-15    the class index
 16-31   the score, in steps of 1/65535
 32-62   the weight, the bits of its float32 without the sign
-63      set: tells such a label from a plain one, which is not negative
+63      set: marks such a label, since a plain one is not negative
 ======  ==============================================================
 """
 
@@ -106,7 +106,7 @@ class PackDetInputs(MMDetPackDetInputs):
     """MMDet's, and beside each box its weight and score.
 
     ``gt_instances`` and ``ignored_instances`` have ``weights`` and ``scores``, ``(N,)`` float32;
-    the sample's metainfo has ``covered_classes`` where the image says which classes' labels are
+    the sample's metainfo has ``covered_classes`` where the image lists the classes whose labels are
     complete. ``resolve`` puts it in the place of MMDet's in the training pipelines.
     """
 

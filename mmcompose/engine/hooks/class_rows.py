@@ -90,7 +90,7 @@ class ClassRowsHook(Hook):
             raise UserError(
                 fault(
                     'load_from',
-                    'the checkpoint does not name its classes; say what they are with '
+                    'the checkpoint does not name its classes; set them by '
                     "custom_hooks=[dict(type='mmcompose.ClassRowsHook', checkpoint_classes=…)]",
                 )
             )

@@ -28,13 +28,13 @@ class PseudoLabelRefreshHook(Hook):
     """Every few epochs let the student join its teachers, and fuse the labels anew.
 
     A round begins before an epoch: the student as it is then (the average of its weights where
-    an ``EMAHook`` keeps one) is saved in the work directory, speaks as one more teacher named
-    ``student``, and the label pipeline runs again on what all said. The teachers' predictions
+    an ``EMAHook`` keeps one) is saved in the work directory, predicts as one more teacher named
+    ``student``, and the label pipeline runs again on all predictions. The teachers' predictions
     come from the label store. A student of an earlier round does not vote in a later one.
 
     A checkpoint carries the round that its weights were trained in: a run that resumes finds the
     labels of that round by their fingerprint, or makes the same ones again. The gain of a round
-    is told where its student was scored since the run began or resumed.
+    sees where its student was scored since the run began or resumed.
 
     Args:
         interval: A round every so many epochs (or iterations).

@@ -1,4 +1,4 @@
-"""LabelSummaryHook: say what the student is about to learn from."""
+"""LabelSummaryHook: log what the student is about to learn from."""
 
 from __future__ import annotations
 

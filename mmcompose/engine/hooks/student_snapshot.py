@@ -1,4 +1,4 @@
-"""A student in training, saved so that it can be asked like any teacher."""
+"""A student in training, saved so that it predicts like any teacher."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _check_joins(composition: Composition, weight: float) -> None:
 
 
 def student_config(config: Config) -> Config:
-    """Return the part of a run's config that decides what its model says of an image."""
+    """Return the part of a run's config that decides what its model predicts on an image."""
     loader = config.get('test_dataloader') or config.get('val_dataloader')
     try:
         steps = get_test_pipeline_cfg(Config({'test_dataloader': loader}))
@@ -79,7 +79,7 @@ def student_config(config: Config) -> Config:
         raise UserError(
             fault(
                 'test_dataloader',
-                'has no test pipeline, by which PseudoLabelRefreshHook would ask the student',
+                'has no test pipeline, which PseudoLabelRefreshHook needs for the student',
                 is_absolute=True,
             )
         ) from error

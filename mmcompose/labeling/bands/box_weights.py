@@ -25,18 +25,18 @@ class BoxWeights(LabelTransform):
     - ``'score'``: its score. After :class:`ScoreCalibration` that is a learned reliability: the
       share of boxes like it that are right.
     - ``'votes'``: the share of the class's owners that found it.
-    - ``'spread'``: the mean IoU of the cluster's boxes with the fused one, which says how well
+    - ``'spread'``: the mean IoU of the cluster's boxes with the fused one, which shows how well
       it is placed (after Soft Teacher, Xu et al. 2021: boxes that move little are well placed).
 
     The weight is ``lowest + (1 - lowest) * reliability ** power``.
 
     Args:
         by: One of these, or several, whose product is taken. Defaults to ``'score'``.
-        power: Above 1 tells sure and doubtful boxes further apart. Defaults to 1.
-        lowest: The weight of a box that nothing speaks for. Defaults to 0.
+        power: Above 1 separates sure and doubtful boxes further. Defaults to 1.
+        lowest: The weight of a box that nothing supports. Defaults to 0.
 
     Raises:
-        UserError: If ``by`` is empty; when applied, if 'votes' or 'spread' are asked for
+        UserError: If ``by`` is empty; when applied, if 'votes' or 'spread' are named
             and no fusion went before.
     """
 

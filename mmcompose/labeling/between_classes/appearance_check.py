@@ -40,7 +40,7 @@ class AppearanceCheck(LabelTransform):
 
     A teacher knows its own classes and its own kind of picture. Elsewhere its scores are no
     chances: who never saw a sheep calls it a dog, and is sure. What boxes look like, by the
-    features of a network that was trained on other pictures, tells it without a label: boxes of
+    features of a network that was trained on other pictures, shows it without a label: boxes of
     all teachers teach what each name looks like (:mod:`mmcompose.labeling.compute.naming`), sure
     ones more, and each box is compared with all names, of which its voters' own count less; and
     with background. No picture is judged by itself.
@@ -147,7 +147,7 @@ class AppearanceCheck(LabelTransform):
 
 
 def _known(space: ClassSpace) -> NDArray[np.bool_]:
-    """Return ``(T, C)``: which classes each teacher was trained to tell apart, dropped ones too."""
+    """Return ``(T, C)``: which classes each teacher was trained on, dropped ones too."""
     known = space.owners.T.copy()
     for row, name in enumerate(space.teachers):
         labels = space.index(space.teacher_classes[name])

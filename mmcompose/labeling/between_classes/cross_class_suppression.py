@@ -20,7 +20,7 @@ from mmcompose.utils import Count, Fraction, UserError, fault
 
 @LABEL_TRANSFORMS.register_module()
 class CrossClassSuppression(LabelTransform):
-    """Drop a box where a better supported one of a conflicting class says the same.
+    """Drop a box where a better supported one of a conflicting class lies.
 
     Two teachers may call one object car and truck: no fusion inside a class sees that. Which
     pairs of classes conflict is learned from the pool: their fused boxes, found by different

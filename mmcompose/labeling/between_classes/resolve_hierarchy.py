@@ -23,7 +23,7 @@ class ResolveHierarchy(LabelTransform):
     box of another teacher that it overlaps: the finest such class, of its boxes the best. It takes
     that box's score too where its own is lower. To the fusion it is a vote for the finer box that
     can raise its score and never lowers it, and no box by itself; where the coarse teacher is
-    silent it is not asked, unless it owns the finer class too. What lies on no finer box keeps
+    silent it does not count, unless it owns the finer class too. What lies on no finer box keeps
     its class, and is dropped where the student has no such class. Filters of single teachers stand
     before this step.
 
@@ -41,7 +41,7 @@ class ResolveHierarchy(LabelTransform):
         """See :meth:`LabelTransform.apply`."""
         if FUSED in detections:
             raise UserError(
-                fault('type', 'ResolveHierarchy tells teachers apart; put it before a fusion')
+                fault('type', 'ResolveHierarchy works on each teacher; put it before a fusion')
             )
         hierarchy = self.class_space.hierarchy
         stacked = StackedDetections.from_detections(detections, self.class_space)

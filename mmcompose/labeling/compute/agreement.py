@@ -35,7 +35,7 @@ def agreement_weights(
     *Quality*: how well its boxes and another's agree is taken for a product of the qualities of
     both and of how hard the class is (the triplet method of weak supervision, Fu et al. 2020, by
     least squares in logarithms). Errors that are made together are not seen. Two teachers alone
-    cannot be told apart by it. *Breadth*: how much it claims to see of a class, in units of its
+    cannot be distinguished by it. *Breadth*: how much it claims to see of a class, in units of its
     boxes that others confirm, so that the scale of its scores does not matter. A teacher that
     sees more has the louder voice and the weightier silence, unless what it sees agrees with
     nothing.
@@ -114,7 +114,7 @@ def _effects(observations: Iterable[_Observation], count: int) -> Floats:
         count: How many teachers there are.
 
     Returns:
-        ``(T,)``, the teachers' effects over the largest; what nothing tells apart is alike.
+        ``(T,)``, the teachers' effects over the largest; what nothing distinguishes is alike.
     """
     listed = list(observations)
     labels = sorted({label for _, label, _, _ in listed})

@@ -14,7 +14,7 @@ Floats = NDArray[np.floating]
 
 # Boxes with a lower score are no labels anyhow.
 _SURE = 0.3
-# Of fewer boxes nothing is told.
+# Of fewer boxes nothing is learned.
 _FEW_BOXES = 20
 
 

@@ -17,8 +17,8 @@ class CoOccurrence:
     """Two classes whose boxes, of two teachers, lie on one another.
 
     Args:
-        first: A student class, as one teacher says it.
-        second: Another, as another teacher says it.
+        first: A student class, as one teacher predicts it.
+        second: Another, as another teacher predicts it.
         count: How many pairs of boxes.
         share: Of the rarer one's boxes, in [0, 1].
         told_apart_by: Teachers that know both: to them at least they are two classes.
@@ -53,10 +53,10 @@ def co_occurrences(
     together: Counter[tuple[int, int]] = Counter()
     seen: Counter[int] = Counter()
     for detections, _ in pool:
-        said = [found[found.scores >= min_score] for found in detections.values()]
-        for number, found in enumerate(said):
+        scored = [found[found.scores >= min_score] for found in detections.values()]
+        for number, found in enumerate(scored):
             seen.update(found.labels.tolist())
-            for other in said[:number]:
+            for other in scored[:number]:
                 rows, columns = np.nonzero(iou(found.boxes, other.boxes) > iou_thr)
                 pairs = np.stack([found.labels[rows], other.labels[columns]], axis=1)
                 pairs = np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1)

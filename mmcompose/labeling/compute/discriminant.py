@@ -17,7 +17,7 @@ RIDGE = 1.0
 
 
 class Discriminant(NamedTuple):
-    """Which of K names features speak for; a set for each of the F parts of the pool.
+    """Which of K names features support; a set for each of the F parts of the pool.
 
     Args:
         weights: ``(F, D, K)`` float32.

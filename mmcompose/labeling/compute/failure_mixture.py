@@ -61,7 +61,7 @@ def failures(ratios: Floats, failing: Floats) -> tuple[Floats, Floats]:
     """Weigh who fails in each image: nobody, one teacher, or two.
 
     Args:
-        ratios: ``(N, T, T)``, by how much what one says is likelier where it and the other work.
+        ratios: ``(N, T, T)``, by how much one's boxes are likelier where it and the other work.
         failing: ``(T,)``, how often each fails.
 
     Returns:

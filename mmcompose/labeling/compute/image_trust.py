@@ -18,7 +18,7 @@ from mmcompose.labeling.compute.trust_evidence import count_evidence, evidence_r
 Floats = NDArray[np.float64]
 
 # How these and the evidence are weighed was chosen on unlabelled photographs alone: by how well
-# images in which a teacher had been spoiled were told from the others.
+# images in which a teacher had been spoiled were separated from the others.
 # Levels of score; each holds the same sum of a teacher's scores, so that their scale is nothing.
 _LEVELS = 6
 _DECIMALS = 4
@@ -36,7 +36,7 @@ class ImageTrust:
     second component, and trust is 1 throughout.
 
     Boxes of a class that nobody else owns are confirmed by boxes of any class. An image in which
-    nobody says anything tells nothing: trust is then the share of images in which a teacher
+    nobody predicts anything shows nothing: trust is then the share of images in which a teacher
     works. Of two teachers that contradict each other, either may have failed. At most two are
     taken to fail in one image.
 
@@ -57,7 +57,7 @@ class ImageTrust:
 
     @classmethod
     def fit(cls, sample: State, space: ClassSpace, iou_thr: float = 0.55) -> ImageTrust | None:
-        """Learn how often each teacher fails, and what tells it.
+        """Learn how often each teacher fails, and what shows it.
 
         Args:
             sample: The detections of images; see

@@ -66,18 +66,18 @@ def check_method(path: str | Path, method: str, learns: bool, registry: Registry
 
 
 def check_speakers(learned: Collection[str], detections: Collection[str]) -> None:
-    """Check that something was learned of all who speak, or they would stay as they are.
+    """Check that something was learned of all who predict, or they would stay as they are.
 
     Args:
         learned: The teachers of whom something was learned, or 'fused'; nothing, nothing yet.
-        detections: Who speaks here.
+        detections: Who predicts here.
 
     Raises:
         UserError: If the step stands on the other side of the fusion than when it learned.
     """
     strangers = [name for name in detections if name not in learned and name != STUDENT]
     if learned and strangers:
-        expected = 'speaks here, but not where this was learned; run mmcompose calibrate again'
+        expected = 'predicts here, but not where this was learned; run mmcompose calibrate again'
         raise UserError(problem('learned_file', strangers[0], expected, learned))
 
 
@@ -87,7 +87,7 @@ def check_teachers(learned: Collection[str], class_space: ClassSpace) -> None:
     Args:
         learned: The teachers of whom something was learned, or 'fused'.
         class_space: Names the teachers at hand. A student that joined them since then learned
-            from labels that went through this step, and is not asked for.
+            from labels that went through this step, and is not needed.
 
     Raises:
         UserError: With a line for each that is there without the other.
@@ -102,7 +102,7 @@ def check_teachers(learned: Collection[str], class_space: ClassSpace) -> None:
         if name not in teachers
     ]
     problems += [
-        fault('learned_file', f'tells nothing of teacher {name!r}; {again}')
+        fault('learned_file', f'holds nothing of teacher {name!r}; {again}')
         for name in teachers
         if name not in learned and name != STUDENT
     ]

@@ -22,7 +22,7 @@ def vote_masks(
 ) -> Masks:
     """Fuse the masks of each cluster of boxes.
 
-    A pixel is inside where at least half of the cluster's weight says so. Boxes without a mask
+    A pixel is inside where at least half of the cluster's weight has it. Boxes without a mask
     do not vote; a cluster of such boxes has no mask, nor has one whose masks share too little.
 
     Args:

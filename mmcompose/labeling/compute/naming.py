@@ -19,7 +19,7 @@ _POWER, BACKGROUND = 2.0, 0.3
 # A teacher calls an object of another class that it knows by its own name so much less often than
 # one of a class that it does not know: 0.03 to 0.3 are within 0.01 everywhere.
 _CONFUSION = 0.1
-# How far names are not asked about boxes whose voters know every class: they told them apart
+# How far names do not matter for boxes whose voters know every class: they distinguish them
 # themselves. From 0.5 on generalists lose nothing by it; strangers know few classes and are not
 # touched.
 _KNOWING = 0.75
@@ -50,7 +50,7 @@ def known_share(votes: Bools, known: Bools) -> NDArray[np.float64]:
 
     Args:
         votes: ``(N, T)``, who found each box.
-        known: ``(T, C)``, which classes each teacher was trained to tell apart.
+        known: ``(T, C)``, which classes each teacher was trained to distinguish.
     """
     share: NDArray[np.float64] = ((votes @ known.astype(np.int64)) > 0).mean(axis=1)
     return share

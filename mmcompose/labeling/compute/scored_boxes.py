@@ -84,7 +84,7 @@ def collect_boxes(
 
 
 def boxes_by_teacher(state: State, class_space: ClassSpace) -> dict[str, ScoredBoxes]:
-    """Return the boxes of each teacher, by name, or of 'fused', that had a say."""
+    """Return the boxes of each teacher, by name, or of 'fused', that predicted."""
     images, positives = int(state['images'].sum()), state['positives'].sum(axis=0)
     found = {}
     for row, name in enumerate(_speakers(class_space)):

@@ -1,8 +1,8 @@
-"""What the boxes of images tell of who works there: which are confirmed by whom; compiled.
+"""What the boxes of images show of who works there: which are confirmed by whom; compiled.
 
 Asked about a box are the other owners of its class. Where there is none, all others are, for a box
 of any class: who does not know a boat may still take it for something, and something is there.
-What two others tell of one box is no more than one opinion of it, and n boxes of an image, which
+What two others show of one box is no more than one opinion of it, and n boxes of an image, which
 stand or fall together, count as the square root of n; those that stand alone are counted apart.
 """
 

@@ -23,8 +23,8 @@ class VoteWeights(NamedTuple):
 
     Args:
         weights: ``(T, C)`` float64, how much a teacher's box of a class counts.
-        owners: ``(T, C)`` bool, which teachers are asked for a class: its owners, or all.
-        counts: ``(C,)`` int64, how many are asked.
+        owners: ``(T, C)`` bool, which teachers count for a class: its owners, or all.
+        counts: ``(C,)`` int64, how many count.
         totals: ``(C,)`` float64, the sum of their weights.
         maxima: ``(C,)`` float64, the largest of them.
         ranks: ``(T,)`` float64, each teacher's place in the alphabet, the last tie-breaker.
@@ -53,7 +53,7 @@ class VoteWeights(NamedTuple):
             space: Names the teachers and their classes.
             weights: ``(T,)``, their own weights.
             factors: ``(T, C)``, factors on those; see :func:`weight_factors`.
-            owners: False asks every teacher for every class, as ensemble-boxes does. Defaults to
+            owners: False counts every teacher for every class, as ensemble-boxes does. Defaults to
                 True.
         """
         owned = space.owners.T if owners else np.ones_like(space.owners.T)
@@ -68,7 +68,7 @@ class VoteWeights(NamedTuple):
         return cls(matrix, np.ascontiguousarray(owned), counts, totals, maxima, ranks, alone)
 
     def of_asked(self, detections: ByTeacher, space: ClassSpace) -> VoteWeights:
-        """Return those of one image: teachers that were not asked about it do not vote there.
+        """Return those of one image: teachers that did not predict on it do not vote there.
 
         Args:
             detections: Of the image.

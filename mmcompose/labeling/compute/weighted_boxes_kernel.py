@@ -213,7 +213,7 @@ def _confidence(
     conf_type: int,
     allows_overflow: bool,
 ) -> float:
-    """Rescale a cluster's score by who voted for it among those who were asked."""
+    """Rescale a cluster's score by who voted for it among those who could."""
     score, size, weight_sum = float(tally[0]), float(tally[1]), float(tally[2])
     if conf_type == _BOX_AND_MODEL_AVG:
         return score * size / weight_sum * voted / asked

@@ -69,7 +69,7 @@ class ScoreFilter(LabelTransform):
         kept = {}
         for teacher in self.per_teacher if detections else ():
             if (teacher == FUSED) != (FUSED in detections):
-                expected = 'speaks only after a fusion' if teacher == FUSED else 'is fused by now'
+                expected = 'is there only after a fusion' if teacher == FUSED else 'is fused by now'
                 raise UserError(problem('per_teacher', teacher, expected, detections))
         for teacher, found in detections.items():
             kept[teacher] = found[found.scores >= self._thresholds[teacher][found.labels]]

@@ -28,7 +28,7 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
     """Fuse as :class:`WeightedBoxesFusion` does, each teacher's weight learned from the pool.
 
     Teachers of unequal strength, or one that fails on a part of the pool, spoil a fusion that
-    gives all the same voice. The classes that they share tell them apart: a weight for each
+    gives all the same voice. The classes that they share distinguish them: a weight for each
     teacher (:func:`mmcompose.labeling.compute.agreement.agreement_weights`), which multiplies
     that of the composition, and for each image the chance that the teacher works there as it
     usually does (:mod:`mmcompose.labeling.compute.image_trust`), which multiplies both. Of a
@@ -111,7 +111,7 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
         trust = np.maximum(self._trust.of(detections), _LEAST_TRUST)
         fused = self._fused(detections, image, self._voters_with(self.weights * trust))
         assert fused.votes is not None
-        # An average among owners tells nothing of how far all of them are to be doubted.
+        # An average among owners shows nothing of how far all of them are to be doubted.
         asked = self.class_space.owners[fused.labels] | fused.votes
         best = np.where(asked, trust, 0).max(axis=1)
         scores = fused.scores * best.astype(np.float32)

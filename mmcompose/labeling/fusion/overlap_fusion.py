@@ -75,7 +75,7 @@ class OverlapFusion(LabelTransform):
         parts = [with_origin(Detections(), nobody, np.zeros(0), np.zeros(0), np.zeros(0))]
         for label in np.unique(stacked.labels[fit & owned]):
             rows = np.flatnonzero(fit & (stacked.labels == label))
-            # Tied scores are told apart by the box, or their order would decide.
+            # Tied scores are ordered by the box, or their order would decide.
             ranks = voters.ranks[stacked.teachers[rows]]
             rows = rows[np.lexsort((ranks, *boxes[rows].T[::-1], -scores[rows]))]
             own = rows[owned[rows]]

@@ -52,7 +52,7 @@ class WeightedBoxesFusion(LabelTransform):
             Defaults to 'avg'.
         allows_overflow: Whether 'avg' may count more boxes than teachers. Defaults to False.
         weights: By teacher a factor on its weight, or a dict of factors by class name.
-        owners: False asks every teacher for every class, exactly as ensemble-boxes does.
+        owners: False counts every teacher for every class, exactly as ensemble-boxes does.
             Defaults to True.
     """
 

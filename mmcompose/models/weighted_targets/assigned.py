@@ -1,4 +1,4 @@
-"""The adapters of heads that ask an assigner which prior gets which box."""
+"""The adapters of heads with an assigner, by which each prior gets a box."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRIORS = ('flat_anchors', 'priors', 'flat_squares')
 
 
 class AssignedTargets(DenseTargets):
-    """Of a head that asks an assigner which prior gets which box, an image at a time.
+    """Of a head whose assigner gives each prior a box, an image at a time.
 
     Listens to the head's ``_get_targets_single`` (which image, which priors) and its assigner's
     ``assign`` (which prior got which box).
@@ -92,7 +92,7 @@ class AssignedTargets(DenseTargets):
     def _assigned_image(
         self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> ImageTargets | None:
-        """Return the image that an assigner is asked about, or None to leave it alone."""
+        """Return the image that an assigner works on, or None to leave it alone."""
         return self.current
 
 

@@ -74,7 +74,7 @@ class DenseTargets(SoftTargets):
             patches.add(handle.remove)
 
     def listen(self, patches: Patches) -> None:
-        """Replace what tells of the targets of each image."""
+        """Replace what carries the targets of each image."""
         raise NotImplementedError
 
     def _soften_objectness(
@@ -82,7 +82,7 @@ class DenseTargets(SoftTargets):
     ) -> tuple[Tensor, Tensor] | None:
         """Let a box of score s be an object with s: rows are the priors, image after image.
 
-        Its class score learns s too, so that either output tells doubtful boxes from sure ones:
+        Its class score learns s too, so that either output separates doubtful boxes from sure ones:
         their product, by which YOLOX ranks boxes, falls with the square of s.
         """
         if self.images is None:

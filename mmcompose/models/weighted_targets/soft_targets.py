@@ -63,7 +63,7 @@ class SoftTargets:
     def _mix(
         self, loss: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor
     ) -> Tensor | None:
-        # PAA asks for each prior's loss to choose positives, which teaches nothing.
+        # PAA computes each prior's loss to choose positives, which teaches nothing.
         chooses = kwargs.get('reduction_override') is not None
         scores = None if chooses else self.soft_scores()
         if scores is None:

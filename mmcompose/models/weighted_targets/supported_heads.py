@@ -33,7 +33,7 @@ from mmcompose.models.weighted_targets.heatmaps import CenterNetTargets, CenterN
 from mmcompose.models.weighted_targets.points import PointTargets
 from mmcompose.models.weighted_targets.queries import QueryTargets
 
-# Of the form of priors on feature maps, but their loss does not go by what the assigner says, or
+# Of the form of priors on feature maps, but their loss does not go by what the assigner returns, or
 # assigns twice, or has a column for each token of a text.
 _OTHER_LOSSES = (ATSSVLFusionHead, DDODHead, PISARetinaHead, PISASSDHead)
 _BY_SHAPE = (

@@ -23,7 +23,7 @@ Corrected: TypeAlias = tuple[str, list[list[float]], list[str]]
 def read_corrections(
     source: str, path: str, images: Sequence[Image], classes: Sequence[str]
 ) -> tuple[list[Image], list[Detections]]:
-    """Read the pictures that somebody looked at, with what they say is there.
+    """Read the pictures that somebody looked at, with what they marked there.
 
     A picture of Label Studio counts where it has an annotation that was not cancelled; of the
     others every picture of the file or folder.

@@ -27,7 +27,7 @@ from mmcompose.structures.matching import names_agree
 from mmcompose.teachers.named_classes import named_classes
 from mmcompose.utils import UserError, fault, log, problem, warn
 
-# From how many boxes on scores that are all 1 are told.
+# From how many boxes on scores that are all 1 are reported.
 _MANY = 20
 
 

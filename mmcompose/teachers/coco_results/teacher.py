@@ -31,12 +31,12 @@ class COCOResultsTeacher(Teacher):
             ``segmentation`` (RLE or polygons) may stand beside ``bbox``, or in its place; or a
             folder of text files named as the pictures, each line ``class cx cy w h score``
             relative to the picture's size.
-        images: A json with the ``images`` and ``categories`` that a results json speaks of.
+        images: A json with the ``images`` and ``categories`` that a results json refers to.
             Needed for a results json, and only for it.
         classes: Class names in the order of YOLO's class numbers, or a data set's name that
             MMDet knows. Of a results json: in which order; defaults to that of its categories.
         on_unmatched: What a picture means that is not listed: 'error'; 'warn', the teacher was
-            not asked about it and does not vote there; or 'no_boxes', it found nothing there.
+            did not predict on it and does not vote there; or 'no_boxes', it found nothing there.
             Defaults to 'error' for a results json, and to 'no_boxes' for text files, of which
             many tools write none for an empty picture.
         rescale: Scale the boxes where the images json lists another size than the picture's.
@@ -78,11 +78,11 @@ class COCOResultsTeacher(Teacher):
 
     @property
     def may_give_masks(self) -> bool:
-        """See :attr:`Teacher.may_give_masks`: a results json is read when it is asked."""
+        """See :attr:`Teacher.may_give_masks`: a results json is read when it predicts."""
         return isinstance(self._source, ResultsJson)
 
     def check_pool(self, images: Sequence[Image]) -> None:
-        """See :meth:`Teacher.check_pool`: match the whole pool, and tell of what is left over.
+        """See :meth:`Teacher.check_pool`: match the whole pool, and report what is left over.
 
         Raises:
             UserError: If an entry may be of two pictures or a picture's of two; if no entry is

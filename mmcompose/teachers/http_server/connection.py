@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 
 from mmcompose.utils import UserError, problem, warn
 
-# What a server answers when it may be asked again.
+# What a server answers when a request may be repeated.
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 _REDIRECTS, _MOST_REDIRECTS = (301, 302, 303, 307, 308), 5
 _CHUNK = 2**16
@@ -40,7 +40,7 @@ class _RetryUntil(urllib3.Retry):
         return made
 
     def sleep(self, response: Any = None) -> None:
-        """Wait before a repetition, as long as the server asks, but not past the deadline."""
+        """Wait before a repetition, as long as the server sets, but not past the deadline."""
         asked = self.get_retry_after(response) if response is not None else None
         wait = min(asked or self.get_backoff_time(), _LONGEST_WAIT)
         if time.monotonic() + wait >= self.deadline:

@@ -21,7 +21,7 @@ from mmcompose.utils import Count, Positive, Range, UserError, fault, optional_p
 
 @TEACHERS.register_module()
 class HTTPTeacher(TensorTeacher):
-    """A detector behind KServe's open inference protocol v2 (Triton and others speak it).
+    """A detector behind KServe's open inference protocol v2 (Triton and others implement it).
 
     Args:
         url: Of the server, e.g. ``http://localhost:8000``.
@@ -34,11 +34,11 @@ class HTTPTeacher(TensorTeacher):
         batch_size: Images of a request. Defaults to 8.
         input_name: Of the input. Defaults to the one that the server's metadata names.
         datatype: Of the input, in the protocol's words. Defaults to 'FP32'.
-        binary: Send and ask for arrays as bytes (the protocol's binary extension) and not as
+        binary: Send and receive arrays as bytes (the protocol's binary extension) and not as
             JSON. Defaults to False: not every server has it.
         concurrency: Requests under way at once. Defaults to 4.
         timeout: Seconds without a byte of an answer. Defaults to 60.
-        retries: How often to ask again after a passing fault. Defaults to 4.
+        retries: How often to repeat a request after a passing fault. Defaults to 4.
         backoff: Seconds before the first repetition; doubled each time. Defaults to 0.5.
         headers: Sent with every request, e.g. an authorization. Defaults to none.
         time_limit: Seconds for a request with all its repetitions. Defaults to 600.

@@ -50,7 +50,7 @@ def first_line(error: BaseException) -> str:
 
 def _missing_package(error: BaseException | None) -> str | None:
     """Return the package for want of which an import failed, or None."""
-    # MMEngine tells of `custom_imports` in words of its own.
+    # MMEngine reports `custom_imports` in words of its own.
     while error is not None:
         if isinstance(error, ModuleNotFoundError) and error.name:
             return error.name.partition('.')[0]

@@ -24,7 +24,7 @@ def for_inference(model: Any) -> Any:
     """Return a plain copy of a model config that can be built wherever it only has to predict.
 
     A checkpoint holds every weight: what training began with is not needed, and is often a URL.
-    Nor are the packages and the process groups that training alone asks for.
+    Nor are the packages and the process groups that training alone needs.
 
     Args:
         model: The config of a model, or of a part of one.
@@ -47,7 +47,7 @@ def _forget_weights(plain: dict[str, Any]) -> None:
     # A file's name of MMDet's own backbones; of timm's, whether to fetch one.
     if plain.get('pretrained'):
         plain['pretrained'] = False if plain['pretrained'] is True else None
-    # Distillation detectors build the teacher they learned from, though they never ask it again.
+    # Distillation detectors build the teacher they learned from, though they never use it again.
     if isinstance(plain.get('teacher_config'), str):
         plain['teacher_config'] = _installed_config(plain['teacher_config'])
     if 'teacher_ckpt' in plain:
@@ -58,10 +58,10 @@ def _forget_training(plain: dict[str, Any]) -> None:
     # MMCV's own cannot be built outside a distributed run.
     if plain.get('type') == 'MMSyncBN':
         plain['type'] = 'BN'
-    # CrowdDet asks for torchvision's RoIAlign; MMCV's own is the same (Detectron2's) algorithm.
+    # CrowdDet names torchvision's RoIAlign; MMCV's own is the same (Detectron2's) algorithm.
     if plain.get('use_torchvision'):
         plain['use_torchvision'] = False
-    # Saves memory in training alone, but asks for fairscale.
+    # Saves memory in training alone, but needs fairscale.
     if 'num_cp' in plain:
         plain['num_cp'] = 0
     # Needs scikit-image, for the colours.

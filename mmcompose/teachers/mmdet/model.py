@@ -35,7 +35,7 @@ def build_model(config: Config, extra: Mapping[str, Any] | None = None) -> torch
             fault('config', f'its model cannot be built: {first_line(error)}')
         ) from error
     for module in built.modules():
-        # MMDet 3.3 asks every dense head for its loss when it decodes; SSD's have none.
+        # MMDet 3.3 reads every dense head's loss when it decodes; SSD's have none.
         if isinstance(module, BaseDenseHead) and not hasattr(module, 'loss_cls'):
             module.loss_cls = None
     return revert_sync_batchnorm(built)  # type: ignore[no-any-return]
@@ -71,7 +71,7 @@ def load_weights(model: torch.nn.Module, weights: Mapping[str, Any], checkpoint:
 
 
 def check_class_count(model: torch.nn.Module, classes: Sequence[str]) -> None:
-    """Check that the model's heads tell as many classes apart as there are names.
+    """Check that the model's heads have as many classes as there are names.
 
     Raises:
         UserError: If none of them does.

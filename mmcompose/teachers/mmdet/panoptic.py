@@ -1,4 +1,4 @@
-"""Models that tell things from stuff: what of them makes boxes, and how many classes are things."""
+"""Models of things and stuff: what of them makes boxes, and how many classes are things."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def num_things(config: Config) -> int | None:
 
 
 def asked_for_boxes(config: Config) -> Config:
-    """Return a config whose model says instances, where it says or may say segments instead.
+    """Return a config whose model predicts instances, where it predicts or may predict segments.
 
     MaskFormer and its kin decide by their ``test_cfg`` what their masks are made into. Panoptic
     FPN is a Mask R-CNN whose instances are merged with stuff afterwards: the Mask R-CNN teaches.

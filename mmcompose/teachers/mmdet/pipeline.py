@@ -23,7 +23,7 @@ def make_pipeline(config: Config, tta: bool = False) -> Compose:
         tta: Take the pipeline of test-time augmentation instead. Defaults to False.
 
     Raises:
-        UserError: If the pipeline wants more than one picture.
+        UserError: If the pipeline needs more than one picture.
     """
     with scope_of(config):
         return Compose(pipeline_steps(config.tta_pipeline if tta else _test_steps(config)))

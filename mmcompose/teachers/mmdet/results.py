@@ -1,4 +1,4 @@
-"""What a detector of MMDetection says of a picture: boxes, and masks where it makes any."""
+"""What a detector of MMDetection predicts on a picture: boxes, and masks where it makes any."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ELSEWHERE = ('data_preprocessor', 'train_cfg', 'test_cfg')
 
 
 def may_give_masks(model: Mapping[str, Any]) -> bool:
-    """Return whether a model's config speaks of masks: no box detector's does."""
+    """Return whether a model's config names masks: no box detector's does."""
     return _speaks_of_masks({name: model[name] for name in model if name not in _ELSEWHERE})
 
 
@@ -50,18 +50,18 @@ def detections_of(sample: Any, image: Image, with_masks: bool) -> Detections:
         raise UserError(
             fault('config', f'its detector makes boxes of {boxes.size(-1)} numbers, not of 4')
         )
-    # SOLO says where an object is by its mask alone.
+    # SOLO locates an object by its mask alone.
     if len(boxes) and 'masks' in found and not boxes.any():
         boxes = mask2bbox(torch.as_tensor(found.masks))
     arrays = (boxes, found.scores, found.labels)
-    said = Detections.from_arrays(*(array.detach().float().cpu().numpy() for array in arrays))
+    detections = Detections.from_arrays(*(array.detach().float().cpu().numpy() for array in arrays))
     if not with_masks or 'masks' not in found:
-        return said
-    return replace(said, masks=_masks_of(found, image))
+        return detections
+    return replace(detections, masks=_masks_of(found, image))
 
 
 def lacks_operator(error: RuntimeError) -> UserError | None:
-    """Return what to tell where MMCV's operator does not run on the device, else None."""
+    """Return the error where MMCV's operator does not run on the device, else None."""
     named = re.match(
         r'(\w+?)(?:_forward)?_impl: implementation for device (\w+) not found', str(error)
     )
@@ -80,7 +80,7 @@ def _masks_of(found: Any, image: Image) -> Masks:
         return as_masks(masks, image.width, image.height)
     except ValueError as error:
         raise UserError(
-            fault('config', f'of {image.path}, the model says what is no mask: {error}')
+            fault('config', f'of {image.path}, the model predicts what is no mask: {error}')
         ) from (error)
 
 

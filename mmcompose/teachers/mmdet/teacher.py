@@ -125,8 +125,8 @@ class MMDetTeacher(Teacher):
             raise UserError(
                 fault(
                     'classes',
-                    f'is missing, and {self._checkpoint!r} does not say what its classes '
-                    f"are; list them, or name a data set, e.g. 'coco'",
+                    f'is missing, and {self._checkpoint!r} does not name its classes; '
+                    f"list them, or name a data set, e.g. 'coco'",
                 )
             )
         if classes is None:

@@ -1,4 +1,4 @@
-"""The example teacher, asked through the registry as a config would."""
+"""The example teacher, built through the registry as by a config."""
 
 import example_teacher  # noqa: F401, registers it
 import numpy as np

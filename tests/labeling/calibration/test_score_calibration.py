@@ -159,7 +159,7 @@ def test_learned_curves_come_from_a_file(tmp_path: Path) -> None:
 def test_what_was_learned_before_a_fusion_is_refused_behind_it() -> None:
     step = ScoreCalibration('isotonic')
     fit(step, *labelled(60))
-    with pytest.raises(UserError, match=r"^learned_file: 'fused' speaks here, but not where"):
+    with pytest.raises(UserError, match=r"^learned_file: 'fused' predicts here, but not where"):
         apply(step, {'fused': found((BOX, 0.4, 0))}, scene(TEACHERS))
 
 
@@ -174,7 +174,7 @@ def test_a_teacher_of_whom_nothing_was_judged_stays_as_it_is(tmp_path: Path) -> 
     dogs = found((BOX, 0.4, 2), (ELSEWHERE, 0.07, 2))
     after = apply(loaded, {'c': dogs}, scene(TEACHERS))['c']
     np.testing.assert_array_equal(after.scores, dogs.scores)
-    with pytest.raises(UserError, match=r"^learned_file: tells nothing of teacher 'd'"):
+    with pytest.raises(UserError, match=r"^learned_file: holds nothing of teacher 'd'"):
         bind(loaded, scene({**TEACHERS, 'd': ['dog']}))
 
 

@@ -170,7 +170,7 @@ def test_a_file_of_another_composition_is_told_before_any_work(tmp_path: Path) -
     stranger, missing = caught.value.lines
     assert stranger.startswith("learned_file: 'a' is in it, and is not a teacher")
     assert stranger.endswith("did you mean 'a1'?")
-    assert missing.startswith("learned_file: tells nothing of teacher 'a1'")
+    assert missing.startswith("learned_file: holds nothing of teacher 'a1'")
 
 
 def test_a_file_that_does_not_fit(tmp_path: Path) -> None:

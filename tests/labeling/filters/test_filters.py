@@ -83,7 +83,7 @@ def test_scores_of_strangers(arguments: dict[str, Any], told: str) -> None:
     ('number_for', 'speaks', 'told'),
     [
         ('a', FUSED, "^per_teacher: 'a' is fused by now"),
-        (FUSED, 'a', "^per_teacher: 'fused' speaks only after a fusion"),
+        (FUSED, 'a', "^per_teacher: 'fused' is there only after a fusion"),
     ],
 )
 def test_a_number_for_who_does_not_speak_there(number_for: str, speaks: str, told: str) -> None:

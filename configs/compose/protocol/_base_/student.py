@@ -1,5 +1,5 @@
 # What all arms share: the student, its schedule, the photographs it is tested on. Teachers, and
-# what is made of what they say, stand apart: arms of true labels do not depend on them.
+# what is made of their predictions, stand apart: arms of true labels do not depend on them.
 _base_ = [
     '../../../_base_/models/atss_efficientnet-lite0_320.py',
     '../../../_base_/class_spaces/voc.py',

@@ -1,7 +1,7 @@
 # Teachers of 12 of VOC's 20 classes each, and how they look at the pool.
 #
 # Labels are made once, and may cost more than testing does: each teacher looks at a picture at two
-# sizes and at its mirror image, and votes with what the four views say together (Data
+# sizes and at its mirror image, and votes with what it predicts on the four views (Data
 # Distillation, Radosavovic et al. 2018).
 teacher_root = '{{$VOC_TEACHERS:work_dirs/voc}}'
 voc_a = dict(
