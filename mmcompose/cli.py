@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
-from types import FrameType, ModuleType
+from types import ModuleType
 
-from mmcompose.utils import UserError, problem
+from mmcompose.interruption import Interruption
 from mmcompose.version import __version__
 
 # Each is a module of mmcompose.commands.verbs; in the order in which they are used.
@@ -31,8 +30,6 @@ VERBS = (
     'convert-effdet',
 )
 USER_ERROR = 2
-# As a shell reports a process that SIGINT ended.
-INTERRUPTED = 128 + signal.SIGINT
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -68,19 +65,21 @@ def run_verb(verb: str, arguments: Sequence[str] | None = None) -> None:
         arguments: Its arguments. Defaults to those of this process.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        if verb not in VERBS:
-            raise UserError(problem('mmcompose', verb, 'is no verb; see mmcompose --help', VERBS))
-        found = module(verb)
-        found.run(_parsed(verb, found, arguments))
-    except UserError as error:
-        for line in error.lines:
-            sys.stderr.write(f'error: {line}\n')
-        sys.exit(USER_ERROR)
-    except KeyboardInterrupt:
-        sys.stderr.write('interrupted; what was made so far is kept\n')
-        sys.exit(INTERRUPTED)
+    with Interruption() as interruption:
+        # Not before, for it takes a while.
+        from mmcompose.utils import UserError, problem
+
+        try:
+            if verb not in VERBS:
+                expected = 'is no verb; see mmcompose --help'
+                raise UserError(problem('mmcompose', verb, expected, VERBS))
+            found = module(verb)
+            found.run(_parsed(verb, found, arguments))
+        except UserError as error:
+            # A worker that the same signal ended is no mistake.
+            for line in () if interruption.happened else error.lines:
+                sys.stderr.write(f'error: {line}\n')
+            sys.exit(USER_ERROR)
 
 
 def module(verb: str) -> ModuleType:
@@ -94,7 +93,3 @@ def _parsed(verb: str, found: ModuleType, arguments: Sequence[str]) -> Namespace
     parser = ArgumentParser(f'mmcompose {verb}', description=found.__doc__)
     found.add_arguments(parser)
     return parser.parse_args(arguments)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

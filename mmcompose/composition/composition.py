@@ -16,6 +16,7 @@ from mmcompose.composition.features import Features
 from mmcompose.composition.label_inputs import LabelInputs
 from mmcompose.composition.label_maker import LabelMaker
 from mmcompose.composition.parts import Parts
+from mmcompose.composition.peers import Peers
 from mmcompose.composition.pool_labels import PoolLabels
 from mmcompose.composition.predicting import ask
 from mmcompose.composition.teacher_configs import open_teacher, teacher_record
@@ -243,13 +244,14 @@ class Composition:
     def labels(self, images: Sequence[Image] | None = None) -> PoolLabels:
         """Return the pseudo-labels of each image, in the student's classes.
 
-        What the store does not hold yet is made, by this process and those beside it.
+        What the store does not hold yet is made, by this process and those beside it. All
+        processes of a launcher's group call it, and it returns when all have the labels.
 
         Args:
             images: Defaults to :attr:`pool`.
 
         Raises:
-            UserError: As :meth:`predictions`.
+            UserError: As :meth:`predictions`; if a process of the group is lost.
         """
         images = self.pool if images is None else images
         for first, other in spelled_alike(self.class_space):
@@ -258,7 +260,10 @@ class Composition:
                 'composition.class_space.aliases, or drop one in its mapping'
             )
         try:
-            return self._maker.labels(images)
+            with Peers() as peers:
+                labels = self._maker.labels(images, peers.check)
+                peers.meet()
+                return labels
         finally:
             self._teachers.close()
 

@@ -128,10 +128,14 @@ class LabelMaker:
             return None
         return self._results(with_features=True)[FEATURES].of(images)
 
-    def labels(self, images: Sequence[Image]) -> PoolLabels:
+    def labels(self, images: Sequence[Image], check: Callable[[], None]) -> PoolLabels:
         """Return the pseudo-labels of each image, in the student's classes.
 
         What the store does not hold yet is made, by this process and those beside it.
+
+        Args:
+            images: The pool.
+            check: Called while labels are made; may raise what ends that.
 
         Raises:
             UserError: As :meth:`predictions`.
@@ -141,7 +145,7 @@ class LabelMaker:
         table, learned = result.read(), result.read_learned()
         if table is None or learned is None:
             self.store.begin()
-            with Workers(self.workers) as workers:
+            with Workers(self.workers, check) as workers:
                 self.predictions(pool, workers, with_features=True)
                 self.close()
                 with pool_file(pool) as listed:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -42,11 +42,13 @@ class Workers:
     Args:
         workers: How many processes, this one included; None for one a core, or only this one where
             a GPU does the work.
+        check: Called while there is work; may raise what ends it. Defaults to nothing.
     """
 
-    def __init__(self, workers: int | None) -> None:
+    def __init__(self, workers: int | None, check: Callable[[], None] = lambda: None) -> None:
         if workers is None:
             workers = 1 if torch.cuda.is_available() else _num_cores()
+        self._check_others = check
         self._others = 0 if get_dist_info()[1] > 1 else workers - 1
         self._processes: list[Worker] = []
 
@@ -92,6 +94,7 @@ class Workers:
         pace = _Pace()
 
         def tick(images: int) -> None:
+            self._check_others()
             self._check(busy)
             if busy or not self._others or not pace.is_due(images):
                 return
@@ -124,6 +127,8 @@ class Workers:
                 [*command, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
+                # A terminal's Ctrl-C reaches this process alone, which ends the others.
+                process_group=0,
             )
             theirs.close()
             self._processes.append((process, ours))

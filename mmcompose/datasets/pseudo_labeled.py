@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from mmdet.registry import DATASETS as MMDET_DATASETS
 from mmengine.dataset import BaseDataset
-from mmengine.dist import barrier
 from numpy.typing import NDArray
 
 from mmcompose.composition import Composition, PoolLabels
@@ -102,7 +101,6 @@ class PseudoLabeledDataset(RelabeledDataset):
         super().full_init()
         images = self.images
         labels = self.composition.labels(images)
-        barrier()
         table = labels.table
         if self._reads_masks and table.num_boxes and not table.has_masks:
             raise UserError(

@@ -46,8 +46,6 @@ def main() -> None:
     """Follow the parent, then do what it sends."""
     parent, descriptor = map(int, sys.argv[1:])
     follow(parent)
-    # The parent ends its workers; a terminal's Ctrl-C reaches all of them.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection: Connection = Connection(descriptor)
     process = multiprocessing.current_process()
     # As in multiprocessing: a script without a guard must not start workers of workers.

@@ -127,7 +127,6 @@ class PseudoLabelRefreshHook(Hook):
             if state['round']:
                 composition = self._joined(dataset, runner, state['round'], state['record'])
                 labels = composition.labels(dataset.images)
-                barrier()
                 dataset.use_labels(labels)
             if dataset.labels_fingerprint != fingerprint:
                 raise UserError(
@@ -177,7 +176,6 @@ class PseudoLabelRefreshHook(Hook):
             composition = self._joined(dataset, runner, number)
             images = dataset.images
             before, after = dataset.labels, composition.labels(images)
-            barrier()
             pairs += [(before, after, row) for row in range(len(images))]
             dataset.use_labels(after)
         change = label_change(((old[row], new[row]) for old, new, row in pairs), self.iou_thr)

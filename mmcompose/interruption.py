@@ -1,0 +1,98 @@
+"""Interruption: Ctrl-C and SIGTERM end a command in one line, wherever it is.
+
+Imports the standard library alone, so that a command can guard what it imports afterwards.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from types import FrameType, TracebackType
+
+# As a shell reports a process that SIGINT ended.
+INTERRUPTED = 128 + signal.SIGINT
+# What is not unwound by then is cut off.
+GRACE_SECONDS = 0.5
+_LINE = 'interrupted; what was made so far is kept'
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_NO_SIGNAL = b'\0'
+
+
+class Interruption:
+    """Listens for Ctrl-C and SIGTERM while a command runs.
+
+    Either raises KeyboardInterrupt in the main thread. That may come late, while C code runs, or
+    be lost, where a destructor is interrupted; so a thread, which the system wakes, ends the
+    process where it does not end by itself.
+
+    Attributes:
+        happened: Whether one of the signals came.
+    """
+
+    def __init__(self) -> None:
+        self.happened = False
+        self._is_over = False
+        self._is_told = False
+        self._before = [signal.getsignal(number) for number in _SIGNALS]
+        self._reads, self._writes = os.pipe()
+
+    def __enter__(self) -> Interruption:
+        os.set_blocking(self._writes, False)
+        for number in _SIGNALS:
+            signal.signal(number, self._raise)
+        signal.set_wakeup_fd(self._writes, warn_on_full_buffer=False)
+        os.register_at_fork(after_in_child=self._forget)
+        threading.Thread(target=self._watch, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._is_over = True
+        if self.happened:
+            self._tell()
+            # From here on the thread sees to it that the process ends.
+            sys.exit(INTERRUPTED)
+        self._restore()
+        os.write(self._writes, _NO_SIGNAL)
+
+    def _raise(self, number: int, frame: FrameType | None) -> None:
+        if not (self.happened or self._is_over):
+            self.happened = True
+            # What is torn down from now on may be half made.
+            sys.unraisablehook = lambda unraisable: None
+            raise KeyboardInterrupt
+
+    def _restore(self) -> None:
+        signal.set_wakeup_fd(-1)
+        for number, handler in zip(_SIGNALS, self._before, strict=True):
+            signal.signal(number, handler)
+
+    def _forget(self) -> None:
+        """Leave a process that was forked, such as a data loader's, to its own ways."""
+        if not self._is_over:
+            self._restore()
+
+    def _watch(self) -> None:
+        number = os.read(self._reads, 1)
+        os.close(self._reads)
+        if number == _NO_SIGNAL:
+            os.close(self._writes)
+            return
+        threading.Event().wait(GRACE_SECONDS)
+        self._tell()
+        for child in multiprocessing.active_children():
+            child.kill()
+        os._exit(INTERRUPTED)
+
+    def _tell(self) -> None:
+        if not self._is_told:
+            self._is_told = True
+            # Not through sys.stderr, whose lock the main thread may hold.
+            os.write(2, f'{_LINE}\n'.encode())
