@@ -17,8 +17,10 @@ from mmengine.logging import HistoryBuffer
 from numpy._core.multiarray import _reconstruct, scalar
 
 from mmcompose.class_space import stored_names
-from mmcompose.utils import UserError, log, problem, warn
+from mmcompose.utils import UserError, fingerprint, log, problem, warn
 
+# As in file names of OpenMMLab's and torchvision's zoos: two files never share such a name.
+_HASHED = re.compile(r'[-_][0-9a-f]{8,}\.')
 _BUFFER_METHODS = ('min', 'max', 'current', 'mean')
 
 
@@ -110,6 +112,7 @@ def local_checkpoint(checkpoint: str) -> str:
 
     ``torch.hub.load_state_dict_from_url`` would also unpickle it, programs and all; this only
     fetches it, into the same cache folder, and leaves the reading to :func:`read_checkpoint`.
+    A name without a hash, such as ``best.pth``, is in a folder of its URL there.
 
     Args:
         checkpoint: A path, or an http(s) URL.
@@ -119,7 +122,9 @@ def local_checkpoint(checkpoint: str) -> str:
     """
     if not checkpoint.startswith(('http://', 'https://')):
         return checkpoint
-    target = Path(torch.hub.get_dir()) / 'checkpoints' / Path(urlparse(checkpoint).path).name
+    folder = Path(torch.hub.get_dir()) / 'checkpoints'
+    name = Path(urlparse(checkpoint).path).name
+    target = (folder if _HASHED.search(name) else folder / fingerprint(checkpoint)) / name
     if not target.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         log(f'downloading {checkpoint} to {target}')
@@ -159,8 +164,11 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 def _wanted(error: Exception) -> str:
     """Return what the pickle needs, out of torch's several lines of refusal."""
-    named = re.search(r'GLOBAL (\S+)', str(error))
-    return f'it needs {named[1]}' if named else (str(error).splitlines() or ['?'])[-1]
+    named = re.search(r"GLOBAL (\S+)|but got <class '([^']+)'>", str(error))
+    if named:
+        return f'it needs {named[1] or named[2]}'
+    reason = re.search(r'WeightsUnpickler error:\s*(.+)', str(error))
+    return reason[1] if reason else (str(error).splitlines() or ['?'])[-1]
 
 
 def _is_torch(path: Path) -> bool:

@@ -237,6 +237,26 @@ def test_a_program_behind_a_url_is_refused_by_name_and_does_not_run(
     assert not trace.exists()
 
 
+def test_two_urls_of_one_file_name_are_two_checkpoints(zoo: tuple[str, Path]) -> None:
+    url, folder = zoo
+    for name in ('cats', 'dogs'):
+        (folder / name).mkdir()
+        torch.save({'name': name}, folder / name / 'best.pth')
+    paths = [local_checkpoint(f'{url}/{name}/best.pth') for name in ('cats', 'dogs', 'cats')]
+    read = [read_checkpoint(path)['state_dict']['name'] for path in paths]
+    assert read == ['cats', 'dogs', 'cats']
+    assert _Files.asked == ['/cats/best.pth', '/dogs/best.pth']
+
+
+def test_a_name_with_a_hash_is_where_other_tools_look_for_it(
+    zoo: tuple[str, Path], tmp_path: Path
+) -> None:
+    url, folder = zoo
+    torch.save({}, folder / 'retinanet_r50_fpn_1x_coco_20200130-c2398f9e.pth')
+    path = local_checkpoint(f'{url}/retinanet_r50_fpn_1x_coco_20200130-c2398f9e.pth')
+    assert Path(path).parent == tmp_path / 'hub' / 'checkpoints'
+
+
 def test_a_url_of_nothing_is_told(zoo: tuple[str, Path]) -> None:
     url, _ = zoo
     with pytest.raises(UserError, match=r'b\.pth. cannot be downloaded \(HTTP Error 404') as caught:

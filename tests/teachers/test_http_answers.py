@@ -87,39 +87,40 @@ def test_a_sound_answer_is_read(server: Server, ask: Callable[..., Any]) -> None
 UNREAD = 'gives an answer that cannot be read'
 
 
-@pytest.mark.parametrize(
-    ('body', 'message'),
-    [
-        (b'', UNREAD),
-        (b'<html>', UNREAD),
-        (b'\xff\xfe\x00', UNREAD),
-        (b'[' * 100_000, UNREAD),
-        (b'[]', UNREAD),
-        (b'{}', UNREAD),
-        (b'{"outputs": 7}', UNREAD),
-        (b'{"outputs": [7]}', UNREAD),
-        (b'{"outputs": []}', 'needs an output, the model has none'),
-        (_answer(datatype='BYTES'), UNREAD),
-        (_answer(datatype=None), UNREAD),
-        (_answer(shape=[1, 2, 6]), UNREAD),
-        (_answer(shape=[-1, 6]), UNREAD),
-        (_answer(shape='six'), UNREAD),
-        (_answer(shape=[2**40, 2**40]), UNREAD),
-        (_answer(data=[[1], [2, 3]]), UNREAD),
-        (_answer(data=['a'] * 6), UNREAD),
-        (_answer(data=None), UNREAD),
-        (_answer(name=None), UNREAD),
-        (_answer(parameters={'binary_data_size': 24}), UNREAD),
-        (_answer(parameters={'binary_data_size': -1}), UNREAD),
-        (_answer(parameters={'binary_data_size': 'x'}), UNREAD),
-        (json.dumps({'outputs': [OUTPUT, OUTPUT]}).encode(), UNREAD),
-        (_answer(shape=[1, 6]), 'this decoder takes'),
-        (_answer(shape=[2, 1, 6], data=ROW * 2), '2 pictures of a batch of 1'),
-        (_answer(data=[8, 16, 40, 48, 0.5, 7]), 'the model predicts class number 7'),
-        (_answer(data=[8, 16, 40, 48, 70, 1]), 'not in'),
-        (_answer(data=[8, 16, float('nan'), 48, 0.5, 1]), 'NaN'),
-    ],
-)
+# What an answer is, and what is told of it.
+MALFORMED: list[tuple[bytes, str]] = [
+    (b'', UNREAD),
+    (b'<html>', UNREAD),
+    (b'\xff\xfe\x00', UNREAD),
+    (b'[' * 100_000, UNREAD),
+    (b'[]', UNREAD),
+    (b'{}', UNREAD),
+    (b'{"outputs": 7}', UNREAD),
+    (b'{"outputs": [7]}', UNREAD),
+    (b'{"outputs": []}', 'needs an output, the model has none'),
+    (_answer(datatype='BYTES'), UNREAD),
+    (_answer(datatype=None), UNREAD),
+    (_answer(shape=[1, 2, 6]), UNREAD),
+    (_answer(shape=[-1, 6]), UNREAD),
+    (_answer(shape='six'), UNREAD),
+    (_answer(shape=[2**40, 2**40]), UNREAD),
+    (_answer(data=[[1], [2, 3]]), UNREAD),
+    (_answer(data=['a'] * 6), UNREAD),
+    (_answer(data=None), UNREAD),
+    (_answer(name=None), UNREAD),
+    (_answer(parameters={'binary_data_size': 24}), UNREAD),
+    (_answer(parameters={'binary_data_size': -1}), UNREAD),
+    (_answer(parameters={'binary_data_size': 'x'}), UNREAD),
+    (json.dumps({'outputs': [OUTPUT, OUTPUT]}).encode(), UNREAD),
+    (_answer(shape=[1, 6]), 'this decoder takes'),
+    (_answer(shape=[2, 1, 6], data=ROW * 2), '2 pictures of a batch of 1'),
+    (_answer(data=[8, 16, 40, 48, 0.5, 7]), 'the model predicts class number 7'),
+    (_answer(data=[8, 16, 40, 48, 70, 1]), 'not in'),
+    (_answer(data=[8, 16, float('nan'), 48, 0.5, 1]), 'NaN'),
+]
+
+
+@pytest.mark.parametrize(('body', 'message'), MALFORMED)
 def test_a_malformed_answer_is_one_line(
     server: Server, ask: Callable[..., Any], body: bytes, message: str
 ) -> None:
