@@ -12,23 +12,29 @@ from mmengine.dist import init_dist, is_main_process
 from mmengine.registry import DefaultScope
 
 from mmcompose.checks.check_files import check_launcher
-from mmcompose.datasets import pseudo_labeled
+from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.hooks.label_summary import summary
-from mmcompose.utils import UserError, fault, log
+from mmcompose.store.exports import export as export_as
+from mmcompose.utils import Selection, UserError, check_writable, fault, log
 
 
-def label(config: Config, launcher: str = 'none') -> None:
+def label(config: Config, launcher: str = 'none', export: str | None = None) -> None:
     """Make the pseudo-labels that a training run of this config would make.
 
     Args:
         config: A config with a composition.
         launcher: 'none', or what started this process and its peers.
+        export: A COCO json that the labels are also written to. Defaults to none; see
+            :func:`mmcompose.commands.export_labels.export_labels` for other formats.
 
     Raises:
         UserError: If the training set holds no pseudo-labelled dataset, or ``launcher`` did not
             start this process.
     """
+    if export is not None:
+        # Before hours of work.
+        check_writable('--export', export)
     check_launcher(launcher)
     if config.get('train_dataloader') is None:
         raise UserError(fault('train_dataloader', 'is missing; there is nothing to label'))
@@ -45,6 +51,16 @@ def label(config: Config, launcher: str = 'none') -> None:
         dataset.full_init()
         if is_main_process():
             log(summary(dataset))
+    if export is not None and is_main_process():
+        _export(found[0], export)
+
+
+def _export(dataset: PseudoLabeledDataset, path: str) -> None:
+    unreadable = dataset.labels.unreadable()
+    rows = [row for row in range(len(dataset.labels)) if row not in unreadable]
+    images, labels = Selection(dataset.images, rows), Selection(dataset.labels, rows)
+    export_as('coco', images, labels, dataset.metainfo['classes'], out=path)
+    log(f'labels of {len(rows)} images exported to {path}')
 
 
 def _join(launcher: str, dist_cfg: Mapping[str, Any]) -> None:

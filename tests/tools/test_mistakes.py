@@ -74,6 +74,7 @@ ON_A_COMMAND_LINE: dict[str, tuple[tuple[str, ...], str]] = {
         (TRAIN, *WORK, CONFIG, '--launcher', 'slurm'), "--launcher: 'slurm' did not start"
     ),
     'no worker': ((LABEL, CONFIG, '--workers', '0'), 'composition.workers: 0'),
+    'label into a folder': ((LABEL, CONFIG, '--export', '.'), "--export: '.' is a folder"),
     'export to a folder': ((EXPORT, 'labels', CONFIG, '--out', '.'), "--out: '.' is a folder"),
     'nothing to label': (
         (LABEL, CONFIG, '--cfg-options', 'train_dataloader=None'), 'train_dataloader: is missing'

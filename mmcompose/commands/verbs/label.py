@@ -14,6 +14,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--workers', type=int, help='processes on this machine; default: one a core'
     )
+    parser.add_argument('--export', help='a COCO json that the labels are also written to')
     parser.add_argument('--dry-run', action='store_true', help='show the plan; nothing is written')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
 
@@ -29,4 +30,4 @@ def run(args: Namespace) -> None:
     config = read_compose_config(args.config, args.cfg_options)
     if args.workers is not None:
         config.composition.workers = args.workers
-    label(config, args.launcher)
+    label(config, args.launcher, args.export)
