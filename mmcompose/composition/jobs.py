@@ -32,6 +32,9 @@ class Work(Protocol):
     def make(self, part: int, tick: Tick) -> None:
         """Make a part."""
 
+    def detail(self) -> str:
+        """Return what there is to tell of the work so far; empty for nothing."""
+
 
 # Prepares work in the process that is to take part in it; must travel to another process.
 Job = Callable[[], Work]

@@ -78,6 +78,10 @@ class Collecting:
         """See :class:`mmcompose.composition.jobs.Work`."""
         return self._store.leases(self._result.folder)
 
+    def detail(self) -> str:
+        """See :class:`mmcompose.composition.jobs.Work`."""
+        return ''
+
     def make(self, part: int, tick: Tick) -> None:
         """Collect of the images of a part."""
         rows = self._result.rows_of(part)

@@ -80,6 +80,10 @@ class Labeling:
         """See :class:`mmcompose.composition.jobs.Work`."""
         return self._store.leases(self._result.folder)
 
+    def detail(self) -> str:
+        """See :class:`mmcompose.composition.jobs.Work`."""
+        return ''
+
     def make(self, part: int, tick: Tick) -> None:
         """Label the images of a part."""
         rows = self._result.rows_of(part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -39,6 +40,9 @@ class Predicting:
         self._teachers = teachers
         self._unreadable = unreadable
         self.part_size = work.part_size
+        # What each teacher took of this process; the first decodes the pictures for the others.
+        self._seconds = dict.fromkeys(teachers, 0.0)
+        self._num_images = 0
 
     def unfinished(self) -> Sequence[int]:
         """See :class:`mmcompose.composition.jobs.Work`."""
@@ -47,6 +51,14 @@ class Predicting:
     def leases(self) -> Leases:
         """See :class:`mmcompose.composition.jobs.Work`."""
         return self._store.leases(self._work.folder)
+
+    def detail(self) -> str:
+        """Return how fast this process is, and the share of each teacher."""
+        total = sum(self._seconds.values())
+        if not total:
+            return ''
+        shares = ', '.join(f'{name} {each / total:.0%}' for name, each in self._seconds.items())
+        return f'{self._num_images / total:.3g} images/s a process, time of {shares}'
 
     def make(self, part: int, tick: Tick) -> None:
         """Let each teacher predict on its images of a part; each is decoded once.
@@ -66,6 +78,7 @@ class Predicting:
                 reasons[name] += why
             for image in chunk:
                 image.forget_pixels()
+            self._num_images += len(chunk)
             tick(len(chunk))
         for name, mask in wanted.items():
             own = [images[n] for n in np.flatnonzero(mask)]
@@ -94,7 +107,12 @@ class Predicting:
         return [Detections() if reason else next(readable) for reason in reasons], reasons
 
     def _ask(self, name: str, images: Sequence[Image]) -> list[Detections]:
-        return ask(name, self._teachers[name], images) if images else []
+        if not images:
+            return []
+        started = time.perf_counter()
+        found = ask(name, self._teachers[name], images)
+        self._seconds[name] += time.perf_counter() - started
+        return found
 
 
 def ask(name: str, teacher: Teacher, images: Sequence[Image]) -> list[Detections]:

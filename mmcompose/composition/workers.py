@@ -103,7 +103,8 @@ class Workers:
                 busy.extend(self._start(min(self._others, left - 1), job))
 
         left = len(work.unfinished())
-        for _ in progress(take_parts(work, tick, wait=True), description, left):
+        parts = take_parts(work, tick, wait=True)
+        for _ in progress(parts, description, left, work.detail):
             pass
 
     def _dismiss(self, busy: list[Worker]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from rich.console import Console
@@ -25,7 +25,9 @@ T = TypeVar('T')
 SECONDS_BETWEEN_LINES = 60.0
 
 
-def progress(items: Iterable[T], description: str, total: int) -> Iterator[T]:
+def progress(
+    items: Iterable[T], description: str, total: int, detail: Callable[[], str] | None = None
+) -> Iterator[T]:
     """Yield ``items``; on a terminal beside a bar on stderr, else with a log line a minute.
 
     Work of less than a minute leaves no line.
@@ -34,10 +36,11 @@ def progress(items: Iterable[T], description: str, total: int) -> Iterator[T]:
         items: Yielded one by one.
         description: What is at work, e.g. 'teachers predict'.
         total: How many there are; 0 where that is not known.
+        detail: Returns what else there is to tell by now. Defaults to nothing.
     """
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield from _lines(items, description, total)
+        yield from _lines(items, description, total, detail)
         return
     columns = (
         TextColumn('{task.description}'),
@@ -47,7 +50,11 @@ def progress(items: Iterable[T], description: str, total: int) -> Iterator[T]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        yield from bar.track(items, description=description, total=total or None)
+        task = bar.add_task(description, total=total or None)
+        for item in items:
+            yield item
+            more = f' ({detail()})' if detail is not None and detail() else ''
+            bar.update(task, advance=1, description=description + more)
 
 
 class _Speed(ProgressColumn):
@@ -59,13 +66,16 @@ class _Speed(ProgressColumn):
         return Text('' if speed is None else f'{speed:.3g}/s')
 
 
-def _lines(items: Iterable[T], description: str, total: int) -> Iterator[T]:
+def _lines(
+    items: Iterable[T], description: str, total: int, detail: Callable[[], str] | None
+) -> Iterator[T]:
     started = told = time.monotonic()
     for done, item in enumerate(items):
         now = time.monotonic()
         if now - told >= SECONDS_BETWEEN_LINES and done:
             told = now
-            log(f'{description}: {in_words(done, total, now - started)}')
+            more = f'; {detail()}' if detail is not None and detail() else ''
+            log(f'{description}: {in_words(done, total, now - started)}{more}')
         yield item
 
 

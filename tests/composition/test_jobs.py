@@ -45,6 +45,9 @@ class ToyWork:
     def leases(self) -> Leases:
         return Leases(self.location, 'leases', self.lease_seconds)
 
+    def detail(self) -> str:
+        return ''
+
     def make(self, part: int, tick: Tick) -> None:
         if part == self.fails_at:
             raise UserError(fault('part', 'cannot be made'))

@@ -30,6 +30,11 @@ def test_a_log_has_a_line_a_minute(lines: list[str]) -> None:
     ]
 
 
+def test_a_line_has_what_else_there_is_to_tell(lines: list[str]) -> None:
+    list(module_progress(range(4), 'teachers predict', 4, lambda: 'time of a 75%, b 25%'))
+    assert lines == ['teachers predict: 2 of 4 (0.0267/s, 1:15 left); time of a 75%, b 25%']
+
+
 def test_short_work_says_nothing(lines: list[str]) -> None:
     assert list(module_progress(range(2), 'labels', 2)) == [0, 1]
     assert lines == []
