@@ -12,8 +12,10 @@ if [ ! -f "$venv/ready" ]; then
     "$python" -m pip install -q -c constraints.txt setuptools wheel ninja numpy torch
     mkdir -p "$cache"
     if ! compgen -G "$cache/onedl_mmcv-*.whl" >/dev/null; then
-        CFLAGS='-g0 -O1' "$python" -m pip wheel -q --no-build-isolation --no-deps -w "$cache" \
-            onedl-mmcv==2.3.6
+        # pip's own cache would give a wheel that was compiled against any other torch; torch looks
+        # for ninja on the PATH. MAX_JOBS sets how many compilers run at once.
+        PATH="$PWD/$venv/bin:$PATH" MMCV_WITH_OPS=1 CFLAGS='-g0 -O1' "$python" -m pip wheel -q \
+            --no-cache-dir --no-build-isolation --no-deps -w "$cache" onedl-mmcv==2.3.6
     fi
     "$python" -m pip install -q "$cache"/onedl_mmcv-*.whl onedl-mmengine==0.10.12 \
         onedl-mmdetection==3.5.1

@@ -14,7 +14,8 @@ def browser() -> Iterator[Any]:
     """The system's Chromium, driven by playwright."""
     from playwright.sync_api import sync_playwright
 
-    path = shutil.which('chromium') or shutil.which('chromium-browser')
+    names = ('chromium', 'chromium-browser', 'google-chrome')
+    path = next(filter(None, map(shutil.which, names)), None)
     assert path is not None, 'no chromium: apt-get install chromium'
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=['--no-sandbox'])
