@@ -1,4 +1,4 @@
-"""Fit what a config's label pipeline learns from a few labelled images."""
+"""Fit what a config's label pipeline learns from a few labeled images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmcompose.commands.labelled_set import covered_classes, labelled_set
+from mmcompose.commands.labeled_set import covered_classes, labeled_set
 from mmcompose.composition import Composition
 from mmcompose.datasets import ClassSpaceDataset, images_of, truth_of
 from mmcompose.engine.read_composition import pool_of, read_composition
@@ -29,7 +29,7 @@ class Calibration:
     Args:
         rows: By step and teacher precision and calibration error before and after.
         learned: What was learned, in lines for a person.
-        images: How many labelled images there were.
+        images: How many labeled images there were.
         files: By the config key that is to name it the file that was written.
     """
 
@@ -47,7 +47,7 @@ def calibrate(
     folds: int = 5,
     drop_unmapped: bool = False,
 ) -> Calibration:
-    """Fit every step of a config that learns from labelled images, and write what it learned.
+    """Fit every step of a config that learns from labeled images, and write what it learned.
 
     Such are ``ScoreCalibration`` and the learned thresholds, by a method that needs labels. They
     are fitted in order, each on what the steps before it make of the images; where one of those
@@ -75,7 +75,7 @@ def calibrate(
     steps = composition.pipeline.steps
     numbers = [number for number, step in enumerate(steps) if step.right_iou_thr is not None]
     files = _files(config, numbers, out)
-    dataset = labelled_set(config, composition, ann_file, img_prefix, drop_unmapped)
+    dataset = labeled_set(config, composition, ann_file, img_prefix, drop_unmapped)
     if not 2 <= folds <= len(dataset):
         expected = f'is no number of folds between 2 and {len(dataset)}, the number of images'
         raise UserError(problem('folds', folds, expected))
@@ -98,7 +98,7 @@ def calibrate(
 
 
 def _files(config: Config, numbers: list[int], out: str | None) -> dict[int, str]:
-    """Return the file of each step that learns from labelled images.
+    """Return the file of each step that learns from labeled images.
 
     Raises:
         UserError: With a line for each that has none; or at the first that cannot be written.
@@ -107,7 +107,7 @@ def _files(config: Config, numbers: list[int], out: str | None) -> dict[int, str
         raise UserError(
             fault(
                 PIPELINE,
-                'has no step that learns from labelled images, such as '
+                'has no step that learns from labeled images, such as '
                 "dict(type='mmcompose.ScoreCalibration', method='isotonic') or "
                 "dict(type='mmcompose.AdaptiveScoreBands', method='fbeta')",
             )

@@ -11,7 +11,7 @@ from mmengine.registry import DefaultScope
 
 from mmcompose.checks.check_files import check_checkpoint
 from mmcompose.commands.config_files import read_compose_config
-from mmcompose.commands.labelled_set import labelled_set
+from mmcompose.commands.labeled_set import labeled_set
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.resolve import Resolved
 from mmcompose.evaluation import CompositionTable, evaluate
@@ -68,7 +68,7 @@ def evaluate_config(
         models['student as ONNX'] = ONNXTeacher(model=str(exported))
     with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
         if ann_file is not None:
-            truth = labelled_set(config, composition, ann_file, img_prefix, drop_unmapped=True)
+            truth = labeled_set(config, composition, ann_file, img_prefix, drop_unmapped=True)
         else:
             truth = DATASETS.build(plain.val_dataloader.dataset)
         learns = bool(composition.pipeline.rounds)

@@ -37,7 +37,7 @@ def init(
     Args:
         teachers: Of each ``checkpoint.pth:config.py``, an ``.onnx`` file, or the name of a model of
             MMDetection's zoo.
-        images: The folder of unlabelled pictures, or a glob.
+        images: The folder of unlabeled pictures, or a glob.
         student: The config that the student starts from. Defaults to RTMDet-tiny's.
         out: The file to write.
 
@@ -151,7 +151,7 @@ def _text(
         '        pipeline=_base_.train_pipeline,',
         '    )',
         ')',
-        '# Name a labelled set here to score on it; without one there is no validation.',
+        '# Name a labeled set here to score on it; without one there is no validation.',
         'val_dataloader = val_evaluator = val_cfg = None',
         'test_dataloader = test_evaluator = test_cfg = None',
     ]

@@ -29,7 +29,7 @@ def label(config: Config, launcher: str = 'none', export: str | None = None) -> 
             :func:`mmcompose.commands.export_labels.export_labels` for other formats.
 
     Raises:
-        UserError: If the training set holds no pseudo-labelled dataset, or ``launcher`` did not
+        UserError: If the training set holds no pseudo-labeled dataset, or ``launcher`` did not
             start this process.
     """
     if export is not None:

@@ -26,7 +26,7 @@ def print_plan(plan: Plan) -> None:
     for number, line in enumerate(plan.pipeline, start=1):
         out.print(f'  {number}. {escape(line)}')
     out.print('Pool')
-    lines = ['no pseudo-labelled dataset'] if plan.pool is None else plan.pool.describe()
+    lines = ['no pseudo-labeled dataset'] if plan.pool is None else plan.pool.describe()
     for line in (*lines, _stored(plan)):
         out.print(f'  {escape(line)}')
     if plan.total_seconds is not None and plan.total_bytes is not None:

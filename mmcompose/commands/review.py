@@ -57,7 +57,7 @@ def import_review(
 ) -> Path:
     """Write what somebody corrected as truth: a COCO json of those pictures alone.
 
-    It enters training as any labelled set does, e.g. in a ``MixedDataset`` beside the pool.
+    It enters training as any labeled set does, e.g. in a ``MixedDataset`` beside the pool.
 
     Args:
         config: The config whose pool was reviewed, or its path.

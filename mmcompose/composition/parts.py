@@ -69,7 +69,7 @@ class Parts:
 def _check_one_is_left(pipeline: LabelPipeline, names: Iterable[str]) -> None:
     """Try the label pipeline on an empty image before the teachers are at work for hours.
 
-    A step that learns from labelled images refuses to work before it saw some.
+    A step that learns from labeled images refuses to work before it saw some.
     """
     if not any(step.right_iou_thr and not step.learned for step in pipeline.steps):
         image = ImageContext('an empty image', 1, 1)

@@ -1,4 +1,4 @@
-"""Labelling leaves no trace in the process that trains afterwards."""
+"""Labeling leaves no trace in the process that trains afterwards."""
 
 from __future__ import annotations
 

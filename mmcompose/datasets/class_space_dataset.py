@@ -36,7 +36,7 @@ class _TruthSpace(ClassSpace):
 
 @DATASETS.register_module()
 class ClassSpaceDataset(RelabeledDataset):
-    """A labelled dataset whose class names or order differ from the student's.
+    """A labeled dataset whose class names or order differ from the student's.
 
     MMDet takes the labels of a COCO json in the file's own order of categories, and passes over
     names that it does not find. Here the names are read from the file itself and each label is
@@ -45,13 +45,13 @@ class ClassSpaceDataset(RelabeledDataset):
     the absence of another class is no evidence (Zhao et al. 2020).
 
     Args:
-        dataset: Any labelled dataset of MMDet.
+        dataset: Any labeled dataset of MMDet.
         classes: The student's classes; ``resolve`` writes them here.
         aliases: The composition's; likewise.
         mapping: The data set's class to the student's, or to None to drop it.
         on_unmapped: What becomes of a class that the student does not have: 'drop' (default)
             its boxes, or 'error'.
-        covered_classes: The student's classes that are labelled in every image, where the
+        covered_classes: The student's classes that are labeled in every image, where the
             data set lists more than it labels. Defaults to all that it lists.
         **kwargs: Of :class:`RelabeledDataset`.
     """
@@ -77,7 +77,7 @@ class ClassSpaceDataset(RelabeledDataset):
         if not (self._index >= 0).any():
             raise UserError(_nothing_shared(names, classes))
         covered = _covered(self._index.tolist(), classes, covered_classes)
-        # Which of the student's classes are labelled in every image; None for all.
+        # Which of the student's classes are labeled in every image; None for all.
         self.covered_classes = covered if len(covered) < len(classes) else None
         dropped = [name for name, index in zip(names, self._index, strict=True) if index < 0]
         if dropped:

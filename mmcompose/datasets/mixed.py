@@ -19,7 +19,7 @@ from mmcompose.utils import Mistakes, UserError, fault, problem
 
 @DATASETS.register_module()
 class MixedDataset(ConcatDataset):
-    """Several sources, e.g. a labelled part and the pseudo-labelled rest, in one training set.
+    """Several sources, e.g. a labeled part and the pseudo-labeled rest, in one training set.
 
     Each source is a dataset with a pipeline of its own: weak for one, strong for another.
     Mosaic and mixup stay within a source: ``MultiImageMixDataset`` stands around one of

@@ -16,7 +16,7 @@ KEY = 'PseudoLabeledDataset.truth'
 
 
 class PictureTruth:
-    """What a labelled dataset knows of the pictures of a pool.
+    """What a labeled dataset knows of the pictures of a pool.
 
     Args:
         dataset: The config of a :class:`ClassSpaceDataset`, or of several in one.

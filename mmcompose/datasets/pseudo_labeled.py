@@ -36,9 +36,9 @@ class PseudoLabeledDataset(RelabeledDataset):
         dataset: :class:`UnlabeledImages`, or any MMDet dataset: its labels are not read.
         composition: The config's ``composition``; ``resolve`` writes it here.
         pool: The images that labels are made of, where ``dataset`` is but a part of them: so
-            that they are made once for all its parts, e.g. for what splits leave unlabelled.
+            that they are made once for all its parts, e.g. for what splits leave unlabeled.
             Defaults to ``dataset``.
-        truth: A labelled dataset of some of these pictures. It rules the classes that it
+        truth: A labeled dataset of some of these pictures. It rules the classes that it
             covers, with boxes of weight 1, those to be ignored included; the teachers fill the
             others. A class that neither covers is left out of the picture's loss. Defaults to
             none.
@@ -290,7 +290,7 @@ def _rows_of(images: Sequence[Image], pool: Sequence[Image]) -> NDArray[np.int64
 
 
 def pseudo_labeled(dataset: Any) -> Iterator[PseudoLabeledDataset]:
-    """Yield the pseudo-labelled datasets in a dataset and all that it wraps."""
+    """Yield the pseudo-labeled datasets in a dataset and all that it wraps."""
     if isinstance(dataset, PseudoLabeledDataset):
         yield dataset
         return

@@ -1,4 +1,4 @@
-"""Splits of a labelled data set: seeded, stratified, nested, without replacement."""
+"""Splits of a labeled data set: seeded, stratified, nested, without replacement."""
 
 from __future__ import annotations
 
@@ -115,16 +115,16 @@ class SplitFile:
     Args:
         fold: From 1.
         name: The size as it was given: ``'1'`` (percent) or ``'50images'``.
-        labelled: Path of the labelled part.
-        unlabelled: Path of the rest, without annotations.
-        num_images: Of the labelled part.
-        lost: Classes that some image has, and none of the labelled part.
+        labeled: Path of the labeled part.
+        unlabeled: Path of the rest, without annotations.
+        num_images: Of the labeled part.
+        lost: Classes that some image has, and none of the labeled part.
     """
 
     fold: int
     name: str
-    labelled: Path
-    unlabelled: Path
+    labeled: Path
+    unlabeled: Path
     num_images: int
     lost: tuple[str, ...]
 
@@ -137,9 +137,9 @@ def split_coco(
     seed: int = 0,
     out: str | Path = '.',
 ) -> list[SplitFile]:
-    """Split a COCO json into labelled parts and the rest, named as MMDet names them.
+    """Split a COCO json into labeled parts and the rest, named as MMDet names them.
 
-    ``{stem}.{fold}@{percent}.json`` holds the labelled part with its annotations,
+    ``{stem}.{fold}@{percent}.json`` holds the labeled part with its annotations,
     ``{stem}.{fold}@{percent}-unlabeled.json`` the other images, without any. A part given by
     count is named ``{stem}.{fold}@{count}images.json``.
 
@@ -176,11 +176,11 @@ def split_coco(
         chosen = nested_splits(presence, list(sizes.values()), seed, fold)
         for name, rows in zip(sizes, chosen, strict=True):
             stem = f'{Path(path).stem}.{fold}@{name}'
-            labelled, rest = Path(out) / f'{stem}.json', Path(out) / f'{stem}-unlabeled.json'
-            files[labelled], files[rest] = _parts(content, set(rows.tolist()))
+            labeled, rest = Path(out) / f'{stem}.json', Path(out) / f'{stem}-unlabeled.json'
+            files[labeled], files[rest] = _parts(content, set(rows.tolist()))
             lost = presence.any(axis=0) & ~presence[rows].any(axis=0)
             lost_names = tuple(names[each] for each in np.flatnonzero(lost))
-            written.append(SplitFile(fold, name, labelled, rest, len(rows), lost_names))
+            written.append(SplitFile(fold, name, labeled, rest, len(rows), lost_names))
     _write(files)
     return written
 
@@ -239,12 +239,12 @@ def _presence(content: Mapping[str, Any]) -> Presence:
 
 def _parts(content: Mapping[str, Any], chosen: set[int]) -> tuple[dict[str, Any], dict[str, Any]]:
     images = list(enumerate(content['images']))
-    labelled = [image for row, image in images if row in chosen]
+    labeled = [image for row, image in images if row in chosen]
     rest = [image for row, image in images if row not in chosen]
-    ids = {image['id'] for image in labelled}
+    ids = {image['id'] for image in labeled}
     annotations = [each for each in content['annotations'] if each['image_id'] in ids]
     return (
-        {**content, 'images': labelled, 'annotations': annotations},
+        {**content, 'images': labeled, 'annotations': annotations},
         {**content, 'images': rest, 'annotations': []},
     )
 

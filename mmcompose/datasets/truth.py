@@ -1,4 +1,4 @@
-"""The truth of a labelled dataset, as Detections."""
+"""The truth of a labeled dataset, as Detections."""
 
 from __future__ import annotations
 

@@ -57,9 +57,9 @@ def describe_classes(config: Config) -> tuple[Overview, list[CoOccurrence] | Non
 
 
 def pool_of(config: Config) -> Sequence[Image] | None:
-    """Return the images of the first pseudo-labelled dataset, None where there is none."""
+    """Return the images of the first pseudo-labeled dataset, None where there is none."""
     outermost = (config.get('train_dataloader') or {}).get('dataset')
-    train = next(filter(is_pseudo_labelled, each_dataset(outermost)), None)
+    train = next(filter(is_pseudo_labeled, each_dataset(outermost)), None)
     if train is None:
         return None
     bare = {**train, 'composition': {}, 'metainfo': {'classes': ()}, 'pipeline': []}
@@ -71,13 +71,13 @@ def pool_of(config: Config) -> Sequence[Image] | None:
 def _list_pool(config: Config) -> Sequence[Image]:
     images = pool_of(config)
     if images is None:
-        expected = 'holds no mmcompose.PseudoLabeledDataset, whose images are to be labelled'
+        expected = 'holds no mmcompose.PseudoLabeledDataset, whose images are to be labeled'
         dataset = (config.get('train_dataloader') or {}).get('dataset')
         raise UserError(problem('train_dataloader.dataset', dataset, expected))
     return images
 
 
-def is_pseudo_labelled(dataset: Any) -> bool:
+def is_pseudo_labeled(dataset: Any) -> bool:
     """Return whether a dataset's config is that of one whose labels a composition makes."""
     cls = class_of(dataset, DATASETS) if isinstance(dataset, Mapping) else None
     return isinstance(cls, type) and issubclass(cls, PseudoLabeledDataset)

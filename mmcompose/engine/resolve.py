@@ -49,7 +49,7 @@ class Resolved:
 
     Args:
         config: A plain config: class counts, class names, datasets and evaluators in the
-            student's classes, hooks, and the composition in the pseudo-labelled datasets' dicts.
+            student's classes, hooks, and the composition in the pseudo-labeled datasets' dicts.
         composition: The composition.
     """
 

@@ -45,7 +45,7 @@ class CompositionRunner(Runner):
         """Train; see :meth:`mmengine.runner.Runner.train`.
 
         Raises:
-            UserError: For a mistake that only labelling finds, such as a picture that cannot be
+            UserError: For a mistake that only labeling finds, such as a picture that cannot be
                 decoded. It leaves the work directory as it was; the teachers' predictions on other
                 pictures stay in the store, for the next run.
         """

@@ -1,4 +1,4 @@
-"""What a step that learned from labelled images does to precision and calibration."""
+"""What a step that learned from labeled images does to precision and calibration."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class BoxFigures:
 
 @dataclass(frozen=True)
 class CalibrationRow:
-    """What a step did to one teacher's boxes of labelled images.
+    """What a step did to one teacher's boxes of labeled images.
 
     Args:
         step: The name of its class.
@@ -54,7 +54,7 @@ class CalibrationRow:
 def calibration_rows(
     step: LabelTransform, labeled: Labeled, folds: int = 5
 ) -> list[CalibrationRow]:
-    """Measure a step that was fitted on labelled images.
+    """Measure a step that was fitted on labeled images.
 
     Args:
         step: Fitted on all of them.

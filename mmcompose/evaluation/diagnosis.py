@@ -44,7 +44,7 @@ def diagnose(
     """Hold detections against the truth.
 
     Args:
-        infos: Data infos of a labelled dataset, in the student's classes.
+        infos: Data infos of a labeled dataset, in the student's classes.
         found: Of the same images.
         known: The classes that the detector knows: of others it misses nothing.
         as_many: See :func:`error_kinds`. Defaults to True.
@@ -66,7 +66,7 @@ def diagnose(
 def _judged(
     info: Mapping[str, Any], found: Detections, known: Collection[int]
 ) -> tuple[Detections, Detections]:
-    """Return a picture's boxes and true boxes of the classes that are known and labelled."""
+    """Return a picture's boxes and true boxes of the classes that are known and labeled."""
     truth = truth_of(info)
     covered = info.get('covered_classes')
     labels = sorted(set(known) if covered is None else set(known) & set(covered))

@@ -1,4 +1,4 @@
-"""The composition table: teachers, fused labels, student and oracle on one labelled set."""
+"""The composition table: teachers, fused labels, student and oracle on one labeled set."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Row:
 
     Args:
         name: Of the teacher, or 'fused', 'student', 'oracle'.
-        scores: On the labelled set.
+        scores: On the labeled set.
         num_parameters: Of all models that are run for it; None where unknown.
         milliseconds: An image, one at a time, picture already decoded.
     """
@@ -101,7 +101,7 @@ def evaluate(
 
     Args:
         composition: Teachers and class space.
-        truth: A labelled dataset in the student's classes.
+        truth: A labeled dataset in the student's classes.
         models: By name, detectors of the student's classes.
         score_floor: Boxes below are left out in every row.
         pipeline: The composition's, with what its steps learned. Defaults to one whose steps

@@ -48,7 +48,7 @@ def score(
     Masks are scored too where each true object has one, of the boxes that have one.
 
     Args:
-        infos: Data infos of a labelled MMDet dataset, with ``instances`` in ``classes``.
+        infos: Data infos of a labeled MMDet dataset, with ``instances`` in ``classes``.
         detections: Of the same images, in the same order, labels as indices into ``classes``.
         classes: Class names.
 

@@ -131,7 +131,7 @@ class LabelPipeline:
         """
         if not self.steps[number].learned:
             expected = (
-                'is missing, and this step learns from labelled images; '
+                'is missing, and this step learns from labeled images; '
                 'mmcompose calibrate writes one'
             )
             raise UserError(fault(f'{KEY}[{number}].learned_file', expected, is_absolute=True))

@@ -15,7 +15,7 @@ from mmcompose.evaluation import KINDS, LABELS, CompositionTable
 from mmcompose.labeling import STUDENT
 from mmcompose.reporting.facts import Facts
 from mmcompose.reporting.figures import (
-    COLOURS,
+    COLORS,
     plot_agreement,
     plot_labels_per_class,
     plot_per_class,
@@ -126,7 +126,7 @@ def _script(facts: Facts, pictures: Sequence[Shown]) -> Markup:
     content = {
         'classes': list(facts.classes),
         'sources': sources,
-        'colours': list(COLOURS),
+        'colors': list(COLORS),
         'pictures': [shown.to_dict(facts.classes) for shown in pictures],
     }
     text = json.dumps(content, ensure_ascii=False, separators=(',', ':'))

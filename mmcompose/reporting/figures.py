@@ -15,9 +15,9 @@ from mmcompose.evaluation import CompositionTable
 from mmcompose.labeling import FUSED
 from mmcompose.reporting.facts import BINS, Facts
 
-# Okabe and Ito's, which colour-blind people distinguish too.
-COLOURS = ('#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#f0e442')
-# In the SVG it becomes the page's own colour of text, light or dark.
+# Okabe and Ito's, which color-blind people distinguish too.
+COLORS = ('#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#f0e442')
+# In the SVG it becomes the page's own color of text, light or dark.
 _INK = '#010203'
 # Bars of more classes than this would be lines.
 _MOST_CLASSES = 40
@@ -48,7 +48,7 @@ def plot_scores(facts: Facts) -> Figure:
             total = max(counts.sum(), 1)
             line: dict[str, Any] = {'linewidth': 2.5} if name == FUSED else {}
             axes.stairs(
-                counts / total, edges, label=name, color=COLOURS[number % len(COLOURS)], **line
+                counts / total, edges, label=name, color=COLORS[number % len(COLORS)], **line
             )
         axes.set(xlabel='score', ylabel='share of boxes', xlim=(0, 1))
         figure.legend(frameon=False, ncols=6, loc='outside upper left')
@@ -66,8 +66,8 @@ def plot_agreement(facts: Facts) -> Figure:
             for column, value in enumerate(values):
                 text = '-' if np.isnan(value) else f'{value:.2f}'
                 ink = 'white' if value > 0.6 else 'black'
-                colour = _INK if np.isnan(value) else ink
-                axes.text(column, row, text, ha='center', va='center', color=colour)
+                color = _INK if np.isnan(value) else ink
+                axes.text(column, row, text, ha='center', va='center', color=color)
         axes.set_xticks(range(count), facts.teachers, rotation=30, ha='right')
         axes.set_yticks(range(count), facts.teachers)
         axes.set(xlabel='confirmed by', ylabel='boxes of')
@@ -75,7 +75,7 @@ def plot_agreement(facts: Facts) -> Figure:
 
 
 def to_svg(figure: Figure) -> str:
-    """Return a figure as SVG text that takes the page's colours; names stay text."""
+    """Return a figure as SVG text that takes the page's colors; names stay text."""
     with style():
         out = io.StringIO()
         # No date: the same card has the same bytes.
@@ -100,8 +100,8 @@ def _bars(names: list[str], values: dict[str, list[float]], what: str) -> Figure
         for number, (name, row) in enumerate(values.items()):
             places = np.arange(shown) + (number - (len(values) - 1) / 2) * step
             heights = np.nan_to_num([row[each] for each in order])
-            colour = COLOURS[number % len(COLOURS)]
-            axes.bar(places, heights, step, label=name, color=colour)
+            color = COLORS[number % len(COLORS)]
+            axes.bar(places, heights, step, label=name, color=color)
         axes.set_xticks(range(shown), [_short(names[n]) for n in order], rotation=45, ha='right')
         axes.set_ylabel(what)
         figure.legend(frameon=False, ncols=len(values), loc='outside upper left')
@@ -116,7 +116,7 @@ def _short(name: str) -> str:
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Let figures take the page's colours; names are shown as they are."""
+    """Let figures take the page's colors; names are shown as they are."""
     inked = ('text.color', 'axes.edgecolor', 'axes.labelcolor', 'xtick.color', 'ytick.color')
     # By any key: matplotlib lists every one in a type of its own.
     settings: dict[Any, Any] = dict.fromkeys(inked, _INK)

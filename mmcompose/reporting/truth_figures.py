@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 
 from mmcompose.evaluation import KINDS, LABELS, CompositionTable
-from mmcompose.reporting.figures import COLOURS, style
+from mmcompose.reporting.figures import COLORS, style
 
 # What is right in green, what is missed in gray.
-_COLOURS = ('#009e73', '#56b4e9', '#e69f00', '#f0e442', '#cc79a7', '#d55e00', '#8c8c96')
+_COLORS = ('#009e73', '#56b4e9', '#e69f00', '#f0e442', '#cc79a7', '#d55e00', '#8c8c96')
 
 
 def plot_errors(errors: Mapping[str, Mapping[str, int]]) -> Figure:
@@ -26,7 +26,7 @@ def plot_errors(errors: Mapping[str, Mapping[str, int]]) -> Figure:
         axes = figure.add_subplot()
         names = list(errors)
         left = [0.0] * len(names)
-        for kind, color in zip(KINDS, _COLOURS, strict=True):
+        for kind, color in zip(KINDS, _COLORS, strict=True):
             shares = [errors[n][kind] / max(sum(errors[n].values()), 1) for n in names]
             axes.barh(range(len(names)), shares, left=left, label=kind, color=color, height=0.7)
             left = [start + share for start, share in zip(left, shares, strict=True)]
@@ -51,7 +51,7 @@ def plot_calibration(table: CompositionTable) -> Figure:
                 marker='o',
                 markersize=3,
                 label=f'{name} ({found.calibration_error:.2f})',
-                color=COLOURS[number % len(COLOURS)],
+                color=COLORS[number % len(COLORS)],
             )
         axes.set(xlabel='score', ylabel='share that is right', xlim=(0, 1), ylim=(0, 1.02))
         figure.legend(frameon=False, ncols=3, loc='outside upper left')

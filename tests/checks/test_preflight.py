@@ -56,12 +56,12 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
         f"{TRAIN}.pipeline[2]: 'probability'",
         '',
     ),
-    'transform of a labelled set': (
+    'transform of a labeled set': (
         {'val_dataloader.dataset.pipeline.1.backnd': 'cv2'},
         "val_dataloader.dataset.pipeline[1]: 'backnd'",
         "did you mean 'backend'?",
     ),
-    'pictures of a labelled set': (
+    'pictures of a labeled set': (
         {'val_dataloader.dataset.data_prefix.img': '/nowhere/at/all/'},
         "val_dataloader.dataset.data_prefix.img: '/nowhere/at/all/' is no folder",
         '',

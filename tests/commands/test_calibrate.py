@@ -1,4 +1,4 @@
-"""Fitting the calibration of a config on a few labelled images."""
+"""Fitting the calibration of a config on a few labeled images."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def config_of(pool: Path, truth: str, folder: Path, **arguments: Any) -> Config:
 
 
 @pytest.fixture(scope='module')
-def labelled(drawn: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> str:
+def labeled(drawn: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> str:
     """A file in which the red things of every other picture are not there."""
     pictures = copy.deepcopy(drawn)
     for picture in pictures[::2]:
         picture['boxes'].pop('red', None)
-    path = tmp_path_factory.mktemp('labelled') / 'labelled.json'
+    path = tmp_path_factory.mktemp('labeled') / 'labeled.json'
     return toys.write_coco(path, pictures, CATEGORIES)
 
 
 def test_it_writes_what_the_config_names(
-    pool: Path, truth: str, labelled: str, tmp_path: Path
+    pool: Path, truth: str, labeled: str, tmp_path: Path
 ) -> None:
     curves = str(tmp_path / 'curves' / 'calibration.json')
     config = config_of(pool, truth, tmp_path, learned_file=curves)
-    made = calibrate(config, labelled, folds=4)
+    made = calibrate(config, labeled, folds=4)
     assert made.files == {'composition.label_pipeline[1].learned_file': curves}
     assert any('scores of first count' in line for line in made.learned)
     # Of seven pictures with things in them, the red ones of four are no truth.
@@ -97,7 +97,7 @@ def test_a_name_that_the_student_lacks_can_be_left_out(
 
 
 def test_curves_and_thresholds_are_fitted_in_one_go_across_a_step_that_learns_from_the_pool(
-    pool: Path, truth: str, labelled: str, tmp_path: Path
+    pool: Path, truth: str, labeled: str, tmp_path: Path
 ) -> None:
     files = [str(tmp_path / name) for name in ('curves.json', 'thresholds.json')]
     # A smooth curve for all classes alike: it drops none of the wrong boxes.
@@ -115,7 +115,7 @@ def test_curves_and_thresholds_are_fitted_in_one_go_across_a_step_that_learns_fr
     steps = config.composition.label_pipeline
     fusion = {'type': 'mmcompose.AgreementWeightedFusion', 'iou_thr': 0.55}
     config.composition.label_pipeline = [*steps[:2], fusion, thresholds]
-    made = calibrate(config, labelled, folds=2)
+    made = calibrate(config, labeled, folds=2)
     assert list(made.files.values()) == files
     assert [(row.step, row.teacher) for row in made.rows] == [
         ('ScoreCalibration', 'first'),

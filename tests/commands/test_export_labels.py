@@ -14,7 +14,7 @@ from mmcompose.utils import UserError
 from tests.engine.toys import student_config
 
 
-def test_the_pool_is_labelled_and_exported(pool: Path, truth: str, tmp_path: Path) -> None:
+def test_the_pool_is_labeled_and_exported(pool: Path, truth: str, tmp_path: Path) -> None:
     config = student_config(pool, truth, tmp_path)
     table = pq.read_table(export_labels(config, 'parquet', str(tmp_path / 'labels.parquet')))
     voters = {tuple(row['votes']) for row in table.to_pylist() if row['class'] == 'red'}

@@ -1,4 +1,4 @@
-"""Tests that labelling leaves no trace in the process that trains afterwards."""
+"""Tests that labeling leaves no trace in the process that trains afterwards."""
 
 from __future__ import annotations
 

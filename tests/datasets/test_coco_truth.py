@@ -81,7 +81,7 @@ def test_a_sound_box_is_read_however_it_is_written(
     assert told['warn'] == []
 
 
-def test_a_root_category_is_not_labelled_by_the_file(tmp_path: Path) -> None:
+def test_a_root_category_is_not_labeled_by_the_file(tmp_path: Path) -> None:
     categories = [
         {'id': 0, 'name': 'marks', 'supercategory': 'none'},
         {**SPOT, 'supercategory': 'marks'},

@@ -26,7 +26,7 @@ from tests.engine.toys import TRAIN_PIPELINE, student_config
 NUM_IMAGES = 8
 
 
-def _labelled(pool: Path, truth: str, **changes: Any) -> dict[str, Any]:
+def _labeled(pool: Path, truth: str, **changes: Any) -> dict[str, Any]:
     inner = {'type': 'CocoDataset', 'ann_file': truth, 'data_prefix': {'img': str(pool)}}
     plain = {
         'type': 'mmcompose.ClassSpaceDataset',
@@ -37,7 +37,7 @@ def _labelled(pool: Path, truth: str, **changes: Any) -> dict[str, Any]:
     return {**plain, **changes}
 
 
-def _pseudo_labelled(pool: Path, store: Path) -> dict[str, Any]:
+def _pseudo_labeled(pool: Path, store: Path) -> dict[str, Any]:
     return {
         'type': 'mmcompose.PseudoLabeledDataset',
         'dataset': {'type': 'mmcompose.UnlabeledImages', 'data_prefix': {'img': str(pool)}},
@@ -57,7 +57,7 @@ def _mixed(*sources: Any, **arguments: Any) -> MixedDataset:
 def test_weights_of_a_source_are_multiplied_into_each_instance(
     pool: Path, truth: str, tmp_path: Path
 ) -> None:
-    sources = _labelled(pool, truth), _pseudo_labelled(pool, tmp_path)
+    sources = _labeled(pool, truth), _pseudo_labeled(pool, tmp_path)
     dataset = _mixed(*sources, weights=[1.0, 0.25])
     dataset.full_init()
     assert len(dataset) == 2 * NUM_IMAGES
@@ -69,35 +69,35 @@ def test_weights_of_a_source_are_multiplied_into_each_instance(
 def test_a_weight_that_an_instance_has_is_multiplied(
     pool: Path, truth: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dataset = _mixed(_labelled(pool, truth), weights=[0.5])
+    dataset = _mixed(_labeled(pool, truth), weights=[0.5])
     (source,) = dataset.datasets
     monkeypatch.setattr(source, 'relabel', lambda index, info: [{'weight': 0.5}, {}])
     assert source.get_data_info(0)['instances'] == [{'weight': 0.25}, {'weight': 0.5}]
 
 
 def test_weights_reach_what_a_wrapper_wraps(pool: Path, truth: str) -> None:
-    repeated = {'type': 'RepeatDataset', 'times': 2, 'dataset': _labelled(pool, truth)}
+    repeated = {'type': 'RepeatDataset', 'times': 2, 'dataset': _labeled(pool, truth)}
     dataset = _mixed(repeated, weights=[0.5])
     assert [each['weight'] for each in dataset.get_data_info(0)['instances']] == [0.5] * 3
 
 
 def test_a_source_without_weights_is_told(pool: Path, truth: str) -> None:
-    plain = _labelled(pool, truth)['dataset']
+    plain = _labeled(pool, truth)['dataset']
     with pytest.raises(UserError, match=r'weights\[0\]: CocoDataset has no weights'):
         _mixed(plain, weights=[0.5])
 
 
 def test_labels_are_not_made_when_it_is_built(pool: Path, tmp_path: Path) -> None:
-    _mixed(_pseudo_labelled(pool, tmp_path / 'store'))
+    _mixed(_pseudo_labeled(pool, tmp_path / 'store'))
     assert not (tmp_path / 'store').exists()
 
 
 def test_the_classes_are_the_students_and_other_ones_are_an_error(pool: Path, truth: str) -> None:
-    labelled = _labelled(pool, truth)
-    assert _mixed(labelled, labelled).metainfo['classes'] == toys.STUDENT
-    other = _labelled(pool, truth, classes=['red', 'green', 'blue'])
+    labeled = _labeled(pool, truth)
+    assert _mixed(labeled, labeled).metainfo['classes'] == toys.STUDENT
+    other = _labeled(pool, truth, classes=['red', 'green', 'blue'])
     with pytest.raises(UserError, match=r"datasets\[1\]: has other classes \(3, from 'red' on\)"):
-        _mixed(labelled, other)
+        _mixed(labeled, other)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_mistake_in_the_numbers_is_told(
     arguments: dict[str, Any], says: str, pool: Path, truth: str
 ) -> None:
     with pytest.raises(UserError) as caught:
-        _mixed(_labelled(pool, truth), _labelled(pool, truth), **arguments)
+        _mixed(_labeled(pool, truth), _labeled(pool, truth), **arguments)
     assert str(caught.value).startswith(says)
 
 
@@ -121,17 +121,17 @@ def test_truth_of_some_classes_says_which_it_covers(
     pool: Path, tmp_path: Path, drawn: list[dict[str, Any]]
 ) -> None:
     partial = toys.write_coco(tmp_path / 'partial.json', drawn, {1: 'blue', 2: 'green'})
-    info = _mixed(_labelled(pool, partial))[0]
+    info = _mixed(_labeled(pool, partial))[0]
     assert info['covered_classes'] == (0, 2)
     assert sorted(each['bbox_label'] for each in info['instances']) == [0, 2]
 
 
 def test_truth_that_lists_more_than_it_labels_can_say_so(pool: Path, truth: str) -> None:
-    assert 'covered_classes' not in _mixed(_labelled(pool, truth))[0]
-    stated = _mixed(_labelled(pool, truth, covered_classes=['red']))
+    assert 'covered_classes' not in _mixed(_labeled(pool, truth))[0]
+    stated = _mixed(_labeled(pool, truth, covered_classes=['red']))
     assert stated[0]['covered_classes'] == (1,)
     with pytest.raises(UserError, match=r"'rred' is not among .* did you mean 'red'"):
-        _mixed(_labelled(pool, truth, covered_classes=['rred']))
+        _mixed(_labeled(pool, truth, covered_classes=['rred']))
 
 
 class Sources:
@@ -224,11 +224,11 @@ def test_a_ratio_that_leaves_a_source_out_is_an_error() -> None:
 
 def _mixed_config(pool: Path, truth: str, folder: Path, **changes: Any) -> Config:
     config = student_config(pool, truth, folder)
-    labelled = {**config.val_dataloader.dataset, 'test_mode': False, 'pipeline': TRAIN_PIPELINE}
+    labeled = {**config.val_dataloader.dataset, 'test_mode': False, 'pipeline': TRAIN_PIPELINE}
     rest = config.train_dataloader.dataset
     config.train_dataloader.batch_size = 4
     config.train_dataloader.dataset = ConfigDict(
-        type='mmcompose.MixedDataset', datasets=[labelled, rest], source_ratio=[1, 3], **changes
+        type='mmcompose.MixedDataset', datasets=[labeled, rest], source_ratio=[1, 3], **changes
     )
     return config
 
@@ -260,7 +260,7 @@ def test_a_sampler_of_the_users_own_keeps_its_length(
 
 def test_a_data_loader_gives_batches_in_that_ratio(pool: Path, truth: str, tmp_path: Path) -> None:
     config = _mixed_config(pool, truth, tmp_path)
-    # The labelled part is told by a picture that is never turned, the rest by one that always is.
+    # The labeled part is told by a picture that is never turned, the rest by one that always is.
     for number, source in enumerate(config.train_dataloader.dataset.datasets):
         turn = {'type': 'RandomFlip', 'prob': float(number)}
         pack = {'type': 'PackDetInputs', 'meta_keys': ['flip', 'img_path']}

@@ -128,34 +128,34 @@ def test_files_are_named_as_mmdet_names_them_and_lose_nothing(truth: str, tmp_pa
     )
     whole = json.loads(Path(truth).read_text())
     for each in written:
-        labelled = json.loads(each.labelled.read_text())
-        rest = json.loads(each.unlabelled.read_text())
-        ids = {image['id'] for image in labelled['images']}
-        assert len(ids) == len(labelled['images']) == each.num_images
+        labeled = json.loads(each.labeled.read_text())
+        rest = json.loads(each.unlabeled.read_text())
+        ids = {image['id'] for image in labeled['images']}
+        assert len(ids) == len(labeled['images']) == each.num_images
         assert ids.isdisjoint(image['id'] for image in rest['images'])
         assert len(ids) + len(rest['images']) == len(whole['images'])
         kept = [one for one in whole['annotations'] if one['image_id'] in ids]
-        assert labelled['annotations'] == kept and rest['annotations'] == []
-        assert labelled['categories'] == rest['categories'] == whole['categories']
+        assert labeled['annotations'] == kept and rest['annotations'] == []
+        assert labeled['categories'] == rest['categories'] == whole['categories']
         assert each.lost == ()
 
 
 def test_both_parts_are_read_as_data_sets(pool: Path, truth: str, tmp_path: Path) -> None:
     (split,) = split_coco(truth, counts=[3], out=tmp_path)
     prefix = {'img': str(pool)}
-    truth_config = {'type': 'CocoDataset', 'ann_file': str(split.labelled), 'data_prefix': prefix}
+    truth_config = {'type': 'CocoDataset', 'ann_file': str(split.labeled), 'data_prefix': prefix}
     configs = [
         {'type': 'mmcompose.ClassSpaceDataset', 'dataset': truth_config, 'classes': toys.STUDENT},
         {
             'type': 'mmcompose.UnlabeledImages',
-            'ann_file': str(split.unlabelled),
+            'ann_file': str(split.unlabeled),
             'data_prefix': prefix,
         },
     ]
     with DefaultScope.overwrite_default_scope('mmdet'):
-        labelled, rest = (DATASETS.build(config) for config in configs)
+        labeled, rest = (DATASETS.build(config) for config in configs)
     paths = [{each.get_data_info(i)['img_path'] for i in range(len(each))}
-             for each in (labelled, rest)]  # fmt: skip
+             for each in (labeled, rest)]  # fmt: skip
     assert [len(each) for each in paths] == [3, 5] and paths[0].isdisjoint(paths[1])
 
 
@@ -169,7 +169,7 @@ def test_what_no_detector_learns_from_does_not_make_a_class_present(
         each[key] = int(each['category_id'] == 2 and each['image_id'] != 6)
     path.write_text(json.dumps(content))
     (split,) = split_coco(path, counts=[2], out=tmp_path)
-    images = json.loads(split.labelled.read_text())['images']
+    images = json.loads(split.labeled.read_text())['images']
     assert 6 in {image['id'] for image in images}
 
 
@@ -201,7 +201,7 @@ def test_annotations_of_no_listed_image_are_left_out(truth: str, tmp_path: Path)
     path = tmp_path / 'fewer.json'
     path.write_text(json.dumps(content))
     (split,) = split_coco(path, counts=[2], out=tmp_path)
-    made = json.loads(split.labelled.read_text())
+    made = json.loads(split.labeled.read_text())
     assert {each['image_id'] for each in made['annotations']} <= {i['id'] for i in made['images']}
 
 

@@ -63,7 +63,7 @@ def test_it_is_written_where_a_config_sets_it(pool: Path, truth: str, tmp_path: 
 @pytest.mark.parametrize(
     ('card', 'line'),
     [
-        ({'pictures': 0}, r'card\.pictures: 0 is not a number from 1 to 500'),
+        ({'pictures': 0}, r'card\.pictures: 0 is not in \[1, 500\]'),
         ({'picturs': 4}, r"card: 'picturs' is not a key here.*did you mean 'pictures'"),
         (True, 'card: True'),
     ],

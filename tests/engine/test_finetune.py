@@ -79,7 +79,7 @@ def _read(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 def _put_toys(config: Config, pool: Path, truth: str, folder: Path) -> Config:
     """Put the toy teachers, pictures and split in place of a config's own; keep all else."""
     (split,) = split_coco(truth, counts=[3], out=folder)
-    files = (split.labelled, split.unlabelled)
+    files = (split.labeled, split.unlabeled)
     for source, file in zip(config.train_dataloader.dataset.datasets, files, strict=True):
         inner = source.dataset if 'dataset' in source else source
         inner.update(ann_file=str(file), data_prefix={'img': str(pool)}, data_root='')
@@ -128,8 +128,8 @@ def test_percent_and_fold_name_the_files(
 ) -> None:
     monkeypatch.setenv('PERCENT', percent)
     monkeypatch.setenv('FOLD', fold)
-    labelled, rest = _read(name, tmp_path, monkeypatch).train_dataloader.dataset.datasets
-    assert labelled.ann_file.endswith(f'.{fold}@{percent}.json')
+    labeled, rest = _read(name, tmp_path, monkeypatch).train_dataloader.dataset.datasets
+    assert labeled.ann_file.endswith(f'.{fold}@{percent}.json')
     assert rest.get('dataset', rest).ann_file.endswith(f'.{fold}@{percent}-unlabeled.json')
 
 

@@ -291,7 +291,7 @@ def test_rounds_by_iterations_and_without_an_average(
     ('change', 'says'),
     [
         ({'custom_hooks': [{**REFRESH, 'interval': 0}]},
-         'custom_hooks[0].interval: 0 is not above 0'),
+         'custom_hooks[0].interval: 0 is not 1 or more'),
         ({'custom_hooks': [{**REFRESH, 'iou_thr': 5}]},
          'custom_hooks[0].iou_thr: 5 is not in [0, 1]'),
         ({'custom_hooks': [{**REFRESH, 'wait': 0.5}]},

@@ -200,17 +200,12 @@ def test_a_training_is_weighed_from_a_config(config: Config, tmp_path: Path) -> 
     assert all(map(torch.equal, plain['layers'], again['layers']))
 
 
-def test_a_number_out_of_range_is_told() -> None:
-    with pytest.raises(UserError, match=r'^uncovered_objectness: 2'):
-        UncertainLabelsHook(uncovered_objectness=2)
-
-
 def test_images_that_cover_different_classes_are_not_mixed_into_one(
     config: Config, pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     load, pack = TRAIN_PIPELINE[:2], TRAIN_PIPELINE[-1]
     partly = toys.write_coco(tmp_path / 'partly.json', drawn, {1: 'red'})
-    labelled = {
+    labeled = {
         'type': 'CocoDataset', 'ann_file': partly, 'data_prefix': {'img': str(pool)},
         'pipeline': load,
     }  # fmt: skip
@@ -229,8 +224,8 @@ def test_images_that_cover_different_classes_are_not_mixed_into_one(
         _check_mixes(dataset)
 
     with pytest.raises(UserError, match='cover different classes'):
-        start(labelled, pseudo)
-    start(labelled, labelled)
+        start(labeled, pseudo)
+    start(labeled, labeled)
     start(pseudo, pseudo)
 
 

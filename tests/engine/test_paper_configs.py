@@ -150,15 +150,15 @@ def test_fine_tuning_starts_from_the_composed_student(
     monkeypatch.setenv('POOL', str(pool))
     monkeypatch.setenv('FOLD', '3')
     config = _small(FINETUNE[percent], pool, coco_truth, teachers, tmp_path)
-    labelled, rest = config.train_dataloader.dataset.datasets
-    files = (labelled.ann_file, rest.dataset.ann_file)
+    labeled, rest = config.train_dataloader.dataset.datasets
+    files = (labeled.ann_file, rest.dataset.ann_file)
     stem = f'data/coco/annotations/instances_train2017.3@{percent}'
     assert files == (f'{stem}.json', f'{stem}-unlabeled.json')
-    assert not any(step['type'] == 'RandAugment' for step in labelled.pipeline)
+    assert not any(step['type'] == 'RandAugment' for step in labeled.pipeline)
     assert any(step['type'] == 'RandAugment' for step in rest.pipeline)
     categories = dict(enumerate(NAMES.values(), 1))
     named = _named(drawn)
-    labelled.ann_file = toys.write_coco(tmp_path / 'labelled.json', named[:2], categories)
+    labeled.ann_file = toys.write_coco(tmp_path / 'labeled.json', named[:2], categories)
     rest.dataset.ann_file = toys.write_coco(tmp_path / 'rest.json', named[2:], {})
     config.composition.store = str(composed / 'store')
     config.load_from = str(composed / COMPOSE.stem / 'iter_2.pth')

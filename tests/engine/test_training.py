@@ -99,17 +99,17 @@ def _mosaic_config(name: str, pool: Path, truth: str, folder: Path) -> Config:
     outer = loader.dataset
     inner = outer.dataset if 'dataset' in outer else outer
     pipeline = _smaller(outer.pipeline)
-    labelled = {
+    labeled = {
         'type': 'mmcompose.PseudoLabeledDataset',
         'dataset': {'type': 'mmcompose.UnlabeledImages', 'data_prefix': {'img': str(pool)}},
         'pipeline': inner.pipeline if inner is not outer else pipeline,
     }
-    loader.dataset = labelled
+    loader.dataset = labeled
     if inner is not outer:
         # Mosaic takes other pictures from the dataset; RTMDet's keeps some of its own.
         loader.dataset = {
             'type': 'MultiImageMixDataset',
-            'dataset': labelled,
+            'dataset': labeled,
             'pipeline': pipeline,
         }
     config.custom_hooks = []
@@ -142,7 +142,7 @@ def test_a_student_with_mosaic_and_mixup_trains(
     assert any('Mosaic' in kind for kind in kinds) and any('MixUp' in kind for kind in kinds)
     runner = _train(config)
     assert runner.iter == 2
-    (labelled,) = pseudo_labeled(runner.train_dataloader.dataset)
-    assert isinstance(labelled, PseudoLabeledDataset)
+    (labeled,) = pseudo_labeled(runner.train_dataloader.dataset)
+    assert isinstance(labeled, PseudoLabeledDataset)
     assert runner.model.bbox_head.num_classes == 3
     assert [line['loss'] > 0 for line in _losses(tmp_path / 'work')] == [True, True]

@@ -47,7 +47,7 @@ def student_config(pool: Path, truth: str, folder: Path, **changes: Any) -> Conf
     }
     # A student that has hardly learned yet still finds something to score.
     config.model.test_cfg.score_thr = 0.0
-    labelled = {
+    labeled = {
         'type': 'CocoDataset',
         'ann_file': truth,
         'data_prefix': {'img': str(pool)},
@@ -58,7 +58,7 @@ def student_config(pool: Path, truth: str, folder: Path, **changes: Any) -> Conf
         'batch_size': 4,
         'num_workers': 0,
         'sampler': {'type': 'DefaultSampler', 'shuffle': False},
-        'dataset': labelled,
+        'dataset': labeled,
     }
     config.merge_from_dict(
         {

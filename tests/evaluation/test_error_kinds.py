@@ -74,7 +74,7 @@ def test_a_detector_misses_nothing_of_classes_that_it_does_not_know() -> None:
     assert found.calibration_error == 0.25
 
 
-def test_boxes_of_classes_that_nobody_labelled_are_not_judged() -> None:
+def test_boxes_of_classes_that_nobody_labeled_are_not_judged() -> None:
     boxes = _boxes((OBJECT, 0.9, CAR), ([300, 0, 400, 100], 0.9, BUS))
     found = diagnose([_info(CAR, covered=(CAR,))], [boxes], known=[CAR, BUS])
     assert sum(found.errors.values()) == found.errors['right'] == 1

@@ -1,4 +1,4 @@
-"""Fit what a config's label pipeline learns from a few labelled images: curves and thresholds."""
+"""Fit what a config's label pipeline learns from a few labeled images: curves and thresholds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mmcompose.commands.arguments import add_config
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the verb's arguments to a parser."""
     add_config(parser)
-    parser.add_argument('--ann', required=True, help='a COCO json of labelled images')
+    parser.add_argument('--ann', required=True, help='a COCO json of labeled images')
     parser.add_argument('--img-prefix', help="their folder; default: the validation set's")
     parser.add_argument('--out', help='the file of a single step; default: its learned_file')
     parser.add_argument('--folds', type=int, default=5, help='for the figures on held-out images')
@@ -33,4 +33,4 @@ def run(args: Namespace) -> None:
     for line in made.learned:
         out.print(line)
     for key, path in made.files.items():
-        out.print(f'of {made.images} labelled images: {path}, which {key} names')
+        out.print(f'of {made.images} labeled images: {path}, which {key} names')

@@ -1,4 +1,4 @@
-"""Print the composition table: teachers, fused labels, student and oracle on one labelled set."""
+"""Print the composition table: teachers, fused labels, student and oracle on one labeled set."""
 
 from __future__ import annotations
 

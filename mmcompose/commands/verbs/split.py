@@ -1,4 +1,4 @@
-"""Split a COCO json into labelled parts (1, 5, 10 %, or counts) and the unlabelled rest."""
+"""Split a COCO json into labeled parts (1, 5, 10 %, or counts) and the unlabeled rest."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def run(args: Namespace) -> None:
     from mmcompose.datasets import split_coco
 
     files = split_coco(args.annotations, args.percent, args.counts, args.folds, args.seed, args.out)
-    table = Table('labelled part', 'images', 'classes lost', 'the rest')
+    table = Table('labeled part', 'images', 'classes lost', 'the rest')
     for each in files:
         lost = ', '.join(each.lost) or 'none'
-        table.add_row(str(each.labelled), str(each.num_images), lost, str(each.unlabelled))
+        table.add_row(str(each.labeled), str(each.num_images), lost, str(each.unlabeled))
     Console(highlight=False, width=200).print(table)

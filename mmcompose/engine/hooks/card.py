@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -18,7 +19,7 @@ from mmcompose.registry import HOOKS
 from mmcompose.reporting import Made, make_card
 from mmcompose.reporting.pictures import MOST
 from mmcompose.teachers import MMDetTeacher
-from mmcompose.utils import UserError, log, problem, warn
+from mmcompose.utils import Range, UserError, log, warn
 
 
 @HOOKS.register_module()
@@ -33,22 +34,16 @@ class CompositionCardHook(Hook):
         pictures: How many pictures of the pool the card shows, at most 500. Defaults to 200.
         max_scored: The composition table is made where the validation set has at most so many
             pictures; ``mmcompose report`` makes it of any. Defaults to 500.
-
-    Raises:
-        UserError: If a number is out of range.
     """
 
     # After the last checkpoint is saved.
     priority = 'LOWEST'
 
-    def __init__(self, pictures: int = 200, max_scored: int = 500) -> None:
-        problems = []
-        if not 1 <= pictures <= MOST:
-            problems.append(problem('pictures', pictures, f'is not a number from 1 to {MOST}'))
-        if max_scored < 0:
-            problems.append(problem('max_scored', max_scored, 'is below 0'))
-        if problems:
-            raise UserError(*problems)
+    def __init__(
+        self,
+        pictures: Annotated[int, Range(1, MOST)] = 200,
+        max_scored: Annotated[int, Range(0)] = 500,
+    ) -> None:
         self.pictures = pictures
         self.max_scored = max_scored
 

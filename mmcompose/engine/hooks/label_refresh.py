@@ -16,7 +16,7 @@ from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.engine.hooks.student_snapshot import check_student, save_student, student_teacher
 from mmcompose.labeling import LabelChange, label_change
 from mmcompose.registry import HOOKS, type_name
-from mmcompose.utils import UserError, fault, log, problem
+from mmcompose.utils import Count, Fraction, Positive, UserError, fault, log, problem
 
 # Where the state stands in MMEngine's message hub, which checkpoints carry.
 STATE = 'pseudo_label_rounds'
@@ -48,8 +48,7 @@ class PseudoLabelRefreshHook(Hook):
             overlaps it this much. Defaults to 0.5.
 
     Raises:
-        UserError: If a number is out of range; at the start of training, if the training set
-            holds no pseudo-labels.
+        UserError: At the start of training, if the training set holds no pseudo-labels.
     """
 
     # Before LabelSummaryHook, which counts the labels of the round that a run resumes in.
@@ -57,26 +56,13 @@ class PseudoLabelRefreshHook(Hook):
 
     def __init__(
         self,
-        interval: int,
+        interval: Count,
         by_epoch: bool = True,
-        weight: float = 1.0,
-        stop_below: float = 0.02,
-        max_rounds: int | None = None,
-        iou_thr: float = 0.5,
+        weight: Positive = 1.0,
+        stop_below: Fraction = 0.02,
+        max_rounds: Count | None = None,
+        iou_thr: Fraction = 0.5,
     ) -> None:
-        limits = {'interval': interval, 'weight': weight, 'max_rounds': max_rounds}
-        problems = [
-            problem(name, value, 'is not above 0')
-            for name, value in limits.items()
-            if value is not None and value <= 0
-        ]
-        problems += [
-            problem(name, value, 'is not in [0, 1]')
-            for name, value in {'stop_below': stop_below, 'iou_thr': iou_thr}.items()
-            if not 0 <= value <= 1
-        ]
-        if problems:
-            raise UserError(*problems)
         self.interval = interval
         self.by_epoch = by_epoch
         self.weight = weight

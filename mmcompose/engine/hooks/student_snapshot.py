@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 
 from mmcompose.composition import STUDENT, Composition
 from mmcompose.datasets import each_dataset
-from mmcompose.engine.read_composition import is_pseudo_labelled
+from mmcompose.engine.read_composition import is_pseudo_labeled
 from mmcompose.engine.unwrapped import unwrapped
 from mmcompose.utils import UserError, at_root, atomic_write, fault
 
@@ -50,7 +50,7 @@ def check_student(config: Config, weight: float) -> None:
             a step of the label pipeline does not know what to do with one more teacher.
     """
     datasets = each_dataset(config.train_dataloader.dataset)
-    found = next(filter(is_pseudo_labelled, datasets), None)
+    found = next(filter(is_pseudo_labeled, datasets), None)
     if found is None:
         raise UserError(
             fault(

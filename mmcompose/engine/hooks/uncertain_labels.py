@@ -13,7 +13,7 @@ from mmcompose.datasets import RelabeledDataset, wrapped
 from mmcompose.engine.unwrapped import unwrapped
 from mmcompose.models.weighted_targets import Attachment, Settings, attach, is_uncertain
 from mmcompose.registry import HOOKS
-from mmcompose.utils import UserError, fault, problem, warn
+from mmcompose.utils import Fraction, UserError, fault, warn
 
 
 @HOOKS.register_module()
@@ -29,15 +29,9 @@ class UncertainLabelsHook(Hook):
         uncovered_objectness: In an image whose labels cover only some classes, how much priors
             without a box count where all classes share one output: objectness, the background
             of a softmax. Defaults to 0: not at all.
-
-    Raises:
-        UserError: If ``uncovered_objectness`` is not in [0, 1].
     """
 
-    def __init__(self, soft_targets: bool = False, uncovered_objectness: float = 0.0) -> None:
-        if not 0 <= uncovered_objectness <= 1:
-            expected = 'is not in [0, 1]'
-            raise UserError(problem('uncovered_objectness', uncovered_objectness, expected))
+    def __init__(self, soft_targets: bool = False, uncovered_objectness: Fraction = 0.0) -> None:
         self.settings = Settings(soft_targets, uncovered_objectness)
         self._attached: Attachment | None = None
         self._to_tell: list[str] = []
@@ -86,7 +80,7 @@ def _check_mixes(dataset: Any) -> None:
 
 
 def _coverages(dataset: Any) -> Iterator[tuple[int, ...] | None]:
-    """Yield which classes are labelled in each source below a dataset; None for all."""
+    """Yield which classes are labeled in each source below a dataset; None for all."""
     parts = [] if isinstance(dataset, RelabeledDataset) else wrapped(dataset)
     if not parts:
         yield from getattr(dataset, 'coverages', [getattr(dataset, 'covered_classes', None)])

@@ -1,4 +1,4 @@
-"""How many boxes of each class an image has, by a labelled set."""
+"""How many boxes of each class an image has, by a labeled set."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def box_counts_of_files(files: Sequence[str], class_space: ClassSpace) -> dict[s
         try:
             truth = read_json('boxes_per_image', file)
             names = {category['id']: category['name'] for category in truth['categories']}
-            labelled = class_space.index(list(names.values()))
-            images[np.unique(labelled[labelled >= 0])] += len(truth['images'])
+            labeled = class_space.index(list(names.values()))
+            images[np.unique(labeled[labeled >= 0])] += len(truth['images'])
             wanted = [a for a in truth['annotations'] if not (a.get('iscrowd') or a.get('ignore'))]
             labels = class_space.index([names[a['category_id']] for a in wanted])
         except (OSError, ValueError, KeyError, TypeError) as error:

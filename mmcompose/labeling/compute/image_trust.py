@@ -17,7 +17,7 @@ from mmcompose.labeling.compute.trust_evidence import count_evidence, evidence_r
 
 Floats = NDArray[np.float64]
 
-# How these and the evidence are weighed was chosen on unlabelled photographs alone: by how well
+# How these and the evidence are weighed was chosen on unlabeled photographs alone: by how well
 # images in which a teacher had been spoiled were separated from the others.
 # Levels of score; each holds the same sum of a teacher's scores, so that their scale is nothing.
 _LEVELS = 6

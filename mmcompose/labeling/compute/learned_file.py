@@ -59,7 +59,7 @@ def check_method(path: str | Path, method: str, learns: bool, registry: Registry
     if not learns:
         learning = [n for n, cls in registry.module_dict.items() if cls.right_iou_thr is not None]
         expected = (
-            f'holds what {", ".join(learning)} learn of labelled images; method={method!r} learns '
+            f'holds what {", ".join(learning)} learn of labeled images; method={method!r} learns '
             'of the pool'
         )
         raise UserError(problem('learned_file', str(path), expected))

@@ -2,7 +2,7 @@
 const data = JSON.parse(document.getElementById('data').textContent);
 const byId = id => document.getElementById(id);
 const SVG = 'http://www.w3.org/2000/svg';
-const colour = Object.fromEntries(data.sources.map((s, n) => [s, data.colours[n % data.colours.length]]));
+const color = Object.fromEntries(data.sources.map((s, n) => [s, data.colors[n % data.colors.length]]));
 // At first what the student learns from, and what it learned.
 const first = data.sources.filter(s => s === 'fused' || s === 'student');
 const on = new Set(first.length ? first : data.sources);
@@ -21,7 +21,7 @@ function overlay(picture, scale) {
   const size = picture.width * scale;
   for (const [source, [x1, y1, x2, y2, score, label, ignored]] of visible(picture)) {
     const rect = document.createElementNS(SVG, 'rect');
-    for (const [k, v] of Object.entries({x: x1, y: y1, width: x2 - x1, height: y2 - y1, stroke: colour[source]}))
+    for (const [k, v] of Object.entries({x: x1, y: y1, width: x2 - x1, height: y2 - y1, stroke: color[source]}))
       rect.setAttribute(k, v);
     if (ignored) rect.classList.add('ignored');
     const title = document.createElementNS(SVG, 'title');
@@ -108,7 +108,7 @@ function toggle(number) {
 data.sources.forEach((source, number) => {
   const button = document.createElement('button');
   button.type = 'button'; button.textContent = source;
-  button.style.setProperty('--mark', colour[source]);
+  button.style.setProperty('--mark', color[source]);
   button.setAttribute('aria-pressed', on.has(source));
   button.addEventListener('click', () => toggle(number));
   byId('sources').append(button);

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
-from mmcompose.store.exports.labelled import Labelled
+from mmcompose.store.exports.labeled import Labeled
 from mmcompose.structures import Detections
 from mmcompose.utils import atomic_write
 
 _ATTRIBUTES = {'score': 'number', 'ignore': 'checkbox'}
 
 
-def write_cvat(labelled: Labelled, path: Path) -> None:
+def write_cvat(labeled: Labeled, path: Path) -> None:
     """Write all pictures into one file; score and ignore flag are attributes of a box.
 
     CVAT imports it into a task that has the same pictures, by their names.
@@ -21,12 +21,12 @@ def write_cvat(labelled: Labelled, path: Path) -> None:
     ElementTree.SubElement(root, 'version').text = '1.1'
     task = ElementTree.SubElement(ElementTree.SubElement(root, 'meta'), 'task')
     labels = ElementTree.SubElement(task, 'labels')
-    for name in labelled.classes:
+    for name in labeled.classes:
         _describe(labels, name)
-    for number, (image, found) in enumerate(labelled):
+    for number, (image, found) in enumerate(labeled):
         attributes = {'id': str(number), 'name': image.key}
         attributes |= {'width': str(image.width), 'height': str(image.height)}
-        _add_boxes(ElementTree.SubElement(root, 'image', attributes), found, labelled.classes)
+        _add_boxes(ElementTree.SubElement(root, 'image', attributes), found, labeled.classes)
     tree = ElementTree.ElementTree(root)
     ElementTree.indent(tree)
     with atomic_write('--out', path) as temporary:

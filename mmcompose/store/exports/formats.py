@@ -9,7 +9,7 @@ from pathlib import Path
 from mmcompose.store.coco import to_coco
 from mmcompose.store.exports.cvat import write_cvat
 from mmcompose.store.exports.label_studio import write_label_studio
-from mmcompose.store.exports.labelled import Labelled
+from mmcompose.store.exports.labeled import Labeled
 from mmcompose.store.exports.parquet import write_parquet
 from mmcompose.store.exports.voc import write_voc
 from mmcompose.store.exports.yolo import write_yolo
@@ -27,13 +27,13 @@ class Format:
         default: The name that it has by default.
     """
 
-    write: Callable[[Labelled, Path], None]
+    write: Callable[[Labeled, Path], None]
     is_folder: bool
     default: str
 
 
-def _write_coco(labelled: Labelled, path: Path) -> None:
-    content = to_coco(labelled.images, labelled.labels, labelled.classes)
+def _write_coco(labeled: Labeled, path: Path) -> None:
+    content = to_coco(labeled.images, labeled.labels, labeled.classes)
     write_json('--out', path, content, indent=None)
 
 
@@ -85,5 +85,5 @@ def export(
         UserError: If there is no such format, or it cannot be written.
     """
     path = destination(to, out)
-    FORMATS[to].write(Labelled(images, labels, tuple(classes), tuple(teachers)), path)
+    FORMATS[to].write(Labeled(images, labels, tuple(classes), tuple(teachers)), path)
     return path

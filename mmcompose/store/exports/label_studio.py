@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
 
-from mmcompose.store.exports.labelled import Labelled
+from mmcompose.store.exports.labeled import Labeled
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import atomic_write, write_json
 
@@ -17,15 +17,15 @@ FROM_NAME, TO_NAME = 'label', 'image'
 KEY = 'mmcompose_key'
 
 
-def write_label_studio(labelled: Labelled, path: Path) -> None:
+def write_label_studio(labeled: Labeled, path: Path) -> None:
     """Write a task a picture with its labels as predictions, and beside it ``<name>.config.xml``.
 
     Boxes are in percent of the picture, as Label Studio has them. ``data.mmcompose_key`` is the
     picture's key in the pool, by which corrections find their way back.
     """
-    tasks = [task_of(image, found, labelled.classes) for image, found in labelled]
+    tasks = [task_of(image, found, labeled.classes) for image, found in labeled]
     write_json('--out', path, tasks, indent=None)
-    tree = ElementTree.ElementTree(interface(labelled.classes))
+    tree = ElementTree.ElementTree(interface(labeled.classes))
     ElementTree.indent(tree)
     with atomic_write('--out', path.with_suffix('.config.xml')) as temporary:
         tree.write(temporary, encoding='utf-8')

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmcompose.store.exports.labelled import Labelled
+from mmcompose.store.exports.labeled import Labeled
 from mmcompose.utils import atomic_write
 
 _SCHEMA = pa.schema(
@@ -27,29 +27,29 @@ _SCHEMA = pa.schema(
 )
 
 
-def write_parquet(labelled: Labelled, path: Path) -> None:
+def write_parquet(labeled: Labeled, path: Path) -> None:
     """Write a row a box with all that is known of it; ``votes`` are the teachers' names.
 
     Pictures without a box have no row.
     """
     columns: dict[str, list[Any]] = {name: [] for name in _SCHEMA.names}
-    for image, found in labelled:
+    for image, found in labeled:
         count = len(found)
         columns['image'] += [image.key] * count
         columns['width'] += [image.width] * count
         columns['height'] += [image.height] * count
-        columns['class'] += [labelled.classes[label] for label in found.labels.tolist()]
+        columns['class'] += [labeled.classes[label] for label in found.labels.tolist()]
         for side, name in enumerate(('x1', 'y1', 'x2', 'y2')):
             columns[name] += found.boxes[:, side].tolist()
         columns['score'] += found.scores.tolist()
         columns['ignore'] += found.is_ignored.tolist()
         for name, values in (('weight', found.weights), ('spread', found.spread)):
             columns[name] += [None] * count if values is None else values.tolist()
-        if found.votes is None or not labelled.teachers:
+        if found.votes is None or not labeled.teachers:
             columns['votes'] += [None] * count
         else:
             columns['votes'] += [
-                [name for name, voted in zip(labelled.teachers, row, strict=True) if voted]
+                [name for name, voted in zip(labeled.teachers, row, strict=True) if voted]
                 for row in found.votes.tolist()
             ]
     with atomic_write('--out', path) as temporary:

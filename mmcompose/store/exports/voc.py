@@ -5,24 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
-from mmcompose.store.exports.labelled import Labelled
+from mmcompose.store.exports.labeled import Labeled
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import atomic_write
 
 
-def write_voc(labelled: Labelled, folder: Path) -> None:
+def write_voc(labeled: Labeled, folder: Path) -> None:
     """Write ``Annotations/``, an XML file a picture, and ``classes.txt``.
 
     Corners are pixels counted from 1, the last one included, as VOC has them: supervision takes 1
     from the first corner, MMDetection does not. Ignore boxes are ``difficult``.
     """
-    for (image, found), stem in zip(labelled, labelled.stems(), strict=True):
-        tree = ElementTree.ElementTree(_annotation(image, found, labelled.classes))
+    for (image, found), stem in zip(labeled, labeled.stems(), strict=True):
+        tree = ElementTree.ElementTree(_annotation(image, found, labeled.classes))
         ElementTree.indent(tree)
         with atomic_write('--out', folder / 'Annotations' / f'{stem}.xml') as path:
             tree.write(path, encoding='utf-8')
     with atomic_write('--out', folder / 'classes.txt') as path:
-        path.write_text(''.join(f'{name}\n' for name in labelled.classes), encoding='utf-8')
+        path.write_text(''.join(f'{name}\n' for name in labeled.classes), encoding='utf-8')
 
 
 def _annotation(image: Image, found: Detections, classes: tuple[str, ...]) -> ElementTree.Element:

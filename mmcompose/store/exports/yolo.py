@@ -6,24 +6,24 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
-from mmcompose.store.exports.labelled import Labelled
+from mmcompose.store.exports.labeled import Labeled
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import atomic_write
 
 
-def write_yolo(labelled: Labelled, folder: Path) -> None:
+def write_yolo(labeled: Labeled, folder: Path) -> None:
     """Write ``labels/``, ``images/`` and ``data.yaml``, which Ultralytics trains from.
 
     A line is ``class cx cy width height``, relative to the picture's size. There is no room for
     scores, and ignore boxes are left out. Pictures are linked where their files are local.
     """
-    for (image, found), stem in zip(labelled, labelled.stems(), strict=True):
+    for (image, found), stem in zip(labeled, labeled.stems(), strict=True):
         with atomic_write('--out', folder / 'labels' / f'{stem}.txt') as path:
             path.write_text(_lines(image, found), encoding='utf-8')
         if '://' not in image.path and Path(image.path).is_file():
             suffix = PurePosixPath(image.key).suffix
             _link(folder / 'images' / f'{stem}{suffix}', Path(image.path))
-    names = dict(enumerate(labelled.classes))
+    names = dict(enumerate(labeled.classes))
     content = {'path': str(folder.absolute()), 'train': 'images', 'val': 'images', 'names': names}
     with atomic_write('--out', folder / 'data.yaml') as path:
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)

@@ -10,8 +10,8 @@ from mmengine.config import Config
 
 from mmcompose.teachers.mmdet.config import read_config
 
-# What BoxInst compares colours by, while it trains.
-_OF_COLOURS = (
+# What BoxInst compares colors by, while it trains.
+_OF_COLORS = (
     'mask_stride',
     'pairwise_size',
     'pairwise_dilation',
@@ -64,10 +64,10 @@ def _forget_training(plain: dict[str, Any]) -> None:
     # Saves memory in training alone, but needs fairscale.
     if 'num_cp' in plain:
         plain['num_cp'] = 0
-    # Needs scikit-image, for the colours.
+    # Needs scikit-image, for the colors.
     if plain.get('type') == 'BoxInstDataPreprocessor':
         plain['type'] = 'DetDataPreprocessor'
-        for name in _OF_COLOURS:
+        for name in _OF_COLORS:
             plain.pop(name, None)
 
 

@@ -46,7 +46,7 @@ def pipeline_steps(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         )
     color = kept[0].get('color_type', 'color')
     if color not in _COLORS:
-        raise UserError(fault('config', f'its test pipeline reads {color!r} pictures, not colour'))
+        raise UserError(fault('config', f'its test pipeline reads {color!r} pictures, not color'))
     if any(_name(step) == 'LoadProposals' for step in kept):
         raise UserError(fault('config', 'its detector needs proposals made by another one'))
     return [{**kept[0], 'type': 'mmdet.LoadImageFromNDArray'}, *kept[1:]]

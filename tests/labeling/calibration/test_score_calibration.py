@@ -28,7 +28,7 @@ METHODS = ('isotonic', 'platt', 'beta')
 TEACHERS = {'a': ['person', 'cat'], 'b': ['person'], 'c': ['dog']}
 
 
-def labelled(images: int = 400) -> tuple[list[tuple[ByTeacher, Scene]], dict[str, Detections]]:
+def labeled(images: int = 400) -> tuple[list[tuple[ByTeacher, Scene]], dict[str, Detections]]:
     """Teacher a is overconfident: a box of score s is right with chance s squared."""
     rng = np.random.default_rng(0)
     pool, truth = [], {}
@@ -61,7 +61,7 @@ def shared(images: int = 300) -> list[tuple[ByTeacher, Scene]]:
 def test_labels_make_a_score_the_share_of_right_boxes(method: str) -> None:
     step = ScoreCalibration(method)
     assert step.right_iou_thr == 0.5
-    fit(step, *labelled())
+    fit(step, *labeled())
     scores = np.linspace(0.1, 0.9, 9)
     boxes = Detections.from_arrays([BOX] * 9, scores, [0] * 9)
     result = apply(step, {'a': boxes}, scene(TEACHERS))['a']
@@ -73,7 +73,7 @@ def test_labels_make_a_score_the_share_of_right_boxes(method: str) -> None:
 
 
 def test_a_class_counts_as_far_as_data_suffices() -> None:
-    pool, truth = labelled()
+    pool, truth = labeled()
     own = ScoreCalibration('isotonic', shrinkage=0)
     fit(own, pool, truth)
     assert set(own.learned['curves']['a']['classes']) == {'person', 'cat'}
@@ -146,7 +146,7 @@ def test_what_others_confirm_tells_how_often_scores_are_right(sharpness: float) 
 
 def test_learned_curves_come_from_a_file(tmp_path: Path) -> None:
     step = ScoreCalibration('platt')
-    pool, truth = labelled(60)
+    pool, truth = labeled(60)
     fit(step, pool, truth)
     write_learned(tmp_path / 'curves.json', 'ScoreCalibration', step.learned)
     loaded = ScoreCalibration('platt', learned_file=str(tmp_path / 'curves.json'))
@@ -158,18 +158,18 @@ def test_learned_curves_come_from_a_file(tmp_path: Path) -> None:
 
 def test_what_was_learned_before_a_fusion_is_refused_behind_it() -> None:
     step = ScoreCalibration('isotonic')
-    fit(step, *labelled(60))
+    fit(step, *labeled(60))
     with pytest.raises(UserError, match=r"^learned_file: 'fused' predicts here, but not where"):
         apply(step, {'fused': found((BOX, 0.4, 0))}, scene(TEACHERS))
 
 
 def test_a_teacher_of_whom_nothing_was_judged_stays_as_it_is(tmp_path: Path) -> None:
     step = ScoreCalibration('isotonic')
-    pool, truth = labelled(60)
+    pool, truth = labeled(60)
     fit(step, pool, truth)
     write_learned(tmp_path / 'curves.json', 'ScoreCalibration', step.learned)
     loaded = ScoreCalibration('isotonic', learned_file=str(tmp_path / 'curves.json'))
-    # Teacher c said nothing in the labelled images, and so belongs to them all the same.
+    # Teacher c said nothing in the labeled images, and so belongs to them all the same.
     bind(loaded, scene(TEACHERS))
     dogs = found((BOX, 0.4, 2), (ELSEWHERE, 0.07, 2))
     after = apply(loaded, {'c': dogs}, scene(TEACHERS))['c']

@@ -1,4 +1,4 @@
-"""AdaptiveScoreFilter: thresholds by class from the pool, a prior, or labelled images."""
+"""AdaptiveScoreFilter: thresholds by class from the pool, a prior, or labeled images."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_bands_ignore_what_is_just_below() -> None:
         built(AdaptiveScoreBands, ignore_ratio=2)
 
 
-def test_a_prior_of_labelled_images() -> None:
+def test_a_prior_of_labeled_images() -> None:
     space = scene().class_space
     counts = box_counts([found((BOX, 1, 0), (BOX, 1, 0)), found((BOX, 1, 1))], space)
     assert counts == {'person': 1.0, 'cat': 0.5, 'sofa': 0.0, 'dog': 0.0}

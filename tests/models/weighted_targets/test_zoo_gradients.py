@@ -94,7 +94,7 @@ def test_where_no_class_is_covered_only_boxes_teach(name: str) -> None:
 
 @pytest.mark.parametrize('name', ALL)
 def test_a_class_that_is_not_covered_has_no_background(name: str) -> None:
-    """Of classes 0 to 2, each labelled somewhere, 2 is not covered and 0 is."""
+    """Of classes 0 to 2, each labeled somewhere, 2 is not covered and 0 is."""
     seen, _ = _look(name, weights=NOTHING, covered=((0,), (0,)))
     if name in ('DETR', 'SABL R-CNN'):
         # A softmax's background is of all classes at once.

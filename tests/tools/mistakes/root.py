@@ -47,7 +47,7 @@ MISTAKES = (
      'soft_targets'),
     (HOOKS, [{**LABELS, 'soft_targets': 'yes'}], f"{HOOKS}[0].soft_targets: 'yes' is not", None),
     (HOOKS, [REFRESH], f'{HOOKS}[0].interval: is missing', None),
-    (HOOKS, [{**REFRESH, 'interval': 0}], f'{HOOKS}[0].interval: 0 is not above 0', None),
+    (HOOKS, [{**REFRESH, 'interval': 0}], f'{HOOKS}[0].interval: 0 is not 1 or more', None),
     (HOOKS, [{**REFRESH, 'interval': 1, 'iou_thr': 5}], f'{HOOKS}[0].iou_thr: 5 is not in', None),
     (HOOKS, [{**REFRESH, 'interval': 1.5}], f'{HOOKS}[0].interval: 1.5 is not a whole', None),
     (HOOKS, [{'type': 'EMAHook', 'momentun': 0.002}], f"{HOOKS}[0]: 'momentun' is not a key",

@@ -1,4 +1,4 @@
-"""A labelled set that a command line names, in the student's classes."""
+"""A labeled set that a command line names, in the student's classes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from mmcompose.class_space import shipped_ties
 from mmcompose.composition import Composition
 from mmcompose.datasets import ClassSpaceDataset, each_dataset, truth_of
-from mmcompose.engine.read_composition import is_pseudo_labelled
+from mmcompose.engine.read_composition import is_pseudo_labeled
 from mmcompose.utils import Problem, UserError, fault, nearest, no_file, problem
 
 
-def labelled_set(
+def labeled_set(
     config: Config,
     composition: Composition,
     ann_file: str,
     img_prefix: str | None,
     drop_unmapped: bool,
 ) -> ClassSpaceDataset:
-    """Return labelled images, in the student's classes.
+    """Return labeled images, in the student's classes.
 
     Args:
         config: The composition's config, whose validation set or pool they may be of.
@@ -88,12 +88,12 @@ def _unmapped(dataset: ClassSpaceDataset, composition: Composition) -> list[str]
 def _image_folder(config: Config) -> str:
     validation = (config.get('val_dataloader') or {}).get('dataset')
     train = (config.get('train_dataloader') or {}).get('dataset')
-    pool: Any = next(filter(is_pseudo_labelled, each_dataset(train)), {})
+    pool: Any = next(filter(is_pseudo_labeled, each_dataset(train)), {})
     for dataset in (validation or {}, pool.get('dataset') or {}):
         prefix = (dataset.get('data_prefix') or {}).get('img')
         if prefix is not None:
             return join(dataset.get('data_root') or '', prefix)
-    raise UserError(fault('img_prefix', 'is missing; name the folder of the labelled images'))
+    raise UserError(fault('img_prefix', 'is missing; name the folder of the labeled images'))
 
 
 def _unmapped_problem(ann_file: str, unmapped: list[str], classes: tuple[str, ...]) -> Problem:

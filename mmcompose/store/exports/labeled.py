@@ -12,7 +12,7 @@ from mmcompose.utils import UserError, problem
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Labeled:
     """Labels of a pool.
 
     Args:
