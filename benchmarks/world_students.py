@@ -25,7 +25,7 @@ from label_quality import pipeline_steps
 from rich.table import Table
 from world_data import WORLDS, Pictures, Raw
 from world_predictions import DEFAULT, Cast, check_names, parser_of
-from world_teachers import device
+from world_teachers import SCHEDULE, device
 
 from mmcompose.structures import Detections
 from mmcompose.utils import file_fingerprint, fingerprint, write_json
@@ -189,19 +189,7 @@ composition = dict(
 )
 max_epochs = {self.epochs}
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
-    dict(
-        type='CosineAnnealingLR',
-        eta_min_ratio=0.02,
-        begin=0,
-        end=max_epochs,
-        T_max=max_epochs,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    ),
-]
-randomness = dict(seed={run.seed})
+{SCHEDULE}randomness = dict(seed={run.seed})
 """
         if run.arm == 'student':
             return text

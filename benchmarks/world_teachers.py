@@ -30,6 +30,20 @@ HEADS = {
     'yolox': 'configs/voc/_base_/voc_teacher.py',
     'atss': 'configs/voc/_base_/voc_teacher_atss.py',
 }
+# Of `max_epochs`, which a config sets before.
+SCHEDULE = """param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
+    dict(
+        type='CosineAnnealingLR',
+        eta_min_ratio=0.02,
+        begin=0,
+        end=max_epochs,
+        T_max=max_epochs,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    ),
+]
+"""
 # Changed where the same recipe would come to other weights.
 REVISION = 1
 
@@ -233,19 +247,7 @@ train_dataloader = dict(
 test_dataloader = dict(dataset=dict(classes=classes))
 val_dataloader = val_cfg = val_evaluator = None
 train_cfg = dict(max_epochs=max_epochs)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
-    dict(
-        type='CosineAnnealingLR',
-        eta_min_ratio=0.02,
-        begin=0,
-        end=max_epochs,
-        T_max=max_epochs,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    ),
-]
-default_hooks = dict(checkpoint=dict(interval=max(1, max_epochs // 3)))
+{SCHEDULE}default_hooks = dict(checkpoint=dict(interval=max(1, max_epochs // 3)))
 """
 
 
