@@ -3,6 +3,8 @@
 from mmcompose.engine.hooks.card import CompositionCardHook
 from mmcompose.engine.hooks.channels_last import ChannelsLastHook
 from mmcompose.engine.hooks.class_rows import ClassRowsHook
+from mmcompose.engine.hooks.feature_distillation import FeatureDistillationHook
+from mmcompose.engine.hooks.label_agreement import LabelAgreementHook
 from mmcompose.engine.hooks.label_refresh import PseudoLabelRefreshHook
 from mmcompose.engine.hooks.label_summary import LabelSummaryHook, summary
 from mmcompose.engine.hooks.teacher_eval import TeacherEvalHook
@@ -12,6 +14,8 @@ __all__ = [
     'ChannelsLastHook',
     'ClassRowsHook',
     'CompositionCardHook',
+    'FeatureDistillationHook',
+    'LabelAgreementHook',
     'LabelSummaryHook',
     'PseudoLabelRefreshHook',
     'TeacherEvalHook',

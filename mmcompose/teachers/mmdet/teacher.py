@@ -208,6 +208,20 @@ class MMDetTeacher(Teacher):
                     found[index] = detections_of(sample, images[index], self._masks)
         return found
 
+    @torch.no_grad()
+    def feature_maps(self, pictures: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        """Return what the detector's neck makes of pictures, at the size that they have.
+
+        Args:
+            pictures: Each ``(3, H, W)`` uint8 BGR, as a data loader gives them.
+
+        Returns:
+            A map ``(B, C, h, w)`` a level.
+        """
+        batch = {'inputs': list(pictures), 'data_samples': None}
+        inputs = self._model.data_preprocessor(batch)['inputs']
+        return tuple(self._model.extract_feat(inputs))
+
     def _test(self, batch: Sequence[Any]) -> Any:
         try:
             return self._model.test_step(pseudo_collate(batch))

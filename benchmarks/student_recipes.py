@@ -1,0 +1,224 @@
+"""Screen ways for the protocol's student to learn better, each for half as long as the protocol.
+
+    python benchmarks/student_recipes.py --data VOC --weights WEIGHTS --device cuda --jobs 13
+
+An arm's figure is its mAP on photographs that are neither val.json's nor the pool's: pictures of
+``teacher_b_train.json``, in its 12 classes, which no teacher here has seen; a way is chosen by
+that alone, and val.json is scored beside. All train for as many iterations; arms of true labels
+stand beside those of the teachers' with the same recipe. What students predict is kept in
+``predictions`` of the work folder, by no path: copied from a machine with a GPU, it is scored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from common import ROOT, console, exit_on_mistake, file_name, machine, train, write_results
+from label_errors import export
+from paper_protocol import CONFIGS, TRUTH, Protocol, begin
+from rich.table import Table
+from student_scores import Photographs
+from truth_and_teachers import half_labels
+from world_teachers import device
+
+from mmcompose.utils import file_fingerprint, fingerprint, write_json
+
+_WEIGHT = 'custom_hooks = [*_base_.custom_hooks[:-1], dict(_base_.custom_hooks[-1], weight={})]'
+# By arm: its config, what else it sets, and the arm of true labels that it stands beside.
+ARMS: dict[str, tuple[str, str, str]] = {
+    'oracle': ('oracle', '', ''),
+    'composed': ('composed', '', 'oracle'),
+    'features, weight 3': ('features', '', 'oracle'),
+    'features, weight 10': ('features', _WEIGHT.format(10.0), 'oracle'),
+    'oracle, features': ('oracle_features', '', ''),
+    'label agreement': ('agreement', '', 'oracle'),
+    'features and label agreement': ('features_agreement', '', 'oracle'),
+    'oracle, mosaic and mixup': ('oracle_mosaic', '', ''),
+    'composed, mosaic and mixup': ('composed_mosaic', '', 'oracle, mosaic and mixup'),
+    'truth and teachers': ('truth_and_teachers', '', 'oracle'),
+    'truth alone': ('truth_alone', '', 'oracle'),
+}
+# Trained with two seeds: how far two runs are apart by themselves.
+SEEDED = ('oracle', 'composed', 'features, weight 3')
+SCREEN = {'teacher_b_train': 400, 'val': 400}
+KEPT, IGNORED = 1.0, 0.4
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """Trains arms, and keeps what their students predict.
+
+    Args:
+        protocol: Stages, folders and annotations.
+        labels: The COCO json of the labels that all composed arms learn; made once.
+        scale: Of all trainings.
+    """
+
+    protocol: Protocol
+    labels: Path
+    scale: float
+
+    @property
+    def kept(self) -> Path:
+        """Folder of what students predict."""
+        return self.protocol.work_dir / 'predictions'
+
+    @property
+    def screened(self) -> Path:
+        """The file of all photographs that students predict on."""
+        return self.protocol.work_dir / 'screened.json'
+
+    def write_inputs(self) -> None:
+        """Write the photographs, and the labels as what one teacher predicts."""
+        self.kept.mkdir(parents=True, exist_ok=True)
+        Photographs(self.protocol.annotations, SCREEN).write(self.screened)
+        labels = json.loads(self.labels.read_text(encoding='utf-8'))
+        results = [
+            {
+                **{name: box[name] for name in ('image_id', 'category_id', 'bbox')},
+                'score': IGNORED if box['iscrowd'] else KEPT,
+            }
+            for box in labels['annotations']
+        ]
+        write_json('--work-dir', self._input('results.json'), results, indent=None)
+        images = {**labels, 'annotations': []}
+        write_json('--work-dir', self._input('images.json'), images, indent=None)
+
+    def _input(self, name: str) -> Path:
+        return Path(os.path.relpath(self.protocol.work_dir / name, ROOT))
+
+    def made_by(self, arm: str, seed: int) -> str:
+        """Return the fingerprint of all that a user would vary."""
+        labels = file_fingerprint(self.labels)
+        return fingerprint([*ARMS[arm], seed, self.scale, SCREEN, labels])
+
+    def predictions(self, arm: str, seed: int) -> Path:
+        """Return where an arm's predictions are kept."""
+        return self.kept / f'{file_name(arm)}_{seed}_{self.made_by(arm, seed)}.pkl'
+
+    def train(self, arm: str, seed: int) -> Path:
+        """Train an arm, let its student predict, and return its predictions."""
+        kept = self.predictions(arm, seed)
+        if kept.is_file():
+            return kept
+        name = f'{arm}, seed {seed}'
+        folder = self.protocol.work_dir / file_name(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        config = folder.with_suffix('.py')
+        predicted = folder / 'predictions.pkl'
+        config.write_text(self._config(arm, seed, predicted), encoding='utf-8')
+        train(self.protocol.stages, name, config, folder, [self.labels])
+        about = {
+            'seconds': self.protocol.stages.seconds[name],
+            'machine': {**machine(), 'device': device()},
+        }
+        write_json('--work-dir', kept.with_suffix('.json'), about)
+        shutil.copy(predicted, kept)
+        console.print(f'    {name}: {about["seconds"]:.0f} s', markup=False)
+        return kept
+
+    def _config(self, arm: str, seed: int, predicted: Path) -> str:
+        base, more, _ = ARMS[arm]
+        text = f"""_base_ = [{str(ROOT / CONFIGS / base)!r} + '.py']
+{more}
+randomness = dict(seed={seed})
+# Its last weights, averaged, predict.
+train_cfg = dict(val_begin=1, val_interval=1000000)
+val_dataloader = dict(dataset=dict(ann_file={str(self.screened)!r}))
+val_evaluator = dict(_delete_=True, type='DumpDetResults', out_file_path={str(predicted)!r})
+"""
+        if base.startswith('oracle'):
+            return text
+        return f"""{text}
+composition = dict(
+    teachers=dict(
+        _delete_=True,
+        labels=dict(
+            type='mmcompose.COCOResultsTeacher',
+            results={str(self._input('results.json'))!r},
+            images={str(self._input('images.json'))!r},
+        ),
+    ),
+    label_pipeline=[
+        dict(type='mmcompose.Concatenate'),
+        dict(type='mmcompose.ScoreBands', keep={KEPT - 0.1}, ignore={IGNORED - 0.1}),
+    ],
+    store={str(self._input('labels'))!r},
+)
+"""
+
+
+def runs(arms: list[str]) -> Iterator[tuple[str, int]]:
+    """Yield arms with their seeds; second seeds last."""
+    yield from ((arm, 0) for arm in arms)
+    yield from ((arm, 1) for arm in arms if arm in SEEDED)
+
+
+def main() -> int:
+    """Train every arm that has not been trained, score all, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--data', type=Path, default=Path('../shared/data/voc'))
+    parser.add_argument('--weights', type=Path, default=Path('../shared/weights'))
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/recipes'))
+    parser.add_argument('--labels', type=Path, help='of the pool, where they have been made')
+    parser.add_argument('--jobs', type=int, default=2, help='arms side by side')
+    parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
+    parser.add_argument('--scale', type=float, default=0.5, help="of the protocol's iterations")
+    parser.add_argument('--no-scores', action='store_true', help='train alone')
+    parser.add_argument('--out', default='benchmarks/results/student_recipes.json')
+    parser.add_argument('arms', nargs='*', help=f'of {", ".join(ARMS)}; default: all')
+    args = parser.parse_args()
+    if args.device == 'cpu':
+        os.environ['CUDA_VISIBLE_DEVICES'] = ''
+    labels, out = args.labels and args.labels.resolve(), Path(args.out).resolve()
+    wanted = list(runs(args.arms or list(ARMS)))
+    protocol, teachers = begin(args.data, args.weights, args.work_dir, args.scale, len(wanted) + 1)
+    recipes = Recipes(protocol, labels or export(protocol, teachers), args.scale)
+    recipes.write_inputs()
+    one, other = half_labels(protocol, 0)
+    # The configs read these.
+    os.environ |= {'TRUTH_ONE': str(one), 'TRUTH_OTHER': str(other)}
+    trained = protocol.stages.together(
+        *(partial(recipes.train, *run) for run in wanted), width=args.jobs
+    )
+    if args.no_scores:
+        return 0
+    return report(recipes, dict(zip(wanted, trained, strict=True)), out)
+
+
+def report(recipes: Recipes, trained: Mapping[tuple[str, int], Path], out: Path) -> int:
+    """Score all arms, print the table and keep it."""
+    annotations = recipes.protocol.annotations
+    truth = json.loads((annotations / f'{TRUTH}.json').read_text(encoding='utf-8'))
+    classes = [each['name'] for each in truth['categories']]
+    photographs = Photographs(annotations, SCREEN)
+    figures: dict[str, Any] = {}
+    for (arm, seed), predictions in trained.items():
+        about = json.loads(predictions.with_suffix('.json').read_text(encoding='utf-8'))
+        scores = photographs.score(predictions, classes)
+        figures.setdefault(arm, []).append({'seed': seed, **scores, **about})
+    table = Table('arm', 'screened', 'of its oracle', 'val.json', 'of its oracle', 'seeds')
+    for arm, found in figures.items():
+        means = {name: statistics.fmean(each[name] for each in found) for name in SCREEN}
+        cells = []
+        for name, mean in means.items():
+            beside = figures.get(ARMS[arm][2])
+            ratio = beside and mean / statistics.fmean(each[name] for each in beside)
+            cells += [f'{mean:.3f}', f'{ratio:.2f}' if ratio else '']
+        table.add_row(arm, *cells, str(len(found)))
+    console.print(table)
+    return write_results(out, {'arms': figures, 'scale': recipes.scale}, {})
+
+
+if __name__ == '__main__':
+    sys.exit(exit_on_mistake(main))

@@ -1,0 +1,84 @@
+"""FeatureDistillationHook: the student's feature maps come to hold what a teacher's do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import Tensor, nn
+
+from mmcompose.engine.unwrapped import unwrapped
+from mmcompose.models.feature_agreement import paired_levels, unexplained_share
+from mmcompose.models.weighted_targets.patches import Patches
+from mmcompose.registry import HOOKS, TEACHERS, build
+from mmcompose.teachers import MMDetTeacher
+from mmcompose.teachers.arguments import at_least
+from mmcompose.utils import UserError, problem
+
+
+@HOOKS.register_module()
+class FeatureDistillationHook(Hook):
+    """Add a loss: what the student's neck does not know of a teacher's feature maps.
+
+    The teacher sees the pictures of each batch as they are after augmentation. It may have other
+    classes, another architecture and another number of channels; see
+    :func:`mmcompose.models.feature_agreement.unexplained_share`. It enters neither the student's
+    checkpoint nor its optimizer, and what is tested needs no teacher.
+
+    Args:
+        teacher: Config of an :class:`MMDetTeacher` whose detector has a neck.
+        weight: Of the loss. Defaults to 3.
+
+    Raises:
+        UserError: If the teacher is of another type, or the weight is negative.
+    """
+
+    def __init__(self, teacher: Mapping[str, Any], weight: float = 3.0) -> None:
+        at_least(0, weight=weight)
+        self.weight = weight
+        self._config = dict(teacher)
+        self._patches = Patches()
+        self._maps: tuple[Tensor, ...] = ()
+        self._targets: tuple[Tensor, ...] = ()
+
+    def before_train(self, runner: Runner) -> None:
+        """Load the teacher, and listen to the student's neck.
+
+        Raises:
+            UserError: If student or teacher has no neck.
+        """
+        model = unwrapped(runner.model)
+        if getattr(model, 'neck', None) is None:
+            raise UserError(problem('model', type(model).__name__, 'has no neck to distil into'))
+        teacher = build(TEACHERS, self._config, 'teacher')
+        if not isinstance(teacher, MMDetTeacher):
+            kind = type(teacher).__name__
+            raise UserError(problem('teacher.type', kind, 'has no feature maps; take MMDetTeacher'))
+        self._see = teacher.feature_maps
+        handle = model.neck.register_forward_hook(self._keep)
+        self._patches.add(handle.remove)
+        self._patches.replace(model, 'loss', self._loss)
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict[str, Any] | None = None
+    ) -> None:
+        """Let the teacher look at the batch."""
+        assert data_batch is not None
+        self._targets = self._see(data_batch['inputs'])
+
+    def after_train(self, runner: Runner) -> None:
+        """Leave the model as it was."""
+        self._patches.undo()
+
+    def _keep(self, neck: nn.Module, args: Any, maps: tuple[Tensor, ...]) -> None:
+        self._maps = tuple(maps)
+
+    def _loss(self, original: Callable[..., dict[str, Any]], *args: Any, **kwargs: Any) -> Any:
+        losses = original(*args, **kwargs)
+        pairs = list(paired_levels(self._maps, self._targets))
+        shares = torch.stack([unexplained_share(*pair) for pair in pairs])
+        self._maps = self._targets = ()
+        return {**losses, 'loss_features': self.weight * shares.mean()}

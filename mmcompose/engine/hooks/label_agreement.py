@@ -1,0 +1,121 @@
+"""LabelAgreementHook: a label counts as far as the average of the student's weights finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmdet.structures import DetDataSample
+from mmdet.structures.bbox import HorizontalBoxes, bbox_overlaps, get_box_tensor
+from mmengine.config import Config
+from mmengine.hooks import EMAHook, Hook
+from mmengine.runner import Runner
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from mmcompose.engine.unwrapped import unwrapped
+from mmcompose.registry import HOOKS, type_name
+from mmcompose.utils import UserError, fault, problem
+
+# How fast the usual score of a found label follows the student.
+_MOMENTUM = 0.02
+
+
+@HOOKS.register_module()
+class LabelAgreementHook(Hook):
+    """Weigh labels online, so that the student forgets mistakes that it has not learned yet.
+
+    A network learns what labels have in common before it learns their mistakes (Liu et al. 2020,
+    "Early-Learning Regularization"). So the average of the student's weights, which EMAHook keeps,
+    looks at each batch: a box that it does not find counts less, and a place where it is as sure
+    of an object as it is of most labels is no background. Needs UncertainLabelsHook, which
+    ``resolve`` adds, and a head that it reaches.
+
+    Args:
+        begin: The first iteration, from 0, in which it weighs: before, the student knows nothing.
+        lowest: The factor of a box that is not found at all. Defaults to 0.3.
+        iou_thr: From where on a prediction of the same class finds a box. Defaults to 0.5.
+
+    Raises:
+        UserError: If a value is outside of its range.
+    """
+
+    def __init__(self, begin: int, lowest: float = 0.3, iou_thr: float = 0.5) -> None:
+        if begin < 0:
+            raise UserError(problem('begin', begin, 'is negative'))
+        for name, value in (('lowest', lowest), ('iou_thr', iou_thr)):
+            if not 0 <= value <= 1:
+                raise UserError(problem(name, value, 'is not in [0, 1]'))
+        self.begin = begin
+        self.lowest = lowest
+        self.iou_thr = iou_thr
+        self._usual: dict[int, float] = {}
+
+    def check(self, config: Config) -> None:
+        """See :class:`mmcompose.checks.checks_config.ChecksConfig`.
+
+        Raises:
+            UserError: If no average of the weights is kept.
+        """
+        if not any(type_name(each) == 'EMAHook' for each in config.get('custom_hooks') or ()):
+            raise UserError(fault('type', 'LabelAgreementHook needs an EMAHook in custom_hooks'))
+
+    def before_train(self, runner: Runner) -> None:
+        """Find the average of the weights."""
+        ema = next(hook for hook in runner.hooks if isinstance(hook, EMAHook))
+        self._average = unwrapped(ema.ema_model)
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict[str, Any] | None = None
+    ) -> None:
+        """Weigh the labels of a batch, and leave what they may miss out of the loss."""
+        if runner.iter < self.begin:
+            return
+        assert data_batch is not None
+        samples = data_batch['data_samples']
+        for sample, found in zip(samples, self._found(data_batch['inputs'], samples), strict=True):
+            self._weigh(sample, found)
+
+    @torch.no_grad()
+    def _found(self, pictures: Any, samples: Sequence[DetDataSample]) -> list[InstanceData]:
+        """Return what the average of the weights finds, in pixels of the augmented pictures."""
+        self._average.eval()
+        bare = [DetDataSample(metainfo=sample.metainfo) for sample in samples]
+        batch = {'inputs': pictures, 'data_samples': bare}
+        data = self._average.data_preprocessor(batch)
+        predicted = self._average.predict(data['inputs'], data['data_samples'], rescale=False)
+        return [each.pred_instances.cpu() for each in predicted]
+
+    def _weigh(self, sample: DetDataSample, found: InstanceData) -> None:
+        boxes = sample.gt_instances
+        known = get_box_tensor(boxes.bboxes)
+        overlaps = bbox_overlaps(known, found.bboxes) >= self.iou_thr
+        same = overlaps & (boxes.labels[:, None] == found.labels)
+        # Of no prediction, too.
+        scores = nn.functional.pad(same * found.scores, (1, 0))
+        support = scores.amax(dim=1)
+        weights = boxes.get('weights', torch.ones(len(known)))
+        boxes.weights = weights * self._factors(boxes.labels, support)
+        self._leave_out(sample, found, ~overlaps.any(dim=0))
+
+    def _factors(self, labels: Tensor, support: Tensor) -> Tensor:
+        """Return a factor for each box, ``(G,)``, by how sure its prediction is for its class."""
+        factors = torch.ones(len(labels))
+        for row, (label, score) in enumerate(zip(labels.tolist(), support.tolist(), strict=True)):
+            usual = self._usual.get(label, score)
+            if score > 0:
+                self._usual[label] = usual + _MOMENTUM * (score - usual)
+            if usual > 0:
+                factors[row] = self.lowest + (1 - self.lowest) * min(1.0, score / usual)
+        return factors
+
+    def _leave_out(self, sample: DetDataSample, found: InstanceData, free: Tensor) -> None:
+        """Ignore what is found where no label is, as surely as most labels of its class are."""
+        usual = torch.tensor([self._usual.get(n, float('inf')) for n in found.labels.tolist()])
+        missed = found.bboxes[free & (found.scores >= usual)]
+        if len(missed):
+            ignored = get_box_tensor(sample.ignored_instances.bboxes)
+            sample.ignored_instances = InstanceData(
+                bboxes=HorizontalBoxes(torch.cat([ignored, missed]))
+            )

@@ -1,0 +1,67 @@
+"""How much of a teacher's feature maps a student's predict: what distilling features minimises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# Of the student's variance: keeps the equations solvable where channels depend on each other.
+RIDGE = 1e-2
+
+
+def unexplained_share(student: Tensor, teacher: Tensor) -> Tensor:
+    """Return how much of a teacher's variance no 1-by-1 adapter predicts from a student's map.
+
+    All channels are standardised over the batch, as in PKD (Cao et al. 2022), so that neither
+    scale nor offset of features counts; the adapter between both numbers of channels is the best
+    there is, by ridge regression, so that there is none to train.
+
+    Args:
+        student: ``(B, S, H, W)``, any float dtype.
+        teacher: ``(B, T, H, W)``; takes no gradient.
+
+    Returns:
+        A scalar float32 in [0, 1].
+    """
+    # In 16 bits the equations are singular.
+    with torch.autocast(student.device.type, enabled=False):
+        inputs, targets = (_standardized(each) for each in (student, teacher.detach()))
+        gram = inputs.T @ inputs / len(inputs)
+        ridge = RIDGE * torch.eye(len(gram), device=gram.device)
+        cross = inputs.T @ targets / len(inputs)
+        # Without its check, which would wait for the GPU.
+        adapter = torch.linalg.solve_ex(gram + ridge, cross)[0]
+        return 1 - (cross * adapter).sum() / targets.shape[1]
+
+
+def _standardized(features: Tensor) -> Tensor:
+    """Return channels of mean 0 and variance 1, ``(B * H * W, C)`` float32."""
+    rows = features.float().movedim(1, -1).flatten(0, 2)
+    rows = rows - rows.mean(dim=0)
+    return rows / (rows.square().mean(dim=0) + 1e-6).sqrt()
+
+
+def paired_levels(
+    student: Sequence[Tensor], teacher: Sequence[Tensor]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield a map of the student for each of a teacher's, of the same size.
+
+    Args:
+        student: Maps ``(B, S, H, W)`` of the student's levels.
+        teacher: Maps ``(B, T, H, W)`` of the teacher's, resampled where no level of the
+            student's has their size. Of several that are nearest to one level, the first counts.
+    """
+    taken: set[int] = set()
+    for features in teacher:
+        height = features.shape[-2]
+        nearest = min(range(len(student)), key=lambda n: abs(student[n].shape[-2] - height))
+        if nearest in taken:
+            continue
+        taken.add(nearest)
+        size = student[nearest].shape[-2:]
+        if features.shape[-2:] != size:
+            features = functional.interpolate(features, size, mode='bilinear', align_corners=False)
+        yield student[nearest], features

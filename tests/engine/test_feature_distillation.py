@@ -1,0 +1,91 @@
+"""Tests of FeatureDistillationHook: a teacher's feature maps reach the student's loss."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from mmcompose.engine.hooks import FeatureDistillationHook
+from mmcompose.utils import UserError
+from tests.engine.toys import student_config
+from tests.teachers.conftest import CLASSES, CONFIG
+
+HOOK = {'type': 'mmcompose.FeatureDistillationHook'}
+
+
+@pytest.fixture
+def teacher(tmp_path: Path) -> dict[str, Any]:
+    """A detector of other classes and more channels, with random weights."""
+    from mmcompose.teachers.mmdet.model import build_model
+
+    path = tmp_path / 'teacher.py'
+    text = CONFIG.replace('out_channels=8', 'out_channels=12')
+    path.write_text(text.replace('in_channels=8,', 'in_channels=12,'))
+    torch.manual_seed(1)
+    weights = build_model(Config.fromfile(path)).state_dict()
+    checkpoint = tmp_path / 'teacher.pth'
+    torch.save({'state_dict': weights, 'meta': {'dataset_meta': {'classes': CLASSES}}}, checkpoint)
+    return {'type': 'mmcompose.MMDetTeacher', 'config': str(path), 'checkpoint': str(checkpoint)}
+
+
+def _train(pool: Path, truth: str, folder: Path, hooks: list[Any], steps: int) -> Runner:
+    config = student_config(pool, truth, folder, custom_hooks=hooks)
+    config.train_cfg = {'type': 'IterBasedTrainLoop', 'max_iters': steps, 'val_interval': 1000}
+    for name in ('val_dataloader', 'val_evaluator', 'val_cfg'):
+        config[name] = None
+    config.optim_wrapper.optimizer.lr = 0.02
+    config.optim_wrapper.clip_grad = {'max_norm': 1.0}
+    config.train_dataloader.sampler = {'type': 'InfiniteSampler', 'shuffle': True}
+    config.experiment_name = folder.name
+    runner: Runner = RUNNERS.build(config)
+    runner.train()
+    return runner
+
+
+def _logged(folder: Path) -> list[dict[str, Any]]:
+    (path,) = folder.rglob('scalars.json')
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_the_student_comes_to_hold_what_the_teacher_does(
+    pool: Path, truth: str, tmp_path: Path, teacher: dict[str, Any]
+) -> None:
+    hooks = [{**HOOK, 'teacher': teacher, 'weight': 10.0}]
+    runner = _train(pool, truth, tmp_path / 'with', hooks, steps=25)
+    losses = [line['loss_features'] for line in _logged(tmp_path / 'with')]
+    assert 0 < sum(losses[-5:]) < 0.9 * sum(losses[:5])
+    # Nothing stays behind, nor goes with the student.
+    assert 'loss' not in vars(runner.model)
+    (saved,) = (tmp_path / 'with').rglob('*.pth')
+    names = torch.load(saved, weights_only=False)['state_dict']
+    assert names.keys() == runner.model.state_dict().keys()
+
+
+def test_weight_0_changes_nothing(
+    pool: Path, truth: str, tmp_path: Path, teacher: dict[str, Any]
+) -> None:
+    hooks = [{**HOOK, 'teacher': teacher, 'weight': 0.0}]
+    with_hook = _train(pool, truth, tmp_path / 'with', hooks, steps=3)
+    without = _train(pool, truth, tmp_path / 'without', [], steps=3)
+    for name, value in without.model.state_dict().items():
+        torch.testing.assert_close(with_hook.model.state_dict()[name], value)
+
+
+def test_a_teacher_without_feature_maps_is_refused(pool: Path, truth: str, tmp_path: Path) -> None:
+    results = tmp_path / 'results.json'
+    results.write_text('[]')
+    other = {'type': 'mmcompose.FunctionTeacher', 'function': 'json.dumps', 'classes': ['a']}
+    with pytest.raises(UserError, match='FunctionTeacher'):
+        _train(pool, truth, tmp_path / 'run', [{**HOOK, 'teacher': other}], steps=1)
+
+
+def test_a_negative_weight_is_refused() -> None:
+    with pytest.raises(UserError, match='weight'):
+        FeatureDistillationHook(teacher={}, weight=-1.0)
