@@ -33,7 +33,7 @@ def test_half_of_the_channels_are_half_of_the_share() -> None:
 
 def test_scale_and_offset_of_either_do_not_count() -> None:
     student, teacher = _maps(3), _maps(3) + 0.5 * _maps(3, seed=1)
-    plain = unexplained_share(student, teacher)
+    plain = float(unexplained_share(student, teacher))
     assert unexplained_share(student * 7 - 2, teacher * 0.1 + 5) == pytest.approx(plain, abs=1e-4)
 
 

@@ -1,4 +1,4 @@
-# Not an arm: the composed student, whose feature maps also learn from those of the teacher that
+# Arm 10: the composed student, whose feature maps also learn from those of the teacher that
 # runs in the process.
 _base_ = ['composed.py']
 

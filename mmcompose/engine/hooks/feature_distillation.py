@@ -15,7 +15,6 @@ from mmcompose.models.feature_agreement import paired_levels, unexplained_share
 from mmcompose.models.weighted_targets.patches import Patches
 from mmcompose.registry import HOOKS, TEACHERS, build
 from mmcompose.teachers import MMDetTeacher
-from mmcompose.teachers.arguments import at_least
 from mmcompose.utils import UserError, problem
 
 
@@ -37,7 +36,8 @@ class FeatureDistillationHook(Hook):
     """
 
     def __init__(self, teacher: Mapping[str, Any], weight: float = 3.0) -> None:
-        at_least(0, weight=weight)
+        if weight < 0:
+            raise UserError(problem('weight', weight, 'is negative'))
         self.weight = weight
         self._config = dict(teacher)
         self._patches = Patches()
