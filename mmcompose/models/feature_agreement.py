@@ -1,4 +1,4 @@
-"""How much of a teacher's feature maps a student's predict: what distilling features minimises."""
+"""How much of a teacher's feature maps a student's predict: what distilling features minimizes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RIDGE = 1e-2
 def unexplained_share(student: Tensor, teacher: Tensor) -> Tensor:
     """Return how much of a teacher's variance no 1-by-1 adapter predicts from a student's map.
 
-    All channels are standardised over the batch, as in PKD (Cao et al. 2022), so that neither
+    All channels are standardized over the batch, as in PKD (Cao et al. 2022), so that neither
     scale nor offset of features counts; the adapter between both numbers of channels is the best
     there is, by ridge regression, so that there is none to train.
 

@@ -14,6 +14,7 @@ from mmengine.structures import InstanceData
 from torch import nn
 
 from mmcompose.engine.hooks import LabelAgreementHook
+from mmcompose.registry import HOOKS, build
 from mmcompose.utils import UserError
 
 FOUND = [10.0, 10.0, 50.0, 50.0]
@@ -54,7 +55,7 @@ def _sample(boxes: list[list[float]], labels: list[int]) -> DetDataSample:
 
 
 def _weighed(average: Average, sample: DetDataSample, **settings: Any) -> DetDataSample:
-    hook = LabelAgreementHook(**{'begin': 0, 'lowest': 0.2, **settings})
+    hook = LabelAgreementHook(**{'begin': 1, 'lowest': 0.2, **settings})
     hook._average = average
     batch = {'inputs': [torch.zeros(3, 100, 100)], 'data_samples': [sample]}
     hook.before_train_iter(SimpleNamespace(iter=5), 0, batch)
@@ -97,13 +98,13 @@ def test_it_waits_until_the_student_has_learned_something() -> None:
 
 
 def test_without_an_average_it_is_refused() -> None:
-    hook = LabelAgreementHook(begin=0)
+    hook = LabelAgreementHook(begin=1)
     with pytest.raises(UserError, match='EMAHook'):
         hook.check(Config({'custom_hooks': [{'type': 'mmcompose.ChannelsLastHook'}]}))
     hook.check(Config({'custom_hooks': [{'type': 'EMAHook'}]}))
 
 
-@pytest.mark.parametrize('wrong', [{'begin': -1}, {'lowest': 1.5}, {'iou_thr': -0.1}])
+@pytest.mark.parametrize('wrong', [{'begin': 0}, {'lowest': 1.5}, {'iou_thr': -0.1}])
 def test_values_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=next(iter(wrong))):
-        LabelAgreementHook(**{'begin': 0, **wrong})
+        build(HOOKS, {'type': 'LabelAgreementHook', 'begin': 1, **wrong}, 'custom_hooks[0]')

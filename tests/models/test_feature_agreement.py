@@ -1,4 +1,4 @@
-"""Tests of what distilling features minimises."""
+"""Tests of what distilling features minimizes."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from mmcompose.models.feature_agreement import paired_levels, unexplained_share
 from mmcompose.models.weighted_targets.patches import Patches
 from mmcompose.registry import HOOKS, TEACHERS, build
 from mmcompose.teachers import MMDetTeacher
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import Positive, UserError, problem
 
 
 @HOOKS.register_module()
@@ -30,14 +30,9 @@ class FeatureDistillationHook(Hook):
     Args:
         teacher: Config of an :class:`MMDetTeacher` whose detector has a neck.
         weight: Of the loss. Defaults to 3.
-
-    Raises:
-        UserError: If the teacher is of another type, or the weight is negative.
     """
 
-    def __init__(self, teacher: Mapping[str, Any], weight: float = 3.0) -> None:
-        if weight < 0:
-            raise UserError(problem('weight', weight, 'is negative'))
+    def __init__(self, teacher: Mapping[str, Any], weight: Positive = 3.0) -> None:
         self.weight = weight
         self._config = dict(teacher)
         self._patches = Patches()
@@ -48,7 +43,7 @@ class FeatureDistillationHook(Hook):
         """Load the teacher, and listen to the student's neck.
 
         Raises:
-            UserError: If student or teacher has no neck.
+            UserError: If the student has no neck, or the teacher is no MMDetTeacher.
         """
         model = unwrapped(runner.model)
         if getattr(model, 'neck', None) is None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from mmcompose.engine.unwrapped import unwrapped
 from mmcompose.registry import HOOKS, type_name
-from mmcompose.utils import UserError, fault, problem
+from mmcompose.utils import Count, Fraction, UserError, fault
 
 # How fast the usual score of a found label follows the student.
 _MOMENTUM = 0.02
@@ -33,20 +33,12 @@ class LabelAgreementHook(Hook):
     ``resolve`` adds, and a head that it reaches.
 
     Args:
-        begin: The first iteration, from 0, in which it weighs: before, the student knows nothing.
+        begin: The first iteration in which it weighs: before, the student knows nothing.
         lowest: The factor of a box that is not found at all. Defaults to 0.3.
         iou_thr: From where on a prediction of the same class finds a box. Defaults to 0.5.
-
-    Raises:
-        UserError: If a value is outside of its range.
     """
 
-    def __init__(self, begin: int, lowest: float = 0.3, iou_thr: float = 0.5) -> None:
-        if begin < 0:
-            raise UserError(problem('begin', begin, 'is negative'))
-        for name, value in (('lowest', lowest), ('iou_thr', iou_thr)):
-            if not 0 <= value <= 1:
-                raise UserError(problem(name, value, 'is not in [0, 1]'))
+    def __init__(self, begin: Count, lowest: Fraction = 0.3, iou_thr: Fraction = 0.5) -> None:
         self.begin = begin
         self.lowest = lowest
         self.iou_thr = iou_thr
