@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mmcompose.labeling.compute.near_boxes import Boxes, Rows, by_class, overlap, reach
+from mmcompose.labeling.compute.near_boxes import Boxes, Rows, near_pairs, overlap
 from mmcompose.labeling.compute.pool_arrays import PoolArrays
 
 Floats = NDArray[np.float64]
@@ -87,24 +87,14 @@ def _partners(
     boxes: Boxes, labels: Rows, teachers: Rows, shape: tuple[int, int], iou_thr: float
 ) -> Rows:
     """Return ``(n, T)``: each teacher's box of its class that a box overlaps most, -1 for none."""
-    least = np.float32(max(iou_thr, 1e-6))
-    there = by_class(boxes, labels, shape[1])
     partners = np.full((len(boxes), shape[0]), -1)
     most = np.zeros((len(boxes), shape[0]), np.float32)
-    for label in range(shape[1]):
-        end = there.starts[label + 1]
-        for place in range(there.starts[label], end):
-            row = there.rows[place]
-            limit = reach(boxes[row], iou_thr)
-            after = place + 1
-            while after < end and there.left[after] <= limit:
-                other = there.rows[after]
-                if teachers[row] != teachers[other]:
-                    shared = overlap(boxes, row, boxes, other)
-                    if shared >= least:
-                        _prefer(partners, most, row, teachers[other], other, shared)
-                        _prefer(partners, most, other, teachers[row], row, shared)
-                after += 1
+    first, second = near_pairs(boxes, labels, shape[1], iou_thr)
+    for row, other in zip(first, second):
+        if teachers[row] != teachers[other]:
+            shared = overlap(boxes, row, boxes, other)
+            _prefer(partners, most, row, teachers[other], other, shared)
+            _prefer(partners, most, other, teachers[row], row, shared)
     return partners
 
 

@@ -90,22 +90,30 @@ def overlap(boxes: Boxes, row: int, others: Boxes, other: int) -> np.float32:
 
 
 @njit(cache=True)
+def near_pairs(boxes: Boxes, labels: Rows, classes: int, iou_thr: float) -> tuple[Rows, Rows]:
+    """Return both rows of each pair of boxes ``(M, 4)`` of one class that overlap enough."""
+    least = np.float32(max(iou_thr, 1e-6))
+    there = by_class(boxes, labels, classes)
+    first, second = [0 for _ in range(0)], [0 for _ in range(0)]
+    for label in range(classes):
+        end = there.starts[label + 1]
+        for place in range(there.starts[label], end):
+            row = there.rows[place]
+            limit = reach(boxes[row], iou_thr)
+            after = place + 1
+            while after < end and there.left[after] <= limit:
+                other = there.rows[after]
+                if overlap(boxes, row, boxes, other) >= least:
+                    first.append(row)
+                    second.append(other)
+                after += 1
+    return np.array(first, np.int64), np.array(second, np.int64)
+
+
 def pairs_of_classes(boxes: Boxes, iou_thr: float) -> tuple[Rows, Rows]:
     """Return both rows of each pair of boxes ``(M, 4)``, of any class, that overlap more."""
-    there = by_class(boxes, np.zeros(len(boxes), np.int64), 1)
-    least = np.float32(iou_thr)
-    first, second = [0 for _ in range(0)], [0 for _ in range(0)]
-    for place in range(len(boxes)):
-        row = there.rows[place]
-        limit = reach(boxes[row], iou_thr)
-        after = place + 1
-        while after < len(boxes) and there.left[after] <= limit:
-            other = there.rows[after]
-            if overlap(boxes, row, boxes, other) > least:
-                first.append(row)
-                second.append(other)
-            after += 1
-    return np.array(first, np.int64), np.array(second, np.int64)
+    above = float(np.nextafter(np.float32(iou_thr), np.float32(2)))
+    return near_pairs(boxes, np.zeros(len(boxes), np.int64), 1, above)
 
 
 @njit(cache=True)

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mmcompose.labeling.compute.near_boxes import Boxes, Rows, by_class, overlap, reach, window
+from mmcompose.labeling.compute.near_boxes import Boxes, Rows, by_class, near_pairs, overlap, window
 from mmcompose.labeling.compute.pool_arrays import PoolArrays
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -26,21 +26,11 @@ def _confirmed_here(
     boxes: Boxes, labels: Rows, teachers: Rows, alone: Flags, shape: tuple[int, int], iou_thr: float
 ) -> Flags:
     """Return ``(n, T)``: whether a teacher has a box there, of the class unless it stands alone."""
-    least = np.float32(max(iou_thr, 1e-6))
     confirmed = np.zeros((len(boxes), shape[0]), np.bool_)
-    there = by_class(boxes, labels, shape[1])
-    for label in range(shape[1]):
-        end = there.starts[label + 1]
-        for place in range(there.starts[label], end):
-            row = there.rows[place]
-            limit = reach(boxes[row], iou_thr)
-            after = place + 1
-            while after < end and there.left[after] <= limit:
-                other = there.rows[after]
-                if overlap(boxes, row, boxes, other) >= least:
-                    confirmed[row, teachers[other]] = True
-                    confirmed[other, teachers[row]] = True
-                after += 1
+    first, second = near_pairs(boxes, labels, shape[1], iou_thr)
+    for row, other in zip(first, second):
+        confirmed[row, teachers[other]] = True
+        confirmed[other, teachers[row]] = True
     _confirm_alone(confirmed, boxes, alone, boxes, teachers, iou_thr)
     return confirmed
 
