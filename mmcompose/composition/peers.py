@@ -14,7 +14,7 @@ from torch.distributed.distributed_c10d import _get_default_store
 from mmcompose.utils import UserError, fault
 
 # After how long one that gives no sign of life is taken for lost.
-SILENT_SECONDS = 45.0
+SILENT_SECONDS = 30.0
 _BEAT_SECONDS = 2.0
 _POLL_SECONDS = 0.1
 _LEAVING_SECONDS = 10.0
@@ -30,7 +30,7 @@ class Peers:
 
     Args:
         silent_seconds: After how long one that gives no sign of life is taken for lost. Defaults
-            to 45.
+            to 30.
     """
 
     def __init__(self, silent_seconds: float = SILENT_SECONDS) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import os
 import runpy
@@ -102,3 +103,14 @@ def write_plain(path: Path, config: Config) -> Path:
     """Write a config, key by key: a dump lists keys by the alphabet, and so teachers' classes."""
     path.write_text('\n'.join(f'{key} = {value!r}' for key, value in config.to_dict().items()))
     return path
+
+
+def changed(config: Config, key: str, value: Any) -> Config:
+    """Return a copy of a config with another value at a key."""
+    config = copy.deepcopy(config)
+    part: Any = config
+    *path, last = (int(name) if name.isdigit() else name for name in key.split('.'))
+    for name in path:
+        part = part[name]
+    part[last] = value
+    return config

@@ -5,9 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from tests import toys
-from tests.tools.running import MMDET_TOOLS, Done, fails, run, run_here, write_config, write_teacher
+from tests.tools.mistakes import MISTAKES, Mistake
+from tests.tools.running import (
+    MMDET_TOOLS,
+    Done,
+    changed,
+    fails,
+    run,
+    run_here,
+    write_config,
+    write_plain,
+    write_teacher,
+)
 
 TRAIN, LABEL, EXPORT, TEST, EVALUATE, CONVERT = (
     f'tools/{name}.py'
@@ -15,6 +27,8 @@ TRAIN, LABEL, EXPORT, TEST, EVALUATE, CONVERT = (
 )
 CONFIG = 'compose.py'
 WORK = ('--work-dir', 'runs/work')
+# What a command that does not train leaves alone.
+STUDENT = ('model', 'optim', 'train_cfg', 'param', 'custom_hooks', 'default_hooks', 'val', 'test')
 
 
 @pytest.fixture
@@ -39,6 +53,26 @@ def test_it_is_one_line_in_a_process_of_its_own(pool: Path, truth: str, tmp_path
         "composition.class_space.mapping.first: 'gren' is not a class of teacher first; "
         "did you mean 'green'?"
     )
+
+
+# With the two around it, ten in processes of their own; the table's others are in this one.
+TYPED = MISTAKES[:: len(MISTAKES) // 8][:8]
+
+
+@pytest.mark.parametrize(
+    ('number', 'mistake'), enumerate(TYPED), ids=[f'{key}={value}'[:40] for key, value, *_ in TYPED]
+)
+def test_it_is_one_line_of_a_command(
+    number: int, mistake: Mistake, pool: Path, truth: str, tmp_path: Path
+) -> None:
+    key, value, begins, _ = mistake
+    write_teacher(tmp_path)
+    path = write_config(tmp_path, pool, truth, test_dataloader=None, test_evaluator=None,
+                        test_cfg=None, **{'composition.class_space': {}})  # fmt: skip
+    write_plain(path, changed(Config.fromfile(path), key, value))
+    tool = (LABEL, path) if number % 2 and not key.startswith(STUDENT) else (TRAIN, *WORK, path)
+    line = _told(fails(*tool, cwd=tmp_path, how=run))
+    assert line.startswith(begins), line
 
 
 def test_under_mmdets_own_train_it_is_the_last_line(pool: Path, truth: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from mmcompose.engine.checked import resolve_checked
 from mmcompose.utils import UserError
 from tests.engine.toys import student_config
 from tests.tools.mistakes import MISTAKES
-from tests.tools.running import files_in
+from tests.tools.running import changed, files_in
 
 
 @pytest.fixture(scope='module')
@@ -36,17 +36,6 @@ def right(folder: Path, pool: Path, truth: str) -> Iterator[Config]:
     gc.freeze()
     yield config
     gc.unfreeze()
-
-
-def changed(config: Config, key: str, value: Any) -> Config:
-    """Return a copy of a config with another value at a key."""
-    config = copy.deepcopy(config)
-    part: Any = config
-    *path, last = (int(name) if name.isdigit() else name for name in key.split('.'))
-    for name in path:
-        part = part[name]
-    part[last] = value
-    return config
 
 
 def told(config: Config) -> tuple[str, ...]:
