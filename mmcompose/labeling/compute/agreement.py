@@ -56,8 +56,12 @@ def agreement_weights(
     pool = PoolArrays.of_sample(sample, space)
     if not pool.images:
         return {}
-    trusted = np.ones((pool.images, len(pool.owners))) if trust is None else trust.of_images(pool)
-    tally = _Tally(pool.owners, sum_agreements(pool, trusted, iou_thr))
+    # Where one did not predict, its silence and another's boxes tell nothing of the two.
+    trusted = pool.asked * (1.0 if trust is None else trust.of_images(pool))
+    sums = sum_agreements(pool, trusted, iou_thr)
+    # Claims in as many images of each.
+    claimed = sums.claimed * (pool.images / pool.asked.sum(axis=0).clip(1))[:, None]
+    tally = _Tally(pool.owners, sums._replace(claimed=claimed))
     weights = (tally.quality() * tally.breadth()) ** sharpness
     weights = (weights / weights.max()).round(_DECIMALS).clip(10.0**-_DECIMALS)
     return dict(zip(sorted(space.teachers), weights.tolist(), strict=True))

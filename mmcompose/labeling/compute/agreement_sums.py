@@ -37,11 +37,12 @@ def sum_agreements(pool: PoolArrays, trust: Floats, iou_thr: float) -> Agreement
 
     Args:
         pool: The boxes.
-        trust: ``(I, T)``, how far each teacher is trusted in each image.
+        trust: ``(I, T)``, how far each teacher is trusted in each image; 0 where it did not
+            predict.
         iou_thr: Boxes of one class agree if they overlap at least this much, and each other more
             than any other of the two teachers.
     """
-    return AgreementSums(*_sum(*pool, pool.teachers, trust, iou_thr))
+    return AgreementSums(*_sum(*pool[:-1], pool.teachers, trust, iou_thr))
 
 
 @njit(cache=True)

@@ -24,6 +24,7 @@ class PoolArrays(NamedTuple):
         labels: ``(N,)`` int64.
         starts: ``(I * T + 1,)`` int64, where the boxes of each image and teacher begin.
         owners: ``(T, C)`` bool, who owns which class.
+        asked: ``(I, T)`` bool, who predicted on which image, be it nothing.
     """
 
     boxes: NDArray[np.float32]
@@ -31,6 +32,7 @@ class PoolArrays(NamedTuple):
     labels: NDArray[np.int64]
     starts: NDArray[np.int64]
     owners: NDArray[np.bool_]
+    asked: NDArray[np.bool_]
 
     @property
     def images(self) -> int:
@@ -52,6 +54,7 @@ class PoolArrays(NamedTuple):
             np.concatenate([each.labels for each in found]),
             np.cumsum([0, *(len(each) for each in found)]),
             alphabetical_owners(space),
+            np.array([[each.asked for each in found]]),
         )
 
     @classmethod
@@ -70,6 +73,7 @@ class PoolArrays(NamedTuple):
             state['labels'][rows].astype(np.int64),
             starts,
             alphabetical_owners(space),
+            state['asked'][:, order],
         )
 
 

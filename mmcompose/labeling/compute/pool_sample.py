@@ -23,7 +23,8 @@ def collect_sample(stream: LabelStream, class_space: ClassSpace) -> State:
 
     Returns:
         ``hashes`` ``(I,)`` uint64, ``sizes`` ``(I, 2)``, the images' width and height, ``counts``
-        ``(I, T)``, how many boxes each teacher has there; then of all boxes in that order
+        ``(I, T)``, how many boxes each teacher has there, ``asked`` ``(I, T)`` bool, whether it
+        predicted there; then of all boxes in that order
         ``boxes`` ``(N, 4)``, ``scores`` ``(N,)`` and ``labels`` ``(N,)``.
     """
     kept = _state([], class_space)
@@ -40,10 +41,12 @@ def _state(images: Sequence[tuple[ByTeacher, ImageContext]], class_space: ClassS
         detections.get(name, _NOTHING) for detections, _ in images for name in class_space.teachers
     ]
     counts = [len(each) for each in found]
+    asked = [each.asked for each in found]
     return {
         'hashes': np.array([_hash(image.key) for _, image in images], np.uint64),
         'sizes': np.array([(i.width, i.height) for _, i in images], np.int32).reshape(-1, 2),
         'counts': np.array(counts, np.int32).reshape(-1, len(class_space.teachers)),
+        'asked': np.array(asked, np.bool_).reshape(-1, len(class_space.teachers)),
         'boxes': np.concatenate([_NOTHING.boxes, *(each.boxes for each in found)]),
         'scores': np.concatenate([_NOTHING.scores, *(each.scores for each in found)]),
         'labels': np.concatenate([_NOTHING.labels, *(each.labels for each in found)]).astype(
@@ -68,7 +71,7 @@ def merge_samples(states: Sequence[State]) -> State:
     kept = np.zeros(len(boxes), np.bool_)
     kept[by_hash[fits]] = True
     rows = np.repeat(kept, boxes)
-    per_image = ('hashes', 'sizes', 'counts')
+    per_image = ('hashes', 'sizes', 'counts', 'asked')
     return {name: array[kept if name in per_image else rows] for name, array in state.items()}
 
 

@@ -80,8 +80,13 @@ def _confirm_alone(
 
 
 @njit(cache=True)
-def _asked(labels: Rows, teachers: Rows, owners: Flags) -> tuple[Flags, Flags, Floats]:
-    """Return who is asked about each box ``(n, T)``, which stand alone, and how much they count."""
+def _asked(
+    labels: Rows, teachers: Rows, owners: Flags, predicted: Flags
+) -> tuple[Flags, Flags, Floats]:
+    """Return who is asked about each box ``(n, T)``, which stand alone, and how much they count.
+
+    Those that did not predict on the image ``(T,)`` are asked about none.
+    """
     count = len(owners)
     asked = np.zeros((len(labels), count), np.bool_)
     alone = np.ones(len(labels), np.bool_)
@@ -91,10 +96,11 @@ def _asked(labels: Rows, teachers: Rows, owners: Flags) -> tuple[Flags, Flags, F
         teacher, label = teachers[row], labels[row]
         if owners[teacher, label]:
             for other in range(count):
-                asked[row, other] = other != teacher and owners[other, label]
-                alone[row] &= not asked[row, other]
+                is_owner = other != teacher and owners[other, label]
+                asked[row, other] = is_owner and predicted[other]
+                alone[row] &= not is_owner
         if alone[row]:
-            asked[row] = True
+            asked[row] = predicted
             asked[row, teacher] = False
         total = asked[row].sum()
         for other in range(count):
@@ -125,6 +131,7 @@ def _count(
     labels: Rows,
     starts: Rows,
     owners: Flags,
+    predicted: Flags,
     teachers: Rows,
     sorted_rows: Rows,
     edges: NDArray[np.float32],
@@ -157,7 +164,7 @@ def _count(
             last[teacher, label, 1] = until
             row = until
         others = elsewhere[:heard]
-        asked, alone, shares = _asked(own, whose, owners)
+        asked, alone, shares = _asked(own, whose, owners, predicted[image])
         levels = _levels(scores[begin:end], whose, edges)
         here = _confirmed_here(found, own, whose, alone, owners.shape, iou_thr)
         there = _confirmed_elsewhere(
@@ -213,6 +220,7 @@ def _ratios(
     labels: Rows,
     starts: Rows,
     owners: Flags,
+    predicted: Flags,
     teachers: Rows,
     edges: NDArray[np.float32],
     log_ratios: Floats,
@@ -224,7 +232,7 @@ def _ratios(
     for image in range(images):
         begin, end = starts[image * count], starts[(image + 1) * count]
         own, whose, found = labels[begin:end], teachers[begin:end], boxes[begin:end]
-        asked, alone, shares = _asked(own, whose, owners)
+        asked, alone, shares = _asked(own, whose, owners, predicted[image])
         levels = _levels(scores[begin:end], whose, edges)
         here = _confirmed_here(found, own, whose, alone, owners.shape, iou_thr)
         for row in range(end - begin):

@@ -17,6 +17,7 @@ from mmcompose.labeling.compute.pool_sample import collect_sample, merge_samples
 from mmcompose.labeling.compute.state import State
 from mmcompose.labeling.fusion.weighted_boxes_fusion import ConfType, WeightedBoxesFusion
 from mmcompose.registry import LABEL_TRANSFORMS
+from mmcompose.structures import Detections
 from mmcompose.utils import Fraction, Range
 
 # A teacher that fails for sure still has a voice, or its boxes could not be fused.
@@ -48,6 +49,7 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
     """
 
     rounds = 1
+    revision = 2
 
     def __init__(
         self,
@@ -112,7 +114,12 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
         fused = self._fused(detections, image, self._voters_with(self.weights * trust))
         assert fused.votes is not None
         # An average among owners shows nothing of how far all of them are to be doubted.
-        asked = self.class_space.owners[fused.labels] | fused.votes
+        teachers = self.class_space.teachers
+        predicted = np.array([detections.get(name, _NOTHING).asked for name in teachers])
+        asked = self.class_space.owners[fused.labels] & predicted | fused.votes
         best = np.where(asked, trust, 0).max(axis=1)
         scores = fused.scores * best.astype(np.float32)
         return {FUSED: replace(fused, scores=scores).sorted()}
+
+
+_NOTHING = Detections()

@@ -15,7 +15,10 @@ from mmcompose.labeling import (
 )
 from mmcompose.labeling.compute.agreement import agreement_weights
 from mmcompose.labeling.compute.image_trust import ImageTrust
+from mmcompose.labeling.compute.pool_arrays import PoolArrays
 from mmcompose.labeling.compute.pool_sample import collect_sample
+from mmcompose.labeling.compute.trust_evidence import evidence_ratios
+from mmcompose.structures import Detections
 from mmcompose.utils import UserError
 from tests.labeling.toys import (
     QUICK,
@@ -157,3 +160,35 @@ def test_what_is_learned_weighs_the_fusion_and_can_be_loaded() -> None:
 def test_arguments_out_of_range_are_told(arguments: dict[str, float]) -> None:
     with pytest.raises(UserError, match=f'^step.{next(iter(arguments))}: '):
         built(AgreementWeightedFusion, **arguments)
+
+
+def _asked_of_half(pool: Pool, name: str) -> Pool:
+    """Return a pool in which one teacher did not predict on every other image."""
+    absent = Detections(asked=False)
+    return [
+        ({**each, name: absent} if number % 2 else each, at)
+        for number, (each, at) in enumerate(pool)
+    ]
+
+
+def test_a_teacher_that_did_not_predict_on_half_of_the_images_keeps_its_voice() -> None:
+    pool = _asked_of_half(world().pool, 'b')
+    silent = [({**each, 'b': each['b'] if each['b'].asked else Detections()}, at)
+              for each, at in pool]  # fmt: skip
+    assert weights_of(pool, sharpness=3)['b'] > 0.7
+    assert weights_of(silent, sharpness=3)['b'] < 0.5
+
+
+def test_boxes_are_not_held_against_a_teacher_that_did_not_predict() -> None:
+    there = scene()
+    space = there.class_space
+    box = Detections.from_arrays([[10, 10, 60, 60]], [0.9], [0])
+    edges, ratios = np.ones((3, 1)), np.full((3, 3, 2, 2, 2), -1.0)
+
+    def evidence(b: Detections) -> list[float]:
+        pool = PoolArrays.of_image({'a': box, 'b': b, 'c': box}, space)
+        found: list[float] = evidence_ratios(pool, edges, ratios, 0.55)[0, 0].tolist()
+        return found
+
+    assert evidence(Detections())[1] < 0
+    assert evidence(Detections(asked=False))[1] == 0
