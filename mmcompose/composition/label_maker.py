@@ -15,6 +15,7 @@ from mmcompose.composition.features import FEATURES, Features
 from mmcompose.composition.identity import content_of
 from mmcompose.composition.label_inputs import LabelInputs
 from mmcompose.composition.learning import Collecting, learned_from
+from mmcompose.composition.owners_by_name import owners_by_name
 from mmcompose.composition.pool_files import pool_file
 from mmcompose.composition.pool_labels import Labeling, PoolLabels
 from mmcompose.composition.predicting import Predicting
@@ -146,7 +147,9 @@ class LabelMaker:
         if table is None or learned is None:
             self.store.begin()
             with Workers(self.workers, check) as workers:
-                self.predictions(pool, workers, with_features=True)
+                made = self.predictions(pool, workers, with_features=True)
+                for line in owners_by_name(self.class_space, made):
+                    log(line)
                 self.close()
                 with pool_file(pool) as listed:
                     if learned is None:

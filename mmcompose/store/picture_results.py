@@ -106,6 +106,18 @@ class PoolResults(Sequence[Detections]):
         """Return the detections of the image at ``row``."""
         return self._parts.rows(self._names[self._part[row]]).detections(self._row[row])
 
+    def count_labels(self, num_classes: int) -> NDArray[np.int64]:
+        """Return ``(C,)``, how many boxes of each of the maker's classes all images have."""
+        counts = np.zeros(num_classes, np.int64)
+        for part in np.unique(self._part).tolist():
+            offsets, labels = self._parts.rows(self._names[part]).flat('labels')
+            assert labels is not None
+            is_own = np.zeros(len(offsets) - 1, np.bool_)
+            is_own[self._row[self._part == part]] = True
+            own = labels[offsets[0] : offsets[-1]][np.repeat(is_own, np.diff(offsets))]
+            counts += np.bincount(own, minlength=num_classes)
+        return counts
+
     def unreadable(self) -> dict[int, str]:
         """Return why images could not be read, by row."""
         return {

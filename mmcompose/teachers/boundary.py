@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any, TypeAlias
 
@@ -34,20 +34,24 @@ class Evidence:
         boxes: How many have an area.
         outside: Of those, whose middle is outside the picture.
         relative: Which lie within the first pixel, at a fraction of it.
+        tiny: Which are narrower or lower than a pixel.
         inverted: How many boxes beside those have a negative width or height.
     """
 
     boxes: int = 0
     outside: int = 0
     relative: int = 0
+    tiny: int = 0
     inverted: int = 0
-    _is_warned: bool = False
+    _warned: set[str] = field(default_factory=set)
 
     def add(self, found: Detections, image: Image) -> None:
         """Count the boxes of one picture."""
         sides = found.boxes[:, 2:] - found.boxes[:, :2]
         self.inverted += int((sides < 0).any(axis=1).sum())
-        boxes = found.boxes[(sides > 0).all(axis=1)]
+        has_area = (sides > 0).all(axis=1)
+        boxes = found.boxes[has_area]
+        self.tiny += int((sides[has_area] < 1).any(axis=1).sum())
         size = np.array([image.width, image.height], np.float32)
         middles = (boxes[:, :2] + boxes[:, 2:]) / 2
         self.boxes += len(boxes)
@@ -90,9 +94,22 @@ class Evidence:
                     'decoder is needed, or x, y, width, height are taken for corners',
                 )
             )
-        if self._share(self.outside) >= A_PART and not self._is_warned:
-            self._is_warned = True
-            warn(f'{self.outside} of {self.boxes} boxes so far lie outside their picture')
+        if self._share(self.tiny) >= NEAR_ALL:
+            raise UserError(
+                fault(
+                    'boxes',
+                    f'{self.tiny} of {self.boxes} are less than a pixel wide or high: are they '
+                    'relative (0 to 1), or x, y, width, height of a smaller picture?',
+                )
+            )
+        self._warn(self.outside, A_PART, 'boxes so far lie outside their picture')
+        self._warn(self.tiny, A_PART, 'boxes so far are less than a pixel wide or high')
+
+    def _warn(self, count: int, least: float, what: str) -> None:
+        """Warn once of a share of the boxes."""
+        if self._share(count) >= least and what not in self._warned:
+            self._warned.add(what)
+            warn(f'{count} of {self.boxes} {what}')
 
     def _share(self, count: int) -> float:
         return count / self.boxes if self.boxes >= ENOUGH else 0.0
