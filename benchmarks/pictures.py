@@ -71,7 +71,7 @@ def main() -> None:
     draw(rows, composition.classes, out / 'composition.png')
     if shutil.which('chromium'):
         page = mmcompose.report(config, str(checkpoint), out=str(work_dir / 'card'), pictures=60)
-        photograph(page, out / 'card.jpg')
+        photograph(page, out / 'card.jpg', out / 'card_figures.jpg')
 
 
 def draw(
@@ -103,8 +103,8 @@ def _draw_panel(
         axes.text(x1, max(y1, 7), classes[label], color='white', va='bottom', bbox=box)
 
 
-def photograph(page: Path, out: Path) -> None:
-    """Take a picture of a card's first screen."""
+def photograph(page: Path, tiles: Path, figures: Path) -> None:
+    """Take a picture of a card's pictures, and one of what it tells of errors."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -116,7 +116,10 @@ def photograph(page: Path, out: Path) -> None:
         opened.goto(page.as_uri())
         opened.locator('.tile').nth(12).scroll_into_view_if_needed()
         opened.wait_for_timeout(1000)
-        opened.screenshot(path=str(out), type='jpeg', quality=80)
+        opened.screenshot(path=str(tiles), type='jpeg', quality=80)
+        # Below the table of errors.
+        opened.locator('#figures .note').first.scroll_into_view_if_needed()
+        opened.screenshot(path=str(figures), type='jpeg', quality=80)
         browser.close()
 
 

@@ -22,7 +22,7 @@ from mmcompose.utils import progress, without_nan
 
 _TIMED_IMAGES = 16
 # What the student learns from, among what is diagnosed.
-LABELS = 'labels'
+LABELS = 'pseudo-labels'
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class CompositionTable:
     Args:
         rows: A row for each detector.
         groups: Class names by who knows them: one teacher alone, several, or none.
-        diagnoses: By row what is wrong with its boxes; and of 'labels', the fused boxes that
+        diagnoses: By row what is wrong with its boxes; and of 'pseudo-labels', the fused boxes that
             the label pipeline lets the student learn from.
     """
 

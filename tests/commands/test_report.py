@@ -37,7 +37,7 @@ def test_it_is_held_against_labels_of_the_pool(pool: Path, truth: str, tmp_path:
     page = report(config, out=str(tmp_path / 'card'), pictures=4, ann_file=truth)
     text = page.read_text(encoding='utf-8')
     # 21 labels, all of them right; each teacher is held against what it knows.
-    assert '<tr><td>labels, against the truth</td><td>21</td><td>0</td>' in text
+    assert '<tr><td>pseudo-labels, against the truth</td><td>21</td><td>0</td>' in text
     assert '<tr><td>first, against the truth</td><td>14</td><td>0</td>' in text
     assert 'Calibration' in text and '| fused |' in (page.parent / 'card.md').read_text()
 

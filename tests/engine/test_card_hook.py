@@ -30,7 +30,7 @@ def test_a_run_leaves_its_card_and_its_table(pool: Path, truth: str, tmp_path: P
     work = tmp_path / 'work'
     text = (work / 'card.html').read_text(encoding='utf-8')
     assert 'one model in place of 2' in text
-    assert 'student, against the labels' in text and 'labels, against the truth' in text
+    assert 'student, against the labels' in text and 'pseudo-labels, against the truth' in text
     assert '| student |' in (work / 'card.md').read_text()
     scalars = _scalars(work)
     assert scalars['labels/red/kept'] == 7 and scalars['labels/red/ignored'] == 0
