@@ -117,9 +117,13 @@ def photograph(page: Path, tiles: Path, figures: Path) -> None:
         opened.locator('.tile').nth(12).scroll_into_view_if_needed()
         opened.wait_for_timeout(1000)
         opened.screenshot(path=str(tiles), type='jpeg', quality=80)
-        # Below the table of errors.
-        opened.locator('#figures .note').first.scroll_into_view_if_needed()
-        opened.screenshot(path=str(figures), type='jpeg', quality=80)
+        first = opened.locator('figure').last.bounding_box()
+        last = opened.locator('#figures .note').first.bounding_box()
+        assert first is not None and last is not None
+        top = first['y'] + opened.evaluate('scrollY')
+        height = last['y'] + last['height'] - first['y']
+        clip = {'x': 0, 'y': top, 'width': 960, 'height': height}
+        opened.screenshot(path=str(figures), type='jpeg', quality=80, full_page=True, clip=clip)
         browser.close()
 
 
