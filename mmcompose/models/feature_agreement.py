@@ -34,12 +34,13 @@ def unexplained_share(student: Tensor, teacher: Tensor) -> Tensor:
         cross = inputs.T @ targets / len(inputs)
         # Without its check, which would wait for the GPU.
         adapter = torch.linalg.solve_ex(gram + ridge, cross)[0]
-        return 1 - (cross * adapter).sum() / targets.shape[1]
+        explained: Tensor = (cross * adapter).sum() / targets.shape[1]
+        return 1 - explained
 
 
 def _standardized(features: Tensor) -> Tensor:
     """Return channels of mean 0 and variance 1, ``(B * H * W, C)`` float32."""
-    rows = features.float().movedim(1, -1).flatten(0, 2)
+    rows: Tensor = features.float().movedim(1, -1).flatten(0, 2)
     rows = rows - rows.mean(dim=0)
     return rows / (rows.square().mean(dim=0) + 1e-6).sqrt()
 

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmcompose.engine.hooks import FeatureDistillationHook
 from mmcompose.registry import HOOKS, build
 from mmcompose.utils import UserError
 from tests.engine.toys import student_config
@@ -79,12 +80,17 @@ def test_a_weight_of_next_to_nothing_changes_next_to_nothing(
         torch.testing.assert_close(with_hook.model.state_dict()[name], value, rtol=1e-4, atol=1e-5)
 
 
-def test_a_teacher_without_feature_maps_is_refused(pool: Path, truth: str, tmp_path: Path) -> None:
-    results = tmp_path / 'results.json'
-    results.write_text('[]')
+def test_mistakes_are_told_before_anything_is_made(tmp_path: Path, teacher: dict[str, Any]) -> None:
+    with_neck, without = Config({'model': {'neck': {'type': 'FPN'}}}), Config({'model': {}})
+    FeatureDistillationHook(teacher=teacher).check(with_neck)
+    with pytest.raises(UserError, match='without a neck'):
+        FeatureDistillationHook(teacher=teacher).check(without)
+    absent = {**teacher, 'checkpoint': str(tmp_path / 'absent.pth')}
+    with pytest.raises(UserError, match=r'teacher\.checkpoint.*absent'):
+        FeatureDistillationHook(teacher=absent).check(with_neck)
     other = {'type': 'mmcompose.FunctionTeacher', 'function': 'json.dumps', 'classes': ['a']}
-    with pytest.raises(UserError, match='FunctionTeacher'):
-        _train(pool, truth, tmp_path / 'run', [{**HOOK, 'teacher': other}], steps=1)
+    with pytest.raises(UserError, match=r'teacher\.type.*FunctionTeacher'):
+        FeatureDistillationHook(teacher=other).check(with_neck)
 
 
 def test_a_negative_weight_is_refused() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
@@ -39,20 +40,29 @@ class FeatureDistillationHook(Hook):
         self._maps: tuple[Tensor, ...] = ()
         self._targets: tuple[Tensor, ...] = ()
 
-    def before_train(self, runner: Runner) -> None:
-        """Load the teacher, and listen to the student's neck.
+    def check(self, config: Config) -> None:
+        """See :class:`mmcompose.checks.checks_config.ChecksConfig`.
 
         Raises:
-            UserError: If the student has no neck, or the teacher is no MMDetTeacher.
+            UserError: If the student has no neck, or the teacher is no MMDetTeacher or lacks a
+                file.
         """
-        model = unwrapped(runner.model)
-        if getattr(model, 'neck', None) is None:
-            raise UserError(problem('model', type(model).__name__, 'has no neck to distil into'))
+        if config.model.get('neck') is None:
+            expected = 'is of a student without a neck, which has no maps to distil into'
+            raise UserError(problem('type', 'FeatureDistillationHook', expected))
+        self._teacher()
+
+    def _teacher(self) -> MMDetTeacher:
         teacher = build(TEACHERS, self._config, 'teacher')
         if not isinstance(teacher, MMDetTeacher):
             kind = type(teacher).__name__
             raise UserError(problem('teacher.type', kind, 'has no feature maps; take MMDetTeacher'))
-        self._see = teacher.feature_maps
+        return teacher
+
+    def before_train(self, runner: Runner) -> None:
+        """Load the teacher, and listen to the student's neck."""
+        model = unwrapped(runner.model)
+        self._see = self._teacher().feature_maps
         handle = model.neck.register_forward_hook(self._keep)
         self._patches.add(handle.remove)
         self._patches.replace(model, 'loss', self._loss)
