@@ -110,6 +110,8 @@ def plan(config: str | Config, timed_images: int = 0) -> Plan:
         if dataset is not None:
             made.pool = _summary(dataset)
             if composition is not None and made.pool.num_images <= _MOST_LOOKED_UP:
+                # MMEngine warns where it has to do so itself.
+                dataset.full_init()
                 images = images_of(dataset)
                 made.stored = list(composition.cached_predictions(images))
                 if timed_images:
@@ -154,6 +156,7 @@ def _pool(config: Config) -> Any:
 def _summary(dataset: Any) -> PoolSummary:
     if isinstance(dataset, UnlabeledImages):
         return dataset.summary()
+    dataset.full_init()
     images = images_of(dataset)
     return summarize_pool((image.path, image.width, image.height) for image in images)
 
