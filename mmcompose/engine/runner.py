@@ -36,9 +36,9 @@ class CompositionRunner(Runner):
             UserError: With a line for each mistake, before anything is written.
         """
         resolved = resolve_checked(cfg).config
-        traces = WorkDirRollback(resolved.work_dir, resolved.filename)
+        rollback = WorkDirRollback(resolved.work_dir, resolved.filename)
         runner: CompositionRunner = super().from_cfg(resolved)
-        runner._rollback = traces
+        runner._rollback = rollback
         return runner
 
     def train(self) -> nn.Module:
