@@ -175,6 +175,8 @@ class ClassSpace:
         """Turn a teacher's label indices into the student's; dropped classes lose their boxes."""
         labels = self._indices[teacher][detections.labels]
         kept = labels != DROPPED
+        if kept.all():
+            return replace(detections, labels=labels)
         return replace(detections[kept], labels=labels[kept])
 
     def mapping_key(self, teacher: str) -> str:

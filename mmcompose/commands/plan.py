@@ -115,7 +115,7 @@ def plan(config: str | Config, timed_images: int = 0) -> Plan:
                 images = images_of(dataset)
                 made.stored = list(composition.cached_predictions(images))
                 if timed_images:
-                    _time(made, composition, images[:timed_images])
+                    _time(made, composition, list(images[:timed_images]))
     made.mistakes = list({str(each): each for each in mistakes.problems}.values())
     # What the pool's dataset finds may be found already, under the config's key.
     found = {(repr(each.value), each.expected) for each in made.mistakes}

@@ -288,7 +288,8 @@ class LabelMaker:
             'weights': self.weights,
             'classes': self.class_space.classes,
             'indices': [self.class_space.with_coarse.teacher_index(name) for name in self.records],
-            'hierarchy': self.class_space.hierarchy.below,
+            # Pairs: a matrix of all classes would be most of each manifest.
+            'hierarchy': np.argwhere(self.class_space.hierarchy.below),
             'label_pipeline': content_of(self.steps[:steps]),
             'features': None if self.features is None else self.features.identity,
         }

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 from mmdet.registry import DATASETS as MMDET_DATASETS
 from mmengine.dataset import BaseDataset
 from numpy.typing import NDArray
 
 from mmcompose.composition import Composition, PoolLabels
+from mmcompose.datasets.dataset_class import dataset_class
 from mmcompose.datasets.image_lists import images_of
 from mmcompose.datasets.mask_labels import for_mask_student, reads_masks, segmentation
 from mmcompose.datasets.picture_truth import PictureTruth
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.shared_fingerprint import SharedFingerprint
+from mmcompose.datasets.unlabeled_images import UnlabeledImages
 from mmcompose.datasets.wrapping import wrapped
 from mmcompose.registry import DATASETS
 from mmcompose.store import DetectionTable, ImageTable
-from mmcompose.structures import Detections, Image
+from mmcompose.structures import Detections
 from mmcompose.utils import UserError, fault, problem
 
 
@@ -87,6 +90,9 @@ class PseudoLabeledDataset(RelabeledDataset):
     def prepare_config(self, config: dict[str, Any]) -> dict[str, Any]:
         """Keep the images that the wrapped dataset would drop for want of labels."""
         config.pop('filter_cfg', None)
+        kind = config.get('type')
+        if kind is not None and issubclass(dataset_class(config), UnlabeledImages):
+            config.setdefault('index', self._composition.get('store'))
         for name in ('dataset', 'datasets'):
             if isinstance(part := config.get(name), Mapping):
                 config[name] = self.prepare_config(dict(part))
@@ -132,7 +138,7 @@ class PseudoLabeledDataset(RelabeledDataset):
         """The pool."""
         if self._images is None:
             self._pool.full_init()
-            self._images = ImageTable.of(images_of(self._pool))
+            self._images = images_of(self._pool)
         return self._images
 
     @property
@@ -180,7 +186,9 @@ class PseudoLabeledDataset(RelabeledDataset):
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """See :meth:`RelabeledDataset.get_data_info`."""
-        index = range(len(self))[idx]
+        length = self._length or len(self)
+        # Past the end is an IndexError, by which a plain loop over the dataset ends.
+        index = idx if 0 <= idx < length else range(length)[idx]
         info: dict[str, Any] = self.dataset.get_data_info(self._place(index))
         info['sample_idx'] = index
         info['instances'] = self._weighted(self.relabel(index, info))
@@ -281,12 +289,12 @@ class PseudoLabeledDataset(RelabeledDataset):
         return counts
 
 
-def _rows_of(images: Sequence[Image], pool: Sequence[Image]) -> NDArray[np.int64]:
-    rows = {image.key: row for row, image in enumerate(pool)}
-    for image in images:
-        if image.key not in rows:
-            raise UserError(problem('PseudoLabeledDataset.pool', image.key, 'is not in it'))
-    return np.array([rows[image.key] for image in images], np.int64)
+def _rows_of(images: ImageTable, pool: ImageTable) -> NDArray[np.int64]:
+    rows = pc.index_in(images.keys, value_set=pool.keys)
+    if rows.null_count:
+        absent = images.keys.filter(pc.is_null(rows))[0].as_py()
+        raise UserError(problem('PseudoLabeledDataset.pool', absent, 'is not in it'))
+    return np.array(rows, np.int64)
 
 
 def pseudo_labeled(dataset: Any) -> Iterator[PseudoLabeledDataset]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from mmdet.datasets import BaseDetDataset
+from numpy.typing import NDArray
 
 from mmcompose.datasets.image_folders import SUFFIXES, PassedOver, find_images, is_glob
-from mmcompose.datasets.image_lists import key_of
+from mmcompose.datasets.pool_listing import Listed, listed_table
 from mmcompose.datasets.pool_summary import PoolSummary, summarize_pool
 from mmcompose.registry import DATASETS
+from mmcompose.store import ImageTable, LabelStore, PoolIndex, sized
 from mmcompose.structures import image_size
 from mmcompose.structures.coco import read_coco
 from mmcompose.structures.json_files import read_text
@@ -33,6 +37,8 @@ class UnlabeledImages(BaseDetDataset):
     Args:
         ann_file: A list file (.txt) or a COCO json. Defaults to none: all of ``data_prefix``.
         data_prefix: Where the pictures are. Defaults to ``dict(img='')``.
+        index: A label store in which sizes of pictures are kept, so that each is opened once.
+            :class:`PseudoLabeledDataset` sets its own. Defaults to none.
         **kwargs: Of :class:`mmdet.datasets.BaseDetDataset`.
     """
 
@@ -40,6 +46,7 @@ class UnlabeledImages(BaseDetDataset):
         self,
         ann_file: str = '',
         data_prefix: dict[str, str] | None = None,
+        index: str | None = None,
         **kwargs: Any,
     ) -> None:
         data_prefix = data_prefix or {'img': ''}
@@ -51,38 +58,89 @@ class UnlabeledImages(BaseDetDataset):
             )
         if not (ann_file or data_prefix['img'] or kwargs.get('data_root')):
             raise UserError(fault('UnlabeledImages', 'give data_prefix=dict(img=…), or ann_file=…'))
+        self._index = index
         super().__init__(ann_file=ann_file, data_prefix=data_prefix, **kwargs)
 
-    def load_data_list(self) -> list[dict[str, Any]]:
+    def full_init(self) -> None:
         """List the images with path, key, width and height, 0 where the header is unreadable.
 
         Raises:
             UserError: If there are none, a list is missing, or no picture is readable.
         """
+        if self._fully_initialized:
+            return
+        images = self._list_images()
+        if self._indices is not None:
+            images = images.take(_rows(self._indices, len(images)))
+        self.images, self._fully_initialized = images, True
+
+    def _list_images(self) -> ImageTable:
         prefix = self.data_prefix['img']
-        self.check()
-        data_list = []
+        list_file = self.ann_file if os.path.isfile(self.ann_file) else None
+        index = self._pool_index
+        if index is not None and list_file is not None:
+            images = index.unchanged(list_file)
+            if images is not None:
+                return images
         passed_over, unreadable = PassedOver(), Mistakes()
-        for number, (path, width, height) in enumerate(self._listed(passed_over)):
-            if width is None or height is None:
-                # One picture does not stop a pool; whoever decodes it finds out why.
-                width, height = 0, 0
-                with unreadable:
-                    width, height = image_size(path)
-            data_list.append(
-                {
-                    'img_id': number,
-                    'img_path': path,
-                    'key': key_of(path, prefix),
-                    'width': width,
-                    'height': height,
-                    'instances': [],
-                }
-            )
-        if len(unreadable.problems) == len(data_list):
+        table = listed_table(self._listed(passed_over), prefix)
+        if not len(table):
+            raise self._empty()
+
+        def size_of(path: str) -> tuple[int, int]:
+            # One picture does not stop a pool; whoever decodes it finds out why.
+            with unreadable:
+                return image_size(path)
+            return 0, 0
+
+        if index is None:
+            images = ImageTable.of_columns(sized(table, None, size_of))
+        else:
+            images = index.update(table, size_of, list_file)
+        if len(unreadable.problems) == len(images):
             raise UserError(unreadable.problems[0])
         passed_over.tell(self.ann_file or prefix)
-        return data_list
+        return images
+
+    @property
+    def _pool_index(self) -> PoolIndex | None:
+        if self._index is None:
+            return None
+        source = {'ann_file': self.ann_file, 'prefix': self.data_prefix['img']}
+        return LabelStore(self._index).pool_index(source)
+
+    def __len__(self) -> int:
+        self.full_init()
+        return len(self.images)
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """Return an image's path, key, width and height; ``instances`` is empty."""
+        if not self._fully_initialized:
+            self.full_init()
+        if idx < 0:
+            idx += len(self.images)
+        key, path, width, height = self.images.plain_row(idx)
+        return {
+            'img_id': idx,
+            'img_path': path,
+            'key': key,
+            'width': width,
+            'height': height,
+            'instances': [],
+            'sample_idx': idx,
+        }
+
+    def get_subset_(self, indices: Sequence[int] | int) -> None:
+        """See :meth:`mmengine.dataset.BaseDataset.get_subset_`."""
+        self.full_init()
+        self.images = self.images.take(_rows(indices, len(self.images)))
+
+    def get_subset(self, indices: Sequence[int] | int) -> UnlabeledImages:
+        """See :meth:`mmengine.dataset.BaseDataset.get_subset`."""
+        self.full_init()
+        subset = copy.copy(self)
+        subset.get_subset_(indices)
+        return subset
 
     def check(self) -> None:
         """Look whether there is a picture at all; opens none.
@@ -90,14 +148,16 @@ class UnlabeledImages(BaseDetDataset):
         Raises:
             UserError: If there is none, or a file is missing.
         """
-        if next(self._listed(), None) is not None:
-            return
+        if next(self._listed(), None) is None:
+            raise self._empty()
+
+    def _empty(self) -> UserError:
         prefix = self.data_prefix['img']
         where = self.ann_file or prefix
         name = 'ann_file' if self.ann_file else 'data_prefix.img'
         kind = 'matches' if not self.ann_file and is_glob(prefix) else 'holds'
         expected = f'{kind} no picture (expected: {" ".join(SUFFIXES)})'
-        raise UserError(problem(f'UnlabeledImages.{name}', where, expected))
+        return UserError(problem(f'UnlabeledImages.{name}', where, expected))
 
     def summary(self) -> PoolSummary:
         """Return how many pictures there are, how large, and what was passed over; decodes none.
@@ -107,11 +167,10 @@ class UnlabeledImages(BaseDetDataset):
         """
         self.check()
         passed_over = PassedOver()
-        return summarize_pool(self._listed(passed_over), passed_over)
+        listed = ((one.path, one.width, one.height) for one in self._listed(passed_over))
+        return summarize_pool(listed, passed_over)
 
-    def _listed(
-        self, passed_over: PassedOver | None = None
-    ) -> Iterator[tuple[str, int | None, int | None]]:
+    def _listed(self, passed_over: PassedOver | None = None) -> Iterator[Listed]:
         prefix = self.data_prefix['img']
         local = '://' not in (self.ann_file or prefix)
         if self.ann_file and local and not os.path.isfile(self.ann_file):
@@ -119,13 +178,20 @@ class UnlabeledImages(BaseDetDataset):
         if not self.ann_file:
             if local and not is_glob(prefix) and not os.path.isdir(prefix):
                 raise UserError(no_folder('UnlabeledImages.data_prefix.img', prefix))
-            for path in find_images(prefix, passed_over):
-                yield path, None, None
+            yield from map(Listed, find_images(prefix, passed_over))
         elif self.ann_file.endswith('.json'):
             for image in read_coco('UnlabeledImages.ann_file', self.ann_file, False).images:
                 path = os.path.join(prefix, image['file_name'])
-                yield path, image.get('width'), image.get('height')
+                yield Listed(path, image.get('width'), image.get('height'))
         else:
             for line in read_text('UnlabeledImages.ann_file', self.ann_file).splitlines():
                 if line.strip():
-                    yield os.path.join(prefix, line.strip()), None, None
+                    yield Listed(os.path.join(prefix, line.strip()))
+
+
+def _rows(indices: Sequence[int] | int, length: int) -> NDArray[np.int64]:
+    """Return the rows that MMEngine means by indices: the first or last so many of a number."""
+    rows = np.arange(length)
+    if isinstance(indices, int):
+        return rows[:indices] if indices >= 0 else rows[indices:]
+    return rows[np.array(indices, np.int64)]

@@ -112,7 +112,7 @@ def evaluate(
     """
     infos = [truth.get_data_info(index) for index in range(len(truth))]
     images = images_of(truth)
-    timed = images[:_TIMED_IMAGES]
+    timed = list(images[:_TIMED_IMAGES])
     # A teacher may predict coarser classes than any of the student's.
     num_classes = len(composition.class_space.classes)
     known = _known(composition)
@@ -172,7 +172,7 @@ def class_groups(composition: Composition) -> dict[str, list[str]]:
 def _predict(model: Teacher, images: Sequence[Image], name: str) -> list[Detections]:
     found: list[Detections] = []
     for start in progress(range(0, len(images), 32), name, -(-len(images) // 32)):
-        chunk = images[start : start + 32]
+        chunk = list(images[start : start + 32])
         found += model.predict(chunk)
         for image in chunk:
             image.forget_pixels()

@@ -10,11 +10,14 @@ from mmcompose.store.learned_result import LearnedResult
 from mmcompose.store.leases import Leases
 from mmcompose.store.parts import PART_SIZE
 from mmcompose.store.picture_results import PictureResults, PoolResults
+from mmcompose.store.pool_index import POOL_SCHEMA, UNKNOWN, PoolIndex, sized
 from mmcompose.store.work_list import WorkList
 
 __all__ = [
     'PART_SIZE',
     'PICTURE_FIELDS',
+    'POOL_SCHEMA',
+    'UNKNOWN',
     'DetectionTable',
     'ImageTable',
     'LabelResult',
@@ -22,8 +25,10 @@ __all__ = [
     'LearnedResult',
     'Leases',
     'PictureResults',
+    'PoolIndex',
     'PoolResults',
     'WorkList',
+    'sized',
     'to_coco',
     'to_table',
 ]

@@ -10,6 +10,7 @@ from typing import Any
 from mmcompose.store.leases import Leases, is_lease
 from mmcompose.store.location import KEY, Location
 from mmcompose.store.manifest import NAME as MANIFEST
+from mmcompose.store.pool_index import FOLDER as POOLS
 from mmcompose.utils import UserError, fingerprint, problem
 
 WORK = 'work'
@@ -51,7 +52,7 @@ class Folder:
 
 def result_paths(location: Location) -> list[str]:
     """Return where results are in a store, ``<kind>/<fingerprint>``."""
-    kinds = [n for n in location.names() if n != WORK and '.' not in n]
+    kinds = [n for n in location.names() if n not in (WORK, POOLS) and '.' not in n]
     return [f'{kind}/{name}' for kind in kinds for name in location.names(kind)]
 
 

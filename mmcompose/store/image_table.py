@@ -59,9 +59,20 @@ class ImageTable(Sequence[Image]):
         return cls(pa.table(columns, schema=SCHEMA))
 
     @classmethod
+    def of_columns(cls, table: pa.Table) -> ImageTable:
+        """Make one of a table that may have further columns."""
+        return cls(table.select(SCHEMA.names))
+
+    @classmethod
+    def join(cls, tables: Sequence[ImageTable]) -> ImageTable:
+        """Return the images of several tables, one after another."""
+        return cls(pa.concat_tables([each.table for each in tables]).combine_chunks())
+
+    @classmethod
     def open(cls, path: Path) -> ImageTable:
-        """Map a file that :meth:`save` wrote."""
-        return cls(pa.ipc.open_file(pa.memory_map(str(path))).read_all(), path)
+        """Map a file that :meth:`save` wrote, or one that has further columns."""
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        return cls(table.select(SCHEMA.names), path)
 
     def save(self, path: Path) -> ImageTable:
         """Write it to a file, and return it mapped from there."""
@@ -87,18 +98,36 @@ class ImageTable(Sequence[Image]):
         if isinstance(row, slice):
             return self.take(np.arange(len(self))[row])
         row = range(len(self))[row]
-        return self._image(self.table.slice(row, 1).to_pylist()[0])
+        image = Image(*self.plain_row(row))
+        # Found when the pool was listed: no further look at the file.
+        vars(image)['num_bytes'] = self._num_bytes[row].as_py()
+        return image
 
     def __iter__(self) -> Iterator[Image]:
-        for batch in self.table.to_batches(max_chunksize=1024):
-            yield from map(self._image, batch.to_pylist())
+        return map(self.__getitem__, range(len(self)))
 
-    @staticmethod
-    def _image(row: dict[str, Any]) -> Image:
-        image = Image(row['key'], os.fsdecode(row['path']), row['width'], row['height'])
-        # Found when the pool was listed: no further look at the file.
-        vars(image)['num_bytes'] = row['num_bytes']
-        return image
+    def plain_row(self, row: int) -> tuple[str, str, int, int]:
+        """Return an image's key, path, width and height; ``row`` counts from the start."""
+        keys, paths, widths, heights = self._views
+        return (
+            str(keys[row], 'utf-8'),
+            os.fsdecode(bytes(paths[row])),
+            widths.item(row),
+            heights.item(row),
+        )
+
+    @cached_property
+    def _views(self) -> tuple[Texts, Texts, NDArray[np.int32], NDArray[np.int32]]:
+        return (
+            Texts(_one_piece(self.table.column('key'))),
+            Texts(_one_piece(self.table.column('path'))),
+            self.table.column('width').to_numpy(),
+            self.table.column('height').to_numpy(),
+        )
+
+    @cached_property
+    def _num_bytes(self) -> pa.Array:
+        return _one_piece(self.table.column('num_bytes'))
 
     def take(self, rows: NDArray[np.int64]) -> ImageTable:
         """Return some of the images, in the order of ``rows``."""
@@ -114,14 +143,44 @@ class ImageTable(Sequence[Image]):
         """16 hex digits that address the list: keys, sizes and sizes of files, in order."""
         digest = hashlib.sha256()
         for name in ADDRESS:
-            column = self.table.column(name).combine_chunks()
+            column = _one_piece(self.table.column(name))
             if name == 'key':
                 digest.update(pc.binary_length(column).to_numpy(zero_copy_only=False).tobytes())
-                digest.update(b''.join(pc.cast(column, pa.large_binary()).to_pylist()))
+                digest.update(Texts(column).joined)
             else:
                 known = pc.fill_null(column, -1)
                 digest.update(known.to_numpy(zero_copy_only=False).astype(np.int64).tobytes())
         return digest.hexdigest()[:FINGERPRINT_LENGTH]
+
+
+class Texts:
+    """The values of an Arrow array of texts or bytes, each as a view of the array's memory.
+
+    Args:
+        column: Of type large_string or large_binary, without nulls.
+    """
+
+    def __init__(self, column: pa.Array) -> None:
+        _, offsets, values = column.buffers()
+        within = slice(column.offset, column.offset + len(column) + 1)
+        # Of no values there may be no offsets either.
+        found = np.frombuffer(offsets, np.int64)[within] if offsets else np.zeros(1, np.int64)
+        self._offsets: NDArray[np.int64] = found
+        self._values = memoryview(values if values else b'')
+
+    def __getitem__(self, row: int) -> memoryview:
+        """Return the value at ``row``, which counts from the start."""
+        return self._values[self._offsets.item(row) : self._offsets.item(row + 1)]
+
+    @property
+    def joined(self) -> memoryview:
+        """All values, one after another."""
+        return self._values[self._offsets.item(0) : self._offsets.item(-1)]
+
+
+def _one_piece(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array; of a mapped file that is no copy."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def stored_key(key: str) -> str:

@@ -16,6 +16,7 @@ from mmcompose.store.location import KEY, Location
 from mmcompose.store.mapped_files import cache_folder, find_mapped
 from mmcompose.store.parts import PART_SIZE
 from mmcompose.store.picture_results import FORMAT, PictureResults
+from mmcompose.store.pool_index import PoolIndex
 from mmcompose.store.work_list import WorkList
 from mmcompose.structures import Image
 from mmcompose.utils import UserError, fingerprint, problem
@@ -114,6 +115,10 @@ class LabelStore:
         """Return where what a step learned from a pool is kept; see :class:`LearnedResult`."""
         self.check()
         return LearnedResult(self.location, made_of, ImageTable.of(images), self.part_size)
+
+    def pool_index(self, source: Mapping[str, Any]) -> PoolIndex:
+        """Return where it is kept what was found of a pool's pictures; see :class:`PoolIndex`."""
+        return PoolIndex(self.location, source)
 
     def open_labels(self, address: str) -> DetectionTable:
         """Map labels that are there by their fingerprint.

@@ -87,9 +87,11 @@ class Detections:
         )
 
     def __post_init__(self) -> None:
-        count = len(self.boxes)
-        for name, array in self._arrays().items():
-            assert len(array) == count, f'{name} has {len(array)} rows, boxes have {count}'
+        count, values = len(self.boxes), vars(self)
+        for name in _OF_BOXES:
+            array = values[name]
+            if array is not None:
+                assert len(array) == count, f'{name} has {len(array)} rows, boxes have {count}'
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         values = vars(self)
@@ -100,8 +102,15 @@ class Detections:
 
     def __getitem__(self, rows: NDArray[np.generic] | slice | Sequence[int]) -> Detections:
         """Select boxes by mask, slice or index array."""
-        arrays: dict[str, Any] = {name: array[rows] for name, array in self._arrays().items()}
-        return Detections(**arrays, asked=self.asked)
+        selected = object.__new__(Detections)
+        # Not by the constructor, which a pool calls a million times to check what is sure here.
+        made = vars(selected)
+        made.update(vars(self))
+        for name in _OF_BOXES:
+            array = made[name]
+            if array is not None:
+                made[name] = array[rows]
+        return selected
 
     @classmethod
     def concatenate(cls, parts: Iterable[Detections]) -> Detections:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmcompose.store import ImageTable
@@ -23,6 +23,8 @@ def _fields(each: Image) -> tuple[object, ...]:
 KEYS = st.text(st.characters(exclude_characters='\0', exclude_categories=['Cs']), min_size=1)
 
 
+# The first table imports pandas.
+@settings(deadline=None)
 @given(st.lists(st.tuples(KEYS, st.none() | st.integers(0, 2**40)), unique_by=lambda x: x[0]))
 def test_images_come_back_as_they_were(pairs: list[tuple[str, int | None]]) -> None:
     pool = [image(key, num_bytes) for key, num_bytes in pairs]

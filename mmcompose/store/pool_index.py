@@ -1,0 +1,181 @@
+"""PoolIndex: what was found of a pool's pictures, kept so that none is opened a second time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mmcompose.store.image_table import SCHEMA, ImageTable
+from mmcompose.store.location import Location
+from mmcompose.store.sealed import is_sound, is_sound_file, write_sealed
+from mmcompose.utils import UserError, fingerprint, log
+
+FOLDER = 'pools'
+_SUFFIX = '.arrow'
+# A pool's images, and when each file was changed last, in nanoseconds; 0 where it is not known.
+POOL_SCHEMA = SCHEMA.append(pa.field('modified', pa.int64(), nullable=False))
+# What stands for a width or height that is in no list, and has to be read from the picture.
+UNKNOWN = -1
+# In the metadata: the size and time of the file that lists the pictures.
+_LIST = b'list'
+
+# Returns a picture's width and height by its path.
+SizeOf = Callable[[str], tuple[int, int]]
+
+
+class PoolIndex:
+    """The pictures of a pool as they were when it was listed last, as a file in the store.
+
+    Whether a picture is still the same is told by the size and the time of its file.
+
+    Args:
+        location: The store's.
+        source: What the pool is listed from, as plain values.
+    """
+
+    def __init__(self, location: Location, source: Mapping[str, Any]) -> None:
+        self._location = location
+        self._stem = fingerprint(source)
+
+    def unchanged(self, list_file: str) -> ImageTable | None:
+        """Return the images of a list that need not be read again, None where it has to.
+
+        That is where neither its file nor a picture's has changed since :meth:`update`.
+
+        Args:
+            list_file: A file on this machine that lists the pictures.
+        """
+        name, kept = self._read()
+        if kept is None or (kept.schema.metadata or {}).get(_LIST) != _state(list_file):
+            return None
+        # What could not be read then may be readable now.
+        if not kept.column('width').to_numpy().all():
+            return None
+        sizes, times = kept.column('num_bytes'), kept.column('modified').to_numpy()
+        known = sizes.is_valid().to_numpy()
+        sizes = pc.fill_null(sizes, 0).to_numpy()
+        for row, path in enumerate(_paths(kept)):
+            try:
+                found = os.stat(path)
+            except (OSError, ValueError):
+                if known[row]:
+                    return None
+            else:
+                if (found.st_size, found.st_mtime_ns) != (sizes[row], times[row]):
+                    return None
+        return self._images(name, kept)
+
+    def update(self, listed: pa.Table, size_of: SizeOf, list_file: str | None = None) -> ImageTable:
+        """Return the images of a listing, and keep them where it has changed.
+
+        Args:
+            listed: With the columns of :data:`POOL_SCHEMA`; :data:`UNKNOWN` stands for sizes.
+            size_of: Reads a picture's header.
+            list_file: The file on this machine that they are listed in; see :meth:`unchanged`.
+        """
+        name, kept = self._read()
+        table = sized(listed, kept, size_of)
+        if list_file is not None:
+            table = table.replace_schema_metadata({_LIST: _state(list_file)})
+        if kept is None or not table.equals(kept, check_metadata=True):
+            name = self._write(table)
+        return self._images(name, table)
+
+    def _images(self, name: str | None, table: pa.Table) -> ImageTable:
+        path = None if name is None else self._location.local(FOLDER, name)
+        return ImageTable.of_columns(table) if path is None else ImageTable.open(path)
+
+    def _names(self) -> list[str]:
+        names = self._location.names(FOLDER)
+        return [n for n in names if n.startswith(f'{self._stem}-') and n.endswith(_SUFFIX)]
+
+    def _read(self) -> tuple[str | None, pa.Table | None]:
+        for name in reversed(self._names()):
+            path = self._location.local(FOLDER, name)
+            if path is not None:
+                if path.is_file() and is_sound_file(path):
+                    return name, pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+                continue
+            content = self._location.read(FOLDER, name)
+            if is_sound(name, content):
+                return name, pa.ipc.open_file(pa.BufferReader(content)).read_all()
+        return None, None
+
+    def _write(self, table: pa.Table) -> str | None:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+        # The last one stays: a process that is still at work may have mapped it.
+        *old, last = ['', *self._names()]
+        number = int(last.split('-')[1]) + 1 if last else 0
+        try:
+            content, stem = sink.getvalue(), f'{self._stem}-{number:06d}'
+            name = write_sealed(self._location, FOLDER, stem, content, _SUFFIX)
+            for other in filter(None, old):
+                self._location.remove(FOLDER, other)
+        except UserError as error:
+            # Labels that are there can be read all the same.
+            log(f'pictures are looked at again at the next start: {error}')
+            return None
+        return name
+
+
+def _state(list_file: str) -> bytes:
+    found = os.stat(list_file)
+    return f'{found.st_size} {found.st_mtime_ns}'.encode()
+
+
+def _paths(table: pa.Table) -> Iterator[bytes]:
+    """Yield paths as the file system has them, without a list of all."""
+    for batch in table.select(['path']).to_batches(max_chunksize=65536):
+        yield from batch.column(0).to_pylist()
+
+
+def sized(listed: pa.Table, kept: pa.Table | None, size_of: SizeOf) -> pa.Table:
+    """Return a listing with each width and height: from what is kept, or from the picture.
+
+    Args:
+        listed: See :meth:`PoolIndex.update`.
+        kept: An earlier listing with its sizes. None where there is none.
+        size_of: Reads a picture's header.
+    """
+    sides = {name: listed.column(name).to_numpy().copy() for name in ('width', 'height')}
+    unknown = np.flatnonzero((sides['width'] == UNKNOWN) | (sides['height'] == UNKNOWN))
+    if kept is not None and len(unknown):
+        asked = listed if len(unknown) == len(listed) else listed.take(pa.array(unknown))
+        places = _same(asked, kept)
+        # What could not be read then may be readable now.
+        found = places >= 0
+        found[found] = kept.column('width').to_numpy()[places[found]] > 0
+        for name, values in sides.items():
+            values[unknown[found]] = kept.column(name).to_numpy()[places[found]]
+        unknown = unknown[~found]
+    paths = listed.column('path')
+    for row in unknown.tolist():
+        size = size_of(os.fsdecode(paths[row].as_py()))
+        sides['width'][row], sides['height'][row] = size
+    for name, values in sides.items():
+        place = POOL_SCHEMA.get_field_index(name)
+        listed = listed.set_column(place, POOL_SCHEMA.field(name), pa.array(values))
+    return listed.combine_chunks()
+
+
+def _same(asked: pa.Table, kept: pa.Table) -> Any:
+    """Return ``(N,)``: the place of each picture among those kept, -1 where it has changed."""
+    if asked.num_rows == kept.num_rows and asked.column('path').equals(kept.column('path')):
+        places = np.arange(asked.num_rows)
+    else:
+        found = pc.index_in(asked.column('path'), value_set=kept.column('path'))
+        places = np.array(pc.fill_null(found, -1), np.int64)
+    there = np.flatnonzero(places >= 0)
+    for name in ('num_bytes', 'modified'):
+        now, then = (np.array(pc.fill_null(t.column(name), -1)) for t in (asked, kept))
+        changed = now[there] != then[places[there]]
+        places[there[changed]] = -1
+        there = there[~changed]
+    return places

@@ -1,0 +1,110 @@
+"""Tests of PoolIndex: a picture is opened once, and again when its file has changed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from mmcompose.store import POOL_SCHEMA, UNKNOWN, ImageTable, PoolIndex
+from mmcompose.store.location import Location
+from tests.store.toys import memory
+
+
+@pytest.fixture(params=['local', 'memory'])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
+    """A store here, and one elsewhere."""
+    return Location(tmp_path / 'store' if request.param == 'local' else memory())
+
+
+class Pictures:
+    """Pictures as a listing finds them; counts the looks at their headers."""
+
+    def __init__(self, **modified: int) -> None:
+        self.modified = modified
+        self.opened: list[str] = []
+
+    def size_of(self, path: str) -> tuple[int, int]:
+        """Return a size, 0 for one that cannot be read."""
+        self.opened.append(path)
+        return (0, 0) if path.startswith('broken') else (len(path), 7)
+
+    def update(self, location: Location) -> ImageTable:
+        """List them and look at those that have to be looked at."""
+        rows = [
+            {'key': k, 'width': UNKNOWN, 'height': UNKNOWN, 'num_bytes': 9, 'path': k.encode(),
+             'modified': when}
+            for k, when in self.modified.items()
+        ]  # fmt: skip
+        listed = pa.Table.from_pylist(rows, schema=POOL_SCHEMA)
+        self.opened = []
+        return PoolIndex(location, {'prefix': 'pool'}).update(listed, self.size_of)
+
+
+def _sizes(images: ImageTable) -> dict[str, int]:
+    return {image.key: image.width for image in images}
+
+
+def test_a_picture_is_opened_once(location: Location) -> None:
+    pool = Pictures(a=1, bb=1)
+    assert _sizes(pool.update(location)) == {'a': 1, 'bb': 2}
+    assert pool.opened == ['a', 'bb']
+    assert _sizes(pool.update(location)) == {'a': 1, 'bb': 2}
+    assert pool.opened == []
+
+
+def test_only_what_is_new_or_changed_is_opened(location: Location) -> None:
+    Pictures(a=1, bb=1, gone=1).update(location)
+    pool = Pictures(new=1, bb=2, a=1)
+    assert _sizes(pool.update(location)) == {'new': 3, 'bb': 2, 'a': 1}
+    assert pool.opened == ['new', 'bb']
+    pool.update(location)
+    assert pool.opened == []
+
+
+def test_what_could_not_be_read_is_opened_again(location: Location) -> None:
+    pool = Pictures(a=1, broken=1)
+    pool.update(location)
+    pool.update(location)
+    assert pool.opened == ['broken']
+
+
+def test_a_damaged_index_is_made_anew(tmp_path: Path) -> None:
+    location, pool = Location(tmp_path), Pictures(a=1)
+    pool.update(location)
+    (path,) = (tmp_path / 'pools').iterdir()
+    path.write_bytes(path.read_bytes()[:-1])
+    assert _sizes(pool.update(location)) == {'a': 1}
+    assert pool.opened == ['a']
+
+
+def test_sizes_that_a_list_has_are_not_looked_up(location: Location) -> None:
+    row = {'key': 'a', 'width': 3, 'height': 4, 'num_bytes': 9, 'path': b'a', 'modified': 0}
+    listed = pa.Table.from_pylist([row], schema=POOL_SCHEMA)
+    pool = Pictures()
+    images = PoolIndex(location, {'prefix': 'pool'}).update(listed, pool.size_of)
+    assert _sizes(images) == {'a': 3} and pool.opened == []
+
+
+def test_a_list_is_read_again_when_it_or_a_picture_has_changed(tmp_path: Path) -> None:
+    (tmp_path / 'list.txt').write_text('a')
+    picture = tmp_path / 'a'
+    picture.write_bytes(b'one')
+    found = picture.stat()
+    row = {'key': 'a', 'width': 3, 'height': 4, 'num_bytes': found.st_size,
+           'path': str(picture).encode(), 'modified': found.st_mtime_ns}  # fmt: skip
+    listed = pa.Table.from_pylist([row], schema=POOL_SCHEMA)
+    index, list_file = PoolIndex(Location(tmp_path / 'store'), {}), str(tmp_path / 'list.txt')
+    assert index.unchanged(list_file) is None
+    index.update(listed, Pictures().size_of, list_file)
+    again = index.unchanged(list_file)
+    assert again is not None and _sizes(again) == {'a': 3}
+    picture.write_bytes(b'longer')
+    assert index.unchanged(list_file) is None
+    picture.write_bytes(b'one')
+    os.utime(picture, ns=(0, found.st_mtime_ns))
+    assert index.unchanged(list_file) is not None
+    (tmp_path / 'list.txt').write_text('a\nb')
+    assert index.unchanged(list_file) is None
