@@ -29,8 +29,13 @@ class Work(Protocol):
     def leases(self) -> Leases:
         """Return claims on the parts."""
 
-    def make(self, part: int, tick: Tick) -> None:
-        """Make a part."""
+    def make(self, parts: Iterator[int], tick: Tick) -> Iterator[int]:
+        """Make parts, and yield each that is there.
+
+        Args:
+            parts: Each is claimed by the look at it: no more is looked at than is begun.
+            tick: Called now and then.
+        """
 
     def detail(self) -> str:
         """Return what there is to tell of the work so far; empty for nothing."""
@@ -53,19 +58,12 @@ def take_parts(work: Work, tick: Tick, wait: bool) -> Iterator[int]:
     with work.leases() as leases:
         while left:
             idle = True
-            in_others_hands = set(leases.live())
-            for part in sorted(left):
-                name = f'{part:05d}'
-                if name in in_others_hands or not leases.claim(name):
-                    continue
+            for part in work.make(_claimed(work, leases, sorted(left)), tick):
                 idle = False
-                try:
-                    # Its maker may have finished it since the look at what is left.
-                    if part in work.unfinished():
-                        work.make(part, tick)
-                finally:
-                    leases.release(name)
-                break
+                leases.release(_name(part))
+                now = set(work.unfinished())
+                yield from sorted(left - now)
+                left = now
             now = set(work.unfinished())
             yield from sorted(left - now)
             left = now
@@ -74,3 +72,20 @@ def take_parts(work: Work, tick: Tick, wait: bool) -> Iterator[int]:
                     return
                 tick(0)
                 time.sleep(_POLL_SECONDS)
+
+
+def _claimed(work: Work, leases: Leases, parts: Sequence[int]) -> Iterator[int]:
+    """Claim one part after another that is nobody's and not there yet."""
+    for part in parts:
+        name = _name(part)
+        if name in leases.live() or not leases.claim(name):
+            continue
+        # Its maker may have finished it since the look at what is left.
+        if part in work.unfinished():
+            yield part
+        else:
+            leases.release(name)
+
+
+def _name(part: int) -> str:
+    return f'{part:05d}'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from mmcompose.composition.jobs import Tick
@@ -82,7 +82,13 @@ class Collecting:
         """See :class:`mmcompose.composition.jobs.Work`."""
         return ''
 
-    def make(self, part: int, tick: Tick) -> None:
+    def make(self, parts: Iterator[int], tick: Tick) -> Iterator[int]:
+        """See :class:`mmcompose.composition.jobs.Work`."""
+        for part in parts:
+            self._make(part, tick)
+            yield part
+
+    def _make(self, part: int, tick: Tick) -> None:
         """Collect of the images of a part."""
         rows = self._result.rows_of(part)
         readable = [row for row in rows if row not in self._unreadable]

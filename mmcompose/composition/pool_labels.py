@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +84,13 @@ class Labeling:
         """See :class:`mmcompose.composition.jobs.Work`."""
         return ''
 
-    def make(self, part: int, tick: Tick) -> None:
+    def make(self, parts: Iterator[int], tick: Tick) -> Iterator[int]:
+        """See :class:`mmcompose.composition.jobs.Work`."""
+        for part in parts:
+            self._make(part, tick)
+            yield part
+
+    def _make(self, part: int, tick: Tick) -> None:
         """Label the images of a part."""
         rows = self._result.rows_of(part)
         labels = []

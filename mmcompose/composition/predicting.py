@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
+import torch
 
 from mmcompose.composition.jobs import Tick
+from mmcompose.composition.pace import Pace
+from mmcompose.composition.reading import Read, Reading, Wanted
 from mmcompose.composition.unreadable import Unreadable, why_unreadable
 from mmcompose.store import LabelStore, Leases, WorkList
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers import Teacher
+from mmcompose.teachers import PreparedTeacher, Teacher
+from mmcompose.teachers.prepared import Batches
 from mmcompose.utils import UserError, key_prefix
 
-# How many decoded pictures are in memory at once.
+# How many decoded pictures are in memory at once, for teachers that look at pixels themselves.
 CHUNK_SIZE = 32
 
 
@@ -26,6 +29,8 @@ class Predicting:
         work: What is missing.
         teachers: By name; no weights are loaded before one predicts.
         unreadable: How many pictures may be unreadable.
+        readers: How many processes read and prepare pictures ahead of this one. Defaults to 0:
+            it does so itself.
     """
 
     def __init__(
@@ -34,15 +39,16 @@ class Predicting:
         work: WorkList,
         teachers: Mapping[str, Teacher],
         unreadable: Unreadable,
+        readers: int = 0,
     ) -> None:
         self._store = store
         self._work = work
         self._teachers = teachers
         self._unreadable = unreadable
+        prepares = any(isinstance(each, PreparedTeacher) for each in teachers.values())
+        self._readers = readers if prepares else 0
         self.part_size = work.part_size
-        # What each teacher took of this process; the first decodes the pictures for the others.
-        self._seconds = dict.fromkeys(teachers, 0.0)
-        self._num_images = 0
+        self._pace = Pace(teachers)
 
     def unfinished(self) -> Sequence[int]:
         """See :class:`mmcompose.composition.jobs.Work`."""
@@ -54,65 +60,169 @@ class Predicting:
 
     def detail(self) -> str:
         """Return how fast this process is, and the share of each teacher."""
-        total = sum(self._seconds.values())
-        if not total:
-            return ''
-        shares = ', '.join(f'{name} {each / total:.0%}' for name, each in self._seconds.items())
-        return f'{self._num_images / total:.3g} images/s a process, time of {shares}'
+        return str(self._pace)
 
-    def make(self, part: int, tick: Tick) -> None:
-        """Let each teacher predict on its images of a part; each is decoded once.
+    def make(self, parts: Iterator[int], tick: Tick) -> Iterator[int]:
+        """Let each teacher predict on its images of parts; each image is decoded once.
 
         Raises:
             UserError: If a teacher raises it, or too many pictures cannot be read.
         """
-        images, wanted = self._work.images_of(part)
-        found: dict[str, list[Detections]] = {name: [] for name in wanted}
-        reasons: dict[str, list[str | None]] = {name: [] for name in wanted}
-        for start in range(0, len(images), CHUNK_SIZE):
-            chunk = images[start : start + CHUNK_SIZE]
-            for name, mask in wanted.items():
-                asked = [chunk[n] for n in np.flatnonzero(mask[start : start + CHUNK_SIZE])]
-                made, why = self._predict(name, asked)
-                found[name] += made
-                reasons[name] += why
-            for image in chunk:
-                image.forget_pixels()
-            self._num_images += len(chunk)
-            tick(len(chunk))
-        for name, mask in wanted.items():
-            own = [images[n] for n in np.flatnonzero(mask)]
-            self._work.write(name, part, own, found[name], reasons[name])
+        begun: deque[_Part] = deque()
 
-    def _predict(
-        self, name: str, images: Sequence[Image]
-    ) -> tuple[list[Detections], list[str | None]]:
-        """Return a teacher's detections of images, and why some of these cannot be read."""
-        reasons: list[str | None] = [None] * len(images)
+        def wanted() -> Iterator[Wanted]:
+            for number in parts:
+                part = _Part(number, self._work, self._teachers, self._unreadable, self._pace)
+                begun.append(part)
+                yield from part.wanted
+
+        reading = Reading(self._teachers, self._pace, keeps_pixels=self._readers > 0)
+        if self._readers:
+            pin = torch.cuda.is_available()
+            reads = reading.in_readers(wanted(), self._readers, pin)
+        else:
+            reads = map(reading.__getitem__, wanted())
+        for read in reads:
+            begun[0].add(read, tick)
+            while begun and begun[0].is_whole:
+                yield begun.popleft().write()
+        # Others have seen to the images of those that hold none.
+        while begun:
+            yield begun.popleft().write()
+
+
+class _Part:
+    """What teachers predict on the images of a part, as far as these were read."""
+
+    def __init__(
+        self,
+        number: int,
+        work: WorkList,
+        teachers: Mapping[str, Teacher],
+        unreadable: Unreadable,
+        pace: Pace,
+    ) -> None:
+        self._number = number
+        self._pace = pace
+        self._work = work
+        self._teachers = teachers
+        self._unreadable = unreadable
+        self._images, masks = work.images_of(number)
+        self._of: dict[str, list[int]] = {
+            name: [row for row, is_wanted in enumerate(mask) if is_wanted]
+            for name, mask in masks.items()
+        }
+        self._found: dict[str, dict[int, Detections]] = {name: {} for name in masks}
+        self._reasons: dict[str, dict[int, str]] = {name: {} for name in masks}
+        self._batches = {
+            name: Batches(teacher)
+            for name in masks
+            if isinstance(teacher := teachers[name], PreparedTeacher)
+        }
+        self._chunk: list[Read] = []
+        self._num_read = 0
+
+    @property
+    def wanted(self) -> Iterator[Wanted]:
+        """Its images, and who is to see each."""
+        names: list[list[str]] = [[] for _ in self._images]
+        for name, rows in self._of.items():
+            for row in rows:
+                names[row].append(name)
+        for image, own in zip(self._images, names, strict=True):
+            yield Wanted(image, tuple(own))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all its images were read."""
+        return self._num_read == len(self._images)
+
+    def add(self, read: Read, tick: Tick) -> None:
+        """Let teachers predict on the next image, or on it and others later.
+
+        Raises:
+            UserError: See :meth:`Predicting.make`.
+        """
+        if read.mistake is not None:
+            raise read.mistake
+        row, image = self._num_read, read.wanted.image
+        self._num_read += 1
+        if len(self._batches) == len(self._of):
+            # Nobody looks at pixels any more.
+            image.forget_pixels()
+        for name in read.wanted.teachers:
+            if name not in self._batches:
+                continue
+            if read.reason is not None:
+                self._leave_out(name, row, image, read.reason)
+                continue
+            with self._pace.of(name), key_prefix(f'composition.teachers.{name}'):
+                found = self._batches[name].add(row, image, read.prepared[name])
+                self._found[name].update(found)
+        self._chunk.append(read)
+        if len(self._chunk) == CHUNK_SIZE or self.is_whole:
+            self._show(self._chunk, row + 1 - len(self._chunk))
+            self._pace.images += len(self._chunk)
+            tick(len(self._chunk))
+            self._chunk = []
+
+    def _show(self, chunk: Sequence[Read], start: int) -> None:
+        """Let teachers that look at pixels themselves predict, and free these."""
+        for name in self._of:
+            if name not in self._batches:
+                rows = {
+                    start + number: read.wanted.image
+                    for number, read in enumerate(chunk)
+                    if name in read.wanted.teachers
+                }
+                self._predict(name, rows)
+        for read in chunk:
+            read.wanted.image.forget_pixels()
+
+    def _predict(self, name: str, images: Mapping[int, Image]) -> None:
+        """Let a teacher predict on images, by row; some of these may be unreadable."""
         try:
             # Where its header could not be read either, no teacher can place boxes in it.
-            if all(image.width and image.height for image in images):
-                return self._ask(name, images), reasons
-            reasons = [why_unreadable(image) for image in images]
+            if all(image.width and image.height for image in images.values()):
+                self._ask(name, images)
+                return
+            reasons = {row: why_unreadable(image) for row, image in images.items()}
         except UserError:
             # A teacher that does not look at pixels has nothing against such pictures.
-            reasons = [why_unreadable(image) for image in images]
-            if not any(reasons):
+            reasons = {row: why_unreadable(image) for row, image in images.items()}
+            if not any(reasons.values()):
                 raise
-        for image, reason in zip(images, reasons, strict=True):
+        for row, reason in reasons.items():
             if reason is not None:
-                self._unreadable.add(image.key, reason)
-        pairs = zip(images, reasons, strict=True)
-        readable = iter(self._ask(name, [image for image, reason in pairs if reason is None]))
-        return [Detections() if reason else next(readable) for reason in reasons], reasons
+                self._leave_out(name, row, images[row], reason)
+        self._ask(name, {row: images[row] for row, reason in reasons.items() if reason is None})
 
-    def _ask(self, name: str, images: Sequence[Image]) -> list[Detections]:
-        if not images:
-            return []
-        started = time.perf_counter()
-        found = ask(name, self._teachers[name], images)
-        self._seconds[name] += time.perf_counter() - started
-        return found
+    def _ask(self, name: str, images: Mapping[int, Image]) -> None:
+        if images:
+            with self._pace.of(name):
+                found = ask(name, self._teachers[name], list(images.values()))
+            self._found[name].update(zip(images, found, strict=True))
+
+    def _leave_out(self, name: str, row: int, image: Image, reason: str) -> None:
+        self._unreadable.add(image.key, reason)
+        self._found[name][row] = Detections()
+        self._reasons[name][row] = reason
+
+    def write(self) -> int:
+        """Let teachers predict on what still waits, write all, and return the part's number."""
+        for name, batches in self._batches.items():
+            with self._pace.of(name), key_prefix(f'composition.teachers.{name}'):
+                self._found[name].update(batches.rest())
+        for name, rows in self._of.items():
+            found, reasons = self._found[name], self._reasons[name]
+            self._work.write(
+                name,
+                self._number,
+                [self._images[row] for row in rows],
+                [found[row] for row in rows],
+                [reasons.get(row) for row in rows],
+            )
+        return self._number
 
 
 def ask(name: str, teacher: Teacher, images: Sequence[Image]) -> list[Detections]:

@@ -17,7 +17,7 @@ from torch.nn import functional
 from mmcompose.models.efficientnet_lite import PACKAGE, EfficientNetLite0, imagenet_weights
 from mmcompose.registry import FEATURES
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers import Teacher
+from mmcompose.teachers import PreparedTeacher
 from mmcompose.utils import Count
 
 # Of the stages that are read: 112 channels at half the stride, and 320 at the last.
@@ -25,7 +25,7 @@ _STAGES, _STRIDE = (4, 5), 32
 
 
 @FEATURES.register_module()
-class PictureFeatures(Teacher):
+class PictureFeatures(PreparedTeacher):
     """Divides a picture into cells, and returns what each looks like.
 
     One pass of EfficientNet-Lite0 over the whole picture, whose boxes are described by the cells
@@ -63,16 +63,27 @@ class PictureFeatures(Teacher):
         model.eval()
         return model
 
+    @property
+    def batch_size(self) -> int:
+        """1: padding would change what the borders of pictures look like."""
+        return 1
+
+    def prepare(self, image: Image) -> tuple[NDArray[np.uint8], float]:
+        """Return a picture as the network takes it, and by what it was scaled."""
+        return _resized(image.pixels, self._long_side)
+
+    def shape_of(self, prepared: tuple[NDArray[np.uint8], float]) -> tuple[int, ...]:
+        """See :meth:`PreparedTeacher.shape_of`."""
+        return prepared[0].shape
+
+    def predict_prepared(
+        self, images: Sequence[Image], prepared: Sequence[tuple[NDArray[np.uint8], float]]
+    ) -> list[Detections]:
+        """Return the cells of each image, with ``features``."""
+        return [self._cells(*each) for each in prepared]
+
     @torch.no_grad()
-    def predict(self, images: Sequence[Image]) -> list[Detections]:
-        """Return the cells of each image, with ``features``.
-
-        Pictures do not share a batch: padding would change what their borders look like.
-        """
-        return [self._cells(image) for image in images]
-
-    def _cells(self, image: Image) -> Detections:
-        pixels, scale = _resized(image.pixels, self._long_side)
+    def _cells(self, pixels: NDArray[np.uint8], scale: float) -> Detections:
         inputs = torch.from_numpy(pixels).permute(2, 0, 1)[None]
         inputs = (inputs.to(self._device).float() - 127) / 128
         fine, coarse = self._model(inputs.contiguous(memory_format=torch.channels_last))

@@ -16,6 +16,7 @@ from mmcompose.teachers.mmdet.model import check_class_count, load_weights
 from mmcompose.teachers.mmdet.teacher import MMDetTeacher
 from mmcompose.teachers.named_classes import named_classes
 from mmcompose.teachers.onnx import ONNXTeacher
+from mmcompose.teachers.prepared import PreparedTeacher
 from mmcompose.teachers.safe_files import read_files_safely
 
 read_files_safely()
@@ -28,6 +29,7 @@ __all__ = [
     'HuggingFaceTeacher',
     'MMDetTeacher',
     'ONNXTeacher',
+    'PreparedTeacher',
     'Teacher',
     'allow_mmengine_checkpoints',
     'check_class_count',

@@ -33,8 +33,10 @@ class Teacher(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if 'predict' in vars(cls):
-            cls.predict = checked_at_the_boundary(cls.predict)  # type: ignore[assignment, method-assign]
+        for name in ('predict', 'predict_prepared'):
+            own = vars(cls).get(name)
+            if own is not None and not getattr(own, 'is_checked', False):
+                setattr(cls, name, checked_at_the_boundary(own))
 
     @abstractmethod
     def predict(self, images: Sequence[Image]) -> list[Detections]:

@@ -21,7 +21,7 @@ RELATIVE_LIMIT = 1.05
 ENOUGH = 20
 NEAR_ALL, A_PART = 0.9, 0.25
 
-Predict: TypeAlias = Callable[[Any, Sequence[Image]], list[Detections]]
+Predict: TypeAlias = Callable[..., list[Detections]]
 
 
 @dataclass
@@ -116,11 +116,14 @@ class Evidence:
 
 
 def checked_at_the_boundary(predict: Predict) -> Predict:
-    """Return a teacher's ``predict`` with its results checked and cut at the picture's border."""
+    """Return a teacher's ``predict`` with its results checked and cut at the picture's border.
+
+    So is ``predict_prepared``, which takes more beside the images.
+    """
 
     @wraps(predict)
-    def checked_predict(self: Any, images: Sequence[Image]) -> list[Detections]:
-        found = predict(self, images)
+    def checked_predict(self: Any, images: Sequence[Image], *more: Any) -> list[Detections]:
+        found = predict(self, images, *more)
         if not isinstance(found, list) or not all(isinstance(one, Detections) for one in found):
             raise UserError(
                 fault('predict', f'returns {type(found).__name__}, not a list of Detections')

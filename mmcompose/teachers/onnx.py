@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import GivenNames, check_order, class_names
 from mmcompose.registry import TEACHERS
+from mmcompose.structures import Detections, Image
 from mmcompose.teachers.output_columns import Outputs
-from mmcompose.teachers.preprocess import Preprocess
+from mmcompose.teachers.prepared import PreparedTeacher
+from mmcompose.teachers.preprocess import Geometry, Preprocess
 from mmcompose.teachers.tensor_teacher import TensorTeacher
 from mmcompose.utils import Count, UserError, fault, optional_package, problem
 
@@ -25,7 +27,7 @@ _DTYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(u
 
 
 @TEACHERS.register_module()
-class ONNXTeacher(TensorTeacher):
+class ONNXTeacher(TensorTeacher, PreparedTeacher):
     """A detector exported to ONNX.
 
     Args:
@@ -134,13 +136,30 @@ class ONNXTeacher(TensorTeacher):
             raise UserError(problem('preprocess.scale', given.scale, takes))
         return given
 
-    def _infer(self, batches: Iterable[NDArray[Any]]) -> Iterator[Outputs]:
+    @property
+    def batch_size(self) -> int:
+        """See :attr:`PreparedTeacher.batch_size`: whole ones where the model's is fixed."""
         fixed = self._input.shape[0]
-        for batch in batches:
-            if isinstance(fixed, int):
-                yield self._in_parts(batch, fixed)
-            else:
-                yield self._run(batch)
+        if not isinstance(fixed, int):
+            return self._batch_size
+        return max(fixed, self._batch_size // fixed * fixed)
+
+    def load(self) -> None:
+        """See :meth:`PreparedTeacher.load`: the model tells its input's size."""
+        assert self._preprocess.scale is not None
+
+    def shape_of(self, prepared: tuple[NDArray[Any], Geometry]) -> tuple[int, ...]:
+        """See :meth:`PreparedTeacher.shape_of`."""
+        return prepared[0].shape
+
+    def predict_prepared(
+        self, images: Sequence[Image], prepared: Sequence[tuple[NDArray[Any], Geometry]]
+    ) -> list[Detections]:
+        """See :meth:`PreparedTeacher.predict_prepared`."""
+        arrays, geometries = zip(*prepared, strict=True)
+        batch, fixed = np.stack(arrays), self._input.shape[0]
+        outputs = self._in_parts(batch, fixed) if isinstance(fixed, int) else self._run(batch)
+        return self._to_detections(outputs, geometries)
 
     def _in_parts(self, batch: NDArray[Any], size: int) -> Outputs:
         """Run a model of a fixed batch size, the last part filled up with empty pictures."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import GivenNames
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers.base import Teacher
-from mmcompose.teachers.batches import in_batches
 from mmcompose.teachers.decoders import make_decoder
 from mmcompose.teachers.dotted_path import source_fingerprint
 from mmcompose.teachers.named_classes import named_classes
@@ -55,25 +52,14 @@ class TensorTeacher(Teacher):
         """How pictures are prepared, once the model has been read."""
         return self._given_preprocess
 
-    @abstractmethod
-    def _infer(self, batches: Iterable[NDArray[Any]]) -> Iterator[Outputs]:
-        """Yield the outputs by name, in the model's order, for each batch of prepared pictures."""
+    def prepare(self, image: Image) -> tuple[NDArray[Any], Geometry]:
+        """Return what the model takes of a picture, and where the picture lies in it."""
+        return self._preprocess(image.pixels)
 
-    def predict(self, images: Sequence[Image]) -> list[Detections]:
-        """See :meth:`Teacher.predict`."""
-        chunks = list(in_batches(images, self._batch_size))
-        geometries: list[Geometry] = []
-
-        def prepare() -> Iterator[NDArray[Any]]:
-            for chunk in chunks:
-                arrays, places = zip(*(self._preprocess(i.pixels) for i in chunk), strict=True)
-                geometries.extend(places)
-                yield np.stack(arrays)
-
-        found: list[Detections] = []
-        for chunk, outputs in zip(chunks, self._infer(prepare()), strict=True):
-            found += self._decoded(outputs, len(chunk))
-        return [geometry.to_original(one) for one, geometry in zip(found, geometries, strict=True)]
+    def _to_detections(self, outputs: Outputs, geometries: Sequence[Geometry]) -> list[Detections]:
+        """Return what the outputs of a batch mean, in pixels of the original images."""
+        found = self._decoded(outputs, len(geometries))
+        return [each.to_original(one) for one, each in zip(found, geometries, strict=True)]
 
     def _decoded(self, outputs: Outputs, count: int) -> list[Detections]:
         size = self._preprocess.scale

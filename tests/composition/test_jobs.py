@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -48,7 +48,12 @@ class ToyWork:
     def detail(self) -> str:
         return ''
 
-    def make(self, part: int, tick: Tick) -> None:
+    def make(self, parts: Iterator[int], tick: Tick) -> Iterator[int]:
+        for part in parts:
+            self.make_one(part, tick)
+            yield part
+
+    def make_one(self, part: int, tick: Tick) -> None:
         if part == self.fails_at:
             raise UserError(fault('part', 'cannot be made'))
         time.sleep(self.seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,15 +28,15 @@ def test_the_share_of_each_teacher(
 
     told: list[str] = []
 
-    def make(self: Predicting, part: int, tick: object) -> None:
+    def make(self: Predicting, parts: Iterator[int], tick: object) -> Iterator[int]:
         told.append(self.detail())
-        whole(self, part, lambda images: None)
+        yield from whole(self, parts, lambda images: None)
         told.append(self.detail())
 
     whole = Predicting.make
     monkeypatch.setattr(FunctionTeacher, 'predict', predict)
     monkeypatch.setattr(Predicting, 'make', make)
-    monkeypatch.setattr('mmcompose.composition.predicting.time.perf_counter', lambda: now)
+    monkeypatch.setattr('mmcompose.composition.pace.time.perf_counter', lambda: now)
     Composition(**toys.composition(tmp_path)).predictions(toys.images_in(pool))
     assert told[0] == ''
     assert re.search(r'^0\.25 images/s a process, time of first 25%, second 75%$', told[1])

@@ -73,7 +73,7 @@ class Endless(ToyWork):
         self.first = first
         self.others = others
 
-    def make(self, part: int, tick: Tick) -> None:
+    def make_one(self, part: int, tick: Tick) -> None:
         own = os.getpid()
         if own != self.first and self.others == 'raise':
             raise UserError(fault('second', 'cannot'))

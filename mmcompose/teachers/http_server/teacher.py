@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Annotated, Any
 
@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import GivenNames
 from mmcompose.registry import TEACHERS
+from mmcompose.structures import Detections, Image
+from mmcompose.teachers.batches import in_batches
 from mmcompose.teachers.http_server.answers import DTYPES, HEADER, read_input_name, read_outputs
 from mmcompose.teachers.output_columns import Outputs
+from mmcompose.teachers.preprocess import Geometry
 from mmcompose.teachers.tensor_teacher import TensorTeacher
 from mmcompose.utils import Count, Positive, Range, UserError, fault, optional_package, problem
 
@@ -86,6 +89,23 @@ class HTTPTeacher(TensorTeacher):
         self._datatype = datatype
         self._binary = binary
         self._concurrency = concurrency
+
+    def predict(self, images: Sequence[Image]) -> list[Detections]:
+        """See :meth:`Teacher.predict`."""
+        chunks = list(in_batches(images, self._batch_size))
+        geometries: list[Geometry] = []
+
+        def prepare() -> Iterator[NDArray[Any]]:
+            for chunk in chunks:
+                arrays, places = zip(*map(self.prepare, chunk), strict=True)
+                geometries.extend(places)
+                yield np.stack(arrays)
+
+        found: list[Detections] = []
+        for chunk, outputs in zip(chunks, self._infer(prepare()), strict=True):
+            start = len(found)
+            found += self._to_detections(outputs, geometries[start : start + len(chunk)])
+        return found
 
     def _infer(self, batches: Iterable[NDArray[Any]]) -> Iterator[Outputs]:
         if self._input_name is None:

@@ -15,8 +15,6 @@ from mmengine.dataset import pseudo_collate
 from mmcompose.class_space import GivenNames, check_order
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers.base import Teacher
-from mmcompose.teachers.batches import of_one_shape
 from mmcompose.teachers.checkpoint import checkpoint_classes, local_checkpoint, read_checkpoint
 from mmcompose.teachers.device import torch_device
 from mmcompose.teachers.mmdet.config import read_config, scope_of
@@ -33,11 +31,12 @@ from mmcompose.teachers.mmdet.speed import check_compile_options, compile_featur
 from mmcompose.teachers.mmdet.tracking import detector_of, is_tracker, without_tracker
 from mmcompose.teachers.mmdet.zoo import config_and_checkpoint
 from mmcompose.teachers.named_classes import named_classes, named_texts
+from mmcompose.teachers.prepared import PreparedTeacher
 from mmcompose.utils import Count, UserError, fault, file_fingerprint, problem
 
 
 @TEACHERS.register_module()
-class MMDetTeacher(Teacher):
+class MMDetTeacher(PreparedTeacher):
     """A detector of MMDetection (or of a package built on it), or the one inside a tracker.
 
     Args:
@@ -188,25 +187,36 @@ class MMDetTeacher(Teacher):
     def _pipeline(self) -> Compose:
         return make_pipeline(self._config, self._tta)
 
-    def _prepare(self, image: Image) -> Any:
+    @property
+    def batch_size(self) -> int:
+        """See :attr:`PreparedTeacher.batch_size`: 1 of a model that cuts its texts into chunks."""
+        chunked = (self._config.model.get('test_cfg') or {}).get('chunked_size', -1) > 0
+        return 1 if chunked else self._batch_size
+
+    def load(self) -> None:
+        """See :meth:`PreparedTeacher.load`."""
+        assert self._pipeline is not None
+
+    def prepare(self, image: Image) -> Any:
+        """See :meth:`PreparedTeacher.prepare`."""
         data = {'img': image.pixels, 'img_id': image.key, 'img_path': image.path}
         if self._is_open_vocabulary:
             data |= {'text': self.classes, 'custom_entities': True}
         return self._pipeline(data)
 
+    def shape_of(self, prepared: Any) -> tuple[tuple[int, ...], ...]:
+        """See :meth:`PreparedTeacher.shape_of`: of each view, with test-time augmentation."""
+        return shapes_of(prepared['inputs'])
+
     @torch.inference_mode()
-    def predict(self, images: Sequence[Image]) -> list[Detections]:
-        """See :meth:`Teacher.predict`."""
-        prepared = [self._prepare(image) for image in images]
-        found = [Detections()] * len(images)
-        chunked = (self._config.model.get('test_cfg') or {}).get('chunked_size', -1) > 0
-        size = 1 if chunked else self._batch_size
+    def predict_prepared(
+        self, images: Sequence[Image], prepared: Sequence[Any]
+    ) -> list[Detections]:
+        """See :meth:`PreparedTeacher.predict_prepared`."""
         with scope_of(self._config):
-            for batch in of_one_shape([shapes_of(item['inputs']) for item in prepared], size):
-                samples = self._test([prepared[index] for index in batch])
-                for index, sample in zip(batch, samples, strict=True):
-                    found[index] = detections_of(sample, images[index], self._masks)
-        return found
+            samples = self._test(prepared)
+            pairs = zip(samples, images, strict=True)
+            return [detections_of(sample, image, self._masks) for sample, image in pairs]
 
     @torch.no_grad()
     def feature_maps(self, pictures: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:

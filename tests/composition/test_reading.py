@@ -1,0 +1,145 @@
+"""Tests of what teachers are fed: batches by shape, and the same with readers as without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from mmcompose.composition.jobs import take_parts
+from mmcompose.composition.predicting import Predicting
+from mmcompose.composition.unreadable import Unreadable
+from mmcompose.store import ImageTable, LabelStore
+from mmcompose.structures import Detections, Image
+from mmcompose.teachers import PreparedTeacher, Teacher
+from mmcompose.utils import UserError, fault
+from tests import toys
+
+COUNT = 90
+
+
+class Prepared(PreparedTeacher):
+    """Finds rectangles in pictures that were prepared before; remembers its batches."""
+
+    classes = toys.STUDENT
+    batch_size = 40
+
+    def __init__(self, refuses: str = '') -> None:
+        self.refuses = refuses
+        self.batches: list[list[str]] = []
+
+    def prepare(self, image: Image) -> Any:
+        if image.key == self.refuses:
+            raise UserError(fault('', f'{image.path}: is refused'))
+        return image.pixels.copy()
+
+    def shape_of(self, prepared: Any) -> Any:
+        return prepared.shape
+
+    def predict_prepared(
+        self, images: Sequence[Image], prepared: Sequence[Any]
+    ) -> list[Detections]:
+        self.batches.append([image.key for image in images])
+        return [Detections.from_arrays(*toys.see(each, self.classes)) for each in prepared]
+
+
+class Looking(Teacher):
+    """Looks at pixels itself."""
+
+    classes = toys.STUDENT
+
+    def predict(self, images: Sequence[Image]) -> list[Detections]:
+        return [Detections.from_arrays(*toys.see(each.pixels, self.classes)) for each in images]
+
+
+@pytest.fixture(scope='module')
+def pool(tmp_path_factory: pytest.TempPathFactory) -> ImageTable:
+    """Every third picture is upright."""
+    folder = tmp_path_factory.mktemp('pool')
+    toys.draw(folder, COUNT)
+    images = toys.images_in(folder)
+    for image in images[::3]:
+        cv2.imwrite(image.path, np.ascontiguousarray(image.pixels.transpose(1, 0, 2)))
+        image.width, image.height = image.height, image.width
+        image.forget_pixels()
+    return ImageTable.of(images)
+
+
+@pytest.fixture
+def predict(tmp_path: Path) -> Callable[..., Any]:
+    """Lets teachers predict, and returns the files of the store and the results."""
+
+    def run(pool: ImageTable, teachers: dict[str, Teacher], readers: int) -> Any:
+        store = LabelStore(tmp_path / f'store {readers}')
+        results = {name: store.predictions(name) for name in teachers}
+        work = store.work_list(pool, results)
+        made = Predicting(store, work, teachers, Unreadable(len(pool), 0.1), readers)
+        assert list(take_parts(made, lambda images: None, wait=True)) == [0]
+        files = {
+            str(path.relative_to(store.location.url)): path.read_bytes()
+            for path in Path(store.location.url).rglob('*.parquet')
+        }
+        return files, {name: each.of(pool) for name, each in results.items()}
+
+    return run
+
+
+def test_pictures_of_one_shape_share_a_batch_across_a_part(
+    pool: ImageTable, predict: Callable[..., Any]
+) -> None:
+    teacher = Prepared()
+    _, results = predict(pool, {'one': teacher}, 0)
+    assert [len(batch) for batch in teacher.batches] == [40, 30, 20]
+    for row, image in enumerate(pool):
+        expected = toys.see(image.pixels, toys.STUDENT)[0]
+        np.testing.assert_allclose(results['one'][row].boxes, expected)
+
+
+def test_readers_change_nothing(pool: ImageTable, predict: Callable[..., Any]) -> None:
+    made = [
+        predict(pool, {'one': Prepared(), 'two': Looking(), 'three': Prepared()}, readers)[0]
+        for readers in (0, 2)
+    ]
+    assert made[0] == made[1] and len(made[0]) == 3
+
+
+@pytest.mark.parametrize('readers', [0, 2])
+def test_an_unreadable_picture_is_left_out_by_all(
+    readers: int, pool: ImageTable, predict: Callable[..., Any], tmp_path: Path
+) -> None:
+    broken = tmp_path / 'broken.png'
+    broken.write_bytes(b'no picture')
+    images = [*pool, Image('broken.png', str(broken), 0, 0)]
+    _, results = predict(ImageTable.of(images), {'one': Prepared(), 'two': Looking()}, readers)
+    for each in results.values():
+        assert list(each.unreadable()) == [COUNT] and not len(each[COUNT])
+        assert len(each[COUNT - 1]) == 3
+
+
+@pytest.mark.parametrize('readers', [0, 2])
+def test_a_teachers_mistake_names_it(
+    readers: int, pool: ImageTable, predict: Callable[..., Any]
+) -> None:
+    with pytest.raises(UserError, match=r'composition\.teachers\.one: .*007\.png: is refused'):
+        predict(pool, {'one': Prepared(refuses='007.png')}, readers)
+
+
+def test_no_more_is_claimed_than_readers_are_ahead(pool: ImageTable) -> None:
+    from mmcompose.composition.pace import Pace
+    from mmcompose.composition.reading import Reading, Wanted
+
+    looked: list[int] = []
+
+    def wanted() -> Iterator[Wanted]:
+        for row, image in enumerate(pool):
+            looked.append(row)
+            yield Wanted(image, ('one',))
+
+    reads = Reading({'one': Prepared()}, Pace(['one'])).in_readers(wanted(), 2, pin=False)
+    next(reads)
+    assert len(looked) < 12
+    assert len(list(reads)) == COUNT - 1
