@@ -19,6 +19,7 @@ from mmcompose.composition.parts import Parts
 from mmcompose.composition.peers import Peers
 from mmcompose.composition.pool_labels import PoolLabels
 from mmcompose.composition.predicting import ask
+from mmcompose.composition.resources import Resources
 from mmcompose.composition.teacher_configs import open_teacher, teacher_record
 from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline
 from mmcompose.store import PoolResults
@@ -36,8 +37,10 @@ class Composition:
         class_space: Arguments of :class:`mmcompose.class_space.ClassSpace`.
         label_pipeline: Config dicts of label transforms.
         store: Folder of the label store: a local path, or any URL that fsspec reads.
-        workers: How many processes label at once on this machine. Defaults to one a core, or
-            to this one alone where a GPU does the work. The labels do not depend on it.
+        workers: How many processes label at once on this machine; where GPUs do the work, how
+            many read pictures for each GPU. Defaults to one a core. The labels do not depend on it.
+        devices: GPUs of this machine that label at once, by number. Defaults to the one of this
+            process. Teachers share a GPU.
         max_unreadable: Which fraction of a pool's pictures may be unreadable; they are left out.
             Defaults to 0.01.
         teacher_records: What an earlier :attr:`resolved` read from the teachers, in their order:
@@ -62,6 +65,7 @@ class Composition:
         label_pipeline: Sequence[Mapping[str, Any]] = (),
         store: str = 'work_dirs/labels',
         workers: int | None = None,
+        devices: Sequence[int] | None = None,
         max_unreadable: float = 0.01,
         teacher_records: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
@@ -70,6 +74,7 @@ class Composition:
             'label_pipeline': [dict(step) for step in label_pipeline],
             'store': store,
             'workers': workers,
+            'devices': devices,
             'max_unreadable': max_unreadable,
         }
         parts = Parts.make(
@@ -196,14 +201,19 @@ class Composition:
             class_space=self.class_space,
             pipeline=self.pipeline,
             steps=self._plain['label_pipeline'],
-            workers=self._plain['workers'],
+            resources=Resources(self._plain['workers'], self._plain['devices']),
             max_unreadable=self._plain['max_unreadable'],
             open_teacher=self._teachers.open_to_predict,
             close=self._teachers.close,
             check=self._teachers.check_identities,
-            reopen=partial(_maker, self.resolved),
+            reopen=partial(_maker, self._for_another_process),
             features=self._features,
         )
+
+    @property
+    def _for_another_process(self) -> dict[str, Any]:
+        other = Resources(self._plain['workers'], self._plain['devices']).of_other()
+        return {**self.resolved, 'workers': other.workers, 'devices': other.devices}
 
     def predictions(
         self, images: Sequence[Image], keep_open: bool = False

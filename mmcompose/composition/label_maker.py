@@ -19,6 +19,7 @@ from mmcompose.composition.owners_by_name import owners_by_name
 from mmcompose.composition.pool_files import pool_file
 from mmcompose.composition.pool_labels import Labeling, PoolLabels
 from mmcompose.composition.predicting import Predicting
+from mmcompose.composition.resources import Resources
 from mmcompose.composition.unreadable import Unreadable
 from mmcompose.composition.workers import Workers
 from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline
@@ -46,7 +47,7 @@ class LabelMaker:
         class_space: The student's classes.
         pipeline: The label pipeline, bound to the class space.
         steps: Its config dicts.
-        workers: How many processes make them on this machine; None for as many as are of use.
+        resources: Which processes make them on this machine.
         max_unreadable: Which fraction of a pool's pictures may be unreadable.
         open_teacher: Returns a teacher, by its name.
         close: Frees the teachers' weights.
@@ -61,7 +62,7 @@ class LabelMaker:
     class_space: ClassSpace
     pipeline: LabelPipeline
     steps: Sequence[Mapping[str, Any]]
-    workers: int | None
+    resources: Resources
     max_unreadable: float
     open_teacher: Callable[[str], Teacher]
     close: Callable[[], None]
@@ -81,7 +82,8 @@ class LabelMaker:
 
         Args:
             images: The pool.
-            workers: The processes that take part. Defaults to :attr:`workers`.
+            workers: The processes that take part. Defaults to those of
+                :attr:`resources`.
             with_features: Whether :attr:`features` are made, too, while pictures are decoded. They
                 are not returned: see :meth:`cells`. Defaults to False.
 
@@ -105,7 +107,7 @@ class LabelMaker:
                 job = partial(_open_predicting, self.reopen, with_features, listed)
                 own = partial(self._predicting, with_features, pool)
                 if workers is None:
-                    with Workers(self.workers) as workers:
+                    with Workers(self.resources) as workers:
                         workers.run(own, job, 'teachers predict')
                 else:
                     workers.run(own, job, 'teachers predict')
@@ -146,7 +148,7 @@ class LabelMaker:
         table, learned = result.read(), result.read_learned()
         if table is None or learned is None:
             self.store.begin()
-            with Workers(self.workers, check) as workers:
+            with Workers(self.resources, check) as workers:
                 made = self.predictions(pool, workers, with_features=True)
                 for line in owners_by_name(self.class_space, made):
                     log(line)
@@ -301,7 +303,7 @@ class LabelMaker:
         teachers = {n: self.open_teacher(n) for n in work.makers if n in self.records}
         if self.features is not None and FEATURES in work.makers:
             teachers[FEATURES] = self.features.open()
-        return Predicting(self.store, work, teachers, unreadable)
+        return Predicting(self.store, work, teachers, unreadable, self.resources.readers)
 
     def _labeling(self, images: ImageTable) -> Labeling:
         result = self._label_result(images)

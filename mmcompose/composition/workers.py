@@ -18,10 +18,10 @@ from types import TracebackType
 from typing import TypeAlias
 
 import torch
-from mmengine.dist import get_dist_info
 
 from mmcompose.composition.jobs import Job, take_parts
 from mmcompose.composition.process_state import preserve_process_state
+from mmcompose.composition.resources import Resources
 from mmcompose.registry import plugin_modules
 from mmcompose.utils import UserError, fault, follow_parent, progress
 
@@ -40,16 +40,18 @@ class Workers:
     stay for the next job.
 
     Args:
-        workers: How many processes, this one included; None for one a core, or only this one where
-            a GPU does the work.
+        resources: How many processes there may be on this machine, and on which GPUs.
         check: Called while there is work; may raise what ends it. Defaults to nothing.
+
+    Raises:
+        UserError: If a GPU is not there.
     """
 
-    def __init__(self, workers: int | None, check: Callable[[], None] = lambda: None) -> None:
-        if workers is None:
-            workers = 1 if torch.cuda.is_available() else _num_cores()
+    def __init__(self, resources: Resources, check: Callable[[], None] = lambda: None) -> None:
+        resources.check()
+        self._resources = resources
         self._check_others = check
-        self._others = 0 if get_dist_info()[1] > 1 else workers - 1
+        self._others = resources.others
         self._processes: list[Worker] = []
 
     def __enter__(self) -> Workers:
@@ -120,7 +122,7 @@ class Workers:
             self._processes.remove((process, connection))
 
     def _start(self, count: int, job: Job) -> list[Worker]:
-        for _ in range(count):
+        for number in range(count):
             ours, theirs = Pipe()
             # -P: its folder holds modules named like those of the standard library.
             command = [sys.executable, '-P', follow_parent.__file__, str(os.getpid())]
@@ -128,6 +130,7 @@ class Workers:
                 [*command, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
+                env={**os.environ, **self._resources.environment(number)},
                 # A terminal's Ctrl-C reaches this process alone, which ends the others.
                 process_group=0,
             )
@@ -181,12 +184,6 @@ class _Pace:
         assert self._started is not None
         seconds = (time.monotonic() - self._started) / self._images * images_left
         return seconds > PAYS_SECONDS
-
-
-def _num_cores() -> int:
-    # macOS does not show which cores this process may use.
-    affinity = getattr(os, 'sched_getaffinity', None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _serve(connection: Connection) -> None:

@@ -59,6 +59,7 @@ class UnlabeledImages(BaseDetDataset):
         if not (ann_file or data_prefix['img'] or kwargs.get('data_root')):
             raise UserError(fault('UnlabeledImages', 'give data_prefix=dict(img=…), or ann_file=…'))
         self._index = index
+        self._images: ImageTable | None = None
         super().__init__(ann_file=ann_file, data_prefix=data_prefix, **kwargs)
 
     def full_init(self) -> None:
@@ -72,7 +73,14 @@ class UnlabeledImages(BaseDetDataset):
         images = self._list_images()
         if self._indices is not None:
             images = images.take(_rows(self._indices, len(images)))
-        self.images, self._fully_initialized = images, True
+        self._images, self._fully_initialized = images, True
+
+    @property
+    def images(self) -> ImageTable:
+        """The images, in the order of the dataset."""
+        self.full_init()
+        assert self._images is not None
+        return self._images
 
     def _list_images(self) -> ImageTable:
         prefix = self.data_prefix['img']
@@ -110,16 +118,14 @@ class UnlabeledImages(BaseDetDataset):
         return LabelStore(self._index).pool_index(source)
 
     def __len__(self) -> int:
-        self.full_init()
         return len(self.images)
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """Return an image's path, key, width and height; ``instances`` is empty."""
-        if not self._fully_initialized:
-            self.full_init()
+        images = self._images or self.images
         if idx < 0:
-            idx += len(self.images)
-        key, path, width, height = self.images.plain_row(idx)
+            idx += len(images)
+        key, path, width, height = images.plain_row(idx)
         return {
             'img_id': idx,
             'img_path': path,
@@ -132,8 +138,7 @@ class UnlabeledImages(BaseDetDataset):
 
     def get_subset_(self, indices: Sequence[int] | int) -> None:
         """See :meth:`mmengine.dataset.BaseDataset.get_subset_`."""
-        self.full_init()
-        self.images = self.images.take(_rows(indices, len(self.images)))
+        self._images = self.images.take(_rows(indices, len(self.images)))
 
     def get_subset(self, indices: Sequence[int] | int) -> UnlabeledImages:
         """See :meth:`mmengine.dataset.BaseDataset.get_subset`."""

@@ -94,7 +94,13 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
         wished = self._providers or ('CUDAExecutionProvider', 'CPUExecutionProvider')
         if self._providers and (absent := [p for p in self._providers if p not in available]):
             raise UserError(problem('providers', absent[0], 'is not available', available))
-        providers = [provider for provider in wished if provider in available]
+        # The process's own GPU, which a launcher or composition.devices gave it.
+        own = {'device_id': torch.cuda.current_device() if torch.cuda.is_available() else 0}
+        providers = [
+            (provider, own) if provider == 'CUDAExecutionProvider' else provider
+            for provider in wished
+            if provider in available
+        ]
         try:
             session = runtime.InferenceSession(self._path, options, providers=providers)
         # ONNX Runtime's errors share no base class.

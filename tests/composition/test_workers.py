@@ -17,6 +17,7 @@ import pytest
 
 from mmcompose.composition import Composition
 from mmcompose.composition.jobs import Tick
+from mmcompose.composition.resources import Resources
 from mmcompose.composition.workers import Workers
 from mmcompose.registry import TEACHERS
 from mmcompose.store import LabelStore
@@ -87,7 +88,7 @@ class Endless(ToyWork):
 
 def _run(folder: Path, others: str) -> None:
     job = partial(Endless, folder, os.getpid(), others)
-    with Workers(2) as workers:
+    with Workers(Resources(2)) as workers:
         workers.run(job, job, 'work')
 
 

@@ -12,7 +12,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the verb's arguments to a parser."""
     add_config(parser)
     parser.add_argument(
-        '--workers', type=int, help='processes on this machine; default: one a core'
+        '--workers',
+        type=int,
+        help='processes on this machine, or readers for each GPU; default: one a core',
     )
     parser.add_argument('--export', help='a COCO json that the labels are also written to')
     parser.add_argument('--dry-run', action='store_true', help='show the plan; nothing is written')

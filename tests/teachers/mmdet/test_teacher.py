@@ -15,7 +15,6 @@ from mmengine.registry import DefaultScope
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Detections, Image, iou
 from mmcompose.teachers import Teacher
-from mmcompose.teachers.batches import of_one_shape
 from mmcompose.teachers.mmdet.inference import for_inference
 from mmcompose.teachers.mmdet.pipeline import pipeline_steps
 from mmcompose.utils import UserError
@@ -68,13 +67,6 @@ def test_any_batch_of_mixed_sizes_gives_the_boxes_of_mmdet_itself(
         assert_same(one, other.clipped(image.width, image.height))
     # Another teacher looks at the same pixels next.
     assert all((a == image.pixels).all() for a, image in zip(before, images, strict=True))
-
-
-def test_only_inputs_of_one_shape_share_a_batch() -> None:
-    assert of_one_shape([(2, 3), (1, 1), (2, 3), (2, 3), (1, 1)], 2) == [[1, 4], [0, 2], [3]]
-    # One that is not full is not filled up with the next shape.
-    assert of_one_shape([(2, 3), (1, 1), (2, 3), (2, 3), (1, 1)], 3) == [[1, 4], [0, 2, 3]]
-    assert of_one_shape([], 2) == []
 
 
 def test_constructing_reads_classes_and_builds_no_model(teacher_config: dict[str, Any]) -> None:

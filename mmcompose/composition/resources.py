@@ -1,0 +1,101 @@
+"""Resources: which processes and GPUs of this machine make labels, and who reads pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from mmengine.dist import get_dist_info
+
+from mmcompose.utils import UserError, fault, problem
+
+_KEY = 'composition.devices'
+_VISIBLE = 'CUDA_VISIBLE_DEVICES'
+# More readers than this are seldom of use to one GPU, and each holds pictures.
+_MOST_READERS = 16
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What of this machine takes part in labelling.
+
+    Without a GPU, processes share the cores, and each reads its own pictures. On GPUs there is a
+    process for each GPU, which holds all teachers, and readers beside it.
+
+    Args:
+        workers: How many processes label; on GPUs how many readers each GPU has. None for one a
+            core.
+        devices: The GPUs, by number. None for the one of this process alone.
+    """
+
+    workers: int | None = None
+    devices: Sequence[int] | None = None
+
+    def check(self) -> None:
+        """Check that the GPUs are there.
+
+        Raises:
+            UserError: If not, or this process is on another.
+        """
+        if self.devices is None:
+            return
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if absent := [each for each in self.devices if not 0 <= each < count]:
+            expected = f'are not all there: torch sees {count} GPUs, and no number {absent[0]}'
+            raise UserError(problem(_KEY, list(self.devices), expected))
+        if get_dist_info()[1] > 1:
+            expected = 'is for one process; a launcher has started one for each GPU: leave it out'
+            raise UserError(fault(_KEY, expected))
+        if torch.cuda.current_device() not in self.devices:
+            wished = ','.join(map(str, self.devices))
+            expected = (
+                f'do not hold number {torch.cuda.current_device()}, on which this process is; '
+                f'start it with {_VISIBLE}={wished}, and number them from 0'
+            )
+            raise UserError(problem(_KEY, list(self.devices), expected))
+
+    @property
+    def others(self) -> int:
+        """How many processes there are beside this one."""
+        if get_dist_info()[1] > 1:
+            return 0
+        if torch.cuda.is_available():
+            return len(self._other_devices)
+        return (self.workers or num_cores()) - 1
+
+    @property
+    def readers(self) -> int:
+        """How many processes read pictures for each process that labels."""
+        if not torch.cuda.is_available():
+            return 0
+        if self.workers is not None:
+            return self.workers
+        beside = int(os.environ.get('LOCAL_WORLD_SIZE', 0)) or self.others + 1
+        return min(max(num_cores() // beside - 1, 1), _MOST_READERS)
+
+    def environment(self, number: int) -> Mapping[str, str]:
+        """Return what is set in the environment of a process beside this one, from 0."""
+        if not self._other_devices:
+            return {}
+        names = os.environ.get(_VISIBLE, '')
+        device = self._other_devices[number]
+        return {_VISIBLE: names.split(',')[device] if names else str(device)}
+
+    @property
+    def _other_devices(self) -> list[int]:
+        if self.devices is None or not torch.cuda.is_available():
+            return []
+        return [each for each in self.devices if each != torch.cuda.current_device()]
+
+    def of_other(self) -> Resources:
+        """Return those of a process beside this one, which sees its own GPU alone."""
+        return Resources(self.readers if torch.cuda.is_available() else self.workers)
+
+
+def num_cores() -> int:
+    """Return how many cores this process may use."""
+    # macOS does not say which those are.
+    affinity = getattr(os, 'sched_getaffinity', None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -1,0 +1,63 @@
+"""Tests of Resources: who labels and who reads, with GPUs and without; there need be none."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mmcompose.composition.resources import Resources
+from mmcompose.utils import UserError
+
+
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four GPUs, of which this process is on the first, and 12 cores."""
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 4)
+    monkeypatch.setattr(torch.cuda, 'current_device', lambda: 0)
+    monkeypatch.setattr('mmcompose.composition.resources.num_cores', lambda: 12)
+    monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
+    monkeypatch.delenv('LOCAL_WORLD_SIZE', raising=False)
+
+
+def test_without_a_gpu_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    monkeypatch.setattr('mmcompose.composition.resources.num_cores', lambda: 12)
+    assert (Resources().others, Resources().readers) == (11, 0)
+    assert (Resources(3).others, Resources(3).readers) == (2, 0)
+    assert Resources(3).of_other() == Resources(3)
+
+
+@pytest.mark.usefixtures('gpus')
+def test_a_gpu_has_one_process_and_readers() -> None:
+    assert (Resources().others, Resources().readers) == (0, 11)
+    assert Resources(5).readers == 5
+    # No reader: this process reads.
+    assert Resources(0).readers == 0
+
+
+@pytest.mark.usefixtures('gpus')
+def test_each_gpu_has_a_process_that_sees_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    some = Resources(devices=[0, 1, 3])
+    assert (some.others, some.readers) == (2, 3)
+    seen = [some.environment(number) for number in range(2)]
+    assert seen == [{'CUDA_VISIBLE_DEVICES': '1'}, {'CUDA_VISIBLE_DEVICES': '3'}]
+    assert some.of_other() == Resources(3)
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '4,5,6,7')
+    assert some.environment(1) == {'CUDA_VISIBLE_DEVICES': '7'}
+
+
+@pytest.mark.usefixtures('gpus')
+@pytest.mark.parametrize(
+    ('devices', 'message'),
+    [([0, 4], 'no number 4'), ([1, 2], 'start it with CUDA_VISIBLE_DEVICES=1,2')],
+)
+def test_gpus_that_cannot_be_had_are_told(devices: list[int], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        Resources(devices=devices).check()
+
+
+def test_a_gpu_where_there_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(UserError, match='torch sees 0 GPUs'):
+        Resources(devices=[0]).check()
