@@ -263,7 +263,12 @@ class LabelMaker:
 
     def _learned_result(self, images: ImageTable, number: int) -> LearnedResult:
         """Return where it is kept what a step learned; those behind it do not matter."""
-        return self.store.learned(self._made_of(number + 1), images)
+        step = self.pipeline.steps[number]
+        collected_of = None
+        if step.collects_alike and step.rounds == 1:
+            kind = {'collects': self.pipeline.revisions[number]}
+            collected_of = {**self._made_of(number), **kind, 'right': step.right_iou_thr}
+        return self.store.learned(self._made_of(number + 1), images, collected_of)
 
     def _prediction_results(self) -> dict[str, PictureResults]:
         return {

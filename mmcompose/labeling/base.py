@@ -65,6 +65,8 @@ class LabelTransform(ABC):
     revision: int = 1
     # How many passes over the images it learns from; 0 where it learns nothing.
     rounds: int = 0
+    # Whether what it collects is the same with any arguments, but for `right_iou_thr`.
+    collects_alike: bool = False
     # From which overlap with a true box on it takes a box for right, if it learns from labeled
     # images; None where it learns from the pool.
     right_iou_thr: float | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from mmcompose.structures import Detections
 from mmcompose.utils import Mistakes, UserError, fault, key_prefix
 
 KEY = 'composition.label_pipeline'
+# Of states of parts that a step learns from.
+_MERGED_AT_ONCE = 32
 
 LabelInput = tuple[ByTeacher, ImageContext]
 
@@ -146,8 +149,10 @@ class LabelPipeline:
         with key_prefix(f'{KEY}[{number}]'):
             return self.steps[number].collect(self.before(number, part))
 
-    def learn(self, number: int, states: Sequence[State]) -> LabelPipeline:
+    def learn(self, number: int, states: Iterable[State]) -> LabelPipeline:
         """Return the pipeline after a step learned from the states of all parts, in their order.
+
+        Not all of them are in memory at once, but some and what these before were merged to.
 
         :meth:`fit` is this and :meth:`collect` by turns for each of :attr:`rounds`, if nothing
         was learned before: :meth:`forget`.
@@ -155,7 +160,11 @@ class LabelPipeline:
         learned = self._copy()
         step = learned.steps[number]
         with key_prefix(f'{KEY}[{number}]'):
-            step.learn(step.merge(states))
+            rest = iter(states)
+            merged = step.merge(list(islice(rest, _MERGED_AT_ONCE)))
+            while some := list(islice(rest, _MERGED_AT_ONCE)):
+                merged = step.merge([merged, *some])
+            step.learn(merged)
         return learned
 
     def forget(self) -> LabelPipeline:

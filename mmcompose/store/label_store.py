@@ -111,10 +111,16 @@ class LabelStore:
         pool = ImageTable.of(images)
         return LabelResult(self.location, self._mapped, made_of, pool, self.part_size)
 
-    def learned(self, made_of: Mapping[str, Any], images: Sequence[Image]) -> LearnedResult:
+    def learned(
+        self,
+        made_of: Mapping[str, Any],
+        images: Sequence[Image],
+        collected_of: Mapping[str, Any] | None = None,
+    ) -> LearnedResult:
         """Return where what a step learned from a pool is kept; see :class:`LearnedResult`."""
         self.check()
-        return LearnedResult(self.location, made_of, ImageTable.of(images), self.part_size)
+        pool = ImageTable.of(images)
+        return LearnedResult(self.location, made_of, pool, self.part_size, collected_of)
 
     def pool_index(self, source: Mapping[str, Any]) -> PoolIndex:
         """Return where it is kept what was found of a pool's pictures; see :class:`PoolIndex`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmcompose.labeling.compute.state import State, state_from_bytes, state_to_bytes
@@ -29,6 +29,9 @@ class LearnedResult:
         made_of: All that decides them beside the pool, as plain values.
         images: The pool.
         part_size: How many images make a part. Defaults to 256.
+        collected_of: All that decides the states beside the pool, where that is less. They are
+            then kept: with other arguments the step learns anew from what was collected. Defaults
+            to ``made_of``.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class LearnedResult:
         made_of: Mapping[str, Any],
         images: ImageTable,
         part_size: int = PART_SIZE,
+        collected_of: Mapping[str, Any] | None = None,
     ) -> None:
         self._location = location
         self._images = images
@@ -49,6 +53,12 @@ class LearnedResult:
             'num_images': len(images),
         }
         self.folder = f'learned/{fingerprint(self._manifest)}'
+        self._collected, self._state_folder = self._manifest, self.folder
+        if collected_of is not None:
+            self._collected = {
+                **self._manifest, 'kind': 'collected', 'made_of': plain(collected_of)
+            }  # fmt: skip
+            self._state_folder = f'collected/{fingerprint(self._collected)}'
 
     def rows_of(self, part: int) -> range:
         """Return the rows of the pool that are in a part."""
@@ -71,25 +81,24 @@ class LearnedResult:
         Raises:
             UserError: If it cannot be written.
         """
-        write_manifest(self._location, self.folder, self._manifest)
         stem = f'{_STATE}-{turn}-{part:05d}'
-        write_sealed(self._location, self.folder, stem, state_to_bytes(state), '.npz')
+        write_manifest(self._location, self._state_folder, self._collected)
+        write_sealed(self._location, self._state_folder, stem, state_to_bytes(state), '.npz')
 
-    def read_states(self, turn: int) -> list[State]:
-        """Return what was collected of each part in a round, in the order of the images.
+    def read_states(self, turn: int) -> Iterator[State]:
+        """Yield what was collected of each part in a round, in the order of the images.
 
         Raises:
             UserError: If one is damaged.
         """
-        return [
-            state_from_bytes(read_sealed(self._location, self.folder, name))
-            for _, name in sorted(self._states(turn).items())
-        ]
+        for _, name in sorted(self._states(turn).items()):
+            yield state_from_bytes(read_sealed(self._location, self._state_folder, name))
 
     def forget_states(self, turn: int) -> None:
-        """Remove the states of a round."""
-        for name in self._states(turn).values():
-            self._location.remove(self.folder, name)
+        """Remove the states of a round, unless they serve other arguments of the step, too."""
+        if self._state_folder == self.folder:
+            for name in self._states(turn).values():
+                self._location.remove(self.folder, name)
 
     @property
     def _num_parts(self) -> int:
@@ -98,7 +107,7 @@ class LearnedResult:
 
     def _states(self, turn: int) -> dict[int, str]:
         prefix = f'{_STATE}-{turn}-'
-        names = self._location.names(self.folder)
+        names = self._location.names(self._state_folder)
         found = (name for name in names if name.startswith(prefix) and name.endswith('.npz'))
         return {int(name.removeprefix(prefix).split('-')[0]): name for name in found}
 

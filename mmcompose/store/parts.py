@@ -15,8 +15,8 @@ from mmcompose.utils import UserError, problem
 PART_SIZE = 256
 SUFFIX = '.parquet'
 MADE_BY = b'made_by'
-# Of decoded parts that a process keeps at hand, of one result.
-_CACHE_BYTES = 128 * 2**20
+# Of decoded parts that a process keeps at hand, of one result: a pool goes through them in order.
+_CACHE_BYTES = 16 * 2**20
 
 
 class Parts:

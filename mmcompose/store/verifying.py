@@ -15,6 +15,7 @@ from mmcompose.store.leases import is_lease
 from mmcompose.store.location import KEY, Location
 from mmcompose.store.manifest import NAME as MANIFEST
 from mmcompose.store.parts import MADE_BY, is_part
+from mmcompose.store.pool_index import FOLDER as POOLS
 from mmcompose.store.sealed import is_sound
 from mmcompose.utils import Problem, UserError, problem
 
@@ -25,6 +26,8 @@ def verify(location: Location) -> Iterator[tuple[str, Problem | None]]:
     Args:
         location: The store's.
     """
+    for name in location.names(POOLS):
+        yield f'{POOLS}/{name}', _wrong(location, POOLS, name)
     for path in result_paths(location):
         try:
             read_manifest(location, path)

@@ -148,11 +148,28 @@ def test_states_of_parts_are_kept_until_something_is_learned(tmp_path: Path) -> 
         result.write_state(0, part, {'counts': np.array([part])})
     assert result.unfinished(0) == [1] and result.unfinished(1) == [0, 1, 2]
     result.write_state(0, 1, {'counts': np.array([1])})
-    states = store.learned({'steps': [1]}, images(5)).read_states(0)
+    states = list(store.learned({'steps': [1]}, images(5)).read_states(0))
     assert [state['counts'].tolist() for state in states] == [[0], [1], [2]]
     result.write_learned({})
     assert result.unfinished(1) == []
     result.forget_states(0)
-    assert result.read_states(0) == []
+    assert list(result.read_states(0)) == []
     # Of no images it is learned that there are none.
     assert store.learned({'steps': [1]}, images(0)).unfinished(0) == [0]
+
+
+def test_states_that_serve_other_arguments_too_stay(tmp_path: Path) -> None:
+    store = LabelStore(tmp_path / 'store')
+    store.part_size = 2
+    store.begin()
+    first = store.learned({'keep': 0.5}, images(3), {'steps': []})
+    for part in range(2):
+        first.write_state(0, part, {'counts': np.array([part])})
+    first.write_learned({'threshold': 0.5})
+    first.forget_states(0)
+    other = store.learned({'keep': 0.6}, images(3), {'steps': []})
+    assert other.read_learned() is None and other.unfinished(0) == []
+    assert [state['counts'].tolist() for state in other.read_states(0)] == [[0], [1]]
+    # Of other pictures, or behind other steps, they are others.
+    assert store.learned({'keep': 0.6}, images(2), {'steps': []}).unfinished(0) == [0]
+    assert store.learned({'keep': 0.6}, images(3), {'steps': [1]}).unfinished(0) == [0, 1]

@@ -45,6 +45,7 @@ class AdaptiveScoreFilter(LabelTransform):
     """
 
     rounds = 1
+    collects_alike = True
     selects = True
 
     def __init__(
