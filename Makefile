@@ -1,6 +1,6 @@
 # Every target makes .venv first where it is missing or out of date; see scripts/setup_env.py.
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format types demo docs test-card test-forks pictures
+.PHONY: help setup test lint format types demo docs test-card test-forks test-ray pictures
 .NOTPARALLEL:
 
 # Two test processes: more threads than that only get in each other's way.
@@ -43,6 +43,10 @@ docs: setup ## Build the documentation site into site/
 test-card: setup ## Test the composition card in the system's Chromium (apt-get install chromium)
 	.venv/bin/pip install -q -r requirements/browser.txt -c constraints.txt
 	$(ONE_THREAD) .venv/bin/python -m pytest -q tests/browser $(PYTEST_ARGS)
+
+test-ray: setup ## Test labelling on a local Ray cluster, of which a process is killed
+	.venv/bin/pip install -q -c constraints.txt ray
+	$(ONE_THREAD) .venv/bin/python -m pytest -q tests/composition/test_ray.py $(PYTEST_ARGS)
 
 pictures: setup ## Draw docs/images from what `make demo` left
 	.venv/bin/python benchmarks/pictures.py

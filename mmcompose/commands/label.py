@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from mmengine.dist import init_dist, is_main_process
 from mmengine.registry import DefaultScope
 
 from mmcompose.checks.check_files import check_launcher
+from mmcompose.composition import RayWorkers
 from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.hooks.label_summary import summary
@@ -19,14 +21,21 @@ from mmcompose.store.exports import export as export_as
 from mmcompose.utils import Selection, UserError, check_writable, fault, log
 
 
-def label(config: Config, launcher: str = 'none', export: str | None = None) -> None:
+def label(
+    config: Config,
+    launcher: str = 'none',
+    export: str | None = None,
+    address: str | None = None,
+) -> None:
     """Make the pseudo-labels that a training run of this config would make.
 
     Args:
         config: A config with a composition.
-        launcher: 'none', or what started this process and its peers.
+        launcher: 'none', what started this process and its peers, or 'ray', which starts them.
         export: A COCO json that the labels are also written to. Defaults to none; see
             :func:`mmcompose.commands.export_labels.export_labels` for other formats.
+        address: Of a Ray cluster. Defaults to the one that this machine belongs to, else a local
+            one.
 
     Raises:
         UserError: If the training set holds no pseudo-labeled dataset, or ``launcher`` did not
@@ -48,6 +57,8 @@ def label(config: Config, launcher: str = 'none', export: str | None = None) -> 
             fault('train_dataloader.dataset', 'holds no mmcompose.PseudoLabeledDataset')
         )
     for dataset in found:
+        if launcher == 'ray':
+            dataset.composition.make_workers = partial(RayWorkers, address)
         dataset.full_init()
         if is_main_process():
             log(summary(dataset))
@@ -65,7 +76,7 @@ def _export(dataset: PseudoLabeledDataset, path: str) -> None:
 
 def _join(launcher: str, dist_cfg: Mapping[str, Any]) -> None:
     """Join the processes that a launcher started beside this one."""
-    if launcher == 'none':
+    if launcher in ('none', 'ray'):
         return
     if launcher == 'pytorch' and not torch.cuda.is_available():
         # MMEngine would need a GPU; the configs' nccl would, too.

@@ -3,7 +3,15 @@
 from mmcompose.composition.composition import Composition
 from mmcompose.composition.pool_labels import PoolLabels
 from mmcompose.composition.process_state import preserve_process_state
+from mmcompose.composition.ray_workers import RayWorkers
 from mmcompose.composition.teacher_configs import RESERVED_NAMES
 from mmcompose.labeling import STUDENT
 
-__all__ = ['RESERVED_NAMES', 'STUDENT', 'Composition', 'PoolLabels', 'preserve_process_state']
+__all__ = [
+    'RESERVED_NAMES',
+    'STUDENT',
+    'Composition',
+    'PoolLabels',
+    'RayWorkers',
+    'preserve_process_state',
+]

@@ -21,6 +21,7 @@ from mmcompose.composition.pool_labels import PoolLabels
 from mmcompose.composition.predicting import ask
 from mmcompose.composition.resources import Resources
 from mmcompose.composition.teacher_configs import open_teacher, teacher_record
+from mmcompose.composition.workers import AnyWorkers, Workers
 from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline
 from mmcompose.store import PoolResults
 from mmcompose.structures import Detections, Image
@@ -52,6 +53,8 @@ class Composition:
         pipeline: The label pipeline. What its steps learn from a pool they have not learned; see
             :meth:`fitted_pipeline`.
         store: Where predictions and labels are kept.
+        make_workers: Returns the processes that make labels, e.g. those of a cluster. None for
+            this one and those beside it on this machine.
         list_pool: Lists the images of :attr:`pool`; None where it has none.
 
     Raises:
@@ -83,6 +86,7 @@ class Composition:
         self.class_space, self.pipeline, self.store = parts.class_space, parts.pipeline, parts.store
         self._teachers = parts.teachers
         self.list_pool: Callable[[], Sequence[Image]] | None = None
+        self.make_workers: Callable[..., AnyWorkers] | None = None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Composition:
@@ -201,7 +205,8 @@ class Composition:
             class_space=self.class_space,
             pipeline=self.pipeline,
             steps=self._plain['label_pipeline'],
-            resources=Resources(self._plain['workers'], self._plain['devices']),
+            make_workers=self.make_workers or partial(Workers, self._resources),
+            readers=self._resources.readers,
             max_unreadable=self._plain['max_unreadable'],
             open_teacher=self._teachers.open_to_predict,
             close=self._teachers.close,
@@ -211,8 +216,12 @@ class Composition:
         )
 
     @property
+    def _resources(self) -> Resources:
+        return Resources(self._plain['workers'], self._plain['devices'])
+
+    @property
     def _for_another_process(self) -> dict[str, Any]:
-        other = Resources(self._plain['workers'], self._plain['devices']).of_other()
+        other = self._resources.of_other()
         return {**self.resolved, 'workers': other.workers, 'devices': other.devices}
 
     def predictions(

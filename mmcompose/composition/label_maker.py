@@ -19,9 +19,8 @@ from mmcompose.composition.owners_by_name import owners_by_name
 from mmcompose.composition.pool_files import pool_file
 from mmcompose.composition.pool_labels import Labeling, PoolLabels
 from mmcompose.composition.predicting import Predicting
-from mmcompose.composition.resources import Resources
 from mmcompose.composition.unreadable import Unreadable
-from mmcompose.composition.workers import Workers
+from mmcompose.composition.workers import AnyWorkers
 from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline
 from mmcompose.store import (
     ImageTable,
@@ -47,7 +46,8 @@ class LabelMaker:
         class_space: The student's classes.
         pipeline: The label pipeline, bound to the class space.
         steps: Its config dicts.
-        resources: Which processes make them on this machine.
+        make_workers: Returns the processes that make them; see :class:`Workers` for ``check``.
+        readers: How many processes read pictures for each of them.
         max_unreadable: Which fraction of a pool's pictures may be unreadable.
         open_teacher: Returns a teacher, by its name.
         close: Frees the teachers' weights.
@@ -62,7 +62,8 @@ class LabelMaker:
     class_space: ClassSpace
     pipeline: LabelPipeline
     steps: Sequence[Mapping[str, Any]]
-    resources: Resources
+    make_workers: Callable[..., AnyWorkers]
+    readers: int
     max_unreadable: float
     open_teacher: Callable[[str], Teacher]
     close: Callable[[], None]
@@ -73,7 +74,7 @@ class LabelMaker:
     def predictions(
         self,
         images: Sequence[Image],
-        workers: Workers | None = None,
+        workers: AnyWorkers | None = None,
         with_features: bool = False,
     ) -> dict[str, PoolResults]:
         """Return what each teacher predicts on each image, in its own classes.
@@ -83,7 +84,7 @@ class LabelMaker:
         Args:
             images: The pool.
             workers: The processes that take part. Defaults to those of
-                :attr:`resources`.
+                :attr:`make_workers`.
             with_features: Whether :attr:`features` are made, too, while pictures are decoded. They
                 are not returned: see :meth:`cells`. Defaults to False.
 
@@ -103,14 +104,11 @@ class LabelMaker:
                     self.open_teacher(name).check_pool(pool)
             work = self.store.work_list(pool, results)
             log(f'{", ".join(absent)} predict on {len(work)} images, into {self.store}')
-            with pool_file(pool) as listed:
-                job = partial(_open_predicting, self.reopen, with_features, listed)
-                own = partial(self._predicting, with_features, pool)
-                if workers is None:
-                    with Workers(self.resources) as workers:
-                        workers.run(own, job, 'teachers predict')
-                else:
-                    workers.run(own, job, 'teachers predict')
+            if workers is None:
+                with self.make_workers() as own:
+                    self._predict(pool, with_features, own)
+            else:
+                self._predict(pool, with_features, workers)
             work.finish()
         made = {name: results[name].of(pool) for name in self.records}
         unreadable = Unreadable(len(pool), self.max_unreadable)
@@ -118,6 +116,11 @@ class LabelMaker:
             unreadable.add_all({pool[row].key: why for row, why in each.unreadable().items()})
         unreadable.report()
         return made
+
+    def _predict(self, pool: ImageTable, with_features: bool, workers: AnyWorkers) -> None:
+        with pool_file(pool, workers.are_here) as listed:
+            job = partial(_open_predicting, self.reopen, with_features, listed)
+            workers.run(partial(self._predicting, with_features, pool), job, 'teachers predict')
 
     def cached_predictions(self, images: Sequence[Image]) -> dict[str, PoolResults]:
         """Return those of :meth:`predictions` that the store holds whole; makes none."""
@@ -148,12 +151,12 @@ class LabelMaker:
         table, learned = result.read(), result.read_learned()
         if table is None or learned is None:
             self.store.begin()
-            with Workers(self.resources, check) as workers:
+            with self.make_workers(check=check) as workers:
                 made = self.predictions(pool, workers, with_features=True)
                 for line in owners_by_name(self.class_space, made):
                     log(line)
                 self.close()
-                with pool_file(pool) as listed:
+                with pool_file(pool, workers.are_here) as listed:
                     if learned is None:
                         learned = self._learn(pool, listed, workers)
                         result.write_learned(learned)
@@ -205,7 +208,7 @@ class LabelMaker:
         )
 
     def _learn(
-        self, images: ImageTable, listed: ImageTable, workers: Workers
+        self, images: ImageTable, listed: ImageTable, workers: AnyWorkers
     ) -> list[dict[str, Any]]:
         """Return what the label pipeline learns from a pool, unreadable pictures left out."""
         pipeline = self.pipeline.forget()
@@ -225,7 +228,7 @@ class LabelMaker:
         self,
         images: ImageTable,
         listed: ImageTable,
-        workers: Workers,
+        workers: AnyWorkers,
         pipeline: LabelPipeline,
         number: int,
     ) -> Mapping[str, Any]:
@@ -308,7 +311,7 @@ class LabelMaker:
         teachers = {n: self.open_teacher(n) for n in work.makers if n in self.records}
         if self.features is not None and FEATURES in work.makers:
             teachers[FEATURES] = self.features.open()
-        return Predicting(self.store, work, teachers, unreadable, self.resources.readers)
+        return Predicting(self.store, work, teachers, unreadable, self.readers)
 
     def _labeling(self, images: ImageTable) -> Labeling:
         result = self._label_result(images)

@@ -14,10 +14,15 @@ _WORTH_A_FILE = 256
 
 
 @contextmanager
-def pool_file(images: ImageTable) -> Iterator[ImageTable]:
-    """Give a list of images that travels as a path where it is long."""
-    if len(images) < _WORTH_A_FILE:
-        yield images
+def pool_file(images: ImageTable, are_here: bool = True) -> Iterator[ImageTable]:
+    """Give a list of images that travels as a path where it is long.
+
+    Args:
+        images: The list.
+        are_here: Whether all who read it see the files of this machine. Else it travels itself.
+    """
+    if len(images) < _WORTH_A_FILE or not are_here:
+        yield ImageTable(images.table)
         return
     with tempfile.TemporaryDirectory(prefix='mmcompose-') as folder:
         yield images.save(Path(folder) / 'pool.arrow')

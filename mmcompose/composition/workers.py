@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import current_process
 from multiprocessing.spawn import get_preparation_data
 from types import TracebackType
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import torch
 
@@ -32,6 +32,24 @@ _ANSWER_SECONDS = 2.0
 Worker: TypeAlias = tuple[subprocess.Popen[bytes], Connection]
 
 
+class AnyWorkers(Protocol):
+    """The processes that take part in one job after another, wherever they are."""
+
+    are_here: bool
+
+    def __enter__(self) -> AnyWorkers: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def run(self, own: Job, job: Job, description: str) -> None:
+        """Make a job's parts; when this returns all are there, whoever made them."""
+
+
 class Workers:
     """The processes that take part in one job after another.
 
@@ -46,6 +64,9 @@ class Workers:
     Raises:
         UserError: If a GPU is not there.
     """
+
+    # Whether they all see the files of this machine.
+    are_here = True
 
     def __init__(self, resources: Resources, check: Callable[[], None] = lambda: None) -> None:
         resources.check()
@@ -198,12 +219,12 @@ def _serve(connection: Connection) -> None:
             for _ in take_parts(job(), lambda images: None, wait=False):
                 pass
         except Exception as error:
-            connection.send(_portable(error))
+            connection.send(portable(error))
         else:
             connection.send(None)
 
 
-def _portable(error: Exception) -> Exception:
+def portable(error: Exception) -> Exception:
     """Return an error that can be sent; a programmer's mistake brings its traceback along."""
     if isinstance(error, UserError):
         return error

@@ -1,4 +1,4 @@
-"""Make the pseudo-labels of a config ahead of training: here, or under torchrun or slurm."""
+"""Make the pseudo-labels of a config ahead of training: here, under a launcher, or on Ray."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from argparse import ArgumentParser, Namespace
 
 from mmcompose.commands.arguments import add_config
 from mmcompose.commands.verbs.plan import run as run_plan
+
+LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi', 'ray')
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -18,7 +20,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument('--export', help='a COCO json that the labels are also written to')
     parser.add_argument('--dry-run', action='store_true', help='show the plan; nothing is written')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--launcher', choices=LAUNCHERS, default='none')
+    parser.add_argument('--address', help='of a Ray cluster, with --launcher ray')
 
 
 def run(args: Namespace) -> None:
@@ -32,4 +35,4 @@ def run(args: Namespace) -> None:
     config = read_compose_config(args.config, args.cfg_options)
     if args.workers is not None:
         config.composition.workers = args.workers
-    label(config, args.launcher, args.export)
+    label(config, args.launcher, args.export, args.address)

@@ -1,0 +1,97 @@
+"""Tests of labelling on a Ray cluster, of which a process is killed; skipped without Ray."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mmcompose.composition import Composition, RayWorkers
+from mmcompose.store import LabelStore
+from mmcompose.utils import UserError
+from tests import toys
+
+ray = pytest.importorskip('ray')
+PART_SIZE = 4
+
+
+def dies_once(pixels: NDArray[np.uint8], lives: str) -> Any:
+    """Find rectangles; the first process of two that sees one is killed."""
+    try:
+        os.mkdir(Path(gettempdir()) / lives)
+    except FileExistsError:
+        return toys.see(pixels, toys.STUDENT)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def refuses(pixels: NDArray[np.uint8]) -> Any:
+    """Fail at any picture."""
+    return [[0, 0, 1]], [0.5], [0]
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _cluster() -> Iterator[None]:
+    root = str(Path(__file__).parents[2])
+    environment = {'PYTHONPATH': root, 'OMP_NUM_THREADS': '1'}
+    ray.init(
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        runtime_env={'env_vars': environment, 'worker_process_setup_hook': _small_parts},
+    )
+    yield
+    ray.shutdown()
+
+
+def _small_parts() -> None:
+    LabelStore.part_size = PART_SIZE
+
+
+def _composition(store: Path, function: str, **arguments: Any) -> Composition:
+    teacher = {
+        'type': 'mmcompose.FunctionTeacher',
+        'function': f'tests.composition.test_ray.{function}',
+        'classes': list(toys.STUDENT),
+        'arguments': arguments,
+    }
+    return Composition.from_config(toys.composition(store, teachers={'one': teacher}))
+
+
+def _files(store: Path) -> dict[str, bytes]:
+    kinds = ('*.parquet', 'labels-*.arrow')
+    found = (path for kind in kinds for path in store.rglob(kind))
+    return {str(path.relative_to(store)): path.read_bytes() for path in found}
+
+
+def test_a_cluster_writes_what_one_process_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LabelStore, 'part_size', PART_SIZE)
+    toys.draw(tmp_path / 'pool', 18)
+    images = toys.images_in(tmp_path / 'pool')
+    # No path: what a config names as one counts by its content.
+    lives = f'mmcompose-{uuid4().hex}'
+    made = _composition(tmp_path / 'cluster', 'dies_once', lives=lives)
+    made.make_workers = RayWorkers
+    made.labels(images)
+    assert (Path(gettempdir()) / lives).is_dir()
+    _composition(tmp_path / 'alone', 'dies_once', lives=lives).labels(images)
+    assert _files(tmp_path / 'cluster') == _files(tmp_path / 'alone')
+    assert len(_files(tmp_path / 'alone')) == 6
+    (Path(gettempdir()) / lives).rmdir()
+
+
+def test_a_mistake_reaches_the_user(tmp_path: Path) -> None:
+    toys.draw(tmp_path / 'pool', 2)
+    made = _composition(tmp_path / 'store', 'refuses')
+    made.make_workers = RayWorkers
+    with pytest.raises(UserError, match=r'composition\.teachers\.one\.function: '):
+        made.labels(toys.images_in(tmp_path / 'pool'))
