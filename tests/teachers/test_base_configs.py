@@ -30,5 +30,8 @@ def test_every_kind_is_shown() -> None:
     shown = {Config.fromfile(FOLDER / name).teacher.type for name in FILES}
     import mmcompose.teachers as room
 
-    kinds = {name for name in room.__all__ if name.endswith('Teacher')} - {'Teacher', 'PreparedTeacher'}
+    kinds = {name for name in room.__all__ if name.endswith('Teacher')} - {
+        'Teacher',
+        'PreparedTeacher',
+    }
     assert shown == {f'mmcompose.{kind}' for kind in kinds}

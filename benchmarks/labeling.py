@@ -1,0 +1,325 @@
+"""Measure labelling against the bare forward passes of its teachers, and processes against one.
+
+    python benchmarks/labeling.py --data VOC --weights WEIGHTS --out …/labeling.json
+    python benchmarks/labeling.py --data VOC --weights WEIGHTS --gpu --out …
+
+Bare is decoding and each model's own call, one after another, imports and the loading of weights
+left out on both sides: what the first few pictures take is subtracted. On the CPU it is processor
+time of one thread, by turns; on a GPU the wall's, against the longer of the forward passes of ready
+tensors and of decoding on all cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmengine.dataset import pseudo_collate
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.common import ROOT, Bar, console, cores, environment, exit_on_mistake, write_results
+from benchmarks.measuring import measured
+from benchmarks.store_scale import PLAIN
+from benchmarks.teacher_overhead import bare_mmdet, bare_session
+from mmcompose.composition import Composition
+from mmcompose.structures import Image, decode
+from mmcompose.teachers import MMDetTeacher, ONNXTeacher, read_config
+from mmcompose.teachers.mmdet.model import build_model
+from tests import toys
+
+# So many pictures first: what they take holds the loading of weights.
+FIRST = 16
+MEGAPIXELS = (4000, 3000)
+SECONDS, SLOWER = 0.001, 4
+GPU_MODELS = {
+    'YOLOX-Nano': 'mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
+    'RetinaNet-R50': 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py',
+    'YOLOX-L': 'mmdet::yolox/yolox_l_8xb8-300e_coco.py',
+}
+
+
+def teachers(weights: Path) -> dict[str, dict[str, Any]]:
+    """Return an MMDet teacher and two in ONNX."""
+    yolox = {'model': str(weights / 'yolox_nano_coco.onnx'), 'decode': 'yolox', 'num_threads': 1}
+    centernet = {
+        'model': str(weights / 'centernet_mobilenetv3_coco.onnx'),
+        'decode': 'ultralytics',
+        'preprocess': {'bgr_to_rgb': True, 'channels_last': True},
+        'num_threads': 1,
+    }
+    mmdet = {
+        'config': GPU_MODELS['YOLOX-Nano'],
+        'checkpoint': str(weights / 'yolox_nano_coco_mmdet.pth'),
+    }
+    return {
+        'mmdet': {'type': 'mmcompose.MMDetTeacher', **mmdet},
+        'yolox': {'type': 'mmcompose.ONNXTeacher', 'classes': 'coco', **yolox,
+                  'preprocess': {'keep_ratio': True}},
+        'centernet': {'type': 'mmcompose.ONNXTeacher', 'classes': 'coco', **centernet},
+    }  # fmt: skip
+
+
+def photos(folder: Path, count: int) -> list[Image]:
+    """Return the first photographs of a folder, over and over where there are fewer."""
+    paths = sorted(folder.rglob('*.jpg'))[:count]
+    sizes = [decode(str(path)).shape for path in paths]
+    return [
+        Image(f'{number:05d}.jpg', str(paths[row]), sizes[row][1], sizes[row][0])
+        for number in range(count)
+        for row in [number % len(paths)]
+    ]
+
+
+def enlarged(images: Sequence[Image], folder: Path) -> list[Image]:
+    """Write pictures of 12 megapixels."""
+    folder.mkdir()
+    made = []
+    for image in images:
+        path = str(folder / Path(image.key).name)
+        cv2.imwrite(path, cv2.resize(image.pixels, MEGAPIXELS))
+        image.forget_pixels()
+        made.append(Image(image.key, path, *MEGAPIXELS))
+    return made
+
+
+def label_seconds(
+    configs: dict[str, Any], images: Sequence[Image], clock: Callable[[], float], **more: Any
+) -> float:
+    """Return what it takes to label a picture, the first few left out, which load weights."""
+    took = []
+    for some in (images[:FIRST], images):
+        with tempfile.TemporaryDirectory() as store:
+            made = Composition(configs, label_pipeline=PLAIN, store=store, **more)
+            begin = clock()
+            made.labels(some)
+            took.append(clock() - begin)
+    return (took[1] - took[0]) / (len(images) - FIRST)
+
+
+def on_cpu(weights: Path, images: Sequence[Image], each_decodes: bool) -> dict[str, float]:
+    """Return seconds a picture of labelling and of bare models.
+
+    Args:
+        weights: The folder of the teachers' weights.
+        images: The pictures.
+        each_decodes: Whether every bare model decodes for itself, as one MMDet pass a teacher does.
+    """
+    torch.set_num_threads(1)
+    configs = teachers(weights)
+    made = Composition(configs, label_pipeline=PLAIN, store='unused')
+    ready = []
+    for name, config in configs.items():
+        teacher = made.teachers[name]
+        if isinstance(teacher, ONNXTeacher):
+            ready.append(bare_session(teacher, config['model']))
+        else:
+            ready.append(bare_mmdet(config['config'], config['checkpoint']))
+    clock = time.process_time
+    ours, bare = [], []
+    for _ in range(3):
+        ours.append(label_seconds(configs, images, clock, workers=1))
+        begin = clock()
+        for image in images[FIRST:]:
+            for prepare in ready:
+                # Bare pixels: each pass decodes once where it is one for itself.
+                assert image.pixels.size
+                prepare(image)()
+                if each_decodes:
+                    image.forget_pixels()
+            image.forget_pixels()
+        bare.append((clock() - begin) / (len(images) - FIRST))
+    ratio = float(np.median(np.array(ours) / np.array(bare)))
+    return {'labelling': float(np.median(ours)), 'bare': float(np.median(bare)), 'ratio': ratio}
+
+
+def slow(pixels: NDArray[np.uint8], seconds: float = SECONDS) -> Any:
+    """Find nothing, in a while that the environment may lengthen."""
+    time.sleep(seconds * float(os.environ.get('MMCOMPOSE_SLOWER', 1)))
+    return np.zeros((0, 4)), [], []
+
+
+def slow_worker(folder: Path, count: int) -> dict[str, float]:
+    """Return the wall time of two single processes, one slower, and its lower bound."""
+    toys.draw(folder / 'pool', 1)
+    for number in range(1, count):
+        shutil.copyfile(folder / 'pool' / '000.png', folder / 'pool' / f'{number:06d}.png')
+    program = (
+        'import sys, time; from pathlib import Path; from benchmarks.labeling import take_part; '
+        f'take_part(Path({str(folder)!r}))'
+    )
+    command = [sys.executable, '-c', program]
+    processes = []
+    for slower in (1, SLOWER):
+        own = {**environment(1), 'MMCOMPOSE_SLOWER': str(slower)}
+        processes.append(Popen(command, cwd=ROOT, env=own))
+    # Each waits for the other to be ready, so that imports are left out.
+    while len(list(folder.glob('ready-*'))) < 2:
+        time.sleep(0.01)
+    begin = time.perf_counter()
+    (folder / 'go').touch()
+    for process in processes:
+        process.wait()
+    took = time.perf_counter() - begin
+    alone = float((folder / 'alone').read_text())
+    # What both do in a second: one picture of the fast, a quarter of one of the slow.
+    slept = SECONDS * (SLOWER - 1)
+    bound = count / (1 / alone + 1 / (alone + slept))
+    return {'s': took, 'bound': bound, 'ratio': took / bound}
+
+
+def take_part(folder: Path) -> None:
+    """Label a pool beside other processes."""
+    kind = {'type': 'mmcompose.FunctionTeacher', 'function': 'benchmarks.labeling.slow'}
+    configs = {'slow': {**kind, 'classes': ['thing']}}
+    images = toys.images_in(folder / 'pool')
+    made = Composition(configs, label_pipeline=PLAIN, store=str(folder / 'store'), workers=1)
+    if os.environ['MMCOMPOSE_SLOWER'] == '1':
+        alone = label_seconds(configs, images[: FIRST * 20], time.perf_counter, workers=1)
+        (folder / 'alone').write_text(str(alone))
+    (folder / f'ready-{os.getpid()}').touch()
+    while not (folder / 'go').exists():
+        time.sleep(0.001)
+    made.predictions(images)
+
+
+def processes_speedup(weights: Path, images: Sequence[Image]) -> float:
+    """Return how many times faster two processes label than one, their imports left out."""
+    configs = {'yolox': teachers(weights)['yolox']}
+    one, two = (
+        label_seconds(configs, images, time.perf_counter, workers=workers) for workers in (1, 2)
+    )
+    return one / two
+
+
+def on_gpu(folder: Path, checkpoint: Path | None, name: str, images: list[Image]) -> dict[str, Any]:
+    """Return seconds a picture of labelling, of bare forward passes, and of decoding."""
+    config = GPU_MODELS[name]
+    if checkpoint is None:
+        checkpoint = folder / f'{name}.pth'
+        model = build_model(read_config(config))
+        torch.save({'state_dict': model.state_dict(), 'meta': {}}, checkpoint)
+    plain = {'config': config, 'checkpoint': str(checkpoint), 'classes': 'coco'}
+    teacher = MMDetTeacher(**plain)
+    forward, decoding = bare_forward(teacher, images), decode_seconds(images)
+    configs = {'one': {'type': 'mmcompose.MMDetTeacher', **plain}}
+    ours = label_seconds(configs, images, time.perf_counter)
+    longer = max(forward, decoding)
+    return {'labelling': ours, 'forward': forward, 'decoding': decoding, 'ratio': ours / longer}
+
+
+def bare_forward(teacher: MMDetTeacher, images: Sequence[Image]) -> float:
+    """Return seconds a picture of ``test_step`` on ready tensors, in batches of one shape."""
+    by_shape: dict[Any, list[Any]] = {}
+    for image in images:
+        prepared = teacher.prepare(image)
+        by_shape.setdefault(teacher.shape_of(prepared), []).append(prepared)
+        image.forget_pixels()
+    size = teacher.batch_size
+    ready = [
+        each[start : start + size]
+        for each in by_shape.values()
+        for start in range(0, len(each), size)
+    ]
+    took = 0.0
+    with torch.inference_mode():
+        for batch in [ready[0], *ready]:
+            torch.cuda.synchronize()
+            begin = time.perf_counter()
+            teacher._model.test_step(pseudo_collate(batch))
+            torch.cuda.synchronize()
+            # The first loads the weights.
+            took = 0.0 if batch is ready[0] and not took else took + time.perf_counter() - begin
+    return took / (len(images) - len(ready[0]))
+
+
+def decode_seconds(images: Sequence[Image]) -> float:
+    """Return seconds a picture of decoding on all cores; OpenCV decodes beside other threads."""
+    cv2.setNumThreads(1)
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(cores()) as pool:
+        list(pool.map(lambda image: decode(image.path).size, images))
+    return (time.perf_counter() - begin) / len(images)
+
+
+def main() -> int:
+    """Measure, print the figures and check the bars."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument('--data', type=Path, required=True, help='a folder of photographs')
+    parser.add_argument('--weights', type=Path, required=True, help='a folder with the teachers')
+    parser.add_argument('--out', type=Path, required=True, help='a JSON file')
+    parser.add_argument('--gpu', action='store_true', help='the bars of a GPU, and no others')
+    parser.add_argument('--quick', action='store_true', help='a tenth of the pictures')
+    args = parser.parse_args()
+    less = 10 if args.quick else 1
+    data, weights = args.data.resolve(), args.weights.resolve()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        figures, bars = (
+            gpu_bars(folder, data, weights, less)
+            if args.gpu
+            else cpu_bars(folder, data, weights, less)
+        )
+    return write_results(args.out.resolve(), figures, bars)
+
+
+def cpu_bars(
+    folder: Path, data: Path, weights: Path, less: int
+) -> tuple[dict[str, Any], dict[str, Bar]]:
+    """Measure what needs no GPU."""
+    small = photos(data, 400 // less)
+    large = enlarged(small[: FIRST + 40 // less], folder / 'large')
+    figures: dict[str, Any] = {}
+    figures['3 teachers, photographs'], _ = measured(on_cpu, weights, small, False)
+    console.print(figures)
+    figures['3 teachers, 12 megapixels'], _ = measured(on_cpu, weights, large, True)
+    console.print(figures['3 teachers, 12 megapixels'])
+    (folder / 'slow').mkdir()
+    figures['a slow worker'] = slow_worker(folder / 'slow', 20_480 // less)
+    console.print(figures['a slow worker'])
+    many = photos(data, 2000 // less)
+    figures['two workers, times faster'], _ = measured(processes_speedup, weights, many)
+    faster = 1 / figures['3 teachers, 12 megapixels']['ratio']
+    bars = {
+        'labelling / bare, 3 teachers': Bar(
+            figures['3 teachers, photographs']['ratio'], 1.03, True
+        ),
+        '12 megapixels, times faster than a pass a teacher': Bar(faster, 1.3),
+        'a worker 4 x slower / the bound': Bar(figures['a slow worker']['ratio'], 1.1, True),
+        'two workers, times faster': Bar(figures['two workers, times faster'], 1.8),
+    }
+    return figures, bars
+
+
+def gpu_bars(
+    folder: Path, data: Path, weights: Path, less: int
+) -> tuple[dict[str, Any], dict[str, Bar]]:
+    """Measure what needs one."""
+    small = photos(data, 2000 // less)
+    large = enlarged(small[: FIRST + 400 // less], folder / 'large')
+    figures, bars = {}, {}
+    for name in GPU_MODELS:
+        own = weights / 'yolox_nano_coco_mmdet.pth' if name == 'YOLOX-Nano' else None
+        for size, images in (('320 px', small), ('12 megapixels', large)):
+            found, _ = measured(on_gpu, folder, own, name, images)
+            figures[f'{name}, {size}'] = found
+            console.print(name, size, found)
+            bars[f'{name}, {size}: labelling / the longer'] = Bar(found['ratio'], 1.15, True)
+    return figures, bars
+
+
+if __name__ == '__main__':
+    sys.exit(exit_on_mistake(main))
