@@ -24,13 +24,15 @@ from pathlib import Path
 from typing import Any
 
 from common import ROOT, console, exit_on_mistake, file_name, machine, train, write_results
-from label_errors import export
+from label_errors import boxes_of, export
 from paper_protocol import CONFIGS, TRUTH, Protocol, begin
 from rich.table import Table
 from student_scores import Photographs
 from truth_and_teachers import half_labels
 from world_teachers import device
 
+from mmcompose.labeling import judge
+from mmcompose.labeling.compute.matching import RIGHT, UNJUDGED
 from mmcompose.utils import file_fingerprint, fingerprint, write_json
 
 _WEIGHT = 'custom_hooks = [*_base_.custom_hooks[:-1], dict(_base_.custom_hooks[-1], weight={})]'
@@ -217,7 +219,21 @@ def report(recipes: Recipes, trained: Mapping[tuple[str, int], Path], out: Path)
             cells += [f'{mean:.3f}', f'{ratio:.2f}' if ratio else '']
         table.add_row(arm, *cells, str(len(found)))
     console.print(table)
-    return write_results(out, {'arms': figures, 'scale': recipes.scale}, {})
+    labels = how_good(recipes.labels, truth, classes)
+    console.print(', '.join(f'{name} of labels {value:.3f}' for name, value in labels.items()))
+    return write_results(out, {'arms': figures, 'labels': labels, 'scale': recipes.scale}, {})
+
+
+def how_good(labels: Path, truth: Mapping[str, Any], classes: list[str]) -> dict[str, float]:
+    """Return precision and recall, at IoU 0.5, of the labels that composed arms learn."""
+    there = dict(boxes_of(truth, classes))
+    right = judged = 0
+    for key, found in boxes_of(json.loads(labels.read_text(encoding='utf-8')), classes):
+        verdicts = judge(found.kept(), there[key])
+        right += int((verdicts == RIGHT).sum())
+        judged += int((verdicts != UNJUDGED).sum())
+    objects = sum(len(each.kept()) for each in there.values())
+    return {'precision': right / judged, 'recall': right / objects}
 
 
 if __name__ == '__main__':
