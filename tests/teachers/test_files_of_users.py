@@ -1,0 +1,193 @@
+"""Results and label texts as users have them: read without a warning, or refused in a line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from mmcompose.registry import TEACHERS, build
+from mmcompose.structures import Detections, Image, image_size
+from mmcompose.teachers import boundary
+from mmcompose.teachers.coco_results import results_json, yolo_texts
+from mmcompose.utils import UserError
+
+BOX = [60, 10, 90, 30]
+RESULT = {'image_id': 1, 'category_id': 1, 'bbox': [60, 10, 30, 20], 'score': 0.9}
+IMAGE = {'id': 1, 'file_name': '1.png', 'width': 96, 'height': 64}
+OTHER = {**IMAGE, 'id': 2, 'file_name': 'b/2.png'}
+CATEGORIES = [{'id': 1, 'name': 'spot'}]
+
+
+def _both(**changes: Any) -> list[dict[str, Any]]:
+    return [{**RESULT, **changes}, {**RESULT, 'image_id': 2, **changes}]
+
+
+def _without(entry: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name != key}
+
+
+TWO, IMAGES = _both(), [IMAGE, OTHER]
+IDS_AS_TEXT = [{**each, 'image_id': str(each['image_id'])} for each in TWO]
+IDS_AS_FLOATS = [{**each, 'image_id': float(each['image_id'])} for each in TWO]
+ELSEWHERE = [{**each, 'file_name': f'/data/pool/{each["file_name"]}'} for each in IMAGES]
+SWAPPED = [{**each, 'width': 64, 'height': 96} for each in IMAGES]
+
+# Results, images, categories.
+READ: dict[str, tuple[Any, Any, Any]] = {
+    'as COCO has them': (TWO, IMAGES, CATEGORIES),
+    'in another order': (TWO[::-1], IMAGES[::-1], CATEGORIES),
+    'boxes of floats': (_both(bbox=[60.0, 10.0, 30.0, 20.0]), IMAGES, CATEGORIES),
+    'boxes of text': (_both(bbox=['60', '10', '30', '20']), IMAGES, CATEGORIES),
+    'more keys': (_both(area=600, iscrowd=0, id=7), IMAGES, CATEGORIES),
+    'category 90 of one': (_both(category_id=90), IMAGES, [{'id': 90, 'name': 'spot'}]),
+    'image ids as text': (IDS_AS_TEXT, IMAGES, CATEGORIES),
+    'image ids as floats': (IDS_AS_FLOATS, IMAGES, CATEGORIES),
+    'category ids as text': (_both(category_id='1'), IMAGES, CATEGORIES),
+    'a name of Windows': (TWO, [IMAGE, {**OTHER, 'file_name': 'b\\2.png'}], CATEGORIES),
+    'a name from here': (TWO, [{**IMAGE, 'file_name': './1.png'}, OTHER], CATEGORIES),
+    'names of another machine': (TWO, ELSEWHERE, CATEGORIES),
+    'sizes as text': (TWO, [{**IMAGE, 'width': '96', 'height': '64'}, OTHER], CATEGORIES),
+    'sizes of null': (TWO, [{**IMAGE, 'width': None, 'height': None}, OTHER], CATEGORIES),
+    'sizes of 0': (TWO, [{**IMAGE, 'width': 0, 'height': 0}, OTHER], CATEGORIES),
+}
+
+# The same, and what is told.
+REFUSED: dict[str, tuple[Any, Any, Any, str]] = {
+    'categories from 0': (_both(category_id=0), IMAGES, CATEGORIES, 'entry 0 of .* is none of'),
+    'an entry of no picture': (
+        [*TWO, {**RESULT, 'image_id': 3}], IMAGES, CATEGORIES, 'entry 2 of .* is none of'
+    ),
+    'a name with spaces': (
+        TWO, [{**IMAGE, 'file_name': ' 1.png'}, OTHER], CATEGORIES, "none is named '1.png'"
+    ),
+    'a suffix in capitals': (
+        TWO, [{**IMAGE, 'file_name': '1.PNG'}, OTHER], CATEGORIES, "did you mean '1.PNG'"
+    ),
+    'a quoted name': (
+        TWO, [IMAGE, {**OTHER, 'file_name': 'b%2F2.png'}], CATEGORIES, "none is named 'b/2.png'"
+    ),
+    'another folder': (
+        TWO, [IMAGE, {**OTHER, 'file_name': 'c/2.png'}], CATEGORIES, "none is named 'b/2.png'"
+    ),
+    'one file twice': (
+        TWO, [IMAGE, {**OTHER, 'file_name': '1.png'}], CATEGORIES, r"has one file_name, '1\.png'"
+    ),
+    'a dict': ({'annotations': TWO}, IMAGES, CATEGORIES, 'is no list of results'),
+    'an entry a line': (
+        '\n'.join(map(json.dumps, TWO)), IMAGES, CATEGORIES, 'cannot be read as json'
+    ),
+    'corners': (_both(bbox=BOX), IMAGES, CATEGORIES, '2 of 2 lie outside their picture'),
+    'percentages': (_both(score=90), IMAGES, CATEGORIES, r'scores in \[90, 90\], not in'),
+    'no scores': (
+        [_without(each, 'score') for each in TWO], IMAGES, CATEGORIES, "entry 0 of .*'score'"
+    ),
+    'a score that is NaN': (_both(score=float('nan')), IMAGES, CATEGORIES, 'predicts NaN'),
+    'a box of a dict': (_both(bbox={'x': 60}), IMAGES, CATEGORIES, 'entry 0 of'),
+    'a box of three numbers': (_both(bbox=[60, 10, 30]), IMAGES, CATEGORIES, 'entry 0 of'),
+    'no box': (_both(bbox=None), IMAGES, CATEGORIES, 'entry 0 of'),
+    'a negative width': (_both(bbox=[60, 10, -30, 20]), IMAGES, CATEGORIES, 'negative width'),
+    'width and height swapped': (TWO, SWAPPED, CATEGORIES, '64x96, but the picture is 96x64'),
+    'one name of two categories': (
+        TWO, IMAGES, [*CATEGORIES, {'id': 2, 'name': 'spot'}], "has one name, 'spot'"
+    ),
+    'a category without a name': (TWO, IMAGES, [{'id': 1}], r'has no name in categories\[0\]'),
+    'no picture': (TWO, [], CATEGORIES, 'belongs to any of 2 pictures'),
+}  # fmt: skip
+
+LINE = '0 0.78125 0.3125 0.3125 0.3125 0.55\n'
+
+READ_TEXTS: dict[str, bytes] = {
+    'as Ultralytics has it': LINE.encode(),
+    'lines of Windows': LINE.replace('\n', '\r\n').encode(),
+    'tabs': LINE.replace(' ', '\t').encode(),
+    'empty lines and spaces': f'\n{LINE.strip()}   \n\n'.encode(),
+    'no last line end': LINE.strip().encode(),
+    'a mark of the byte order': b'\xef\xbb\xbf' + LINE.encode(),
+    'UTF-16': LINE.encode('utf-16'),
+    'a class as a float': LINE.replace('0 ', '0.0 ', 1).encode(),
+}
+REFUSED_TEXTS: dict[str, tuple[str, str]] = {
+    'commas': (LINE.replace(' ', ','), 'line 1'),
+    'decimal commas': (LINE.replace('.', ','), 'line 1'),
+    'a header': (f'class x y w h conf\n{LINE}', 'line 1'),
+    'a class by name': (LINE.replace('0 ', 'spot ', 1), 'line 1'),
+    'a class without a name': (LINE.replace('0 ', '7 ', 1), 'predicts class number 7'),
+    'a negative class': (LINE.replace('0 ', '-1 ', 1), 'predicts class number -1'),
+    'an oriented box': ('0 0.6 0.1 0.9 0.1 0.9 0.5 0.6 0.5 0.55\n', 'line 1'),
+    'no score': ('0 0.78125 0.3125 0.3125 0.3125\n', 'line 1'),
+    'half a line': (f'{LINE}0 0.78125 0.31\n', 'line 2'),
+    'percentages': ('0 78.1 31.2 31.2 31.2 55\n', 'whole numbers up to 55 in the sixth column'),
+    'NaN': ('0 nan 0.3 0.3 0.3 0.5\n', 'predicts NaN'),
+}
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    warnings: list[str] = []
+    for module in (boundary, results_json, yolo_texts):
+        if hasattr(module, 'warn'):
+            monkeypatch.setattr(module, 'warn', warnings.append)
+    return warnings
+
+
+def _replay(folder: Path, names: list[str], **config: Any) -> list[Detections]:
+    images = []
+    for name in names:
+        path = folder / 'pool' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.full((64, 96, 3), 60, np.uint8))
+        images.append(Image(name, str(path), *image_size(str(path))))
+    teacher = build(TEACHERS, {'type': 'mmcompose.COCOResultsTeacher', **config}, 'teacher')
+    teacher.check_pool(images)
+    found: list[Detections] = teacher.predict(images)
+    return found
+
+
+def _results(folder: Path, results: Any, images: Any, categories: Any) -> list[Detections]:
+    content = {'r.json': results, 'i.json': {'images': images, 'categories': categories}}
+    for name, each in content.items():
+        (folder / name).write_text(each if isinstance(each, str) else json.dumps(each))
+    files = {'results': str(folder / 'r.json'), 'images': str(folder / 'i.json')}
+    return _replay(folder, ['1.png', 'b/2.png'], **files)
+
+
+def _texts(folder: Path, content: bytes) -> list[Detections]:
+    (folder / 'labels').mkdir()
+    (folder / 'labels' / '1.txt').write_bytes(content)
+    return _replay(folder, ['1.png'], results=str(folder / 'labels'), classes=['spot'])
+
+
+@pytest.mark.parametrize('content', READ.values(), ids=READ)
+def test_results_are_read(content: tuple[Any, Any, Any], tmp_path: Path, told: list[str]) -> None:
+    found = _results(tmp_path, *content)
+    assert [each.boxes.tolist() for each in found] == [[BOX], [BOX]]
+    assert told == []
+
+
+@pytest.mark.parametrize('content', REFUSED.values(), ids=REFUSED)
+def test_results_are_refused(content: tuple[Any, Any, Any, str], tmp_path: Path) -> None:
+    *files, message = content
+    with pytest.raises(UserError, match=message) as caught:
+        _results(tmp_path, *files)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize('content', READ_TEXTS.values(), ids=READ_TEXTS)
+def test_texts_are_read(content: bytes, tmp_path: Path, told: list[str]) -> None:
+    (found,) = _texts(tmp_path, content)
+    assert found.boxes.tolist() == [BOX]
+    assert found.scores.tolist() == [np.float32(0.55)]
+    assert told == []
+
+
+@pytest.mark.parametrize('content', REFUSED_TEXTS.values(), ids=REFUSED_TEXTS)
+def test_texts_are_refused(content: tuple[str, str], tmp_path: Path) -> None:
+    text, message = content
+    with pytest.raises(UserError, match=message) as caught:
+        _texts(tmp_path, text.encode())
+    assert len(str(caught.value).splitlines()) == 1
