@@ -38,8 +38,10 @@ def read_extras() -> dict[str, list[str]]:
         if section is None:
             raise ValueError(f'requirements/optional.txt: {requirement} stands under no heading')
         extras.setdefault(section, []).append(requirement)
-    # FiftyOne replaces OpenCV's build: it is for an environment of its own.
-    extras['all'] = [each for each in read_requirements('optional.txt') if each != 'fiftyone']
+    # FiftyOne replaces OpenCV's build: it is for an environment of its own; atheris is for those
+    # who develop mmcompose.
+    apart = ('fiftyone', 'atheris')
+    extras['all'] = [each for each in read_requirements('optional.txt') if each not in apart]
     extras['mim'] = read_requirements('mminstall.txt')
     extras['tests'] = read_requirements('tests.txt')
     return extras
