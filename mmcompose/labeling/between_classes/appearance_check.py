@@ -12,24 +12,26 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, ImageContext, LabelStream, LabelTransform
-from mmcompose.labeling.compute.appearance import FOLDS, box_features, fold_of, picture_features
+from mmcompose.labeling.compute.appearance import box_features, fold_of, picture_features
 from mmcompose.labeling.compute.appearance_losses import describe_losses, losses_of
+from mmcompose.labeling.compute.appearance_rounds import (
+    Looks,
+    Sample,
+    alive_classes,
+    learn_looks,
+    splits,
+)
 from mmcompose.labeling.compute.appearance_sample import (
     collect_appearance,
     merge_appearance,
     votes_of,
 )
 from mmcompose.labeling.compute.discriminant import Discriminant
-from mmcompose.labeling.compute.naming import (
-    box_trust,
-    checked_scores,
-    learn_names,
-    learn_worlds,
-    name_factor,
-    splits,
-    world_trust,
-)
+from mmcompose.labeling.compute.naming import confusions, known_share, name_factor, own_name
+from mmcompose.labeling.compute.picture_kinds import box_trust, picture_trust
+from mmcompose.labeling.compute.same_place import conflicting_pairs, share_of_place
 from mmcompose.labeling.compute.state import State
+from mmcompose.labeling.compute.teacher_worth import box_worth
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
 
@@ -40,14 +42,20 @@ class AppearanceCheck(LabelTransform):
 
     A teacher knows its own classes and its own kind of picture. Elsewhere its scores are no
     chances: who never saw a sheep calls it a dog, and is sure. What boxes look like, by the
-    features of a network that was trained on other pictures, shows it without a label: boxes of
+    features of a network that was trained on other pictures, shows it without a label. Boxes of
     all teachers teach what each name looks like (:mod:`mmcompose.labeling.compute.naming`), sure
     ones more, and each box is compared with all names, of which its voters' own count less; and
-    with background. No picture is judged by itself.
+    with background. Names of teachers that do not know each other's, in one place, share what is
+    claimed there (:mod:`~mmcompose.labeling.compute.same_place`).
 
-    By the same means it is learned what the pictures look like in which each teacher is sure; in
-    others its scores fall, as far as there are classes that it does not know. So the step changes
-    most where teachers share nothing, and least where all know every class.
+    By the same means it is learned what the pictures look like in which each teacher is sure
+    (:mod:`~mmcompose.labeling.compute.picture_kinds`); in others its scores fall, as far as there
+    are classes that it does not know. So the step changes most where teachers share nothing, and
+    least where all know every class. Both are learned again of what the last round left of the
+    scores (:mod:`~mmcompose.labeling.compute.appearance_rounds`). No picture is judged by itself.
+
+    A teacher of which nobody else owns a class, and which has nothing to predict on this pool, is
+    left out (:mod:`~mmcompose.labeling.compute.teacher_worth`).
 
     Stands after a fusion. Where nobody looked at the pictures, it changes nothing.
 
@@ -56,6 +64,7 @@ class AppearanceCheck(LabelTransform):
             ``dict(type='mmcompose.PictureFeatures')``, which needs the extra ``efficientnet``.
     """
 
+    revision = 2
     rounds = 1
 
     def __init__(self, features: dict[str, Any] | None = None) -> None:
@@ -68,18 +77,24 @@ class AppearanceCheck(LabelTransform):
         self._tabulate()
 
     def load_learned(self, learned: Mapping[str, Any]) -> None:
-        """Set ``names`` and by teacher ``worlds``, and ``losses``: what became of the scores."""
+        """Set ``names``; by teacher ``kinds`` of pictures, ``worths``; and ``losses`` of scores."""
         super().load_learned(learned)
         self._tabulate()
 
     def _tabulate(self) -> None:
-        self._names = _discriminant(self.learned['names']) if self.learned else None
-        worlds = self.learned.get('worlds', {})
-        self._worlds = [_discriminant(worlds[name]) for name in self.class_space.teachers if worlds]
+        self._looks: Looks | None = None
+        if self.learned:
+            kinds, worths = self.learned['kinds'], self.learned['worths']
+            self._looks = Looks(
+                _discriminant(self.learned['names']),
+                [_discriminant(kinds[name]) for name in self.class_space.teachers],
+                np.array([worths[name] for name in self.class_space.teachers]),
+            )
+            self._alive = alive_classes(self._looks.worths, self.class_space.owners)
 
     def describe_learned(self) -> list[str]:
         """See :meth:`LabelTransform.describe_learned`."""
-        return describe_losses(self.learned.get('losses', {}))
+        return describe_losses(self.learned.get('losses', {}), self.learned.get('worths', {}))
 
     def collect(self, stream: LabelStream) -> State:
         """See :meth:`LabelTransform.collect`."""
@@ -91,40 +106,30 @@ class AppearanceCheck(LabelTransform):
 
     def learn(self, state: State) -> None:
         """See :meth:`LabelTransform.learn`."""
-        folds = (state['hashes'] % np.uint64(FOLDS)).astype(np.int64) if state else np.zeros(0, int)
-        if not splits(folds):
+        if not splits(state):
             return
-        counts, votes, labels = state['counts'], state['votes'], state['labels'].astype(np.int64)
-        features = state['features'].astype(np.float32)
-        pictures, best = state['pictures'].astype(np.float32), state['best']
-        worlds = learn_worlds(pictures, best, folds)
-        trust = np.stack([world_trust(each.of(folds, pictures)) for each in worlds], axis=1)
-        trusted = box_trust(np.repeat(trust, counts, axis=0), votes, self._known)
-        own = np.repeat(folds, counts)
-        scores = state['scores'].astype(np.float64)
-        names = learn_names(features, scores * trusted, labels, votes, self._known, own)
-        likelihoods = names.of(own, features)
-        factor = name_factor(likelihoods, labels, votes, self._known, names.sizes)
-        checked = checked_scores(scores, trusted, factor)
+        looks, judged = learn_looks(Sample(state, self._known, self.class_space.owners))
+        teachers = self.class_space.teachers
         self.load_learned(
             {
-                'names': _plain(names),
-                'worlds': {
-                    name: _plain(each)
-                    for name, each in zip(self.class_space.teachers, worlds, strict=True)
+                'names': _plain(looks.names),
+                'kinds': {
+                    name: _plain(kind) for name, kind in zip(teachers, looks.kinds, strict=True)
                 },
-                'losses': losses_of(scores, checked, likelihoods, labels, votes, self.class_space),
+                'worths': dict(zip(teachers, looks.worths.round(4).tolist(), strict=True)),
+                'losses': losses_of(judged, self.class_space),
             }
         )
 
     def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
-        if self._names is None or image.cells is None or not len(image.cells):
+        if self._looks is None or image.cells is None or not len(image.cells):
             return detections
         fold, look = fold_of(image.key), picture_features(image.cells)[None]
-        trust = np.array([world_trust(each.of_fold(fold, look))[0] for each in self._worlds])
+        kinds = [each.of_fold(fold, look) for each in self._looks.kinds]
+        trust = np.array([picture_trust(each)[0] for each in kinds])
         return {
-            name: self._checked(found, votes_of(name, found, self.class_space), fold, trust, image)
+            name: self._checked(found, votes_of(name, found, self.class_space), trust, image)
             for name, found in detections.items()
         }
 
@@ -132,18 +137,25 @@ class AppearanceCheck(LabelTransform):
         self,
         found: Detections,
         votes: NDArray[np.bool_],
-        fold: int,
         trust: NDArray[np.float64],
         image: ImageContext,
     ) -> Detections:
-        assert self._names is not None and image.cells is not None
+        assert self._looks is not None and image.cells is not None
         if not len(found):
             return found
-        likelihoods = self._names.of_fold(fold, box_features(image.cells, found.boxes))
-        sizes = self._names.sizes
-        factor = name_factor(likelihoods, found.labels, votes, self._known, sizes)
-        trusted = box_trust(np.broadcast_to(trust, votes.shape), votes, self._known)
-        return replace(found, scores=checked_scores(found.scores, trusted, factor)).sorted()
+        names, worths = self._looks.names, self._looks.worths
+        labels, owners = found.labels, self.class_space.owners
+        look = box_features(image.cells, found.boxes)
+        likelihoods = names.of_fold(fold_of(image.key), look)
+        own = own_name(likelihoods, labels, confusions(votes, self._known), names.sizes)
+        share = known_share(votes, self._known, self._alive)
+        scores = found.scores * box_worth(worths, votes, labels, owners)
+        scores *= name_factor(own, labels, share, names.sizes)
+        scores *= box_trust(np.broadcast_to(trust, votes.shape), votes, share)
+        knows = (votes @ self._known.astype(np.int64)) > 0
+        pairs = conflicting_pairs(found.boxes, labels, knows, [0, len(found)])
+        scores *= share_of_place(scores, pairs)
+        return replace(found, scores=scores.astype(np.float32)).sorted()
 
 
 def _known(space: ClassSpace) -> NDArray[np.bool_]:

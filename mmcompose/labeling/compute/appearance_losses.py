@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-
-Floats = NDArray[np.floating]
+from mmcompose.labeling.compute.appearance_rounds import Judged
 
 # Boxes with a lower score are no labels anyhow.
 _SURE = 0.3
@@ -18,24 +16,14 @@ _SURE = 0.3
 _FEW_BOXES = 20
 
 
-def losses_of(
-    scores: Floats,
-    checked: Floats,
-    likelihoods: Floats,
-    labels: NDArray[np.int64],
-    votes: NDArray[np.bool_],
-    space: ClassSpace,
-) -> dict[str, Any]:
+def losses_of(judged: Judged, space: ClassSpace) -> dict[str, Any]:
     """Return by teacher the share of its sure boxes' scores that is lost, and whose most.
 
     Args:
-        scores: ``(N,)``, before.
-        checked: ``(N,)``, after.
-        likelihoods: ``(N, C + 1)``, of each name, background last.
-        labels: ``(N,)``.
-        votes: ``(N, T)``.
+        judged: What became of the boxes.
         space: Names the teachers and classes.
     """
+    scores, checked, likelihoods, labels, votes = judged
     losses = {}
     sure = scores >= _SURE
     for column, name in enumerate(space.teachers):
@@ -59,14 +47,26 @@ def losses_of(
     return losses
 
 
-def describe_losses(losses: Mapping[str, Any]) -> list[str]:
-    """Return two lines of the teacher that spoils the pool most, none where nothing is known."""
+def describe_losses(losses: Mapping[str, Any], worths: Mapping[str, float]) -> list[str]:
+    """Return two lines of the teacher that spoils the pool most, none where nothing is known.
+
+    Args:
+        losses: As :func:`losses_of` returns them.
+        worths: By teacher how far it has anything to predict on the pool, in [0, 1].
+    """
+    lines = [
+        f'{name} has nothing to predict on this pool: neither looks nor pictures nor scores set '
+        f'its surest boxes apart; its boxes keep {worth:.0%} of their scores'
+        for name, worth in worths.items()
+        if worth < 1
+    ]
     if not losses:
-        return []
+        return lines
     name, worst = max(losses.items(), key=lambda pair: pair[1]['lost'])
     others = [f'{n} {each["lost"]:.0%}' for n, each in losses.items() if n != name]
     compared = f' (others: {", ".join(others)})' if others else ''
     return [
+        *lines,
         f'{name} spoils this pool most: by what its boxes look like, those from score {_SURE} on '
         f'lose {worst["lost"]:.0%} of their score{compared}',
         f'its {worst["class"]} lose {worst["class_lost"]:.0%}; the wrong ones look like '

@@ -18,7 +18,7 @@ from mmcompose.structures import Detections
 MOST_BOXES = 65_536
 # While a stream is read, so many boxes more are held before they are thinned out.
 _HELD = 65_536
-_PER_IMAGE = ('hashes', 'counts', 'pictures', 'best')
+_PER_IMAGE = ('hashes', 'counts', 'pictures')
 
 
 def votes_of(name: str, found: Detections, class_space: ClassSpace) -> NDArray[np.bool_]:
@@ -33,18 +33,12 @@ def votes_of(name: str, found: Detections, class_space: ClassSpace) -> NDArray[n
     return votes
 
 
-def best_scores(found: Detections, votes: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return ``(T,)``: the best score of a box that each teacher found."""
-    best: NDArray[np.float32] = np.where(votes, found.scores[:, None], 0).max(axis=0, initial=0)
-    return best.astype(np.float32)
-
-
 def collect_appearance(stream: LabelStream, class_space: ClassSpace) -> State:
     """Return what the boxes and pictures of a sample look like.
 
     Returns:
-        Of I images ``hashes`` ``(I,)``, ``counts`` of boxes ``(I,)``, ``pictures`` ``(I, D)`` and
-        ``best`` ``(I, T)``; of their N boxes in that order ``features`` ``(N, D)``, ``scores``,
+        Of I images ``hashes`` ``(I,)``, ``counts`` of boxes ``(I,)`` and ``pictures`` ``(I, D)``;
+        of their N boxes in that order ``boxes`` ``(N, 4)``, ``features`` ``(N, D)``, ``scores``,
         ``labels`` and ``votes`` ``(N, T)``.
     """
     kept: State | None = None
@@ -65,17 +59,15 @@ def _state(key: str, cells: Detections, detections: ByTeacher, space: ClassSpace
     votes = [votes_of(name, found, space) for name, found in detections.items()]
     every = [(f.boxes, f.scores, f.labels) for f in detections.values()]
     boxes, scores, labels = (np.concatenate(parts) for parts in zip(*every, strict=True))
-    joined = np.concatenate(votes)
-    best = best_scores(Detections(boxes, scores, labels), joined)
     return {
         'hashes': np.array([key_hash(key)], np.uint64),
         'counts': np.array([len(boxes)]),
         'pictures': picture_features(cells)[None].astype(np.float16),
-        'best': best[None],
+        'boxes': boxes,
         'features': box_features(cells, boxes).astype(np.float16),
         'scores': scores,
         'labels': labels.astype(np.int32),
-        'votes': joined,
+        'votes': np.concatenate(votes),
     }
 
 

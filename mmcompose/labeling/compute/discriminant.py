@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.labeling.compute.appearance import FOLDS
-
 Floats = NDArray[np.floating]
+Parts = Sequence[slice]
 
 # Added to each feature's variance within classes, in units of their mean: with names as noisy as
 # detectors give, 0.3, 1 and 3 gave macro F1 within 0.01 in most worlds.
@@ -22,7 +22,7 @@ class Discriminant(NamedTuple):
     Args:
         weights: ``(F, D, K)`` float32.
         biases: ``(F, K)`` float32.
-        sizes: ``(K,)`` float64, how many boxes each name's mean was taken of.
+        sizes: ``(K,)`` float64, of how many boxes each name was learned.
     """
 
     weights: NDArray[np.float32]
@@ -34,47 +34,84 @@ class Discriminant(NamedTuple):
         scores: NDArray[np.float32] = features @ self.weights[fold] + self.biases[fold]
         return scores
 
-    def of(self, folds: NDArray[np.int64], features: Floats) -> NDArray[np.float32]:
-        """Return the same of boxes of several parts."""
-        scores = np.zeros((len(features), self.biases.shape[1]), np.float32)
-        for fold in range(FOLDS):
-            scores[folds == fold] = self.of_fold(fold, features[folds == fold])
-        return scores
+    def of(self, parts: Parts, features: Floats) -> NDArray[np.float32]:
+        """Return the same of boxes of all parts, one part after another."""
+        every = [self.of_fold(fold, features[part]) for fold, part in enumerate(parts)]
+        return np.concatenate(every)
 
 
-def discriminant(features: Floats, names: Floats, folds: NDArray[np.int64]) -> Discriminant:
-    """Fit one Gaussian a name, all of one covariance (Fisher 1936), to softly named boxes.
-
-    The mean of a few boxes lies off the true one, which makes the name look less likely than it
-    is: by half the effective number of features over the number of boxes, which is given back.
+class Axes(NamedTuple):
+    """The main directions in which features differ.
 
     Args:
-        features: ``(N, D)``.
-        names: ``(N, K)``, how far each box has each name; at least 0.
-        folds: ``(N,)``, the part of the pool that each is of.
+        mean: ``(D,)`` float32.
+        directions: ``(D, A)`` float32, orthonormal.
     """
-    features, names = np.asarray(features, np.float64), np.asarray(names, np.float64)
-    parts = [folds == fold for fold in range(FOLDS)]
-    counts = np.stack([names[part].sum(axis=0) for part in parts])
-    squares = np.stack([(names[part] ** 2).sum(axis=0) for part in parts])
-    sums = np.stack([names[part].T @ features[part] for part in parts])
-    share = names.sum(axis=1)
-    scatters = np.stack([(features[p] * share[p, None]).T @ features[p] for p in parts])
+
+    mean: NDArray[np.float32]
+    directions: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, features: NDArray[np.float32], weights: Floats, most: int) -> Axes:
+        """Find them by principal component analysis.
+
+        Args:
+            features: ``(N, D)`` float32.
+            weights: ``(N,)``, how much each row counts.
+            most: How many are kept at most.
+        """
+        shares = (weights / max(float(weights.sum()), 1e-9)).astype(np.float32)
+        mean = shares @ features
+        spread = (features - mean) * np.sqrt(shares)[:, None]
+        _, directions = np.linalg.eigh((spread.T @ spread).astype(np.float64))
+        return cls(mean, directions[:, -most:].astype(np.float32))
+
+    def project(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return ``(N, A)`` float32."""
+        return (features - self.mean) @ self.directions
+
+    def lift(self, fitted: Discriminant) -> Discriminant:
+        """Return what was fitted to projected features for features as they are."""
+        weights = self.directions @ fitted.weights
+        return Discriminant(weights, fitted.biases - self.mean @ weights, fitted.sizes)
+
+
+def discriminant(
+    features: NDArray[np.float32], names: Floats, parts: Parts, few: float
+) -> Discriminant:
+    """Fit one Gaussian a name, all of one covariance (Fisher 1936), to softly named boxes.
+
+    The mean of a few boxes lies off the true one: it is drawn towards the mean of all, so that a
+    name of which next to nothing is known speaks neither for a box nor against it.
+
+    Args:
+        features: ``(N, D)`` float32, one part of the pool after another.
+        names: ``(N, K)``, how far each box has each name; in [0, 1].
+        parts: The rows of each part.
+        few: Of so many boxes a name's mean is drawn halfway.
+    """
+    names = np.asarray(names, np.float32)
+    counts = np.stack([names[part].sum(axis=0, dtype=np.float64) for part in parts])
+    squares = np.stack([(names[part] ** 2).sum(axis=0, dtype=np.float64) for part in parts])
+    sums = np.stack([names[part].T @ features[part] for part in parts]).astype(np.float64)
+    share = names.sum(axis=1)[:, None]
+    scatters = np.stack([(features[p] * share[p]).T @ features[p] for p in parts])
+    scatters = scatters.astype(np.float64)
+    totals = [each.sum(axis=0) for each in (counts, squares, sums, scatters)]
     weights, biases, sizes = [], [], []
-    for fold in range(FOLDS):
-        others = np.arange(FOLDS) != fold
-        count = counts[others].sum(axis=0) + 1e-3
-        means = sums[others].sum(axis=0) / count[:, None]
-        within = (
-            scatters[others].sum(axis=0) / count.sum() - (means.T * count) @ means / count.sum()
-        )
-        width = len(within)
-        ridged = within + max(RIDGE * float(np.trace(within)) / width, 1e-9) * np.eye(width)
-        solved = np.linalg.solve(ridged, np.concatenate([means.T, within], axis=1))
-        own, effective = solved[:, : len(means)], float(np.trace(solved[:, len(means) :]))
-        size = count**2 / (squares[others].sum(axis=0) + 1e-6)
-        weights.append(own)
-        biases.append(0.5 * effective / np.maximum(size, 1.0) - 0.5 * (means.T * own).sum(axis=0))
+    for fold in range(len(parts)):
+        own = [each[fold] for each in (counts, squares, sums, scatters)]
+        count, square, total, scatter = (t - o for t, o in zip(totals, own, strict=True))
+        count = count + 1e-3
+        means = total / count[:, None]
+        within = (scatter - (means.T * count) @ means) / count.sum()
+        within[np.diag_indices_from(within)] += max(RIDGE * np.trace(within) / len(within), 1e-9)
+        size = np.minimum(count**2 / (square + 1e-6), count)
+        middle = total.sum(axis=0) / count.sum()
+        moved = (means - middle) * (size / (size + few))[:, None]
+        solved = np.linalg.solve(within, moved.T)
+        weights.append(solved)
+        biases.append(-0.5 * (moved.T * solved).sum(axis=0) - middle @ solved)
         sizes.append(size)
     return Discriminant(
         np.stack(weights).astype(np.float32),

@@ -1,0 +1,90 @@
+"""Whether a teacher that nobody else can confirm has anything to predict on a pool at all."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+Floats = NDArray[np.floating]
+Bools = NDArray[np.bool_]
+
+# Each of the three marks of a teacher at home, from nothing to full worth. The area under the ROC
+# curve between the pictures of its surest boxes and the rest, judged by parts of the pool that
+# they are not of: 0.71 to 0.75 for detectors of cells and digits among photographs, 0.82 and more
+# for weak detectors of what is there.
+_PICTURES = (0.75, 0.80)
+# The same between its surest boxes and its others: for a pool of one kind of picture.
+_BOXES = (0.90, 0.95)
+# The share of its boxes that score above a half: at most 0.03 of those of the former.
+_SURE_SHARE = (0.05, 0.10)
+# Of how many boxes and pictures is spoken, and when of nothing.
+_SUREST_BOXES, _SUREST_PICTURES, _LEAST_BOXES = 0.3, 0.2, 100
+
+
+def teacher_worths(
+    scores: Floats,
+    votes: Bools,
+    looks: Floats,
+    best: Floats,
+    trust: Floats,
+    owners: Bools,
+) -> NDArray[np.float64]:
+    """Return ``(T,)`` in [0, 1]; 1 for a teacher that shares a class, or has next to no boxes.
+
+    A detector of blood cells finds some on photographs, too, and no other teacher contradicts it.
+    But nothing sets its surest boxes there apart from the others: neither what they look like, nor
+    the pictures in which they stand, nor their scores. One of the three is enough.
+
+    Args:
+        scores: ``(N,)``.
+        votes: ``(N, T)``.
+        looks: ``(N,)``, how much likelier each box is its name than background.
+        best: ``(I, T)``, the best score of each teacher in each picture.
+        trust: ``(I, T)``, how far each picture looks like those in which it is sure.
+        owners: ``(C, T)``, who owns which class.
+    """
+    worths = np.ones(votes.shape[1])
+    for column in range(len(worths)):
+        rows = np.flatnonzero(votes[:, column])
+        if len(rows) < _LEAST_BOXES or (owners[owners[:, column]].sum(axis=1) > 1).any():
+            continue
+        by_score = rows[np.argsort(-scores[rows], kind='stable')]
+        surest = min(max(int(_SUREST_BOXES * len(best)), 50), len(rows) // 3)
+        boxes = _area(looks[by_score[:surest]], looks[by_score[len(rows) // 2 :]])
+        by_best = np.argsort(-best[:, column], kind='stable')
+        few, half = int(_SUREST_PICTURES * len(best)), len(best) // 2
+        pictures = _area(trust[by_best[:few], column], trust[by_best[half:], column])
+        marks = (
+            (pictures, _PICTURES),
+            (boxes, _BOXES),
+            (float((scores[rows] > 0.5).mean()), _SURE_SHARE),
+        )
+        worths[column] = max(_between(value, *limits) for value, limits in marks)
+    return worths
+
+
+def box_worth(
+    worths: Floats, votes: Bools, labels: NDArray[np.int64], owners: Bools
+) -> NDArray[np.float64]:
+    """Return ``(N,)`` in [0, 1]: the worth of the best voter of a box that has one owner alone.
+
+    Args:
+        worths: ``(T,)``.
+        votes: ``(N, T)``.
+        labels: ``(N,)``.
+        owners: ``(C, T)``.
+    """
+    best = np.where(votes, worths, 0).max(axis=1, initial=0)
+    return np.where((owners.sum(axis=1) > 1)[labels], 1.0, best)
+
+
+def _area(surest: Floats, others: Floats) -> float:
+    if not len(surest) or not len(others):
+        return 1.0
+    truth = np.repeat([1, 0], [len(surest), len(others)])
+    return float(roc_auc_score(truth, np.concatenate([surest, others])))
+
+
+def _between(value: float, low: float, high: float) -> float:
+    return float(np.clip((value - low) / (high - low), 0, 1))
