@@ -52,9 +52,8 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
             ``benchmarks/label_constants.py`` compares values of it and of ``iou_thr``.
     """
 
-    revision = 2
     rounds = 1
-    revision = 2
+    revision = 3
 
     def __init__(
         self,

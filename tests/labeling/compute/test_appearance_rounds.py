@@ -1,0 +1,126 @@
+"""Names learned in rounds: few boxes take nothing, one place has one name, useless teachers go."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mmcompose.labeling.compute.discriminant import Axes, discriminant
+from mmcompose.labeling.compute.naming import confusions, known_share, own_name
+from mmcompose.labeling.compute.same_place import conflicting_pairs, share_of_place
+from mmcompose.labeling.compute.teacher_worth import box_worth, teacher_worths
+
+PARTS = [slice(row, row + 20) for row in range(0, 100, 20)]
+
+
+def looks(rng: np.random.Generator, middle: float, count: int = 100) -> np.ndarray:
+    features = rng.normal(0, 1, (count, 6)).astype(np.float32)
+    features[:, 0] += middle
+    return features
+
+
+def test_a_name_of_few_boxes_speaks_neither_for_nor_against() -> None:
+    rng = np.random.default_rng(0)
+    names = np.zeros((100, 3))
+    names[:50, 0] = names[50:, 1] = 1
+    names[3, 2] = 1
+    order = rng.permutation(100)
+    features = np.concatenate([looks(rng, 3, 50), looks(rng, -3, 50)])[order]
+    fitted = discriminant(features, names[order], PARTS, few=5.0)
+    known = np.abs(fitted.weights[..., :2]).sum(axis=1).min()
+    assert np.abs(fitted.weights[..., 2]).sum(axis=1).max() < 0.6 * known
+    assert fitted.sizes[2] <= 1
+    right = fitted.of(PARTS, features)[:, :2].argmax(axis=1) == names[order][:, 1]
+    assert right.mean() > 0.95
+
+
+def test_a_name_of_few_boxes_takes_no_box_from_another() -> None:
+    likelihoods = np.array([[0.0, 9.0, -1.0]])
+    free = np.zeros((1, 2))
+    many, few = np.array([50.0, 50.0, 900.0]), np.array([50.0, 3.0, 900.0])
+    label = np.array([0])
+    assert own_name(likelihoods, label, free, many)[0] < 0.01
+    assert own_name(likelihoods, label, free, few)[0] > 0.8
+
+
+def test_what_the_voters_know_they_would_have_called_so() -> None:
+    votes = np.array([[True, False]])
+    known = np.array([[True, True, False], [False, False, True]])
+    penalties = confusions(votes, known)
+    assert penalties[0, 1] < penalties[0, 2] == 0
+    alive = np.array([True, True, True])
+    assert known_share(votes, known, alive)[0] == pytest.approx(2 / 3)
+    alive[2] = False
+    assert known_share(votes, known, alive)[0] == 1
+    assert known_share(votes, known, np.zeros(3, np.bool_))[0] == 1
+
+
+def test_main_directions_are_lifted_back() -> None:
+    rng = np.random.default_rng(1)
+    features = looks(rng, 2)
+    names = np.stack([features[:, 0] > 2, features[:, 0] <= 2], axis=1)
+    axes = Axes.of(features, np.ones(100), 6)
+    fitted = discriminant(axes.project(features), names, PARTS, few=1.0)
+    lifted = axes.lift(fitted).of(PARTS, features)
+    np.testing.assert_allclose(
+        lifted, fitted.of(PARTS, axes.project(features)), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_names_for_one_object_share_their_place() -> None:
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [50, 50, 60, 60], [0, 0, 10, 10]], np.float32)
+    labels = np.array([0, 1, 1, 1])
+    strangers = np.array([[True, False], [False, True], [False, True], [False, True]])
+    pairs = conflicting_pairs(boxes, labels, strangers, [0, 3, 4])
+    assert [rows.tolist() for rows in pairs] == [[0], [1]]
+    share = share_of_place(np.array([0.6, 0.2, 0.5, 0.5]), pairs)
+    assert share.tolist() == pytest.approx([0.75, 0.25, 1, 1])
+    sharper = share_of_place(np.array([0.6, 0.2, 0.5, 0.5]), pairs, power=4)
+    assert sharper[0] > 0.98
+
+
+def test_who_knows_both_names_may_mean_both() -> None:
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9]], np.float32)
+    knows = np.array([[True, True], [False, True]])
+    first, _ = conflicting_pairs(boxes, np.array([0, 1]), knows, [0, 2])
+    assert not len(first)
+
+
+def detections(useful: bool) -> dict[str, np.ndarray]:
+    """Return boxes of a useful teacher and of another, five in each of 200 pictures."""
+    rng = np.random.default_rng(2)
+    home = np.arange(200) % 2 == 0
+    first = np.where(np.repeat(home, 5), rng.uniform(0.2, 1, 1000), rng.uniform(0, 0.3, 1000))
+    second = rng.uniform(0, 0.5, 1000)
+    if useful:
+        second = np.where(np.repeat(home, 5), rng.uniform(0, 0.3, 1000), second)
+    scores = np.concatenate([first, second])
+    best = np.stack([each.reshape(200, 5).max(axis=1) for each in (first, second)], axis=1)
+    at_home = np.stack([home, ~home if useful else rng.random(200) < 0.5], axis=1)
+    return {
+        'scores': scores,
+        'votes': np.repeat(np.eye(2, dtype=np.bool_), 1000, axis=0),
+        'looks': rng.normal(0, 1, 2000),
+        'best': best,
+        'trust': np.where(at_home, 0.9, 0.1),
+    }
+
+
+def test_a_teacher_of_which_nothing_sets_the_surest_boxes_apart_is_worth_nothing() -> None:
+    alone = np.array([[True, False], [False, True]])
+    worths = teacher_worths(**detections(useful=False), owners=alone)
+    assert worths.tolist() == [1, 0]
+    worths = teacher_worths(**detections(useful=True), owners=alone)
+    assert worths.tolist() == [1, 1]
+
+
+def test_a_teacher_that_shares_a_class_is_judged_by_the_others() -> None:
+    shared = np.array([[True, True], [False, True]])
+    assert teacher_worths(**detections(useful=False), owners=shared).tolist() == [1, 1]
+
+
+def test_worth_counts_where_a_class_has_one_owner() -> None:
+    owners = np.array([[True, True], [False, True]])
+    votes = np.array([[False, True], [False, True]])
+    worth = box_worth(np.array([1.0, 0.0]), votes, np.array([0, 1]), owners)
+    assert worth.tolist() == [1, 0]
