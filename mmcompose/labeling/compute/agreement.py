@@ -57,7 +57,9 @@ def agreement_weights(
     if not pool.images:
         return {}
     # Where one did not predict, its silence and another's boxes tell nothing of the two.
-    trusted = pool.asked * (1.0 if trust is None else trust.of_images(pool))
+    trusted: Floats = pool.asked.astype(np.float64)
+    if trust is not None:
+        trusted = trusted * trust.of_images(pool)
     sums = sum_agreements(pool, trusted, iou_thr)
     # Claims in as many images of each.
     claimed = sums.claimed * (pool.images / pool.asked.sum(axis=0).clip(1))[:, None]

@@ -160,7 +160,7 @@ def alive_classes(worths: NDArray[np.float64], owners: Bools) -> Bools:
         worths: ``(T,)``.
         owners: ``(C, T)``.
     """
-    alive: Bools = (owners & (worths >= _ALIVE)).any(axis=1)
+    alive: Bools = np.any(owners & (worths >= _ALIVE), axis=1)
     return alive
 
 

@@ -37,7 +37,8 @@ class Discriminant(NamedTuple):
     def of(self, parts: Parts, features: Floats) -> NDArray[np.float32]:
         """Return the same of boxes of all parts, one part after another."""
         every = [self.of_fold(fold, features[part]) for fold, part in enumerate(parts)]
-        return np.concatenate(every)
+        scores: NDArray[np.float32] = np.concatenate(every)
+        return scores
 
 
 class Axes(NamedTuple):
@@ -61,14 +62,15 @@ class Axes(NamedTuple):
             most: How many are kept at most.
         """
         shares = (weights / max(float(weights.sum()), 1e-9)).astype(np.float32)
-        mean = shares @ features
+        mean: NDArray[np.float32] = shares @ features
         spread = (features - mean) * np.sqrt(shares)[:, None]
         _, directions = np.linalg.eigh((spread.T @ spread).astype(np.float64))
         return cls(mean, directions[:, -most:].astype(np.float32))
 
     def project(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return ``(N, A)`` float32."""
-        return (features - self.mean) @ self.directions
+        projected: NDArray[np.float32] = (features - self.mean) @ self.directions
+        return projected
 
     def lift(self, fitted: Discriminant) -> Discriminant:
         """Return what was fitted to projected features for features as they are."""

@@ -162,7 +162,6 @@ def test_arguments_out_of_range_are_told(arguments: dict[str, float]) -> None:
         built(AgreementWeightedFusion, **arguments)
 
 
-<<<<<<< HEAD
 def _asked_of_half(pool: Pool, name: str) -> Pool:
     """Return a pool in which one teacher did not predict on every other image."""
     absent = Detections(asked=False)
@@ -193,7 +192,8 @@ def test_boxes_are_not_held_against_a_teacher_that_did_not_predict() -> None:
 
     assert evidence(Detections())[1] < 0
     assert evidence(Detections(asked=False))[1] == 0
-=======
+
+
 def test_of_two_teachers_that_contradict_each_other_both_are_trusted() -> None:
     pool = world({'a': ['person', 'cat'], 'b': ['person', 'cat']}, spoiled='b').pool
     fusion = AgreementWeightedFusion(sharpness=0)
@@ -203,4 +203,3 @@ def test_of_two_teachers_that_contradict_each_other_both_are_trusted() -> None:
     plain = WeightedBoxesFusion(iou_thr=0.7)
     for each in pool[:20]:
         assert rows(apply(fusion, *each)[FUSED]) == rows(apply(plain, *each)[FUSED])
->>>>>>> d069960 (Hold names in rounds, places and worth of teachers in tests)
