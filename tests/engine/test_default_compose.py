@@ -19,7 +19,8 @@ def test_the_recommended_label_pipeline_is_the_default() -> None:
 
 
 def test_it_has_no_key_that_another_base_may_have() -> None:
-    assert set(Config.fromfile(DEFAULT).keys()) == {'custom_imports', 'runner_type', 'composition'}
+    keys = {'custom_imports', 'runner_type', 'composition', 'card'}
+    assert set(Config.fromfile(DEFAULT).keys()) == keys
 
 
 @pytest.mark.parametrize('path', PIPELINES, ids=lambda path: path.stem)
