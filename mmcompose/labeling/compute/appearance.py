@@ -35,16 +35,20 @@ def box_features(cells: Detections, boxes: NDArray[np.floating]) -> Floats:
         boxes: ``(N, 4)`` xyxy in pixels of the same picture; zeros where one covers no cell.
     """
     assert cells.features is not None
-    low = np.maximum(boxes[:, None, :2], cells.boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], cells.boxes[None, :, 2:])
-    covered = (high - low).clip(0).prod(axis=2, dtype=np.float32)
+    boxes = np.asarray(boxes, np.float32)
+    covered = np.ones((len(boxes), len(cells)), np.float32)
+    for low, high in ((0, 2), (1, 3)):
+        begin = np.maximum(boxes[:, low, None], cells.boxes[:, low])
+        end = np.minimum(boxes[:, high, None], cells.boxes[:, high])
+        covered *= np.maximum(end - begin, 0)
     return _unit(covered @ cells.features.astype(np.float32))
 
 
 def picture_features(cells: Detections) -> Floats:
     """Return ``(D,)`` float32 of length 1: the mean of all cells."""
     assert cells.features is not None
-    unit: Floats = _unit(cells.features.mean(axis=0, dtype=np.float32)[None])[0]
+    even = np.ones((1, len(cells)), np.float32)
+    unit: Floats = _unit(even @ cells.features.astype(np.float32))[0]
     return unit
 
 

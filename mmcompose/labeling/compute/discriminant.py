@@ -62,20 +62,20 @@ class Axes(NamedTuple):
             most: How many are kept at most.
         """
         shares = (weights / max(float(weights.sum()), 1e-9)).astype(np.float32)
-        mean: NDArray[np.float32] = shares @ features
+        mean = np.asarray(shares @ features, np.float32)
         spread = (features - mean) * np.sqrt(shares)[:, None]
         _, directions = np.linalg.eigh((spread.T @ spread).astype(np.float64))
         return cls(mean, directions[:, -most:].astype(np.float32))
 
     def project(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return ``(N, A)`` float32."""
-        projected: NDArray[np.float32] = (features - self.mean) @ self.directions
-        return projected
+        return np.asarray((features - self.mean) @ self.directions, np.float32)
 
     def lift(self, fitted: Discriminant) -> Discriminant:
         """Return what was fitted to projected features for features as they are."""
         weights = self.directions @ fitted.weights
-        return Discriminant(weights, fitted.biases - self.mean @ weights, fitted.sizes)
+        biases = fitted.biases - self.mean @ weights
+        return Discriminant(weights.astype(np.float32), biases.astype(np.float32), fitted.sizes)
 
 
 def discriminant(

@@ -117,6 +117,20 @@ def pairs_of_classes(boxes: Boxes, iou_thr: float) -> tuple[Rows, Rows]:
 
 
 @njit(cache=True)
+def first_of_each_place(boxes: Boxes, labels: Rows, iou_thr: float) -> NDArray[np.bool_]:
+    """Return ``(M,)``: boxes ``(M, 4)`` that overlap no kept earlier one of their class so much."""
+    least = np.float32(iou_thr)
+    kept = np.ones(len(boxes), np.bool_)
+    for row in range(1, len(boxes)):
+        for before in range(row):
+            if kept[before] and labels[before] == labels[row]:
+                if overlap(boxes, row, boxes, before) >= least:
+                    kept[row] = False
+                    break
+    return kept
+
+
+@njit(cache=True)
 def cover_half(boxes: Boxes, others: Boxes) -> NDArray[np.bool_]:
     """Return ``(M,)``: whether a box ``(M, 4)`` covers at least half of another ``(K, 4)``."""
     zero, half = np.float32(0), np.float32(0.5)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from mmcompose.labeling.base import ByTeacher, ImageContext, LabelTransform
+from mmcompose.labeling.compute.near_boxes import first_of_each_place
 from mmcompose.registry import LABEL_TRANSFORMS
-from mmcompose.structures import Detections, iou
+from mmcompose.structures import Detections
 from mmcompose.utils import Fraction
 
 
@@ -34,10 +33,4 @@ class DuplicateFilter(LabelTransform):
         if len(found) < 2:
             return found
         found = found.sorted()
-        same = iou(found.boxes, found.boxes) >= self.iou_thr
-        same &= found.labels[:, None] == found.labels[None, :]
-        kept = np.ones(len(found), np.bool_)
-        for row in np.flatnonzero(np.triu(same, 1).any(axis=1)):
-            if kept[row]:
-                kept[row + 1 :] &= ~same[row, row + 1 :]
-        return found[kept]
+        return found[first_of_each_place(found.boxes, found.labels, self.iou_thr)]
