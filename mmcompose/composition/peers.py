@@ -7,9 +7,8 @@ import time
 from itertools import count
 from types import TracebackType
 
-import torch.distributed
 from mmengine.dist import get_dist_info
-from torch.distributed.distributed_c10d import _get_default_store
+from torch.distributed.distributed_c10d import PrefixStore, _get_default_store
 
 from mmcompose.utils import UserError, fault
 
@@ -39,7 +38,7 @@ class Peers:
         self._store = None
         if self._world_size > 1:
             prefix = f'mmcompose/peers/{next(_numbers)}'
-            self._store = torch.distributed.PrefixStore(prefix, _get_default_store())
+            self._store = PrefixStore(prefix, _get_default_store())
         self._beats: dict[int, tuple[int, float]] = {}
         self._lost: str | None = None
         self._has_left = threading.Event()

@@ -42,6 +42,9 @@ class UnlabeledImages(BaseDetDataset):
         **kwargs: Of :class:`mmdet.datasets.BaseDetDataset`.
     """
 
+    # MMEngine's, which ships no types.
+    _fully_initialized: bool
+
     def __init__(
         self,
         ann_file: str = '',
