@@ -19,7 +19,7 @@ from mmcompose.composition.owners_by_name import owners_by_name
 from mmcompose.composition.pool_files import pool_file
 from mmcompose.composition.pool_labels import Labeling, PoolLabels
 from mmcompose.composition.predicting import Predicting
-from mmcompose.composition.unreadable import Unreadable
+from mmcompose.composition.unreadable import Unreadable, unreadable_rows
 from mmcompose.composition.workers import AnyWorkers
 from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline
 from mmcompose.store import (
@@ -261,7 +261,7 @@ class LabelMaker:
             number,
             turn,
             partial(self.teacher_detections, predictions, images, cells=self.cells(images)),
-            _unreadable(predictions),
+            unreadable_rows(predictions),
         )
 
     def _learned_result(self, images: ImageTable, number: int) -> LearnedResult:
@@ -324,16 +324,8 @@ class LabelMaker:
             result,
             self.pipeline.with_learned(learned),
             partial(self.teacher_detections, predictions, images, cells=self.cells(images)),
-            _unreadable(predictions),
+            unreadable_rows(predictions),
         )
-
-
-def _unreadable(predictions: Mapping[str, PoolResults]) -> dict[int, str]:
-    """Return why images cannot be read by some teacher, by row."""
-    found: dict[int, str] = {}
-    for each in predictions.values():
-        found = {**each.unreadable(), **found}
-    return found
 
 
 def _open_predicting(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mmcompose.store import PoolResults
 from mmcompose.structures import Image
 from mmcompose.utils import UserError, problem, warn
 
@@ -63,3 +64,11 @@ def why_unreadable(image: Image) -> str | None:
     except UserError as error:
         return str(error).removeprefix(f'{image.path}: ')
     return None
+
+
+def unreadable_rows(predictions: Mapping[str, PoolResults]) -> dict[int, str]:
+    """Return why images cannot be read by some teacher, by row."""
+    found: dict[int, str] = {}
+    for each in predictions.values():
+        found = {**each.unreadable(), **found}
+    return found
