@@ -52,15 +52,14 @@ def label_odd_pictures(folder: Path) -> list[Odd]:
     pool.mkdir(parents=True)
     names = write_odd_pictures(pool)
     dataset = UnlabeledImages(data_prefix={'img': str(pool)}, serialize_data=False)
-    images = {image.key: image for image in images_of(dataset)}
+    images = {_key(image.key): image for image in images_of(dataset)}
     composition = Composition(**toys.composition(folder / 'store', max_unreadable=1.0))
     labels = composition.labels(list(images.values()))
     reasons = labels.table.unreadable()
-    rows = {key: row for row, key in enumerate(labels.keys)}
+    rows = {_key(key): row for row, key in enumerate(labels.keys)}
     found = []
     for name in names:
-        # As the store has names that are no Unicode.
-        key = name.encode('utf-8', 'backslashreplace').decode()
+        key = _key(name)
         row, expected = rows[key], _decoded(pool / name)
         reason = reasons.get(row)
         if reason is not None:
@@ -68,9 +67,14 @@ def label_odd_pictures(folder: Path) -> list[Odd]:
         elif expected is None:
             outcome = 'labeled, though MMCV cannot decode it'
         else:
-            outcome = _compared(images[name], labels[row], expected)
+            outcome = _compared(images[key], labels[row], expected)
         found.append(Odd(key, outcome))
     return found
+
+
+def _key(name: str) -> str:
+    # As the store has names that are no Unicode.
+    return name.encode('utf-8', 'backslashreplace').decode()
 
 
 def _decoded(path: Path) -> NDArray[np.uint8] | None:
