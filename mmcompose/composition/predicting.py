@@ -14,7 +14,7 @@ from mmcompose.composition.unreadable import Unreadable, why_unreadable
 from mmcompose.store import LabelStore, Leases, WorkList
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import PreparedTeacher, Teacher
-from mmcompose.teachers.prepared import Batches
+from mmcompose.teachers.batches import Batches
 from mmcompose.utils import UserError, key_prefix
 
 # How many decoded pictures are in memory at once, for teachers that look at pixels themselves.

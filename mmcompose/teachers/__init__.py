@@ -1,6 +1,7 @@
 """Anything that turns images into detections; one file a kind."""
 
 from mmcompose.teachers.base import Teacher
+from mmcompose.teachers.batches import PreparedTeacher
 from mmcompose.teachers.checkpoint import (
     allow_mmengine_checkpoints,
     checkpoint_classes,
@@ -16,7 +17,6 @@ from mmcompose.teachers.mmdet.model import check_class_count, load_weights
 from mmcompose.teachers.mmdet.teacher import MMDetTeacher
 from mmcompose.teachers.named_classes import named_classes
 from mmcompose.teachers.onnx import ONNXTeacher
-from mmcompose.teachers.prepared import PreparedTeacher
 from mmcompose.teachers.safe_files import read_files_safely
 
 read_files_safely()

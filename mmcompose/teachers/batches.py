@@ -1,10 +1,96 @@
-"""Which images share a batch; a teacher's ``batch_size`` is the most."""
+"""Which pictures share a batch, prepared ahead or not; a teacher's ``batch_size`` is the most."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any
 
-from mmcompose.structures import Image
+from mmcompose.structures import Detections, Image
+from mmcompose.teachers.base import Teacher
+
+
+class PreparedTeacher(Teacher):
+    """A teacher that takes pictures apart from their pixels: prepared by itself, in batches.
+
+    Whatever prepares pictures (this process, or readers beside a GPU), the same batches are made:
+    those of pictures whose prepared inputs have one shape, in the pictures' order.
+    """
+
+    @property
+    @abstractmethod
+    def batch_size(self) -> int:
+        """How many pictures share a batch at the most."""
+
+    @abstractmethod
+    def prepare(self, image: Image) -> Any:
+        """Return what the model takes of a picture; no model is run.
+
+        It is called in processes that were forked once :meth:`load` has returned.
+        """
+
+    @abstractmethod
+    def shape_of(self, prepared: Any) -> Hashable:
+        """Return the shape of a prepared picture; only equal ones share a batch."""
+
+    @abstractmethod
+    def predict_prepared(
+        self, images: Sequence[Image], prepared: Sequence[Any]
+    ) -> list[Detections]:
+        """Detect objects in a batch.
+
+        Args:
+            images: Whose pixels are not looked at.
+            prepared: What :meth:`prepare` returned of each.
+
+        Returns:
+            As :meth:`Teacher.predict`.
+        """
+
+    def load(self) -> None:
+        """Load what :meth:`prepare` needs."""
+
+    def predict(self, images: Sequence[Image]) -> list[Detections]:
+        """See :meth:`Teacher.predict`."""
+        batches = Batches(self)
+        found: dict[int, Detections] = {}
+        for number, image in enumerate(images):
+            found.update(batches.add(number, image, self.prepare(image)))
+        found.update(batches.rest())
+        return [found[number] for number in range(len(images))]
+
+    # What it returns was checked batch by batch.
+    predict.is_checked = True  # type: ignore[attr-defined]
+
+
+class Batches:
+    """Prepared pictures that wait until there are enough of one shape.
+
+    Args:
+        teacher: Predicts on them.
+    """
+
+    def __init__(self, teacher: PreparedTeacher) -> None:
+        self._teacher = teacher
+        self._waiting: dict[Hashable, list[tuple[int, Image, Any]]] = {}
+
+    def add(self, number: int, image: Image, prepared: Any) -> Iterator[tuple[int, Detections]]:
+        """Add a picture, and yield the results of its batch where that is full, by number."""
+        shape = self._teacher.shape_of(prepared)
+        batch = self._waiting.setdefault(shape, [])
+        batch.append((number, image, prepared))
+        if len(batch) < self._teacher.batch_size:
+            return iter(())
+        return self._predict(self._waiting.pop(shape))
+
+    def rest(self) -> Iterator[tuple[int, Detections]]:
+        """Yield the results of all that still wait, by number."""
+        while self._waiting:
+            yield from self._predict(self._waiting.pop(next(iter(self._waiting))))
+
+    def _predict(self, batch: list[tuple[int, Image, Any]]) -> Iterator[tuple[int, Detections]]:
+        numbers, images, prepared = zip(*batch, strict=True)
+        return zip(numbers, self._teacher.predict_prepared(images, prepared), strict=True)
 
 
 def in_batches(images: Sequence[Image], size: int) -> Iterator[Sequence[Image]]:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from mmcompose.class_space import GivenNames, check_order, class_names
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
+from mmcompose.teachers.batches import PreparedTeacher
 from mmcompose.teachers.output_columns import Outputs
-from mmcompose.teachers.prepared import PreparedTeacher
 from mmcompose.teachers.preprocess import Geometry, Preprocess
 from mmcompose.teachers.tensor_teacher import TensorTeacher
 from mmcompose.utils import Count, UserError, fault, optional_package, problem

@@ -15,6 +15,7 @@ from mmengine.dataset import pseudo_collate
 from mmcompose.class_space import GivenNames, check_order
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
+from mmcompose.teachers.batches import PreparedTeacher
 from mmcompose.teachers.checkpoint import checkpoint_classes, local_checkpoint, read_checkpoint
 from mmcompose.teachers.device import torch_device
 from mmcompose.teachers.mmdet.config import read_config, scope_of
@@ -31,7 +32,6 @@ from mmcompose.teachers.mmdet.speed import check_compile_options, compile_featur
 from mmcompose.teachers.mmdet.tracking import detector_of, is_tracker, without_tracker
 from mmcompose.teachers.mmdet.zoo import config_and_checkpoint
 from mmcompose.teachers.named_classes import named_classes, named_texts
-from mmcompose.teachers.prepared import PreparedTeacher
 from mmcompose.utils import Count, UserError, fault, file_fingerprint, problem
 
 
