@@ -1,14 +1,13 @@
 # Nothing to tune: what others fix is learned from the pool, without a label. Each teacher's own
-# duplicates go, and boxes are fused among the owners of each class; of three teachers or more, one
-# that fails in a picture, by how they agree there, counts less. Then boxes are compared with what
-# looks alike in other pictures, and one object keeps one name:
-# much where teachers share no class, little where all know every class; thresholds are by class.
+# duplicates go, and boxes are fused among the owners of each class, weighted by how they agree
+# where a class has three of them. Then boxes are compared with what looks alike in other pictures,
+# and one object keeps one name: that changes much where teachers share no class, little where all
+# know every class. Thresholds are by class.
 # What _base_/default_compose.py takes.
 label_pipeline = [
     dict(type='mmcompose.ScoreFilter', min_score=0.03),
     dict(type='mmcompose.DuplicateFilter', iou_thr=0.6),
-    # A detector with many faint boxes outweighs a better one as soon as voices differ.
-    dict(type='mmcompose.AgreementWeightedFusion', iou_thr=0.6, sharpness=0.0),
+    dict(type='mmcompose.AgreementWeightedFusion', iou_thr=0.6),
     dict(type='mmcompose.DuplicateFilter', iou_thr=0.5),
     dict(type='mmcompose.AppearanceCheck'),
     dict(type='mmcompose.AdaptiveScoreBands', method='tempered_fbeta', ignore_ratio=0.6),

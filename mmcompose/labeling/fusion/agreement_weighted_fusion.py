@@ -22,9 +22,9 @@ from mmcompose.utils import Fraction, Range
 
 # A teacher that fails for sure still has a voice, or its boxes could not be fused.
 _LEAST_TRUST = 1e-3
-# Where two contradict each other, a third tells which of them fails. Of two alone, the trust in
-# both would fall, and with it the right boxes: two generalists of which one was spoiled lose 0.15
-# of macro F1 by that (benchmarks/worlds.py), and nothing where both are trusted.
+# Where two contradict each other, a third owner of the class tells which of them is right. Of two
+# alone the louder voice, and the trust, are guesses: of two generalists of which one was spoiled,
+# they cost 0.15 of macro F1 (benchmarks/worlds.py).
 _WITNESSES = 3
 
 
@@ -36,10 +36,11 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
     gives all the same voice. The classes that they share distinguish them: a weight for each
     teacher (:func:`mmcompose.labeling.compute.agreement.agreement_weights`), which multiplies
     that of the composition, and for each image the chance that the teacher works there as it
-    usually does (:mod:`mmcompose.labeling.compute.image_trust`; of three teachers or more), which
-    multiplies both. Of a class all of whose owners are doubtful in an image, the scores fall with
-    the trust in the best of them. Of a large pool a sample is looked at
-    (:mod:`mmcompose.labeling.compute.pool_sample`).
+    usually does (:mod:`mmcompose.labeling.compute.image_trust`), which multiplies both. Of a
+    class all of whose owners are doubtful in an image, the scores fall with the trust in the best
+    of them. Of a large pool a sample is looked at
+    (:mod:`mmcompose.labeling.compute.pool_sample`). Where no class has three owners, nothing is
+    learned: of two that contradict each other, either may be wrong.
 
     Args:
         iou_thr: Boxes that overlap more than this are one object. Defaults to 0.7.
@@ -53,7 +54,7 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
     """
 
     rounds = 1
-    revision = 3
+    revision = 4
 
     def __init__(
         self,
@@ -78,19 +79,17 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
         """Set ``{'weights': {teacher: weight}, 'trust': ImageTrust.learned}``."""
         super().load_learned(learned)
         self._weigh(learned.get('weights', {}))
-        trust = learned.get('trust')
-        self._trust = None if trust is None else ImageTrust(trust, self.class_space)
+        self._trust = ImageTrust(learned['trust'], self.class_space) if learned else None
 
     def describe_learned(self) -> list[str]:
         """See :meth:`LabelTransform.describe_learned`."""
-        failing: dict[str, float] = {}
-        if self._trust is not None:
-            shares = self._trust.failing.tolist()
-            failing = dict(zip(self._trust.teachers, shares, strict=True))
+        if self._trust is None:
+            return []
+        failing = zip(self._trust.teachers, self._trust.failing.tolist(), strict=True)
         return [
-            f'the voice of {name} weighs {weight:.2f}'
-            + (f'; fails in {failing[name]:.1%} of images' if name in failing else '')
-            for name, weight in self.learned.get('weights', {}).items()
+            f'the voice of {name} weighs {self.learned["weights"][name]:.2f}; '
+            f'fails in {share:.1%} of images'
+            for name, share in failing
         ]
 
     def collect(self, stream: LabelStream) -> State:
@@ -104,13 +103,15 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
     def learn(self, state: State) -> None:
         """See :meth:`LabelTransform.learn`."""
         trust = None
-        if len(self.class_space.teachers) >= _WITNESSES:
+        if (self.class_space.owners.sum(axis=1) >= _WITNESSES).any():
             trust = ImageTrust.fit(state, self.class_space, self.agreement_iou_thr)
+        if trust is None:
+            self.load_learned({})
+            return
         weights = agreement_weights(
             state, self.class_space, self.agreement_iou_thr, trust, self.sharpness
         )
-        trusted = {} if trust is None else {'trust': trust.learned}
-        self.load_learned({'weights': weights, **trusted} if weights else {})
+        self.load_learned({'weights': weights, 'trust': trust.learned})
 
     def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
