@@ -108,3 +108,33 @@ def test_a_process_that_is_forked_has_its_own_end() -> None:
     )
     out, told = _start(body).communicate(timeout=SECONDS)
     assert (out, told) == ('-15\n', '')
+
+
+def test_a_child_that_ends_interrupts_nobody() -> None:
+    # As torch's data loader does, whose workers end with each epoch.
+    body = (
+        'signal.signal(signal.SIGCHLD, lambda number, frame: None)\n'
+        '    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(0,))\n'
+        '    child.start()\n'
+        '    child.join()\n'
+        '    time.sleep(1.5)\n'
+        '    print("whole")'
+    )
+    process = _start(body)
+    out, told = process.communicate(timeout=SECONDS)
+    assert (process.returncode, out, told) == (0, 'whole\n', '')
+
+
+def test_a_signal_after_a_child_ended_is_one_line_still() -> None:
+    body = (
+        'signal.signal(signal.SIGCHLD, lambda number, frame: None)\n'
+        '    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(0,))\n'
+        '    child.start()\n'
+        '    child.join()\n'
+        '    time.sleep(60)'
+    )
+    process = _start(body)
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=SECONDS)[1] == LINE
+    assert process.returncode == 130
