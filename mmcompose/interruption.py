@@ -80,7 +80,7 @@ class Interruption:
             self._restore()
 
     def _watch(self) -> None:
-        # Any signal with a handler wakes the thread: that of a data loader's worker that ended, too.
+        # Any signal with a handler wakes it: that of a worker of a data loader that ended, too.
         number = os.read(self._reads, 1)
         while number != _NO_SIGNAL and number[0] not in _SIGNALS:
             number = os.read(self._reads, 1)
