@@ -108,15 +108,20 @@ class Reading(Dataset[Read]):
             num_workers=readers,
             prefetch_factor=_AHEAD,
             collate_fn=_as_it_is,
-            worker_init_fn=_in_one_thread,
             # What was loaded is there at once, and no model is read again.
             multiprocessing_context='fork',
             pin_memory=pin,
         )
-        for read, pixels in loader:
-            if pixels is not None:
-                vars(read.wanted.image)['pixels'] = pixels.numpy()
-            yield read
+        threads = cv2.getNumThreads()
+        # Before readers are forked: OpenCV's own threads are not, and a reader would wait for them.
+        cv2.setNumThreads(0)
+        try:
+            for read, pixels in loader:
+                if pixels is not None:
+                    vars(read.wanted.image)['pixels'] = pixels.numpy()
+                yield read
+        finally:
+            cv2.setNumThreads(threads)
 
 
 class _Travelling(Dataset[Any]):
@@ -136,7 +141,3 @@ class _Travelling(Dataset[Any]):
 
 def _as_it_is(read: Any) -> Any:
     return read
-
-
-def _in_one_thread(number: int) -> None:
-    cv2.setNumThreads(1)

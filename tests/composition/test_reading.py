@@ -143,3 +143,16 @@ def test_no_more_is_claimed_than_readers_are_ahead(pool: ImageTable) -> None:
     next(reads)
     assert len(looked) < 12
     assert len(list(reads)) == COUNT - 1
+
+
+def test_readers_start_where_threads_of_opencv_were_at_work(
+    pool: ImageTable, predict: Callable[..., Any]
+) -> None:
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(4)
+    try:
+        cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (31, 31), 5)
+        predict(pool, {'one': Prepared()}, 2)
+        assert cv2.getNumThreads() == 4
+    finally:
+        cv2.setNumThreads(threads)
