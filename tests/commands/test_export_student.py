@@ -80,7 +80,8 @@ def _checkpoint(config: Config, path: Path) -> str:
         if parameter.ndim == 4:
             torch.nn.init.normal_(parameter, std=0.3 if 'cls' in name else 0.05)
         elif name.endswith('bias'):
-            torch.nn.init.zeros_(parameter)
+            # FCOS clips distances below 0: a student of boxes without a size is refused.
+            torch.nn.init.constant_(parameter, float('conv_reg' in name))
     meta = {'dataset_meta': {'classes': CLASSES}, 'cfg': config.pretty_text}
     torch.save({'state_dict': model.state_dict(), 'meta': meta}, path)
     return str(path)
