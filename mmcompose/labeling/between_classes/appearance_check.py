@@ -29,7 +29,6 @@ from mmcompose.labeling.compute.appearance_sample import (
 from mmcompose.labeling.compute.discriminant import Discriminant
 from mmcompose.labeling.compute.naming import confusions, known_share, name_factor, own_name
 from mmcompose.labeling.compute.picture_kinds import box_trust, picture_trust
-from mmcompose.labeling.compute.same_place import conflicting_pairs, share_of_place
 from mmcompose.labeling.compute.state import State
 from mmcompose.labeling.compute.teacher_worth import box_worth
 from mmcompose.registry import LABEL_TRANSFORMS
@@ -45,8 +44,8 @@ class AppearanceCheck(LabelTransform):
     features of a network that was trained on other pictures, shows it without a label. Boxes of
     all teachers teach what each name looks like (:mod:`mmcompose.labeling.compute.naming`), sure
     ones more, and each box is compared with all names, of which its voters' own count less; and
-    with background. Names of teachers that do not know each other's, in one place, share what is
-    claimed there (:mod:`~mmcompose.labeling.compute.same_place`).
+    with background. Of boxes in one place whose names no teacher knows together, the likelier one
+    teaches (:mod:`~mmcompose.labeling.compute.same_place`).
 
     By the same means it is learned what the pictures look like in which each teacher is sure
     (:mod:`~mmcompose.labeling.compute.picture_kinds`); in others its scores fall, as far as there
@@ -64,7 +63,7 @@ class AppearanceCheck(LabelTransform):
             ``dict(type='mmcompose.PictureFeatures')``, which needs the extra ``efficientnet``.
     """
 
-    revision = 2
+    revision = 3
     rounds = 1
 
     def __init__(self, features: dict[str, Any] | None = None) -> None:
@@ -152,9 +151,6 @@ class AppearanceCheck(LabelTransform):
         scores = found.scores * box_worth(worths, votes, labels, owners)
         scores *= name_factor(own, labels, share, names.sizes)
         scores *= box_trust(np.broadcast_to(trust, votes.shape), votes, share)
-        knows = (votes @ self._known.astype(np.int64)) > 0
-        pairs = conflicting_pairs(found.boxes, labels, knows, [0, len(found)])
-        scores *= share_of_place(scores, pairs)
         return replace(found, scores=scores.astype(np.float32)).sorted()
 
 

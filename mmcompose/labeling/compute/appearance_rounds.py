@@ -147,7 +147,6 @@ def learn_looks(sample: Sample) -> tuple[Looks, Judged]:
         own = own_name(likelihoods, sample.labels, sample.penalties, names.sizes)
         factor = name_factor(own, sample.labels, share, names.sizes)
     checked = scores * trusted * factor
-    checked *= share_of_place(checked, sample.pairs)
     lifted = sample.axes.lift(names), [sample.picture_axes.lift(each) for each in kinds]
     judged = Judged(sample.scores, checked, likelihoods, sample.labels, sample.votes)
     return Looks(*lifted, worths), judged

@@ -1,4 +1,4 @@
-"""One object, one name: boxes of different names in one place share what is claimed there."""
+"""One object, one name: of boxes of different names in one place, the likelier one teaches."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def conflicting_pairs(
 
 
 def share_of_place(
-    chances: NDArray[np.float64], pairs: tuple[Rows, Rows], power: float = 1.0
+    chances: NDArray[np.float64], pairs: tuple[Rows, Rows], power: float
 ) -> NDArray[np.float64]:
     """Return ``(N,)`` in (0, 1]: how much of what is claimed in its place each box claims.
 

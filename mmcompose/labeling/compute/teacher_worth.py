@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
@@ -82,6 +81,9 @@ def box_worth(
 def _area(surest: Floats, others: Floats) -> float:
     if not len(surest) or not len(others):
         return 1.0
+    # Imported where it is needed, as everywhere in this room: it takes a second.
+    from sklearn.metrics import roc_auc_score
+
     truth = np.repeat([1, 0], [len(surest), len(others)])
     return float(roc_auc_score(truth, np.concatenate([surest, others])))
 

@@ -73,7 +73,7 @@ def test_names_for_one_object_share_their_place() -> None:
     strangers = np.array([[True, False], [False, True], [False, True], [False, True]])
     pairs = conflicting_pairs(boxes, labels, strangers, [0, 3, 4])
     assert [rows.tolist() for rows in pairs] == [[0], [1]]
-    share = share_of_place(np.array([0.6, 0.2, 0.5, 0.5]), pairs)
+    share = share_of_place(np.array([0.6, 0.2, 0.5, 0.5]), pairs, power=1)
     assert share.tolist() == pytest.approx([0.75, 0.25, 1, 1])
     sharper = share_of_place(np.array([0.6, 0.2, 0.5, 0.5]), pairs, power=4)
     assert sharper[0] > 0.98
