@@ -211,7 +211,7 @@ def test_the_loader_keeps_its_arguments_and_annotations_are_not_read() -> None:
     [
         ([{'type': 'TransformBroadcaster', 'transforms': []}], 'only detectors of single pictures'),
         ([{'type': 'LoadImageFromFile'}, {'type': 'LoadProposals'}], 'needs proposals'),
-        ([{'type': 'LoadImageFromFile', 'color_type': 'grayscale'}], 'not colour'),
+        ([{'type': 'LoadImageFromFile', 'color_type': 'grayscale'}], 'not color'),
         ([], 'begins with nothing'),
     ],
 )
