@@ -35,7 +35,7 @@ MISTAKES = (
     (f'{SET}.pol', {}, f"{SET}: 'pol' is not a key", None),
     (f'{SET}.pool', {'type': 'mmcompose.UnlabeledImages', 'prefix': 'x'},
      f"{SET}.pool: 'prefix' is not a key", None),
-    (f'{SET}.pool', {'type': 'mmcompose.UnlabeledImages'}, f'{SET}.pool.type: ',
+    (f'{SET}.pool', {'type': 'mmcompose.UnlabelledImages'}, f'{SET}.pool.type: ',
      'mmcompose.UnlabeledImages'),
     (f'{SET}.pool', 'x', f"{SET}.pool: 'x' is no dict of a dataset", None),
     (f'{SET}.dataset', {}, f'{SET}.dataset: {{}} is no dict of a dataset', None),
