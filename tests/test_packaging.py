@@ -92,7 +92,8 @@ def test_mim_finds_a_config_of_a_wheel_by_its_name(installed: Path) -> None:
     read = {path.stem: Config.fromfile(path, import_custom_modules=False) for path in compose}
     # What a composition is held against learns from the labels of a file.
     without = {name for name, config in read.items() if 'composition' not in config}
-    assert without == {'labelled', 'oracle', 'scoring', 'supervised'}
+    oracles = {'oracle', 'oracle_features', 'oracle_mosaic'}
+    assert without == {'labelled', *oracles, 'scoring', 'supervised'}
     assert all(config.composition.label_pipeline for n, config in read.items() if n not in without)
 
 
