@@ -1,4 +1,4 @@
-"""One object under two names: keep the better supported of two conflicting boxes."""
+"""One object, one name: of boxes of two classes in one place, the likelier stays."""
 
 from __future__ import annotations
 
@@ -20,35 +20,36 @@ from mmcompose.utils import Count, Fraction, UserError, fault
 
 @LABEL_TRANSFORMS.register_module()
 class CrossClassSuppression(LabelTransform):
-    """Drop a box where a better supported one of a conflicting class lies.
+    """Drop a box where a likelier one of another class lies.
 
-    Two teachers may call one object car and truck: no fusion inside a class sees that. Which
-    pairs of classes conflict is learned from the pool: their fused boxes, found by different
-    teachers, lie on one another in a good share of the cases in which the rarer of the two is
-    seen. Better supported is the box with more weight of votes, then with the higher score.
-    Stands after a fusion.
+    Two teachers may call one object car and truck, and one teacher may call it both: no fusion
+    inside a class sees that. Two classes may also share places, as a worker and a person: these are
+    pairs that one teacher, which knows both, gives to one object in a good share of the cases in
+    which it is sure of the rarer one. They are learned from the pool. Neither do a coarse class and
+    a finer one below it conflict. Stands after a fusion, where scores are near chances.
 
     Args:
         iou_thr: Boxes that overlap more than this are one object. Defaults to 0.7.
-        min_count: Pairs seen together less often than this do not conflict. Defaults to 10.
-        min_rate: Nor do pairs that are together in a smaller share of the rarer class's boxes.
-            Defaults to 0.2.
-        min_score: Boxes with a lower score teach nothing about pairs. Defaults to 0.1.
-        pairs: More pairs of class names that conflict, learned or not.
-        never: Pairs of class names that do not conflict, whatever is learned.
+        min_count: Pairs of sure boxes, at least, by which classes share places. Defaults to 10.
+        min_rate: The share of the rarer class's sure boxes, at least. Defaults to 0.5: of classes
+            that are only mixed up, less than 0.4 of the scores were seen together.
+        min_score: Boxes with at least this score are sure. Defaults to 0.3.
+        pairs: Pairs of class names that conflict, whatever is learned.
+        never: Pairs of class names that do not conflict.
 
     Raises:
         UserError: When applied, if no fusion went before.
     """
 
     rounds = 1
+    revision = 2
 
     def __init__(
         self,
         iou_thr: Fraction = 0.7,
         min_count: Count = 10,
-        min_rate: Fraction = 0.2,
-        min_score: Fraction = 0.1,
+        min_rate: Fraction = 0.5,
+        min_score: Fraction = 0.3,
         pairs: list[tuple[str, str]] | None = None,
         never: list[tuple[str, str]] | None = None,
     ) -> None:
@@ -65,35 +66,37 @@ class CrossClassSuppression(LabelTransform):
         self._tabulate()
 
     def load_learned(self, learned: Mapping[str, Any]) -> None:
-        """Set ``{'pairs': [...]}``: each conflicting pair with its count and rate."""
+        """Set ``{'together': [...]}``: each pair that shares places, with its count and rate."""
         super().load_learned(learned)
         self._tabulate()
 
     def _tabulate(self) -> None:
         """Make the ``(C, C)`` bool table of classes that conflict."""
-        count = len(self.class_space.classes)
-        conflicts = np.zeros((count, count), np.bool_)
-        learned = [tuple(pair['classes']) for pair in self.learned.get('pairs', [])]
+        below = self.class_space.hierarchy.below
+        conflicts = ~(below | below.T)
+        learned = [tuple(pair['classes']) for pair in self.learned.get('together', [])]
         for key, pairs, value in (
-            ('learned', learned, True),
+            ('learned', learned, False),
             ('pairs', self.pairs, True),
             ('never', self.never, False),
         ):
             for pair in pairs:
                 first, second = (class_index(key, name, self.class_space) for name in pair)
                 conflicts[first, second] = conflicts[second, first] = value
+        np.fill_diagonal(conflicts, False)
         self._conflicts = conflicts
 
     def collect(self, stream: LabelStream) -> State:
-        """Count which classes lie on one another, and how often each is seen."""
+        """Count pairs that one teacher gives to one object, and what it could have given both."""
         count = len(self.class_space.classes)
         together = np.zeros((count, count), np.int64)
-        seen = np.zeros(count, np.int64)
+        seen = np.zeros((count, count), np.int64)
+        owners = self.class_space.owners.T.astype(np.int64)
         for detections, _ in stream:
             for found in detections.values():
-                found = found[found.scores >= self.min_score]
-                seen += np.bincount(found.labels, minlength=count)
-                np.add.at(together, _pairs_in(found, self.iou_thr), 1)
+                sure = found[found.scores >= self.min_score]
+                np.add.at(seen, sure.labels, _votes(sure) @ owners > 0)
+                np.add.at(together, _pairs_of_one_teacher(sure, self.iou_thr), 1)
         return {'together': together, 'seen': seen}
 
     def merge(self, states: Sequence[State]) -> State:
@@ -106,62 +109,56 @@ class CrossClassSuppression(LabelTransform):
         pairs: list[dict[str, Any]] = []
         for first, second in np.argwhere(state['together'] >= self.min_count).tolist():
             count = int(state['together'][first, second])
-            rate = min(count / int(min(seen[first], seen[second])), 1.0)
+            rate = min(count / max(int(min(seen[first, second], seen[second, first])), 1), 1.0)
             if rate >= self.min_rate:
                 names = sorted((classes[first], classes[second]))
                 pairs.append({'classes': names, 'count': count, 'rate': round(rate, 4)})
         pairs.sort(key=lambda pair: (-pair['count'], pair['classes']))
-        self.load_learned({'pairs': pairs} if pairs else {})
+        self.load_learned({'together': pairs} if pairs else {})
 
     def describe_learned(self) -> list[str]:
         """See :meth:`LabelTransform.describe_learned`."""
         return [
-            f'{" and ".join(pair["classes"])} name one object: together {pair["count"]} times, '
-            f'{pair["rate"]:.0%} of the rarer one; the better supported is kept'
-            for pair in self.learned.get('pairs', [])
+            f'{" and ".join(pair["classes"])} share places: one teacher gives both to an object '
+            f'{pair["count"]} times, {pair["rate"]:.0%} of the rarer one; both are kept'
+            for pair in self.learned.get('together', [])
         ]
 
     def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
-        return {
-            name: _suppressed(found, self._conflicts, self.weights, self.iou_thr)
-            for name, found in detections.items()
-        }
+        return {name: self._one_name_a_place(found) for name, found in detections.items()}
+
+    def _one_name_a_place(self, found: Detections) -> Detections:
+        _votes(found)
+        if len(found) < 2:
+            return found
+        rows, columns = pairs_of_classes(found.boxes, self.iou_thr)
+        conflict = self._conflicts[found.labels[rows], found.labels[columns]]
+        if not conflict.any():
+            return found
+        near = np.zeros((len(found), len(found)), np.bool_)
+        near[rows[conflict], columns[conflict]] = True
+        near |= near.T
+        kept = np.ones(len(found), np.bool_)
+        for row in np.lexsort((*found.boxes.T[::-1], found.labels, -found.scores)):
+            if kept[row]:
+                kept &= ~near[row]
+        return found[kept]
 
 
 def _votes(found: Detections) -> NDArray[np.bool_]:
     if found.votes is None:
-        raise UserError(fault('type', 'CrossClassSuppression weighs votes; put it after a fusion'))
+        raise UserError(fault('type', 'CrossClassSuppression needs votes; put it after a fusion'))
     return found.votes
 
 
-def _pairs_in(found: Detections, iou_thr: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return both classes of each pair of two teachers' boxes that lie on one another."""
+def _pairs_of_one_teacher(
+    found: Detections, iou_thr: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return both classes, the lower index first, of pairs in one place that share a voter."""
     votes = _votes(found)
     rows, columns = pairs_of_classes(found.boxes, iou_thr)
     first, second = found.labels[rows], found.labels[columns]
-    # One teacher that gives both names to an object may well mean both: a person, a rider.
-    conflict = (first != second) & ~(votes[rows] & votes[columns]).any(axis=1)
-    first, second = first[conflict], second[conflict]
+    both = (first != second) & (votes[rows] & votes[columns]).any(axis=1)
+    first, second = first[both], second[both]
     return np.minimum(first, second), np.maximum(first, second)
-
-
-def _suppressed(
-    found: Detections, conflicts: NDArray[np.bool_], weights: NDArray[np.float64], iou_thr: float
-) -> Detections:
-    support = _votes(found) @ weights
-    if len(found) < 2 or not conflicts.any():
-        return found
-    rows, columns = pairs_of_classes(found.boxes, iou_thr)
-    conflict = conflicts[found.labels[rows], found.labels[columns]]
-    if not conflict.any():
-        return found
-    near = np.zeros((len(found), len(found)), np.bool_)
-    near[rows[conflict], columns[conflict]] = True
-    near |= near.T
-    kept = np.ones(len(found), np.bool_)
-    order = np.lexsort((*found.boxes.T[::-1], found.labels, -found.scores, -support))
-    for row in order:
-        if kept[row]:
-            kept &= ~near[row]
-    return found[kept]
