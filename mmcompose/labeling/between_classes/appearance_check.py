@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, ImageContext, LabelStream, LabelTransform
-from mmcompose.labeling.compute.appearance import box_features, fold_of, picture_features
+from mmcompose.labeling.compute.appearance import (
+    box_features,
+    fold_of,
+    in_single_precision,
+    picture_features,
+)
 from mmcompose.labeling.compute.appearance_losses import describe_losses, losses_of
 from mmcompose.labeling.compute.appearance_rounds import (
     Looks,
@@ -124,6 +129,8 @@ class AppearanceCheck(LabelTransform):
         """See :meth:`LabelTransform.apply`."""
         if self._looks is None or image.cells is None or not len(image.cells):
             return detections
+        image = replace(image, cells=in_single_precision(image.cells))
+        assert image.cells is not None
         fold, look = fold_of(image.key), picture_features(image.cells)[None]
         kinds = [each.of_fold(fold, look) for each in self._looks.kinds]
         trust = np.array([picture_trust(each)[0] for each in kinds])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,12 @@ def fold_of(key: str) -> int:
     return key_hash(key) % FOLDS
 
 
+def in_single_precision(cells: Detections) -> Detections:
+    """Return cells with float32 features, so that they are converted once an image."""
+    assert cells.features is not None
+    return replace(cells, features=cells.features.astype(np.float32))
+
+
 def box_features(cells: Detections, boxes: NDArray[np.floating]) -> Floats:
     """Return ``(N, D)`` float32 of length 1: the mean of the cells, by the area that a box covers.
 
@@ -41,14 +48,14 @@ def box_features(cells: Detections, boxes: NDArray[np.floating]) -> Floats:
         begin = np.maximum(boxes[:, low, None], cells.boxes[:, low])
         end = np.minimum(boxes[:, high, None], cells.boxes[:, high])
         covered *= np.maximum(end - begin, 0)
-    return _unit(covered @ cells.features.astype(np.float32))
+    return _unit(covered @ cells.features.astype(np.float32, copy=False))
 
 
 def picture_features(cells: Detections) -> Floats:
     """Return ``(D,)`` float32 of length 1: the mean of all cells."""
     assert cells.features is not None
     even = np.ones((1, len(cells)), np.float32)
-    unit: Floats = _unit(even @ cells.features.astype(np.float32))[0]
+    unit: Floats = _unit(even @ cells.features.astype(np.float32, copy=False))[0]
     return unit
 
 

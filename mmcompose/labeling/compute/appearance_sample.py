@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, LabelStream
-from mmcompose.labeling.compute.appearance import box_features, key_hash, picture_features
+from mmcompose.labeling.compute.appearance import (
+    box_features,
+    in_single_precision,
+    key_hash,
+    picture_features,
+)
 from mmcompose.labeling.compute.state import State, concatenated
 from mmcompose.structures import Detections
 
@@ -59,6 +64,7 @@ def _state(key: str, cells: Detections, detections: ByTeacher, space: ClassSpace
     votes = [votes_of(name, found, space) for name, found in detections.items()]
     every = [(f.boxes, f.scores, f.labels) for f in detections.values()]
     boxes, scores, labels = (np.concatenate(parts) for parts in zip(*every, strict=True))
+    cells = in_single_precision(cells)
     return {
         'hashes': np.array([key_hash(key)], np.uint64),
         'counts': np.array([len(boxes)]),
