@@ -37,7 +37,7 @@ from world_students import RATIOS, Students, student_bars, student_table
 from world_tables import bars, tables
 from world_teachers import RECIPES
 from world_timing import WORLD as TIMED
-from world_timing import measure_time, time_bars
+from world_timing import measure_looks, measure_time, time_bars
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling import ImageContext, LabelPipeline
@@ -214,6 +214,7 @@ def measure(cast: Cast, variants: Sequence[str], name: str) -> dict[str, Any]:
         }
     if name == TIMED:
         figures['milliseconds'] = measure_time(steps, world.inputs, world.space)
+        figures['looks'] = measure_looks(cast, spec.teachers, next(iter(spec.pool)))
     return figures
 
 
@@ -262,7 +263,7 @@ def main() -> int:
     figures: dict[str, Any] = {'worlds': worlds, 'trained on': trained}
     targets = bars(worlds)
     if TIMED in worlds:
-        targets |= time_bars(worlds[TIMED]['milliseconds'])
+        targets |= time_bars(worlds[TIMED]['milliseconds'], worlds[TIMED]['looks'])
     if args.students:
         names = [name for name in RATIOS if name in worlds]
         figures['students'] = Students(cast).reached(names, args.jobs)
