@@ -27,6 +27,7 @@ from world_data import WORLDS, Pictures, Raw
 from world_predictions import DEFAULT, Cast, check_names, parser_of
 from world_teachers import SCHEDULE, device
 
+from mmcompose.labeling import LabelPipeline
 from mmcompose.structures import Detections
 from mmcompose.utils import file_fingerprint, fingerprint, write_json
 
@@ -139,7 +140,9 @@ class Students:
         labels: list[Any] = [file_fingerprint(self.cast.shop.voc.annotations / 'val.json')]
         if run.arm == 'student':
             predictions = self.cast.paths([(n, s) for n in spec.teachers for s in spec.pool])
-            labels += [pipeline_steps(DEFAULT), [path.stem for path in predictions.values()]]
+            steps = pipeline_steps(DEFAULT)
+            labels += [steps, LabelPipeline(steps).revisions]
+            labels.append([path.stem for path in predictions.values()])
         configs = [file_fingerprint(ROOT / path) for path in CONFIGS]
         return fingerprint([asdict(run), asdict(spec), self.epochs, labels, configs])
 
