@@ -21,7 +21,7 @@ demo: setup ## Two teachers into one student, start to end, on the CPU
 	.venv/bin/python benchmarks/demo.py --out benchmarks/results/demo.json $(DEMO_ARGS)
 
 test: setup ## Run the tests (PYTEST_ARGS="-k fusion" for some of them)
-	$(ONE_THREAD) .venv/bin/python -m pytest -q -n 2 $(PYTEST_ARGS)
+	$(ONE_THREAD) .venv/bin/python -m pytest -q -n 2 --dist worksteal $(PYTEST_ARGS)
 
 lint: setup ## Check style
 	.venv/bin/ruff check .

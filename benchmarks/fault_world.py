@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -19,7 +18,8 @@ import mmcompose.commands.label  # noqa: F401  (so that what is forked need not)
 from benchmarks.common import ROOT
 from mmcompose.cli import main
 from tests import toys
-from tests.tools.running import write_config
+from tests.processes import CONTEXT
+from tests.tools.running import become_command, write_config
 
 PICTURES = 96
 STEPS = [
@@ -45,7 +45,7 @@ workers.PAYS_SECONDS = -1.0
 
 
 @TEACHERS.register_module()
-class SlowTeacher(Teacher):
+class PausingTeacher(Teacher):
     def __init__(self, classes):
         self.classes = tuple(classes)
 
@@ -71,7 +71,7 @@ class World:
         truth = toys.write_coco(folder / 'truth.json', drawn, {1: 'red'})
         (folder / 'slow_teacher.py').write_text(_PLUGIN)
         teachers = {
-            name: {'type': 'SlowTeacher', 'classes': list(classes)}
+            name: {'type': 'PausingTeacher', 'classes': list(classes)}
             for name, classes in (('first', toys.FIRST), ('second', toys.SECOND))
         }
         self.folder = folder
@@ -133,7 +133,7 @@ class Run:
         self._process: BaseProcess | subprocess.Popen[bytes]
         if forked:
             target, given = _as_command, (arguments, folder, environment, self._log)
-            self._process = multiprocessing.get_context('fork').Process(target=target, args=given)
+            self._process = CONTEXT.Process(target=target, args=given)
             self._process.start()
         else:
             with open(self._log, 'w') as log:
@@ -195,13 +195,7 @@ class Run:
 
 def _as_command(arguments: list[str], folder: Path, environment: dict[str, str], log: Path) -> None:
     """Become what ``python -m mmcompose`` is."""
-    os.setsid()
-    for number, path in ((0, os.devnull), (1, os.devnull), (2, log)):
-        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), number)
-    sys.stderr = open(2, 'w', buffering=1)
-    os.chdir(folder)
-    os.environ.update(environment)
-    sys.path[:0] = [str(folder)]
+    become_command(folder, environment, os.devnull, log)
     sys.modules['__main__'] = import_module('mmcompose.__main__')
     main(arguments)
 

@@ -27,6 +27,7 @@ from mmcompose.teachers import Teacher
 from mmcompose.utils import UserError, fault
 from tests import toys
 from tests.composition.test_jobs import ToyWork
+from tests.processes import CONTEXT
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
@@ -35,35 +36,24 @@ PART_SIZE = 2
 
 @TEACHERS.register_module(force=True)
 class SlowTeacher(Teacher):
-    """Defined outside mmcompose; takes its time, and fails at one image."""
+    """Defined outside mmcompose; takes its time."""
 
-    def __init__(
-        self, classes: Sequence[str], seconds: float = 0.0, fails_at: str | None = None
-    ) -> None:
+    # What it takes for a picture.
+    pause = 0.0
+
+    def __init__(self, classes: Sequence[str]) -> None:
         self.classes = tuple(classes)
-        self.seconds = seconds
-        self.fails_at = fails_at
 
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         found = []
         for image in images:
-            time.sleep(self.seconds)
-            if image.key == self.fails_at:
-                raise UserError(fault('', f'{image.path}: is too hard'))
+            time.sleep(self.pause)
             boxes, scores, labels = toys.see(image.pixels, self.classes)
             found.append(Detections.from_arrays(boxes, scores, labels))
         return found
 
 
-def _slow(**arguments: Any) -> dict[str, Any]:
-    return {'slow': {'type': 'SlowTeacher', 'classes': list(toys.STUDENT), **arguments}}
-
-
-@pytest.fixture(autouse=True)
-def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LabelStore, 'part_size', PART_SIZE)
-    # Workers are started at once, however short the work.
-    monkeypatch.setattr('mmcompose.composition.workers.PAYS_SECONDS', -1.0)
+THREE_TEACHERS = {**toys.TEACHERS, 'slow': {'type': 'SlowTeacher', 'classes': list(toys.STUDENT)}}
 
 
 class Endless(ToyWork):
@@ -88,7 +78,9 @@ class Endless(ToyWork):
 
 def _run(folder: Path, others: str) -> None:
     job = partial(Endless, folder, os.getpid(), others)
-    with Workers(Resources(2)) as workers:
+    with pytest.MonkeyPatch.context() as patch, Workers(Resources(2)) as workers:
+        # Workers are started at once, however short the work.
+        patch.setattr('mmcompose.composition.workers.PAYS_SECONDS', -1.0)
         workers.run(job, job, 'work')
 
 
@@ -106,22 +98,15 @@ def test_a_process_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('moment', ['while it starts', 'at work'])
 def test_workers_end_with_the_run_that_was_killed(moment: str, tmp_path: Path) -> None:
-    program = (
-        'from pathlib import Path\n'
-        'from mmcompose.composition import workers\n'
-        'from tests.composition.test_workers import _run\n'
-        'workers.PAYS_SECONDS = -1.0\n'
-        f"if __name__ == '__main__':\n"
-        f'    _run(Path({str(tmp_path)!r}), "work")\n'
-    )
-    (tmp_path / 'run.py').write_text(program)
-    process = subprocess.Popen([sys.executable, tmp_path / 'run.py'], env=ENVIRONMENT, cwd=ROOT)
+    process = CONTEXT.Process(target=_run, args=(tmp_path, 'work'))
+    process.start()
+    assert process.pid is not None
     _wait_until(lambda: bool(_children(process.pid)))
     if moment == 'at work':
         _wait_until(lambda: len(list(tmp_path.glob('processes/*'))) == 2)
     workers = _children(process.pid)
     process.kill()
-    process.wait()
+    process.join()
     _wait_until(lambda: not any(Path(f'/proc/{worker}').exists() for worker in workers), 15)
 
 
@@ -153,35 +138,42 @@ def test_an_image_is_decoded_once_for_all_teachers(
     assert all('pixels' not in vars(image) for image in images)
 
 
-def _make(store: Path, pool: Path, workers: int, **slow: Any) -> str:
-    """Return a program that makes labels in small parts."""
-    return (
-        'from pathlib import Path\n'
-        'from mmcompose.store import LabelStore\n'
-        'from mmcompose.composition import workers\n'
-        'workers.PAYS_SECONDS = -1.0\n'
-        f'LabelStore.part_size = {PART_SIZE}\n'
-        'from mmcompose.composition import Composition\n'
-        'from tests import toys\n'
-        'import tests.composition.test_workers as here\n'
+def make_labels(store: Path, pool: Path, workers: int, seconds: float = 0.0) -> None:
+    """Make labels of three teachers, in small parts.
+
+    Args:
+        store: Where to.
+        pool: A folder of pictures.
+        workers: How many processes take part.
+        seconds: What one of the teachers takes for a picture.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LabelStore, 'part_size', PART_SIZE)
+        patch.setattr('mmcompose.composition.workers.PAYS_SECONDS', -1.0)
+        patch.setattr(SlowTeacher, 'pause', seconds)
+        config = toys.composition(store, workers=workers, teachers=THREE_TEACHERS)
+        Composition.from_config(config).labels(toys.images_in(pool))
+
+
+def _script(path: Path, *arguments: Any, first: str = '') -> Path:
+    """Write a script that makes labels, after its first line."""
+    path.write_text(
+        'from pathlib import Path, PosixPath\n'
+        'from tests.composition.test_workers import make_labels\n'
         'if __name__ == "__main__":\n'
-        f'    config = toys.composition({str(store)!r}, workers={workers},'
-        f' teachers={{**toys.TEACHERS, **here._slow(**{slow!r})}})\n'
-        f'    Composition.from_config(config).labels(toys.images_in(Path({str(pool)!r})))\n'
+        f'    {first}\n'
+        f'    make_labels{arguments!r}\n'
     )
+    return path
 
 
 @pytest.fixture(scope='module')
 def by_workers(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, bytes]]:
-    """The store's files by how many processes made them, each by a script of its own."""
+    """The store's files by how many processes made them: this one, and three of a script."""
     folder = tmp_path_factory.mktemp('workers')
-    for workers in (1, 3):
-        script = folder / f'{workers}.py'
-        script.write_text(_make(folder / str(workers), pool, workers))
-    running = [
-        subprocess.Popen([sys.executable, folder / f'{n}.py'], env=ENVIRONMENT) for n in (1, 3)
-    ]
-    assert [process.wait(300) for process in running] == [0, 0]
+    script = _script(folder / 'three.py', folder / '3', pool, 3)
+    subprocess.run([sys.executable, script], env=ENVIRONMENT, check=True, timeout=300)
+    make_labels(folder / '1', pool, 1)
     return {workers: toys.files_below(folder / str(workers)) for workers in (1, 3)}
 
 
@@ -198,26 +190,17 @@ def test_of_two_single_processes_one_comes_late_and_goes_on_for_the_one_that_is_
     by_workers: dict[int, dict[str, bytes]], pool: Path, tmp_path: Path
 ) -> None:
     store = tmp_path / 'store'
-    program = _make(store, pool, 1)
-    slow = program.replace(
-        'if __name__',
-        'predict = here.SlowTeacher.predict\n'
-        'def slowly(self, images):\n'
-        '    here.time.sleep(3)\n'
-        '    return predict(self, images)\n'
-        'here.SlowTeacher.predict = slowly\n'
-        'if __name__',
-    )
     processes = []
-    for name, text in (('slow', slow), ('late', program)):
-        (tmp_path / name).write_text(text)
-        processes.append(subprocess.Popen([sys.executable, tmp_path / name], env=ENVIRONMENT))
-        _wait_until(lambda: bool(list(store.rglob('*.parquet'))) or processes[0].poll() is not None)
+    for seconds in (1.5, 0.0):
+        processes.append(CONTEXT.Process(target=make_labels, args=(store, pool, 1, seconds)))
+        processes[-1].start()
+        _wait_until(lambda: bool(list(store.rglob('*.parquet'))) or not processes[0].is_alive())
     first, late = processes
-    assert first.poll() is None
+    assert first.is_alive()
     first.kill()
-    first.wait()
-    assert late.wait(300) == 0
+    first.join()
+    late.join(300)
+    assert late.exitcode == 0
     made = {n: content for n, content in toys.files_below(store).items() if '.tmp' not in n}
     assert made == by_workers[1]
 
@@ -225,16 +208,8 @@ def test_of_two_single_processes_one_comes_late_and_goes_on_for_the_one_that_is_
 def test_two_ranks_of_torchrun_make_one_store(
     by_workers: dict[int, dict[str, bytes]], pool: Path, tmp_path: Path
 ) -> None:
-    script = tmp_path / 'ranks.py'
-    program = _make(tmp_path / 'store', pool, 1)
-    script.write_text(
-        program.replace(
-            'if __name__ == "__main__":\n',
-            'if __name__ == "__main__":\n'
-            '    from mmcompose.commands.label import _join\n'
-            '    _join("pytorch", {"backend": "nccl"})\n',
-        )
-    )
+    join = 'from mmcompose.commands.label import _join; _join("pytorch", {"backend": "nccl"})'
+    script = _script(tmp_path / 'ranks.py', tmp_path / 'store', pool, 1, first=join)
     command = [sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node=2',
                '--rdzv-backend=c10d', '--rdzv-endpoint=localhost:0', str(script)]  # fmt: skip
     subprocess.run(command, check=True, timeout=300, env=ENVIRONMENT)
@@ -244,8 +219,7 @@ def test_two_ranks_of_torchrun_make_one_store(
 def test_labels_of_a_run_are_those_of_the_pool(
     by_workers: dict[int, dict[str, bytes]], pool: Path, tmp_path: Path
 ) -> None:
-    teachers = {**toys.TEACHERS, **_slow()}
-    labels = Composition.from_config(toys.composition(tmp_path, teachers=teachers)).labels(
+    labels = Composition.from_config(toys.composition(tmp_path, teachers=THREE_TEACHERS)).labels(
         toys.images_in(pool)
     )
     assert [len(labels[row]) for row in range(8)] == [3, 3, 3, 0, 3, 3, 3, 3]

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.multiprocessing as mp
 
 from mmcompose.engine.hooks.label_refresh import FOLDER, STATE
 from mmcompose.utils import fingerprint
-from tests.composition.test_workers import ENVIRONMENT
 from tests.engine import test_label_refresh as single
 from tests.engine.test_channels_last import first_gradients
+from tests.processes import METHOD
 
+RANKS = 2
 EPOCHS = 3
 # Of eight images in batches of two on two ranks.
 EPOCH = 2
 
 
-def train_as_a_rank(pool: str, truth: str, folder: str) -> None:
+def train_as_a_rank(rank: int, pool: str, truth: str, folder: str) -> None:
     """Train until the last epoch's middle, resume, and write down what this rank had."""
-    torch.distributed.init_process_group('gloo')
+    os.environ.update({'RANK': str(rank), 'LOCAL_RANK': str(rank), 'WORLD_SIZE': str(RANKS)})
+    meeting = f'file://{folder}/meeting'
+    torch.distributed.init_process_group('gloo', meeting, rank=rank, world_size=RANKS)
     single._registered.__wrapped__().__next__()
-    rank = torch.distributed.get_rank()
     config = single._config(Path(pool), truth, Path(folder), EPOCHS)
     config.launcher = 'pytorch'
     # By itself MMEngine asks for the GPU of this rank's number.
@@ -69,19 +71,10 @@ class Ranks:
 
     def __init__(self, pool: Path, truth: str, folder: Path) -> None:
         self.folder = folder
-        script = folder / 'rank.py'
-        script.write_text(
-            'import sys\n'
-            'from tests.engine.test_label_refresh_distributed import train_as_a_rank\n'
-            'if __name__ == "__main__":\n'
-            '    train_as_a_rank(*sys.argv[1:])\n'
-        )
-        command = [sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node=2',
-                   '--rdzv-backend=c10d', '--rdzv-endpoint=localhost:0',
-                   str(script), str(pool), truth, str(folder)]  # fmt: skip
-        subprocess.run(command, check=True, timeout=600, env=ENVIRONMENT)
+        arguments = (str(pool), truth, str(folder))
+        mp.start_processes(train_as_a_rank, arguments, RANKS, start_method=METHOD)
         self.said: list[dict[str, Any]] = [
-            json.loads((folder / f'rank_{rank}.json').read_text()) for rank in (0, 1)
+            json.loads((folder / f'rank_{rank}.json').read_text()) for rank in range(RANKS)
         ]
 
 

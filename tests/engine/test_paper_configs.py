@@ -137,8 +137,30 @@ def test_the_composition_is_the_papers(composed: Path) -> None:
 
 
 @pytest.mark.parametrize('percent', FINETUNE)
+def test_fine_tuning_learns_a_share_of_cocos_labels_and_the_rest_of_its_pictures(
+    percent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('FOLD', '3')
+    config = Config.fromfile(FINETUNE[percent])
+    labeled, rest = config.train_dataloader.dataset.datasets
+    files = (labeled.ann_file, rest.dataset.ann_file)
+    stem = f'data/coco/annotations/instances_train2017.3@{percent}'
+    assert files == (f'{stem}.json', f'{stem}-unlabeled.json')
+    assert not any(step['type'] == 'RandAugment' for step in labeled.pipeline)
+    assert any(step['type'] == 'RandAugment' for step in rest.pipeline)
+
+
+def test_configs_of_fine_tuning_differ_in_their_share_alone() -> None:
+    found = set()
+    for percent, path in FINETUNE.items():
+        config = Config.fromfile(path).to_dict()
+        # The shares to choose from.
+        del config['sources']
+        found.add(repr(config).replace(f'@{percent}', '@share'))
+    assert len(found) == 1
+
+
 def test_fine_tuning_starts_from_the_composed_student(
-    percent: int,
     composed: Path,
     pool: Path,
     drawn: list[dict[str, Any]],
@@ -148,14 +170,8 @@ def test_fine_tuning_starts_from_the_composed_student(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv('POOL', str(pool))
-    monkeypatch.setenv('FOLD', '3')
-    config = _small(FINETUNE[percent], pool, coco_truth, teachers, tmp_path)
+    config = _small(FINETUNE[10], pool, coco_truth, teachers, tmp_path)
     labeled, rest = config.train_dataloader.dataset.datasets
-    files = (labeled.ann_file, rest.dataset.ann_file)
-    stem = f'data/coco/annotations/instances_train2017.3@{percent}'
-    assert files == (f'{stem}.json', f'{stem}-unlabeled.json')
-    assert not any(step['type'] == 'RandAugment' for step in labeled.pipeline)
-    assert any(step['type'] == 'RandAugment' for step in rest.pipeline)
     categories = dict(enumerate(NAMES.values(), 1))
     named = _named(drawn)
     labeled.ann_file = toys.write_coco(tmp_path / 'labeled.json', named[:2], categories)

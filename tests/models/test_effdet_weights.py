@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import mmcompose.models  # noqa: F401
 from mmcompose.models.effdet_weights import convert_effdet, convert_weights
 from mmcompose.teachers import MMDetTeacher, named_classes
 from mmcompose.utils import UserError
+from tests.tools.running import run_here
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs/efficientdet/efficientdet_d0_8xb16-300e_coco.py'
@@ -156,9 +155,8 @@ def test_the_tool_writes_a_checkpoint_that_a_teacher_takes(
 ) -> None:
     config = CONFIG.with_name('efficientdet_d0_8xb16-300e_voc.py')
     out = tmp_path / 'voc.pth'
-    command = [sys.executable, '-W', 'ignore', str(ROOT / 'tools/convert_effdet.py')]
-    arguments = [str(checkpoint), str(out), '--config', str(config), '--classes', 'voc']
-    done = subprocess.run([*command, *arguments], cwd=tmp_path, capture_output=True, text=True)
+    arguments = (checkpoint, out, '--config', config, '--classes', 'voc')
+    done = run_here('tools/convert_effdet.py', *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     teacher = MMDetTeacher(config=str(config), checkpoint=str(out), device='cpu')
     assert teacher.classes == named_classes('voc')

@@ -1,4 +1,4 @@
-"""Run a tool as a user does: in a process of its own, or, where that is not the point, in this."""
+"""Run a tool as a user does, in a process of its own; or sooner, in one forked off, or in this."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import os
 import runpy
 import subprocess
 import sys
+import tempfile
+import warnings
+from collections.abc import Mapping
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -21,10 +24,14 @@ from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 
 from tests.engine.toys import student_config
+from tests.processes import CONTEXT
 
 ROOT = Path(__file__).parents[2]
 MMDET_TOOLS = Path(mmdet.__file__).parent / '.mim' / 'tools'
 Done = subprocess.CompletedProcess[str]
+# What MMEngine has one of in a process.
+MANAGERS = (DefaultScope, MessageHub, MMLogger, Visualizer, DetLocalVisualizer)
+SECONDS = 300
 
 
 def run(script: Path | str, *arguments: Any, cwd: Path) -> Done:
@@ -32,8 +39,51 @@ def run(script: Path | str, *arguments: Any, cwd: Path) -> Done:
     environment = {**os.environ, 'PYTHONPATH': f'{cwd}:{ROOT}', 'OMP_NUM_THREADS': '1'}
     command = [sys.executable, '-W', 'ignore', str(ROOT / script), *map(str, arguments)]
     return subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=SECONDS
     )
+
+
+def run_forked(script: Path | str, *arguments: Any, cwd: Path) -> Done:
+    """Run a script in a process forked off this one, which has imported all that it needs."""
+    command = [str(ROOT / script), *map(str, arguments)]
+    with tempfile.TemporaryDirectory() as folder:
+        out, error = Path(folder, 'out'), Path(folder, 'error')
+        process = CONTEXT.Process(target=_as_script, args=(command, cwd, out, error))
+        process.start()
+        process.join(SECONDS)
+        if process.exitcode is None:
+            process.kill()
+            raise TimeoutError(command)
+        return Done(command, process.exitcode, out.read_text(), error.read_text())
+
+
+def _as_script(command: list[str], cwd: Path, out: Path, error: Path) -> None:
+    become_command(cwd, {}, out, error)
+    sys.argv = command
+    runpy.run_path(command[0], run_name='__main__')
+
+
+def become_command(
+    folder: Path, environment: Mapping[str, str], out: Path | str, error: Path
+) -> None:
+    """Make a process that was just forked off what a command is that starts in a folder.
+
+    Args:
+        folder: Its working directory, from which it imports.
+        environment: Variables beside those of this process.
+        out: The file to which it prints.
+        error: The file of its error stream.
+    """
+    os.setsid()
+    for number, path in ((0, os.devnull), (1, out), (2, error)):
+        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), number)
+    sys.stdout, sys.stderr = (open(number, 'w', buffering=1) for number in (1, 2))
+    os.chdir(folder)
+    os.environ.update(environment)
+    sys.path[:0] = [str(folder)]
+    warnings.simplefilter('ignore')
+    for manager in MANAGERS:
+        manager._instance_dict.clear()
 
 
 def run_here(script: Path | str, *arguments: Any, cwd: Path) -> Done:
@@ -47,8 +97,7 @@ def run_here(script: Path | str, *arguments: Any, cwd: Path) -> Done:
         stack.enter_context(mock.patch.dict(os.environ))
         stack.enter_context(mock.patch.object(sys, 'argv', command))
         stack.enter_context(mock.patch.object(sys, 'path', [str(cwd), *sys.path]))
-        # What MMEngine has one of in a process.
-        for manager in (DefaultScope, MessageHub, MMLogger, Visualizer, DetLocalVisualizer):
+        for manager in MANAGERS:
             stack.enter_context(mock.patch.dict(manager._instance_dict, clear=True))
         os.chdir(cwd)
         try:

@@ -18,17 +18,19 @@ SECONDS, BUSY = 2.0, 5.0
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """A config, and a store that nobody interrupted."""
     made = World(tmp_path_factory.mktemp('interrupts') / 'world')
-    assert made.start(made.folder / 'whole', 1, 0.0, forked=False).wait() == 0
+    assert made.start(made.folder / 'whole', 1, 0.0).wait() == 0
     return made
 
 
 # A terminal's Ctrl-C is sent to the command's process group, in which its workers are not.
 @pytest.mark.parametrize(
-    ('number', 'to_group'), [(signal.SIGINT, True), (signal.SIGTERM, False)], ids=['INT', 'TERM']
+    ('number', 'to_group', 'forked'),
+    [(signal.SIGINT, True, False), (signal.SIGTERM, False, True)],
+    ids=['INT', 'TERM'],
 )
-def test_two_processes_end_at_once(number: int, to_group: bool, world: World) -> None:
+def test_two_processes_end_at_once(number: int, to_group: bool, forked: bool, world: World) -> None:
     store = world.folder / f'{number}'
-    run = world.start(store, 2, 0.2, forked=False)
+    run = world.start(store, 2, 0.2, forked=forked)
     end = time.monotonic() + 200
     while not run.workers():
         assert run.code is None and time.monotonic() < end, run.told
@@ -37,5 +39,5 @@ def test_two_processes_end_at_once(number: int, to_group: bool, world: World) ->
     assert run.seconds_until_gone(30) < SECONDS * BUSY
     assert run.code == 130
     assert run.told == ['interrupted; what was made so far is kept']
-    assert world.start(store, 1, 0.0, forked=False).wait() == 0
+    assert world.start(store, 1, 0.0).wait() == 0
     assert content(store) == content(world.folder / 'whole')

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import toys
-from tests.tools.running import fails, run, run_here, write_config, write_teacher
+from tests.tools.running import fails, run_forked, run_here, write_config, write_teacher
 
 CALIBRATION = {'type': 'mmcompose.ScoreCalibration', 'method': 'platt'}
 ADAPTIVE = {'type': 'mmcompose.AdaptiveScoreFilter', 'min_boxes': 4}
@@ -27,7 +27,7 @@ def test_calibrate_prints_the_error_and_writes_the_curves(
     config = config_in(
         tmp_path, pool, truth, {**CALIBRATION, 'learned_file': 'curves.json'}, FUSION
     )
-    done = run('tools/calibrate.py', config, '--ann', truth, '--folds', '2', cwd=tmp_path)
+    done = run_forked('tools/calibrate.py', config, '--ann', truth, '--folds', '2', cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'Expected calibration error' in done.stdout
     assert 'held out (2 folds)' in done.stdout
@@ -55,7 +55,7 @@ def test_label_shows_what_was_learned_and_keeps_it_beside_the_labels(
 ) -> None:
     calibration = {'type': 'mmcompose.ScoreCalibration'}
     config = config_in(tmp_path, pool, truth, calibration, FUSION, ADAPTIVE)
-    for how in (run, run_here):
+    for how in (run_forked, run_here):
         done = how('tools/label.py', config, cwd=tmp_path)
         assert done.returncode == 0, done.stderr[-3000:]
         (learned,) = (tmp_path / 'store' / 'labels').glob('*/learned-*.json')

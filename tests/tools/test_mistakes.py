@@ -15,6 +15,7 @@ from tests.tools.running import (
     changed,
     fails,
     run,
+    run_forked,
     run_here,
     write_config,
     write_plain,
@@ -55,12 +56,14 @@ def test_it_is_one_line_in_a_process_of_its_own(pool: Path, truth: str, tmp_path
     )
 
 
-# With the two around it, ten in processes of their own; the table's others are in this one.
+# In processes forked off; the table's others are in this one, the two around it start from nothing.
 TYPED = MISTAKES[:: len(MISTAKES) // 8][:8]
 
 
 @pytest.mark.parametrize(
-    ('number', 'mistake'), enumerate(TYPED), ids=[f'{key}={value}'[:40] for key, value, *_ in TYPED]
+    ('number', 'mistake'),
+    list(enumerate(TYPED)),
+    ids=[f'{key}={value}'[:40] for key, value, *_ in TYPED],
 )
 def test_it_is_one_line_of_a_command(
     number: int, mistake: Mistake, pool: Path, truth: str, tmp_path: Path
@@ -71,7 +74,7 @@ def test_it_is_one_line_of_a_command(
                         test_cfg=None, **{'composition.class_space': {}})  # fmt: skip
     write_plain(path, changed(Config.fromfile(path), key, value))
     tool = (LABEL, path) if number % 2 and not key.startswith(STUDENT) else (TRAIN, *WORK, path)
-    line = _told(fails(*tool, cwd=tmp_path, how=run))
+    line = _told(fails(*tool, cwd=tmp_path, how=run_forked))
     assert line.startswith(begins), line
 
 
