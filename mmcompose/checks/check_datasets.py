@@ -29,9 +29,8 @@ from mmcompose.utils.config_tree import Tree, walk
 _INNER = ('dataset', 'datasets', 'pool')
 _BY_RESOLVE = {
     PseudoLabeledDataset: ('metainfo', 'composition'),
-    ClassSpaceDataset: ('classes', 'aliases'),
+    ClassSpaceDataset: ('classes', 'aliases', 'allow'),
 }
-CHECK = 'no-labels'
 
 
 def dataset_problems(key: str, dataset: Any) -> list[Problem]:
@@ -123,7 +122,7 @@ def label_problems(key: str, dataset: Any) -> list[Problem]:
         'has no labels, and nothing but background would be learned; put '
         "dict(type='mmcompose.PseudoLabeledDataset', dataset=…) around it"
     )
-    return [problem(f'{where}.type', each['type'], expected).doubtful(CHECK)]
+    return [problem(f'{where}.type', each['type'], expected).doubtful('no-labels')]
 
 
 def _has_others(dataset: Tree) -> bool:

@@ -41,7 +41,6 @@ _INHERITED = (
 _INSIDE = tuple(inspect.signature(Composition).parameters)
 # How alike two names are that differ by a typo, from 0 to 1; `train_` and `test_pipeline` are not.
 _TYPO = 0.88
-CHECK = 'unknown-key'
 
 
 def top_level_problems(config: Config) -> list[Problem]:
@@ -74,7 +73,7 @@ def _typos(config: Config, unread: list[str], known: list[str]) -> Iterator[Prob
         near = difflib.get_close_matches(name, set(known) - {name}, n=1, cutoff=_TYPO)
         if near:
             expected = 'is no key that anything reads'
-            yield problem('config', name, expected, near).doubtful(CHECK)
+            yield problem('config', name, expected, near).doubtful('unknown-key')
 
 
 def _tree(filename: str | None) -> ast.Module | None:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from mmengine.config import Config
 
-from mmcompose.checks.allowed import allow_problems, without_allowed
 from mmcompose.checks.check_composition import composition_problems
 from mmcompose.checks.check_datasets import (
     dataset_problems,
@@ -26,7 +25,7 @@ from mmcompose.checks.check_schedule import schedule_warnings
 from mmcompose.checks.check_top_level import top_level_problems
 from mmcompose.checks.check_training import training_problems
 from mmcompose.checks.check_value_types import LOADERS, value_type_problems
-from mmcompose.utils import Mistakes, Problem, check_writable, warn
+from mmcompose.utils import Mistakes, Problem, check_names, check_writable, warn, without_allowed
 
 
 def structure_problems(config: Config, loaders: Sequence[str] = LOADERS) -> list[Problem]:
@@ -36,15 +35,15 @@ def structure_problems(config: Config, loaders: Sequence[str] = LOADERS) -> list
         config: As its file has it, so that keys are those of the file.
         loaders: The data loaders that will be used. Defaults to all.
     """
-    allow = allow_problems(config)
-    problems = [*allow, *composition_problems(config), *top_level_problems(config)]
+    names = check_names('allow', config.get('allow') or ())
+    problems = [*names, *composition_problems(config), *top_level_problems(config)]
     types = value_type_problems(config)
     if not types:
         for name in loaders:
             if config.get(name) is not None:
                 problems += dataset_problems(f'{name}.dataset', config[name].get('dataset'))
         problems += model_problems(config)
-    return types + without_allowed(problems, () if allow else config.get('allow') or ())
+    return types + without_allowed(problems)
 
 
 def loader_and_file_problems(config: Config, name: str) -> list[Problem]:
@@ -60,7 +59,7 @@ def loader_and_file_problems(config: Config, name: str) -> list[Problem]:
     key = f'{name}.dataset'
     labels = label_problems(key, loader.dataset) if name == 'train_dataloader' else []
     problems = [*loader_problems(name, loader), *labels, *file_problems(key, loader.dataset)]
-    return without_allowed(problems, config.get('allow') or ())
+    return without_allowed(problems)
 
 
 def part_problems(config: Config) -> list[Problem]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from mmcompose.class_space.spelling import spelling
-from mmcompose.utils import UserError, fault, problem
+from mmcompose.class_space.spelling import spelled_like, spelling
+from mmcompose.utils import UserError, doubt, fault, problem
 
 # Names in the order of a model's labels, or by label number.
 GivenNames: TypeAlias = Sequence[str] | Mapping[Any, str]
 
-# Stand-ins at the unused ids of 91-id COCO detectors, at their id 0, and where nobody named a
-# class of a Hugging Face model: no class of anything.
-PLACEHOLDERS = frozenset({'', 'N/A', '__background__'})
+# As they are spelled: stand-ins at the unused ids of 91-id COCO detectors, what is at their id 0,
+# last in others, or at DETR's end. Beside them what labelme writes, and where nobody named a class
+# of a Hugging Face model. No class of anything.
+PLACEHOLDERS = frozenset({'', 'n/a', 'background', 'noobject'})
+_IGNORED = '__ignore__'
 _NUMBERED = re.compile(r'LABEL_\d+')
 # More are no list of classes: a key is wrong.
 _MOST = 100_000
@@ -23,7 +25,8 @@ _MOST = 100_000
 
 def is_placeholder(name: str) -> bool:
     """Return whether a name stands for no class."""
-    return name.strip() in PLACEHOLDERS or _NUMBERED.fullmatch(name.strip()) is not None
+    plain = name.strip()
+    return spelling(plain) in PLACEHOLDERS or plain == _IGNORED or bool(_NUMBERED.fullmatch(plain))
 
 
 def class_names(given: GivenNames, key: str) -> tuple[str, ...]:
@@ -60,7 +63,9 @@ def stored_names(meta: Mapping[str, Any] | None) -> tuple[str, ...] | None:
         The names, as they are; None if there are none, or parts disagree.
     """
     meta = meta or {}
-    parts = meta.get('dataset_meta') or {}
+    parts = meta.get('dataset_meta')
+    if not isinstance(parts, (Mapping, list, tuple)) or not parts:
+        parts = {}
     if isinstance(parts, Mapping):
         return _of_part(parts) or _of_part(meta)
     if all(isinstance(part, str) for part in parts):
@@ -81,7 +86,8 @@ def check_order(given: Sequence[str], stored: Sequence[str], key: str, where: st
         where: What holds ``stored``.
 
     Raises:
-        UserError: If there is another number of them, or one has another's place.
+        UserError: If there is another number of them; if one has another's place, which may be
+            allowed.
     """
     if len(given) != len(stored):
         raise UserError(
@@ -92,15 +98,15 @@ def check_order(given: Sequence[str], stored: Sequence[str], key: str, where: st
         )
     places = {spelling(name): n for n, name in enumerate(stored) if not is_placeholder(name)}
     for number, name in enumerate(given):
-        place = places.get(spelling(name), number)
-        if place != number:
-            raise UserError(
-                fault(
-                    key,
-                    f'{name!r} is given as class number {number}, but in {where} it is number '
-                    f'{place} and number {number} is {stored[number]!r}: keep its order',
-                )
+        found = [places[plain] for plain in spelled_like(name) if plain in places]
+        if found and number not in found:
+            expected = (
+                f'{name!r} is given as class number {number}, but in {where} it is number '
+                f'{found[0]} and number {number} is {stored[number]!r}: keep its order'
             )
+            doubt('class-order', fault(key, expected))
+            # The others' places follow from it.
+            return
 
 
 def _of_part(meta: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -113,7 +119,7 @@ def _of_part(meta: Mapping[str, Any]) -> tuple[str, ...] | None:
         return (classes,)
     if isinstance(classes, Mapping):
         return _listed(classes, 'classes')
-    return tuple(map(_text, classes)) or None
+    return tuple(map(_text, classes)) or None if isinstance(classes, Iterable) else None
 
 
 def _listed(names: Mapping[Any, Any], key: str) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable
 
 _SEPARATORS = re.compile(r'[\s_\-\u2010-\u2015]+')
+# Of plurals, and what stands there in the singular.
+_ENDS = (('s', ''), ('es', ''), ('ies', 'y'))
 # Short words end in s by chance.
 _SHORTEST = 3
 
@@ -14,6 +16,13 @@ _SHORTEST = 3
 def spelling(name: str) -> str:
     """Return what is left of a name without case, spaces, hyphens and underscores."""
     return _SEPARATORS.sub('', unicodedata.normalize('NFKC', name).casefold())
+
+
+def spelled_like(name: str) -> tuple[str, ...]:
+    """Return the :func:`spelling` of a name, of its plurals, and of what it may be a plural of."""
+    plain = spelling(name)
+    singulars = [plain[: -len(end)] + rest for end, rest in _ENDS if plain.endswith(end)]
+    return (plain, *_plurals(plain), *(each for each in singulars if plain in _plurals(each)))
 
 
 def same_but_for_spelling(names: Iterable[str]) -> list[tuple[str, str]]:

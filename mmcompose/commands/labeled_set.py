@@ -50,9 +50,10 @@ def labeled_set(
         # MMEngine cannot serialize a list of no images, and few need no memory saved.
         serialize_data=False,
     )
-    aliases = composition.resolved['class_space'].get('aliases', [])
+    resolved = composition.resolved
+    aliases = resolved['class_space'].get('aliases', [])
     with DefaultScope.overwrite_default_scope('mmdet'):
-        dataset = ClassSpaceDataset(coco, classes, aliases)
+        dataset = ClassSpaceDataset(coco, classes, aliases, allow=resolved['allow'])
     dataset.full_init()
     first = dataset.get_data_info(0)['img_path'] if len(dataset) else ann_file
     if not Path(first).is_file():

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.utils import Mistakes, Problem, UserError, check_keys, check_types, problem
+from mmcompose.utils import (
+    Mistakes,
+    Problem,
+    UserError,
+    check_keys,
+    check_names,
+    check_types,
+    problem,
+)
 
 T = TypeVar('T')
 
@@ -69,6 +77,8 @@ def _value_problems(name: str, value: Any, types: Mapping[str, Any]) -> list[Pro
         problems = check_types(key, value or {}, get_type_hints(ClassSpace.__init__))
     if not problems and name == 'workers' and value is not None and value < 1:
         problems = [problem(key, value, 'is not a number from 1 up')]
+    if not problems and name == 'allow':
+        problems = check_names(key, value)
     if not problems and name == 'max_unreadable' and not 0 <= value < 1:
         problems = [problem(key, value, 'is not in [0, 1)')]
     return problems

@@ -44,6 +44,8 @@ class Composition:
             process. Teachers share a GPU.
         max_unreadable: Which fraction of a pool's pictures may be unreadable; they are left out.
             Defaults to 0.01.
+        allow: Names of checks whose finds are warnings, where they are errors by default; see
+            :data:`mmcompose.utils.CHECKS`. A config's ``allow`` is added.
         teacher_records: What an earlier :attr:`resolved` read from the teachers, in their order:
             ``[{'name': ..., 'classes': [...], 'identity': ...}]``. Spares opening them where
             their labels are stored.
@@ -70,6 +72,7 @@ class Composition:
         workers: int | None = None,
         devices: Sequence[int] | None = None,
         max_unreadable: float = 0.01,
+        allow: Sequence[str] = (),
         teacher_records: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         self._plain: dict[str, Any] = {
@@ -79,9 +82,10 @@ class Composition:
             'workers': workers,
             'devices': devices,
             'max_unreadable': max_unreadable,
+            'allow': list(allow),
         }
         parts = Parts.make(
-            teachers, self._plain['class_space'], label_pipeline, store, teacher_records
+            teachers, self._plain['class_space'], label_pipeline, store, allow, teacher_records
         )
         self.class_space, self.pipeline, self.store = parts.class_space, parts.pipeline, parts.store
         self._teachers = parts.teachers

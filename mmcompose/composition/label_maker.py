@@ -32,7 +32,7 @@ from mmcompose.store import (
 )
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
-from mmcompose.utils import key_prefix, log
+from mmcompose.utils import allowing, key_prefix, log
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,9 @@ class LabelMaker:
             self.check(teachers)
             for name in teachers:
                 with key_prefix(f'composition.teachers.{name}'):
-                    self.open_teacher(name).check_pool(pool)
+                    teacher = self.open_teacher(name)
+                    with allowing(teacher.allow):
+                        teacher.check_pool(pool)
             work = self.store.work_list(pool, results)
             log(f'{", ".join(absent)} predict on {len(work)} images, into {self.store}')
             if workers is None:

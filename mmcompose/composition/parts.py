@@ -39,6 +39,7 @@ class Parts:
         class_space: Mapping[str, Any],
         label_pipeline: Sequence[Mapping[str, Any]],
         store: str,
+        allow: Sequence[str],
         teacher_records: Sequence[Mapping[str, Any]] | None,
     ) -> Parts:
         """Make all parts; see :class:`Composition` for the arguments.
@@ -49,7 +50,7 @@ class Parts:
         mistakes = Mistakes()
         with mistakes:
             kept_in = LabelStore(store)
-        group = TeacherGroup(teachers, teacher_records, mistakes)
+        group = TeacherGroup(teachers, teacher_records, mistakes, allow)
         mistakes.add(*check_keys('composition.class_space', class_space, _CLASS_SPACE_KEYS))
         with mistakes:
             pipeline = LabelPipeline(label_pipeline)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmcompose.composition.identity import teacher_identity
@@ -10,7 +10,7 @@ from mmcompose.composition.process_state import preserve_process_state
 from mmcompose.labeling import FUSED, STUDENT
 from mmcompose.registry import TEACHERS, build
 from mmcompose.teachers import Teacher
-from mmcompose.utils import UserError, fault, key_prefix, problem
+from mmcompose.utils import UserError, allowing, fault, key_prefix, problem
 
 RESERVED_NAMES = (STUDENT, FUSED, 'oracle')
 
@@ -57,20 +57,26 @@ def pop_weight(name: str, config: dict[str, Any]) -> float:
     return float(weight)
 
 
-def open_teacher(name: str, config: Mapping[str, Any]) -> Teacher:
+def open_teacher(name: str, config: Mapping[str, Any], allow: Sequence[str] = ()) -> Teacher:
     """Return a teacher; no weights are loaded before it predicts.
+
+    Args:
+        name: Its name.
+        config: Its config dict.
+        allow: See :attr:`mmcompose.teachers.Teacher.allow`.
 
     Raises:
         UserError: If it cannot be built, or is no teacher.
     """
     key = f'composition.teachers.{name}'
     own = {key: value for key, value in config.items() if key != 'weight'}
-    with preserve_process_state():
+    with preserve_process_state(), allowing(allow):
         teacher: Any = build(TEACHERS, own, key)
     # Whose predictions are checked, that is; see :mod:`mmcompose.teachers.boundary`.
     if not isinstance(teacher, Teacher):
         expected = 'is no teacher: derive it from mmcompose.teachers.Teacher'
         raise UserError(problem(f'{key}.type', type(teacher).__name__, expected))
+    teacher.allow = tuple(allow)
     return teacher
 
 

@@ -26,6 +26,7 @@ class TeacherGroup:
         records: What was read from them earlier; see :class:`Composition`. Defaults to nothing:
             each is opened, and its classes and identity are read.
         mistakes: Takes a line for each mistake.
+        allow: See :class:`Composition`.
 
     Attributes:
         records: What was read from each, by name, in their order.
@@ -40,7 +41,9 @@ class TeacherGroup:
         configs: Mapping[str, Mapping[str, Any]],
         records: Sequence[Mapping[str, Any]] | None,
         mistakes: Mistakes,
+        allow: Sequence[str] = (),
     ) -> None:
+        self._allow = tuple(allow)
         self.were_read = records is not None
         check_teachers(configs, is_resolved=self.were_read)
         if records is not None:
@@ -72,7 +75,7 @@ class TeacherGroup:
     def open(self, name: str) -> Teacher:
         """Return a teacher; no weights are loaded before it predicts."""
         if name not in self._opened:
-            self._opened[name] = open_teacher(name, self._configs[name])
+            self._opened[name] = open_teacher(name, self._configs[name], self._allow)
         return self._opened[name]
 
     def open_to_predict(self, name: str) -> Teacher:

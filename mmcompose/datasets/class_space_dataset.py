@@ -15,7 +15,7 @@ from mmcompose.datasets.coco_truth import KEY, CheckedCocoDataset, CocoTruth
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.registry import DATASETS
 from mmcompose.structures.coco import read_coco, roots
-from mmcompose.utils import Problem, UserError, fault, log, nearest, no_file, problem
+from mmcompose.utils import Problem, UserError, allowing, fault, log, nearest, no_file, problem
 
 TRUTH = 'ground truth'
 # How many names a message lists.
@@ -53,6 +53,7 @@ class ClassSpaceDataset(RelabeledDataset):
             its boxes, or 'error'.
         covered_classes: The student's classes that are labeled in every image, where the
             data set lists more than it labels. Defaults to all that it lists.
+        allow: Names of checks whose finds are warnings; ``resolve`` writes the config's here.
         **kwargs: Of :class:`RelabeledDataset`.
     """
 
@@ -65,10 +66,13 @@ class ClassSpaceDataset(RelabeledDataset):
         on_unmapped: str = 'drop',
         covered_classes: Sequence[str] | None = None,
         metainfo: Mapping[str, Any] | None = None,
+        allow: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
+        self._allow = list(allow)
         metainfo = {**(metainfo or {}), 'classes': tuple(classes)}
-        super().__init__(dataset, metainfo=metainfo, **kwargs)
+        with allowing(self._allow):
+            super().__init__(dataset, metainfo=metainfo, **kwargs)
         names = self.dataset.metainfo['classes']
         class_space = _TruthSpace(
             {TRUTH: names}, classes, aliases, {TRUTH: mapping or {}}, on_unmapped
@@ -107,6 +111,11 @@ class ClassSpaceDataset(RelabeledDataset):
         if MMDET_DATASETS.get(config['type']) is CocoDataset:
             config['type'] = CocoTruth if config.get('test_mode') else CheckedCocoDataset
         return config
+
+    def full_init(self) -> None:
+        """See :meth:`RelabeledDataset.full_init`."""
+        with allowing(self._allow):
+            super().full_init()
 
     def relabel(self, index: int, info: dict[str, Any]) -> list[dict[str, Any]]:
         """See :meth:`RelabeledDataset.relabel`."""

@@ -93,6 +93,7 @@ class PseudoLabeledDataset(RelabeledDataset):
         kind = config.get('type')
         if kind is not None and issubclass(dataset_class(config), UnlabeledImages):
             config.setdefault('index', self._composition.get('store'))
+            config.setdefault('allow', self._composition.get('allow', ()))
         for name in ('dataset', 'datasets'):
             if isinstance(part := config.get(name), Mapping):
                 config[name] = self.prepare_config(dict(part))

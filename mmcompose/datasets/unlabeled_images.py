@@ -19,7 +19,7 @@ from mmcompose.store import ImageTable, LabelStore, PoolIndex, sized
 from mmcompose.structures import image_size
 from mmcompose.structures.coco import read_coco
 from mmcompose.structures.json_files import read_text
-from mmcompose.utils import Mistakes, UserError, fault, no_file, no_folder, problem
+from mmcompose.utils import Mistakes, UserError, allowing, fault, no_file, no_folder, problem
 
 
 @DATASETS.register_module()
@@ -39,6 +39,7 @@ class UnlabeledImages(BaseDetDataset):
         data_prefix: Where the pictures are. Defaults to ``dict(img='')``.
         index: A label store in which sizes of pictures are kept, so that each is opened once.
             :class:`PseudoLabeledDataset` sets its own. Defaults to none.
+        allow: Names of checks whose finds are warnings; likewise.
         **kwargs: Of :class:`mmdet.datasets.BaseDetDataset`.
     """
 
@@ -50,6 +51,7 @@ class UnlabeledImages(BaseDetDataset):
         ann_file: str = '',
         data_prefix: dict[str, str] | None = None,
         index: str | None = None,
+        allow: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         data_prefix = data_prefix or {'img': ''}
@@ -62,6 +64,7 @@ class UnlabeledImages(BaseDetDataset):
         if not (ann_file or data_prefix['img'] or kwargs.get('data_root')):
             raise UserError(fault('UnlabeledImages', 'give data_prefix=dict(img=…), or ann_file=…'))
         self._index = index
+        self._allow = list(allow)
         self._images: ImageTable | None = None
         super().__init__(ann_file=ann_file, data_prefix=data_prefix, **kwargs)
 
@@ -73,7 +76,8 @@ class UnlabeledImages(BaseDetDataset):
         """
         if self._fully_initialized:
             return
-        images = self._list_images()
+        with allowing(self._allow):
+            images = self._list_images()
         if self._indices is not None:
             images = images.take(_rows(self._indices, len(images)))
         self._images, self._fully_initialized = images, True

@@ -18,7 +18,7 @@ from mmcompose.checks.preflight import (
 from mmcompose.composition import Composition
 from mmcompose.engine.read_composition import read_composition
 from mmcompose.engine.resolve import Resolved, resolve
-from mmcompose.utils import Mistakes
+from mmcompose.utils import Mistakes, allowing
 
 
 def resolve_checked(
@@ -40,7 +40,8 @@ def resolve_checked(
     """
     scope = config.get('default_scope')
     # One that is no string is a mistake that is reported below.
-    with DefaultScope.overwrite_default_scope(scope if isinstance(scope, str) else 'mmdet'):
+    scope = scope if isinstance(scope, str) else 'mmdet'
+    with DefaultScope.overwrite_default_scope(scope), allowing(config.get('allow')):
         return _resolve_checked(config, loaders, is_run, composition)
 
 

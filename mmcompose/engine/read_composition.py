@@ -16,7 +16,7 @@ from mmcompose.datasets import PseudoLabeledDataset, each_dataset
 from mmcompose.labeling import CoOccurrence, co_occurrences
 from mmcompose.registry import class_of
 from mmcompose.structures import Image
-from mmcompose.utils import Problem, UserError, fault, problem
+from mmcompose.utils import Problem, UserError, allowing, check_names, fault, problem
 
 # From this share of the rarer one's boxes on, two names may well be one class.
 _LIKELY = 0.3
@@ -31,6 +31,10 @@ def read_composition(config: Config) -> Composition:
             classes it lies in the pictures, as a ``mapping`` to copy.
     """
     plain = config.composition.to_dict()
+    names, own = config.get('allow') or (), plain.get('allow') or ()
+    # Names of no check are a mistake that is reported where the whole config is looked at.
+    if not check_names('allow', names) and isinstance(own, (list, tuple)):
+        plain['allow'] = [*own, *names]
     try:
         composition = Composition.from_config(plain)
     except UserError as error:
@@ -63,7 +67,8 @@ def pool_of(config: Config) -> Sequence[Image] | None:
     if train is None:
         return None
     bare = {**train, 'composition': {}, 'metainfo': {'classes': ()}, 'pipeline': []}
-    with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
+    scope = config.get('default_scope') or 'mmdet'
+    with DefaultScope.overwrite_default_scope(scope), allowing(config.get('allow')):
         dataset: PseudoLabeledDataset = DATASETS.build(bare)
         return dataset.images
 

@@ -103,9 +103,10 @@ def _resolve_dataset(dataset: Any, composition: Composition) -> Any:
     """Return a dataset's config with the student's classes, wrapped where it has labels."""
     cls = dataset_class(dataset)
     classes = list(composition.class_space.classes)
-    class_space = dict(
-        classes=classes, aliases=composition.resolved['class_space'].get('aliases', [])
-    )
+    resolved = composition.resolved
+    of_truth = dict(classes=classes, aliases=resolved['class_space'].get('aliases', []))
+    if resolved['allow']:
+        of_truth['allow'] = resolved['allow']
     if issubclass(cls, PseudoLabeledDataset):
         dataset.metainfo = dict(classes=classes)
         dataset.composition = composition.resolved
@@ -113,7 +114,7 @@ def _resolve_dataset(dataset: Any, composition: Composition) -> Any:
             dataset.truth = _resolve_dataset(dataset.truth, composition)
         # Whatever is in it stays as it is: its labels, and so its classes, are not read.
     elif issubclass(cls, ClassSpaceDataset):
-        dataset.update(class_space)
+        dataset.update(of_truth)
     elif issubclass(cls, UnlabeledImages):
         dataset.metainfo = dict(classes=classes)
     elif 'dataset' in dataset:
@@ -121,7 +122,7 @@ def _resolve_dataset(dataset: Any, composition: Composition) -> Any:
     elif 'datasets' in dataset:
         dataset.datasets = [_resolve_dataset(part, composition) for part in dataset.datasets]
     else:
-        dataset = ConfigDict(type='mmcompose.ClassSpaceDataset', dataset=dataset, **class_space)
+        dataset = ConfigDict(type='mmcompose.ClassSpaceDataset', dataset=dataset, **of_truth)
     return dataset
 
 

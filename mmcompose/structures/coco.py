@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmcompose.structures.coco_doubts import check_boxes, examples, told_of, without_namesakes
+from mmcompose.structures.coco_ids import Entry, Ids
 from mmcompose.structures.json_files import read_json
 from mmcompose.utils import UserError, problem, warn
-
-Entry = dict[str, Any]
-# How many examples a message lists.
-_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,7 @@ class CocoFile:
         annotations: Each with a distinct ``id``, ``image_id`` and ``category_id`` as the images
             and categories have them, ``bbox`` as x, y, width, height of at least a fraction of a
             pixel, and ``area`` over 0.
-        lost: What of the file was left out, in words, with counts and examples.
+        lost: What of the file is left out or doubtful, in words, with counts and examples.
         other: The file's other keys.
     """
 
@@ -108,7 +105,12 @@ def parse_coco(content: Any, key: str, path: str, annotations: bool = True) -> C
     categories = [
         _category(each, where, n) for n, each in enumerate(_entries(content, 'categories', where))
     ]
-    where.check_distinct('categories', categories, ('id', 'name'))
+    # Where they are not needed, they may be anything.
+    read = annotations or isinstance(content.get('annotations'), list)
+    listed = list(_entries(content, 'annotations', where)) if read else []
+    where.check_distinct('categories', categories, ('id',))
+    categories = without_namesakes(categories, listed)
+    where.check_distinct('categories', categories, ('name',))
     if annotations and not {'categories', 'annotations'} <= set(content):
         raise UserError(problem(key, path, 'is no COCO json with annotations and categories'))
     other = {
@@ -118,33 +120,8 @@ def parse_coco(content: Any, key: str, path: str, annotations: bool = True) -> C
     }
     if not annotations:
         return CocoFile(images, categories, [], (), other)
-    listed = list(_entries(content, 'annotations', where))
     kept, lost = _annotations(listed, images, categories, where)
     return CocoFile(images, categories, kept, lost, other)
-
-
-class Ids:
-    """Ids as a list of entries has them, found whether they are written as number or as string.
-
-    Args:
-        entries: Each with a distinct ``id``.
-    """
-
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        ids = [each['id'] for each in entries]
-        self._ids = set(ids)
-        times = Counter(map(_written, ids))
-        self._by_text = {_written(each): each for each in ids if times[_written(each)] == 1}
-
-    def find(self, given: Any) -> Any:
-        """Return the id that is meant, or None."""
-        if isinstance(given, (int, float, str)) and not isinstance(given, bool):
-            return given if given in self._ids else self._by_text.get(_written(given))
-        return None
-
-
-def _written(value: Any) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 @dataclass(frozen=True)
@@ -239,13 +216,15 @@ def _annotations(
         kept.append({**entry, **known, 'bbox': box, 'area': area})
     if lost.count and not kept:
         raise UserError(problem(where.key, where.path, f'has no sound annotation: {lost}'))
-    if len({each.get('id') for each in kept}) < len(kept) or any('id' not in e for e in kept):
-        # Two of one id would become one.
-        kept = [{**each, 'id': number} for number, each in enumerate(kept, start=1)]
-    if kept and all(max(each['bbox']) <= 1 for each in kept):
-        expected = f'has {len(kept)} boxes from 0 to 1, relative to the picture, where COCO has'
-        raise UserError(problem(where.key, where.path, f'{expected} pixels'))
-    return kept, lost.lines
+    check_boxes(kept, images, where.key, where.path)
+    return _with_distinct_ids(kept), (*lost.lines, *told_of(kept))
+
+
+def _with_distinct_ids(kept: list[Entry]) -> list[Entry]:
+    """Return annotations numbered anew where ids are missing or occur twice: two would be one."""
+    if len({each.get('id') for each in kept}) == len(kept) and all('id' in each for each in kept):
+        return kept
+    return [{**each, 'id': number} for number, each in enumerate(kept, start=1)]
 
 
 def _box(entry: Mapping[str, Any], place: str, where: _Where) -> list[float] | None:
@@ -287,9 +266,8 @@ class _Lost:
     @property
     def lines(self) -> tuple[str, ...]:
         return tuple(
-            f'{len(examples)} annotations {reason}, and are left out '
-            f'({", ".join(dict.fromkeys(examples[:_SHOWN]))})'
-            for reason, examples in self._examples.items()
+            f'{len(found)} annotations {reason}, and are left out ({examples(found)})'
+            for reason, found in self._examples.items()
         )
 
     def __str__(self) -> str:

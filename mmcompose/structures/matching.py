@@ -72,8 +72,9 @@ def match_names(entries: Iterable[str], keys: Sequence[str], by_stem: bool = Fal
 
 def names_agree(first: str, second: str) -> bool:
     """Return whether two file names may be of one file, suffixes aside."""
-    one, other = _parts(first, by_stem=True), _parts(second, by_stem=True)
-    return _is_end(one, other)
+    # What stands behind a dot may be a suffix, or the end of a name that is given without one.
+    ones, others = ({_parts(name), _parts(name, by_stem=True)} for name in (first, second))
+    return any(_is_end(one, other) for one in ones for other in others)
 
 
 def nearest_name(key: str, entries: Iterable[str]) -> str:

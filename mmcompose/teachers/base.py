@@ -26,10 +26,12 @@ class Teacher(ABC):
         regresses_boxes: Whether boxes are what a head regressed, whose width may come out
             negative: such are dropped, as MMDet does. Defaults to False: one is an error, for
             the numbers are then no corners.
+        allow: Names of checks whose finds are warnings; the composition sets them.
     """
 
     classes: tuple[str, ...]
     regresses_boxes: ClassVar[bool] = False
+    allow: tuple[str, ...] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

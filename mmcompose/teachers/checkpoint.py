@@ -157,9 +157,16 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
         raise UserError(
             problem('checkpoint', str(path), f'is no safetensors file ({error})')
         ) from error
-    classes = json.loads(meta['classes']) if 'classes' in meta else None
-    dataset_meta = {} if classes is None else {'classes': classes}
+    dataset_meta = {'classes': _names(meta['classes'])} if 'classes' in meta else {}
     return {'state_dict': weights, 'meta': {'dataset_meta': dataset_meta}}
+
+
+def _names(text: str) -> Any:
+    """Return the class names in a safetensors file's metadata, which holds texts alone."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return [name.strip() for name in text.split(',')]
 
 
 def _wanted(error: Exception) -> str:

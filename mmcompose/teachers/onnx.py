@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from mmcompose.class_space import GivenNames, check_order, class_names
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
+from mmcompose.structures.json_files import read_json
 from mmcompose.teachers.batches import PreparedTeacher
 from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.preprocess import Geometry, Preprocess
@@ -190,10 +190,9 @@ def _read_beside(model: Path) -> dict[str, Any]:
     path = model.with_suffix('.json')
     if not path.is_file():
         return {}
-    try:
-        about: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise UserError(problem('model', str(path), f'is no json ({error})')) from error
+    about = read_json('model', str(path))
+    if not isinstance(about, dict):
+        raise UserError(problem('model', str(path), 'is no json with classes and decode'))
     return about
 
 

@@ -1,5 +1,13 @@
 """Errors, files, hashing and logging; stands above every other room."""
 
+from mmcompose.utils.doubts import (
+    CHECKS,
+    allowing,
+    check_names,
+    doubt,
+    is_allowed,
+    without_allowed,
+)
 from mmcompose.utils.errors import Mistakes, UserError, at_root, key_prefix
 from mmcompose.utils.files import atomic_write, check_writable, without_nan, write_json
 from mmcompose.utils.hashing import file_fingerprint, fingerprint, lines_fingerprint, plain
@@ -20,6 +28,7 @@ from mmcompose.utils.selection import Selection
 from mmcompose.utils.types import Count, Fraction, Positive, Range, check_types
 
 __all__ = [
+    'CHECKS',
     'NO_VALUE',
     'Count',
     'Fraction',
@@ -29,14 +38,18 @@ __all__ = [
     'Range',
     'Selection',
     'UserError',
+    'allowing',
     'at_root',
     'atomic_write',
     'check_keys',
+    'check_names',
     'check_types',
     'check_writable',
+    'doubt',
     'fault',
     'file_fingerprint',
     'fingerprint',
+    'is_allowed',
     'key_prefix',
     'lines_fingerprint',
     'log',
@@ -48,6 +61,7 @@ __all__ = [
     'problem',
     'progress',
     'warn',
+    'without_allowed',
     'without_nan',
     'write_json',
 ]

@@ -10,7 +10,7 @@ import pytest
 
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
-from mmcompose.teachers import boundary as boundary_module
+from mmcompose.teachers import evidence as evidence_module
 from mmcompose.utils import UserError
 
 SIZE = (100, 80)
@@ -46,7 +46,7 @@ def _predict(rows: Sequence[Row], kind: type[Replayed] = Replayed, count: int = 
 @pytest.fixture
 def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     told: list[str] = []
-    monkeypatch.setattr(boundary_module, 'warn', told.append)
+    monkeypatch.setattr(evidence_module, 'warn', told.append)
     return told
 
 

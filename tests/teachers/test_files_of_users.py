@@ -81,7 +81,7 @@ REFUSED: dict[str, tuple[Any, Any, Any, str]] = {
     'an entry a line': (
         '\n'.join(map(json.dumps, TWO)), IMAGES, CATEGORIES, 'cannot be read as json'
     ),
-    'corners': (_both(bbox=BOX), IMAGES, CATEGORIES, '2 of 2 lie outside their picture'),
+    'corners': (_both(bbox=BOX), IMAGES, CATEGORIES, 'and not as x1, y1, x2, y2; allow='),
     'percentages': (_both(score=90), IMAGES, CATEGORIES, r'scores in \[90, 90\], not in'),
     'no scores': (
         [_without(each, 'score') for each in TWO], IMAGES, CATEGORIES, "entry 0 of .*'score'"

@@ -21,11 +21,14 @@ from mmcompose.structures import (
     encode_masks,
     mask_box,
 )
-from mmcompose.structures.coco import CocoFile, Ids, parse_coco, roots
+from mmcompose.structures.box_forms import XYWH, other_form
+from mmcompose.structures.coco import CocoFile, parse_coco, roots
+from mmcompose.structures.coco_ids import Ids
 from mmcompose.structures.json_files import read_json
-from mmcompose.structures.matching import names_agree
+from mmcompose.structures.repeats import is_repeated
+from mmcompose.teachers.coco_results.image_ids import ImageIds
 from mmcompose.teachers.named_classes import named_classes
-from mmcompose.utils import UserError, fault, log, problem, warn
+from mmcompose.utils import UserError, doubt, fault, log, problem, warn
 
 # From how many boxes on scores that are all 1 are reported.
 _MANY = 20
@@ -153,14 +156,41 @@ class ResultsJson:
         by_name: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         for name, row in self._read_rows():
             by_name[name].append(row)
+        twice = 0
+        for name, rows in by_name.items():
+            if is_repeated(row[:3] for row in rows):
+                by_name[name] = list({row[:3]: row for row in rows}.values())
+                twice += len(rows) - len(by_name[name])
+        if twice:
+            warn(f'{self._path}: {twice} results are there twice, and count once')
+        self._check_form(by_name)
         scores = [score for rows in by_name.values() for _, score, _, _ in rows]
         if len(scores) >= _MANY and set(scores) == {1.0}:
             warn(f'{self._path}: all {len(scores)} scores are 1: are they predictions?')
         return by_name
 
+    def _check_form(self, by_name: Mapping[str, Sequence[tuple[Any, ...]]]) -> None:
+        """Look whether boxes can be x, y, width, height of their pictures.
+
+        Raises:
+            UserError: If they are of another form, which may be allowed.
+        """
+        corners, sizes = [], []
+        for name, rows in by_name.items():
+            listed = self._images[name]
+            size = [listed.get(side) or 0 for side in ('width', 'height')]
+            own = [row[0] for row in rows if row[0] is not None]
+            corners += own
+            sizes += [size] * len(own)
+        boxes = np.array(corners, np.float64).reshape(-1, 4)
+        boxes[:, 2:] -= boxes[:, :2]
+        if (other := other_form(boxes, sizes, XYWH)) is not None:
+            expected = f'has boxes that leave their pictures as {XYWH}, and not as {other}'
+            doubt('box-form', problem('results', self._path, expected))
+
     def _read_rows(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
-        images, categories = Ids(self._coco.images), Ids(self._coco.categories)
-        names = {entry['id']: entry['file_name'] for entry in self._coco.images}
+        images = ImageIds(self._path, self._coco.images)
+        categories = Ids(self._coco.categories)
         # Category ids are neither label indices nor in their order.
         labels = {
             category['id']: self.classes.index(category['name'])
@@ -174,7 +204,7 @@ class ResultsJson:
                 if segmentation is None or 'bbox' in row:
                     x, y, width, height = map(float, row['bbox'])
                     box = (x, y, x + width, y + height)
-                name = names[_found(images, row, 'image_id')]
+                name = images.name_of(row, number)
                 label = labels[_found(categories, row, 'category_id')]
                 values = (box, float(row['score']), label, segmentation)
             except (KeyError, TypeError, ValueError) as error:
@@ -185,15 +215,6 @@ class ResultsJson:
                         f'categories and keys ({error!r})',
                     )
                 ) from error
-            given = row.get('file_name', name)
-            if not isinstance(given, str) or not names_agree(given, name):
-                raise UserError(
-                    fault(
-                        'results',
-                        f'entry {number} of {self._path!r} is of {given!r}, but image id '
-                        f'{row["image_id"]!r} is {name!r}: were the images numbered anew?',
-                    )
-                )
             yield name, values
 
 

@@ -1,0 +1,151 @@
+"""What is wrong with a teacher's boxes over all pictures that it has seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mmcompose.structures import Detections, Image
+from mmcompose.utils import Problem, doubt, fault, warn
+
+# Boxes of 0 to 1 reach a little over 1 where a head regressed them.
+RELATIVE_LIMIT = 1.05
+# From how many boxes on a share of them is evidence of what all of them are.
+ENOUGH = 20
+NEAR_ALL, A_PART = 0.9, 0.25
+# From how many boxes on it is strange that none reaches over the middle of its picture.
+MANY, A_QUARTER = 100, 0.5
+
+
+@dataclass
+class Evidence:
+    """What is wrong with a teacher's boxes, counted over all pictures that it has seen.
+
+    It is gathered before anything is cut away: a box outside its picture leaves no trace after.
+
+    Args:
+        boxes: How many have an area.
+        outside: Of those, whose middle is outside the picture.
+        relative: Which lie within the first pixel, at a fraction of it.
+        tiny: Which are narrower or lower than a pixel.
+        inverted: How many boxes beside those have a negative width or height.
+        pictures: How many pictures have a box.
+        reach: Of all boxes the farthest right and lower edge, as a share of width and height.
+    """
+
+    boxes: int = 0
+    outside: int = 0
+    relative: int = 0
+    tiny: int = 0
+    inverted: int = 0
+    pictures: int = 0
+    reach: tuple[float, float] = (0.0, 0.0)
+    _told: set[str] = field(default_factory=set)
+
+    def add(self, found: Detections, image: Image, regresses_boxes: bool = False) -> None:
+        """Count the boxes of one picture.
+
+        Args:
+            found: Boxes in pixels of the original image.
+            image: The image.
+            regresses_boxes: See :attr:`mmcompose.teachers.Teacher.regresses_boxes`.
+
+        Raises:
+            UserError: If a width or height is negative that no head regressed.
+        """
+        sides = found.boxes[:, 2:] - found.boxes[:, :2]
+        inverted = (sides < 0).any(axis=1)
+        self.inverted += int(inverted.sum())
+        if inverted.any() and not regresses_boxes:
+            box = ', '.join(f'{side:g}' for side in found.boxes[inverted][0].tolist())
+            expected = (
+                f'{image.path}: the model predicts a box of negative width or height, '
+                f'x1, y1, x2, y2 = {box}'
+            )
+            self._doubt('inverted-boxes', fault('', expected))
+        has_area = (sides > 0).all(axis=1)
+        boxes = found.boxes[has_area]
+        self.tiny += int((sides[has_area] < 1).any(axis=1).sum())
+        size = np.array([image.width, image.height], np.float32)
+        middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+        self.boxes += len(boxes)
+        if len(boxes):
+            self.pictures += 1
+            edges = boxes[:, 2:].max(axis=0) / np.maximum(size, 1)
+            self.reach = (max(self.reach[0], edges[0]), max(self.reach[1], edges[1]))
+        self.outside += int(((middles < 0) | (middles > size)).any(axis=1).sum())
+        # A spot in the corner of a pixel's size has whole coordinates.
+        is_relative = (boxes.max(axis=1, initial=0) <= RELATIVE_LIMIT) & (boxes % 1).any(axis=1)
+        if min(image.width, image.height) > 2:
+            self.relative += int(is_relative.sum())
+
+    def check(self) -> None:
+        """Look whether the boxes can be what they are taken for.
+
+        Raises:
+            UserError: If near all of them are relative to the picture, outside it or inverted.
+        """
+        if self.boxes and self.relative == self.boxes:
+            self._doubt(
+                'relative-boxes',
+                fault(
+                    'boxes',
+                    f'{_all(self.boxes)} within the first pixel of the picture: they are '
+                    'relative (0 to 1), where pixels are expected',
+                ),
+            )
+        # One box may go astray by itself.
+        few = min(self.boxes, ENOUGH)
+        if (few > 1 and self.outside == self.boxes) or self._share(self.outside) >= NEAR_ALL:
+            self._doubt(
+                'outside-boxes',
+                fault(
+                    'boxes',
+                    f'{self.outside} of {self.boxes} lie outside their picture: are they in '
+                    'pixels of another size, or x, y, width, height where corners are expected?',
+                ),
+            )
+        every = self.boxes + self.inverted
+        if every >= ENOUGH and self.inverted >= NEAR_ALL * every:
+            self._doubt(
+                'inverted-boxes',
+                fault(
+                    'boxes',
+                    f'{self.inverted} of {every} have a negative width or height: another '
+                    'decoder is needed, or x, y, width, height are taken for corners',
+                ),
+            )
+        if self._share(self.tiny) >= NEAR_ALL:
+            self._doubt(
+                'tiny-boxes',
+                fault(
+                    'boxes',
+                    f'{self.tiny} of {self.boxes} are less than a pixel wide or high: are they '
+                    'relative (0 to 1), or x, y, width, height of a smaller picture?',
+                ),
+            )
+        self._warn(self.outside, A_PART, 'boxes so far lie outside their picture')
+        self._warn(self.tiny, A_PART, 'boxes so far are less than a pixel wide or high')
+        if self.boxes >= MANY and self.pictures >= ENOUGH and max(self.reach) <= A_QUARTER:
+            what = 'boxes so far lie in the upper left quarter of their picture: are they in pixels'
+            self._warn(self.boxes, A_PART, f'{what} of a smaller copy?')
+
+    def _doubt(self, check: str, found: Problem) -> None:
+        """Doubt the boxes; once, where that is allowed."""
+        if check not in self._told:
+            doubt(check, found)
+            self._told.add(check)
+
+    def _warn(self, count: int, least: float, what: str) -> None:
+        """Warn once of a share of the boxes."""
+        if self._share(count) >= least and what not in self._told:
+            self._told.add(what)
+            warn(f'{count} of {self.boxes} {what}')
+
+    def _share(self, count: int) -> float:
+        return count / self.boxes if self.boxes >= ENOUGH else 0.0
+
+
+def _all(count: int) -> str:
+    return 'the only one lies' if count == 1 else f'all {count} lie'
