@@ -22,7 +22,7 @@ from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.read_composition import is_pseudo_labeled, read_composition
 from mmcompose.registry import LABEL_TRANSFORMS, find, type_name
 from mmcompose.structures import Image
-from mmcompose.utils import Mistakes, Problem
+from mmcompose.utils import Mistakes, Problem, allowing
 
 # What is stored is looked up by all pictures' sizes: of more, reading them would take minutes.
 _MOST_LOOKED_UP = 10_000
@@ -42,6 +42,8 @@ class Plan:
         pool: What is in it; None where the config has none.
         stored: Teachers whose predictions of the whole pool are stored; None where that was not
             looked up.
+        owners_by_name: A line for each teacher that predicts some of its classes nowhere in the
+            pool, others do, as far as predictions are stored.
         seconds: By name the seconds an image, where teachers were timed.
         boxes: By name the boxes an image, likewise.
     """
@@ -53,6 +55,7 @@ class Plan:
     pipeline: list[str] = field(default_factory=list)
     pool: PoolSummary | None = None
     stored: list[str] | None = None
+    owners_by_name: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     boxes: dict[str, float] = field(default_factory=dict)
 
@@ -105,7 +108,7 @@ def plan(config: str | Config, timed_images: int = 0) -> Plan:
             made.teachers[name] = (kind, len(record['classes']))
     made.pipeline = [_in_words(step) for step in config.composition.get('label_pipeline') or ()]
     of_pool = Mistakes()
-    with of_pool:
+    with of_pool, allowing(config.get('allow')):
         dataset = _pool(config)
         if dataset is not None:
             made.pool = _summary(dataset)
@@ -114,6 +117,7 @@ def plan(config: str | Config, timed_images: int = 0) -> Plan:
                 dataset.full_init()
                 images = images_of(dataset)
                 made.stored = list(composition.cached_predictions(images))
+                made.owners_by_name = composition.owners_by_name(images)
                 if timed_images:
                     _time(made, composition, list(images[:timed_images]))
     made.mistakes = list({str(each): each for each in mistakes.problems}.values())

@@ -27,7 +27,7 @@ def print_plan(plan: Plan) -> None:
         out.print(f'  {number}. {escape(line)}')
     out.print('Pool')
     lines = ['no pseudo-labeled dataset'] if plan.pool is None else plan.pool.describe()
-    for line in (*lines, _stored(plan)):
+    for line in (*lines, _stored(plan), *plan.owners_by_name):
         out.print(f'  {escape(line)}')
     if plan.total_seconds is not None and plan.total_bytes is not None:
         minutes, megabytes = plan.total_seconds / 60, plan.total_bytes / 1e6

@@ -15,6 +15,7 @@ from mmcompose.composition.check_values import make_checked
 from mmcompose.composition.features import Features
 from mmcompose.composition.label_inputs import LabelInputs
 from mmcompose.composition.label_maker import LabelMaker
+from mmcompose.composition.owners_by_name import owners_by_name
 from mmcompose.composition.parts import Parts
 from mmcompose.composition.peers import Peers
 from mmcompose.composition.pool_labels import PoolLabels
@@ -263,6 +264,20 @@ class Composition:
     def cached_predictions(self, images: Sequence[Image]) -> dict[str, PoolResults]:
         """Return those of :meth:`predictions` that the store holds whole; makes none."""
         return self._maker.cached_predictions(images)
+
+    def owners_by_name(self, images: Sequence[Image]) -> list[str]:
+        """Return a line for each teacher that has classes by name alone; it makes no predictions.
+
+        Args:
+            images: The pool.
+
+        Returns:
+            The lines; none where predictions of a teacher are not stored.
+        """
+        stored = self.cached_predictions(images)
+        if len(stored) < len(self.teacher_records):
+            return []
+        return owners_by_name(self.class_space, stored)
 
     def labels(self, images: Sequence[Image] | None = None) -> PoolLabels:
         """Return the pseudo-labels of each image, in the student's classes.

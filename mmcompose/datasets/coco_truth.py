@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmdet.datasets import CocoDataset
@@ -10,9 +11,11 @@ from mmdet.datasets.api_wrappers import COCO
 
 from mmcompose.structures import image_size
 from mmcompose.structures.coco import read_coco
-from mmcompose.utils import log
+from mmcompose.utils import Mistakes, doubt, log, problem
 
 KEY = 'ClassSpaceDataset.dataset.ann_file'
+# How many pictures' headers are read when truth is loaded: each run does it again.
+_SAMPLE = 500
 
 
 class CheckedCOCO(COCO):
@@ -43,12 +46,32 @@ class CheckedCocoDataset(CocoDataset):
         """List the images, and log how many boxes MMDet leaves out."""
         self._num_left_out = 0
         data_list: list[dict[str, Any]] = super().load_data_list()
+        self._check_sizes(data_list)
         if self._num_left_out:
             log(
                 f'{self.ann_file}: {self._num_left_out} boxes under one pixel, outside their '
                 'picture or to be ignored are left out'
             )
         return data_list
+
+    def _check_sizes(self, data_list: Sequence[Mapping[str, Any]]) -> None:
+        """Compare some pictures with the size that they are listed with: boxes are of that.
+
+        Raises:
+            UserError: If one is of another size, which may be allowed.
+        """
+        some = data_list[:: max(len(data_list) // _SAMPLE, 1)]
+        for info in some:
+            listed = f'{info["width"]}x{info["height"]}'
+            # Whoever decodes one that is missing or unreadable finds out why.
+            with Mistakes():
+                width, height = image_size(info['img_path'])
+                if listed != (own := f'{width}x{height}'):
+                    break
+        else:
+            return
+        expected = f'lists {info["img_path"]} as {listed}, but the picture is {own} pixels'
+        doubt('listed-sizes', problem(KEY, self.ann_file, expected))
 
     def parse_data_info(self, raw_data_info: dict[str, Any]) -> dict[str, Any]:
         """Return an image's data info."""

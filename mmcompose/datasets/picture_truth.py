@@ -10,7 +10,7 @@ from mmengine.dataset import BaseDataset
 
 from mmcompose.structures import Image
 from mmcompose.structures.matching import match_names
-from mmcompose.utils import UserError, log, problem
+from mmcompose.utils import UserError, doubt, log, problem
 
 KEY = 'PseudoLabeledDataset.truth'
 
@@ -49,11 +49,11 @@ class PictureTruth:
             path = image.path if image.path in same else named.get(image.key)
             if path is not None:
                 self._number[place] = by_path[path]
-                _check_size(image, infos[by_path[path]])
         if not self._number:
             near = next(iter(by_path), None)
             expected = 'is a picture of which there is no truth, as of all others'
             raise UserError(problem(KEY, images[0].key, expected, [near] if near else ()))
+        _check_sizes({images[place]: infos[number] for place, number in self._number.items()})
         log(f'{len(self._number)} of {len(images)} pictures have truth of some classes')
 
     def covered(self, place: int) -> frozenset[int]:
@@ -97,8 +97,22 @@ def _with_all_pictures(config: Mapping[str, Any]) -> dict[str, Any]:
     return changed
 
 
-def _check_size(image: Image, info: Mapping[str, Any]) -> None:
-    size = info.get('width'), info.get('height')
-    if None not in size and size != (image.width, image.height):
-        expected = f'is {image.width}x{image.height} pixels, in the truth {size[0]}x{size[1]}'
-        raise UserError(problem(KEY, image.key, expected))
+def _check_sizes(infos: Mapping[Image, Mapping[str, Any]]) -> None:
+    """Compare pictures with the sizes that the truth lists.
+
+    Raises:
+        UserError: If one is of another size, which may be allowed.
+    """
+    differ = [
+        (image, size)
+        for image, info in infos.items()
+        if None not in (size := (info.get('width'), info.get('height')))
+        and size != (image.width, image.height)
+    ]
+    if differ:
+        image, size = differ[0]
+        expected = (
+            f'is {image.width}x{image.height} pixels, in the truth {size[0]}x{size[1]} '
+            f'({len(differ)} of {len(infos)} pictures differ)'
+        )
+        doubt('listed-sizes', problem(KEY, image.key, expected))

@@ -24,7 +24,7 @@ from mmcompose.datasets.wrapping import wrapped
 from mmcompose.registry import DATASETS
 from mmcompose.store import DetectionTable, ImageTable
 from mmcompose.structures import Detections
-from mmcompose.utils import UserError, fault, problem
+from mmcompose.utils import UserError, allowing, fault, problem
 
 
 @DATASETS.register_module()
@@ -120,7 +120,8 @@ class PseudoLabeledDataset(RelabeledDataset):
         if self._pool is not self.dataset:
             self._rows = _rows_of(images_of(self.dataset), images)
         if self._truth is not None:
-            self._truth.match(images_of(self.dataset))
+            with allowing(self._composition.get('allow')):
+                self._truth.match(images_of(self.dataset))
         # Workers take it along, and build no composition.
         assert self._owned
         self._leave_out(table.unreadable())

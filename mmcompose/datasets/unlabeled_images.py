@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from mmdet.datasets import BaseDetDataset
 from numpy.typing import NDArray
 
@@ -15,11 +16,11 @@ from mmcompose.datasets.image_folders import SUFFIXES, PassedOver, find_images, 
 from mmcompose.datasets.pool_listing import Listed, listed_table
 from mmcompose.datasets.pool_summary import PoolSummary, summarize_pool
 from mmcompose.registry import DATASETS
-from mmcompose.store import ImageTable, LabelStore, PoolIndex, sized
+from mmcompose.store import UNKNOWN, ImageTable, LabelStore, PoolIndex, sized
 from mmcompose.structures import image_size
 from mmcompose.structures.coco import read_coco
 from mmcompose.structures.json_files import read_text
-from mmcompose.utils import Mistakes, UserError, allowing, fault, no_file, no_folder, problem
+from mmcompose.utils import Mistakes, UserError, allowing, doubt, fault, no_file, no_folder, problem
 
 
 @DATASETS.register_module()
@@ -31,8 +32,8 @@ class UnlabeledImages(BaseDetDataset):
     - ``ann_file='list.txt'``: a path a line, relative to ``data_prefix['img']``.
     - ``ann_file='coco.json'``: its images; its annotations, if any, are not read.
 
-    Each picture's width and height are known without decoding it: from the json, or from the
-    file's header.
+    Each picture's width and height are known without decoding it: from the file's header, with
+    which those in a json are compared once.
 
     Args:
         ann_file: A list file (.txt) or a COCO json. Defaults to none: all of ``data_prefix``.
@@ -108,14 +109,42 @@ class UnlabeledImages(BaseDetDataset):
                 return image_size(path)
             return 0, 0
 
+        def check(found: pa.Table) -> bool:
+            if len(unreadable.problems) == len(found):
+                raise UserError(unreadable.problems[0])
+            return not self._sizes_differ(table, found)
+
         if index is None:
-            images = ImageTable.of_columns(sized(table, None, size_of))
+            found = sized(table, None, size_of, trusts_list=False)
+            check(found)
+            images = ImageTable.of_columns(found)
         else:
-            images = index.update(table, size_of, list_file)
-        if len(unreadable.problems) == len(images):
-            raise UserError(unreadable.problems[0])
+            images = index.update(table, size_of, list_file, check)
         passed_over.tell(self.ann_file or prefix)
         return images
+
+    def _sizes_differ(self, listed: pa.Table, found: pa.Table) -> bool:
+        """Return whether pictures are of other sizes than they are listed with.
+
+        Raises:
+            UserError: If they are, which may be allowed.
+        """
+        names = ('width', 'height')
+        given, own = (np.stack([t.column(n).to_numpy() for n in names]) for t in (listed, found))
+        differ = np.flatnonzero(((given != own) & (given != UNKNOWN)).any(axis=0))
+        if not len(differ):
+            return False
+        row = int(differ[0])
+        path = os.fsdecode(found.column('path')[row].as_py())
+        expected = (
+            f'lists {len(differ)} of {len(found)} pictures with another size than their file has: '
+            f'{path} is {own[0, row]}x{own[1, row]} pixels, and listed as '
+            f'{given[0, row]}x{given[1, row]}'
+        )
+        if (given[:, row] == own[::-1, row]).all():
+            expected += ', as before its EXIF orientation turns it'
+        doubt('listed-sizes', problem('UnlabeledImages.ann_file', self.ann_file, expected))
+        return True
 
     @property
     def _pool_index(self) -> PoolIndex | None:

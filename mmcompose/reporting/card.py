@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from html import escape
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from mmcompose.reporting.made import Made
 from mmcompose.reporting.pictures import Shown
 from mmcompose.reporting.truth_figures import plot_calibration, plot_errors
 from mmcompose.utils import atomic_write
+
+# What begins a link, a code or a column of a table.
+_MARKUP = '|[]`*'
 
 
 def write_card(
@@ -54,6 +58,7 @@ def write_card(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters['in_markdown'] = _in_markdown
     plots = {
         'Labels by class': plot_labels_per_class(facts),
         'Scores': plot_scores(facts),
@@ -81,6 +86,12 @@ def write_card(
         with atomic_write('--out', folder / name) as path:
             path.write_text(text, encoding='utf-8')
     return folder / 'card.html'
+
+
+def _in_markdown(name: object) -> str:
+    """Return a name as text of a markdown page: no tag, no column, no line of its own."""
+    plain = escape(' '.join(str(name).split()), quote=False)
+    return ''.join(f'\\{each}' if each in _MARKUP else each for each in plain)
 
 
 def _plain(table: CompositionTable) -> dict[str, Any]:

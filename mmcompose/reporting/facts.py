@@ -40,6 +40,8 @@ class Facts:
             another has a box of that class; NaN where they share no class.
         names: Pairs of names on the same objects.
         num_sampled: Of how many pictures the last three are.
+        owners_by_name: A line for each teacher that predicts some of its classes nowhere in the
+            pool, others do.
         student_errors: Of the student's surest boxes, held against the labels that it learned
             from; see :func:`mmcompose.evaluation.error_kinds`. None without a student.
     """
@@ -54,6 +56,7 @@ class Facts:
     agreement: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
     names: list[CoOccurrence] = field(default_factory=list)
     num_sampled: int = 0
+    owners_by_name: list[str] = field(default_factory=list)
     student_errors: Mapping[str, int] | None = None
 
 
@@ -102,6 +105,7 @@ def gather(
         _agreement(teachers, [by_teacher for by_teacher, _ in predicted], composition),
         co_occurrences(predicted, composition.class_space.with_coarse),
         len(rows),
+        composition.owners_by_name(images),
         None if student is None else _student_errors(student, images, labels),
     )
 

@@ -70,17 +70,25 @@ class PoolIndex:
                     return None
         return self._images(name, kept)
 
-    def update(self, listed: pa.Table, size_of: SizeOf, list_file: str | None = None) -> ImageTable:
+    def update(
+        self,
+        listed: pa.Table,
+        size_of: SizeOf,
+        list_file: str | None = None,
+        check: Callable[[pa.Table], bool] = lambda table: True,
+    ) -> ImageTable:
         """Return the images of a listing, and keep them where it has changed.
 
         Args:
             listed: With the columns of :data:`POOL_SCHEMA`; :data:`UNKNOWN` stands for sizes.
             size_of: Reads a picture's header.
             list_file: The file on this machine that they are listed in; see :meth:`unchanged`.
+            check: Looks at them, with the sizes of their files, before they are kept; False where
+                the list is to be read again at the next start.
         """
         name, kept = self._read()
-        table = sized(listed, kept, size_of)
-        if list_file is not None:
+        table = sized(listed, kept, size_of, trusts_list=False)
+        if check(table) and list_file is not None:
             table = table.replace_schema_metadata({_LIST: _state(list_file)})
         if kept is None or not table.equals(kept, check_metadata=True):
             name = self._write(table)
@@ -136,16 +144,24 @@ def _paths(table: pa.Table) -> Iterator[bytes]:
         yield from batch.column(0).to_pylist()
 
 
-def sized(listed: pa.Table, kept: pa.Table | None, size_of: SizeOf) -> pa.Table:
+def sized(
+    listed: pa.Table, kept: pa.Table | None, size_of: SizeOf, trusts_list: bool = True
+) -> pa.Table:
     """Return a listing with each width and height: from what is kept, or from the picture.
 
     Args:
         listed: See :meth:`PoolIndex.update`.
         kept: An earlier listing with its sizes. None where there is none.
         size_of: Reads a picture's header.
+        trusts_list: Whether sizes that are listed are taken as they are. Else those of the files
+            count, where these are on this machine and can be read.
     """
     sides = {name: listed.column(name).to_numpy().copy() for name in ('width', 'height')}
-    unknown = np.flatnonzero((sides['width'] == UNKNOWN) | (sides['height'] == UNKNOWN))
+    is_known = (sides['width'] != UNKNOWN) & (sides['height'] != UNKNOWN)
+    is_asked = ~is_known
+    if not trusts_list:
+        is_asked |= listed.column('num_bytes').is_valid().to_numpy()
+    unknown = np.flatnonzero(is_asked)
     if kept is not None and len(unknown):
         asked = listed if len(unknown) == len(listed) else listed.take(pa.array(unknown))
         places = _same(asked, kept)
@@ -158,7 +174,8 @@ def sized(listed: pa.Table, kept: pa.Table | None, size_of: SizeOf) -> pa.Table:
     paths = listed.column('path')
     for row in unknown.tolist():
         size = size_of(os.fsdecode(paths[row].as_py()))
-        sides['width'][row], sides['height'][row] = size
+        if all(size) or not is_known[row]:
+            sides['width'][row], sides['height'][row] = size
     for name, values in sides.items():
         place = POOL_SCHEMA.get_field_index(name)
         listed = listed.set_column(place, POOL_SCHEMA.field(name), pa.array(values))

@@ -9,6 +9,7 @@ import pytest
 from mmcompose.cli import run_verb
 from mmcompose.commands.load import load
 from mmcompose.commands.plan import plan
+from mmcompose.commands.plan_text import print_plan
 from tests import toys
 from tests.engine.toys import student_config
 
@@ -35,6 +36,21 @@ def test_what_is_stored_is_not_made_again(pool: Path, truth: str, tmp_path: Path
     load(config).labels()
     made = plan(config)
     assert made.stored == ['first', 'second'] and made.missing == []
+
+
+def test_a_class_known_by_name_only_is_told(
+    pool: Path, truth: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    second = config.composition.teachers.second
+    second.classes = ['blue', 'red', 'green']
+    assert plan(config).owners_by_name == []
+    load(config).labels()
+    made = plan(config)
+    (line,) = made.owners_by_name
+    assert line.startswith("second is an owner by name only of 'green': it predicts none")
+    print_plan(made)
+    assert 'owner by name only' in capsys.readouterr().out
 
 
 def test_all_mistakes_are_found_and_the_rest_is_shown(

@@ -132,7 +132,9 @@ def test_truth_of_other_pictures_or_sizes_is_an_error(
         {**each, 'file_name': each['file_name'][1:], 'width': 90} for each in content['images']
     ]
     (tmp_path / 'other.json').write_text(json.dumps(content))
-    with pytest.raises(UserError, match=r'is 96x64 pixels, in the truth 90x64'):
+    with pytest.raises(
+        UserError, match=r'000.png as 90x64, but the picture is 96x64 pixels; allow='
+    ):
         _build(pool, tmp_path / 'store', truth=truth).full_init()
 
 

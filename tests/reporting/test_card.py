@@ -111,6 +111,7 @@ def test_the_page_needs_no_network_and_takes_names_as_text(
     markdown = (tmp_path / 'card.md').read_text(encoding='utf-8')
     assert markdown.startswith('---\nlibrary_name: mmcompose\n')
     assert '- first: `FunctionTeacher`' in markdown
+    assert '<script>' not in markdown and '&lt;script&gt;alert(1)' in markdown
 
 
 def test_the_same_card_has_the_same_bytes(
@@ -120,6 +121,18 @@ def test_the_same_card_has_the_same_bytes(
     for name in ('a', 'b'):
         write_card(tmp_path / name, Made('card', ''), facts, choose(composition, images, labels))
     assert (tmp_path / 'a/card.html').read_bytes() == (tmp_path / 'b/card.html').read_bytes()
+
+
+def test_what_is_known_by_name_only_is_listed(pool: Path, tmp_path: Path) -> None:
+    teachers = {name: dict(config) for name, config in toys.TEACHERS.items()}
+    teachers['second'] |= {'classes': ['blue', 'red', 'green']}
+    composition = Composition(**toys.composition(tmp_path / 'store', teachers=teachers))
+    images = toys.images_in(pool)
+    facts = gather(composition, images, composition.labels(images))
+    write_card(tmp_path, Made('card', ''), facts, [])
+    for name in ('card.html', 'card.md'):
+        text = (tmp_path / name).read_text(encoding='utf-8')
+        assert 'second is an owner by name only of' in text, name
 
 
 @pytest.mark.parametrize('plot', [plot_labels_per_class, plot_scores, plot_agreement])

@@ -80,12 +80,32 @@ def test_a_damaged_index_is_made_anew(tmp_path: Path) -> None:
     assert pool.opened == ['a']
 
 
-def test_sizes_that_a_list_has_are_not_looked_up(location: Location) -> None:
-    row = {'key': 'a', 'width': 3, 'height': 4, 'num_bytes': 9, 'path': b'a', 'modified': 0}
+@pytest.mark.parametrize(
+    ('path', 'num_bytes', 'expected', 'opened'),
+    [
+        # Compared with the file's own, which counts; once.
+        (b'long', 9, 4, ['long']),
+        # One elsewhere, and one that cannot be read now.
+        (b's3://b/a', None, 3, []),
+        (b'broken', 9, 3, ['broken']),
+    ],
+)
+def test_sizes_that_a_list_has_are_compared_once(
+    location: Location, path: bytes, num_bytes: int | None, expected: int, opened: list[str]
+) -> None:
+    row = {'key': 'a', 'width': 3, 'height': 7, 'num_bytes': num_bytes, 'path': path, 'modified': 0}
     listed = pa.Table.from_pylist([row], schema=POOL_SCHEMA)
-    pool = Pictures()
-    images = PoolIndex(location, {'prefix': 'pool'}).update(listed, pool.size_of)
-    assert _sizes(images) == {'a': 3} and pool.opened == []
+    pool, index = Pictures(), PoolIndex(location, {'prefix': 'pool'})
+    for _ in range(2):
+        seen: list[int] = []
+
+        def check(table: pa.Table, seen: list[int] = seen) -> bool:
+            seen.extend(table.column('width').to_pylist())
+            return True
+
+        assert _sizes(index.update(listed, pool.size_of, check=check)) == {'a': expected}
+        assert seen == [expected]
+    assert pool.opened == opened
 
 
 def test_a_list_is_read_again_when_it_or_a_picture_has_changed(tmp_path: Path) -> None:
@@ -100,11 +120,14 @@ def test_a_list_is_read_again_when_it_or_a_picture_has_changed(tmp_path: Path) -
     assert index.unchanged(list_file) is None
     index.update(listed, Pictures().size_of, list_file)
     again = index.unchanged(list_file)
-    assert again is not None and _sizes(again) == {'a': 3}
+    assert again is not None and _sizes(again) == {'a': len(str(picture))}
     picture.write_bytes(b'longer')
     assert index.unchanged(list_file) is None
     picture.write_bytes(b'one')
     os.utime(picture, ns=(0, found.st_mtime_ns))
     assert index.unchanged(list_file) is not None
     (tmp_path / 'list.txt').write_text('a\nb')
+    assert index.unchanged(list_file) is None
+    # What was doubted and allowed is doubted again at each start.
+    index.update(listed, Pictures().size_of, list_file, lambda table: False)
     assert index.unchanged(list_file) is None
