@@ -19,6 +19,7 @@ from mmcompose.registry import (
     TEACHERS,
     TRANSFORMS,
 )
+from mmcompose.utils import CHECKS
 from scripts import config_reference
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,6 +68,11 @@ def test_names_that_configs_take_exist(page: str) -> None:
     named = set(re.findall(r"'mmcompose\.([A-Z]\w+)'", _text(page)))
     # What the page itself adds.
     assert named - set(re.findall(r'^class (\w+)', _text(page), re.MULTILINE)) <= known
+
+
+def test_every_check_that_may_be_allowed_is_listed() -> None:
+    listed = re.findall(r'^\| `([a-z-]+)` \|', _text('docs/configuration.md'), re.MULTILINE)
+    assert [name for name in listed if '-' in name] == list(CHECKS)
 
 
 def test_the_reference_has_every_class_and_every_key() -> None:

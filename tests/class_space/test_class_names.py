@@ -32,6 +32,10 @@ DETR = ('N/A', 'person', 'N/A', 'car')
         (['LABEL_0', 'cat', 'LABEL_2', '', ''], ('LABEL_0', 'cat', 'LABEL_2', '', '')),
         (['__background__', 'cat'], ('__background__', 'cat')),
         ([7, None], ('7', '')),
+        # torchvision's map, one that has no object last, labelme's.
+        (['__background__', 'cat', 'N/A', 'N/A'], ('__background__', 'cat', 'N/A', 'N/A')),
+        (['cat', 'n/a', 'n/a', 'No-object'], ('cat', 'n/a', 'n/a', 'No-object')),
+        (['__ignore__', '_background_', 'cat'], ('__ignore__', '_background_', 'cat')),
     ],
 )
 def test_names_by_label_number(given: Any, expected: tuple[str, ...]) -> None:
@@ -60,6 +64,11 @@ def test_placeholders_own_nothing() -> None:
     assert space.teacher_index('detr').tolist() == [-1, 0, -1, 1]
     assert space.teacher_index('hf').tolist() == [-1, 1, -1]
     assert not is_placeholder('label')
+    several = ('background', 'cat', 'n/a', '__ignore__', 'no object', 'Background ')
+    assert ClassSpace({'several': several}).classes == ('cat',)
+    # Who has it as a class maps it to itself.
+    mapping = {'several': {'background': 'background'}}
+    assert 'background' in ClassSpace({'several': several}, mapping=mapping).classes
 
 
 @pytest.mark.parametrize(

@@ -72,9 +72,29 @@ def test_names_are_strings() -> None:
     assert _read(categories=categories).categories == [{'id': 5, 'name': '7'}]
 
 
-def test_annotations_of_one_id_are_two() -> None:
-    kept = _read(annotations=[BOX, {**BOX, 'bbox': [0, 0, 9, 9]}]).annotations
-    assert [each['id'] for each in kept] == [1, 2]
+def test_annotations_of_one_id_are_two_and_told() -> None:
+    found = _read(annotations=[BOX, {**BOX, 'bbox': [0, 0, 9, 9]}])
+    assert [each['id'] for each in found.annotations] == [1, 2]
+    assert found.lost == ('1 ids are of two annotations or more; all are read (id 1)',)
+    # Where nobody gave any, none is lost.
+    without = [{key: value for key, value in BOX.items() if key != 'id'}] * 2
+    assert [each['id'] for each in _read(annotations=without).annotations] == [1, 2]
+    assert _read(annotations=without).lost == ()
+
+
+@pytest.mark.parametrize('annotations', [None, [], {}])
+def test_truth_without_an_annotation_is_told(annotations: Any) -> None:
+    assert _read(annotations=annotations).lost == ('it holds no annotation',)
+    # A pool needs none, whatever stands there.
+    assert parse_coco(_content(annotations=annotations), 'key', 'a.json', False).lost == ()
+
+
+def test_a_file_that_was_joined_with_itself_is_told() -> None:
+    more = {**BOX, 'bbox': [0, 0, 9, 9]}
+    twice = [{**each, 'id': n} for n, each in enumerate([BOX, more, BOX, more])]
+    assert _read(annotations=twice).lost == ('each of its 4 annotations is there twice or more',)
+    # Two people drew one box alike.
+    assert _read(annotations=[*twice[:2], {**BOX, 'id': 9}]).lost == ()
 
 
 @pytest.mark.parametrize(
@@ -129,6 +149,15 @@ def test_what_is_lost_is_counted(more: dict[str, Any], line: str) -> None:
             'has no sound annotation: 1 annot',
         ),
         ({'annotations': [{**BOX, 'bbox': [0.1, 0.1, 0.5, 0.5]}]}, 'boxes from 0 to 1, relative'),
+        (
+            {
+                'annotations': [
+                    {**BOX, 'id': n, 'bbox': box}
+                    for n, box in enumerate([[40, 20, 60, 40], [30, 30, 50, 44], [4, 4, 9, 9]])
+                ]
+            },
+            'leave their pictures as x, y, width, height, and not as x1, y1, x2, y2; allow=',
+        ),
     ],
 )
 def test_what_contradicts_itself_is_one_line(changes: dict[str, Any], message: str) -> None:
@@ -158,6 +187,22 @@ def test_a_category_that_only_groups_others_is_a_root(
     # Where somebody annotated it, it is a class.
     used = [{**BOX, 'category_id': each['id']} for each in categories]
     assert _read(categories=[*categories, *below], annotations=[BOX, *used]).root_categories == []
+
+
+@pytest.mark.parametrize('number', [0, 1])
+def test_a_root_with_the_name_of_a_class_is_left_out(number: int) -> None:
+    root = {'id': 5 * number, 'name': 'dogs', 'supercategory': 'none'}
+    only = {'id': 5 * (1 - number) + number, 'name': 'dogs', 'supercategory': 'dogs'}
+    categories = [root, only][:: 1 - 2 * number]
+    box = {**BOX, 'category_id': only['id']}
+    assert _read(categories=categories, annotations=[box]).categories == [only]
+    # Where both are annotated, nobody knows which is which.
+    with pytest.raises(UserError, match="has one name, 'dogs', in categories"):
+        _read(categories=categories, annotations=[box, {**box, 'category_id': root['id']}])
+
+
+def test_a_spot_of_a_pixel_in_the_corner_is_in_pixels() -> None:
+    assert len(_read(annotations=[{**BOX, 'bbox': [0, 0, 1, 1]}]).annotations) == 1
 
 
 @pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16', 'utf-16-le', 'utf-32'])

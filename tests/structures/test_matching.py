@@ -75,6 +75,11 @@ def test_a_stem_of_two_pictures_is_refused() -> None:
         ('1.jpg', '1.png', True),
         ('1.jpg', '2.jpg', False),
         ('a/1.jpg', 'b/1.jpg', False),
+        # What stands behind a dot may be no suffix.
+        ('a.v1', 'b/a.v1.jpg', True),
+        ('a.v1.png', 'a.v1.jpg', True),
+        ('a.v1', 'a.v2.jpg', False),
+        ('IMG_1_jpg.rf.0abc', 'IMG_1_jpg.rf.0abc.jpg', True),
     ],
 )
 def test_names_agree(first: str, second: str, expected: bool) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Detections, Image, image_size
-from mmcompose.teachers import boundary
+from mmcompose.teachers import evidence
 from mmcompose.teachers.coco_results import results_json, yolo_texts
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, allowing
 
 BOX = [60, 10, 90, 30]
 RESULT = {'image_id': 1, 'category_id': 1, 'bbox': [60, 10, 30, 20], 'score': 0.9}
@@ -56,6 +56,36 @@ READ: dict[str, tuple[Any, Any, Any]] = {
     'sizes of 0': (TWO, [{**IMAGE, 'width': 0, 'height': 0}, OTHER], CATEGORIES),
 }
 
+NAMED = [{**IMAGE, 'file_name': 'one.v1.png'}, {**OTHER, 'file_name': 'b/two.v1.png'}]
+
+
+def _ids(*ids: Any) -> list[dict[str, Any]]:
+    return [{**each, 'image_id': id_} for each, id_ in zip(TWO, ids, strict=True)]
+
+
+# As the tool that is named writes results of pictures whose names are more than numbers.
+READ_BY_NAME: dict[str, Any] = {
+    'ids': TWO,
+    'the name of Ultralytics': _ids('one.v1', 'two.v1'),
+    'the whole name': _ids('one.v1.png', 'b/two.v1.png'),
+    'the name without its folder': _ids('one.v1.png', 'two.v1.png'),
+    'a name beside the id': [
+        {**each, 'file_name': name} for each, name in zip(TWO, ('one.v1', 'two.v1'), strict=True)
+    ],
+    'the whole name beside the id': [
+        {**each, 'file_name': name}
+        for each, name in zip(TWO, ('/data/one.v1.png', 'b/two.v1.png'), strict=True)
+    ],
+}
+REFUSED_BY_NAME: dict[str, Any] = {
+    'another name': (_ids('one.v1', 'three.v1'), "entry 1 .*KeyError\\('three.v1'\\)"),
+    'one name of many': (_ids('one.v1', 'two'), "entry 1 .*KeyError\\('two'\\)"),
+    'names in another order': (
+        [{**each, 'file_name': name} for each, name in zip(TWO, ('two.v1', 'one.v1'), strict=True)],
+        "is of 'two.v1', but image id 1 is 'one.v1.png'.*; allow=\\['file-names'\\]",
+    ),
+}
+
 # The same, and what is told.
 REFUSED: dict[str, tuple[Any, Any, Any, str]] = {
     'categories from 0': (_both(category_id=0), IMAGES, CATEGORIES, 'entry 0 of .* is none of'),
@@ -82,6 +112,18 @@ REFUSED: dict[str, tuple[Any, Any, Any, str]] = {
         '\n'.join(map(json.dumps, TWO)), IMAGES, CATEGORIES, 'cannot be read as json'
     ),
     'corners': (_both(bbox=BOX), IMAGES, CATEGORIES, 'and not as x1, y1, x2, y2; allow='),
+    'corners within the picture': (
+        [{**RESULT, 'bbox': box} for box in ([60, 30, 90, 60], [5, 5, 20, 20], [40, 10, 80, 40])],
+        IMAGES, CATEGORIES, 'leave their pictures as x, y, width, height, and not as x1, y1, x2, y2'
+    ),
+    'middles': (
+        [{**RESULT, 'bbox': box} for box in ([86, 30, 16, 20], [84, 54, 20, 18], [20, 10, 8, 8])],
+        IMAGES, CATEGORIES, 'and not as cx, cy, width, height; allow='
+    ),
+    'names of the tool, and ids': (
+        IDS_AS_TEXT, [{**IMAGE, 'file_name': '2.png'}, {**OTHER, 'file_name': 'b/1.png'}],
+        CATEGORIES, "image_id '1' .* is the id of '2.png', and the name of 'b/1.png'; allow="
+    ),
     'percentages': (_both(score=90), IMAGES, CATEGORIES, r'scores in \[90, 90\], not in'),
     'no scores': (
         [_without(each, 'score') for each in TWO], IMAGES, CATEGORIES, "entry 0 of .*'score'"
@@ -123,13 +165,22 @@ REFUSED_TEXTS: dict[str, tuple[str, str]] = {
     'half a line': (f'{LINE}0 0.78125 0.31\n', 'line 2'),
     'percentages': ('0 78.1 31.2 31.2 31.2 55\n', 'whole numbers up to 55 in the sixth column'),
     'NaN': ('0 nan 0.3 0.3 0.3 0.5\n', 'predicts NaN'),
+    'the score first': (
+        '0 0.95 0.5 0.5 0.2 0.3\n0 0.9 0.2 0.7 0.3 0.2\n0 0.85 0.7 0.3 0.2 0.2\n',
+        'leave their pictures as cx, cy, .* and not as score, cx, cy, width, height; allow=',
+    ),
+    'corners': (
+        '0 0.5 0.5 0.9 0.9 0.8\n0 0.6 0.1 0.9 0.5 0.7\n0 0.1 0.6 0.3 0.95 0.66\n',
+        'and not as x1, y1, x2, y2, score; allow=',
+    ),
+    'scores that are all 1': (LINE.replace('0.55', '1') * 2, "sixth column .*'whole-scores'"),
 }
 
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     warnings: list[str] = []
-    for module in (boundary, results_json, yolo_texts):
+    for module in (evidence, results_json, yolo_texts):
         if hasattr(module, 'warn'):
             monkeypatch.setattr(module, 'warn', warnings.append)
     return warnings
@@ -167,6 +218,47 @@ def test_results_are_read(content: tuple[Any, Any, Any], tmp_path: Path, told: l
     found = _results(tmp_path, *content)
     assert [each.boxes.tolist() for each in found] == [[BOX], [BOX]]
     assert told == []
+
+
+def _by_name(folder: Path, results: Any) -> list[Detections]:
+    content = {'r.json': results, 'i.json': {'images': NAMED, 'categories': CATEGORIES}}
+    for name, each in content.items():
+        (folder / name).write_text(json.dumps(each))
+    files = {'results': str(folder / 'r.json'), 'images': str(folder / 'i.json')}
+    return _replay(folder, ['one.v1.png', 'b/two.v1.png'], **files)
+
+
+@pytest.mark.parametrize('results', READ_BY_NAME.values(), ids=READ_BY_NAME)
+def test_results_are_read_by_name(results: Any, tmp_path: Path, told: list[str]) -> None:
+    assert [each.boxes.tolist() for each in _by_name(tmp_path, results)] == [[BOX], [BOX]]
+    assert told == []
+
+
+@pytest.mark.parametrize(('results', 'message'), REFUSED_BY_NAME.values(), ids=REFUSED_BY_NAME)
+def test_results_of_no_name_are_refused(results: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        _by_name(tmp_path, results)
+
+
+def test_results_that_are_there_twice_count_once(tmp_path: Path, told: list[str]) -> None:
+    rows = [RESULT, {**RESULT, 'score': 0.4}]
+    found, _ = _results(tmp_path, [*rows, *rows, *_both()[1:]], IMAGES, CATEGORIES)
+    assert len(found) == 2
+    assert told == [f'{tmp_path / "r.json"}: 2 results are there twice, and count once']
+
+
+def test_a_text_that_was_appended_to_counts_once(tmp_path: Path, told: list[str]) -> None:
+    (found,) = _texts(tmp_path, f'{LINE}0 0.5 0.5 0.2 0.2 0.4\n'.encode() * 2)
+    assert found.scores.tolist() == [np.float32(0.55), np.float32(0.4)]
+    assert [line.split(': ')[1] for line in told] == ['2 lines are there twice, and count once']
+
+
+def test_what_is_allowed_is_read(tmp_path: Path) -> None:
+    with allowing(['box-form', 'outside-boxes', 'file-names', 'whole-scores']):
+        rows = _both(bbox=BOX, file_name='b/2.png')
+        assert len(_results(tmp_path, rows, IMAGES, CATEGORIES)) == 2
+        (found,) = _texts(tmp_path, LINE.replace('0.55', '1').encode() * 2)
+    assert found.scores.tolist() == [1, 1]
 
 
 @pytest.mark.parametrize('content', REFUSED.values(), ids=REFUSED)
