@@ -39,7 +39,7 @@ WEIGHTS = (0.0, 0.15, 0.25, 0.35, 0.5, 0.65)
 COMMONS = (0.16, 0.18, 0.2, 0.22, 0.24)
 # Worlds of one kind have teachers or pictures in common: they are left out together.
 KINDS = {
-    'strangers': ('strangers',),
+    'strangers': ('strangers', 'strangers and a referee'),
     'specialists': ('specialists', 'specialists of two heads'),
     'far strangers': ('far strangers, 3:1', 'far strangers, 1:3'),
     'neighbours': ('neighbours', 'neighbours and COCO'),

@@ -30,6 +30,9 @@ DIGITS = tuple('0123456789')
 # Of VOC's classes those that the generalist is not to know, as COCO spells them.
 FORGOTTEN = ('airplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'cat', 'dining table')
 ADDED = 'cat'
+# Knows all classes of the strangers, as an open-vocabulary detector might: it finds less, and
+# distinguishes what none of them does.
+REFEREE = 'coco_224'
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ _FAR = WorldSpec(('voc_a', 'cells'), (*VOC_A, *CELLS), 'voc_a', useless='digits_
 
 WORLDS: dict[str, WorldSpec] = {
     'strangers': WorldSpec(tuple(STRANGERS), _STRANGE, 'vehicles', share_nothing=True),
+    'strangers and a referee': WorldSpec((*STRANGERS, REFEREE), _STRANGE, 'vehicles'),
     'specialists': WorldSpec(
         tuple(f'{name}_only' for name in SPECIALISTS), SPECIALISTS, 'car_only', share_nothing=True
     ),
