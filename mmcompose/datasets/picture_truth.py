@@ -10,7 +10,7 @@ from mmengine.dataset import BaseDataset
 
 from mmcompose.structures import Image
 from mmcompose.structures.matching import match_names
-from mmcompose.utils import UserError, doubt, log, problem
+from mmcompose.utils import UserError, doubt, fault, log, problem
 
 KEY = 'PseudoLabeledDataset.truth'
 
@@ -50,9 +50,12 @@ class PictureTruth:
             if path is not None:
                 self._number[place] = by_path[path]
         if not self._number:
-            near = next(iter(by_path), None)
-            expected = 'is a picture of which there is no truth, as of all others'
-            raise UserError(problem(KEY, images[0].key, expected, [near] if near else ()))
+            of_both = f'the first of the pool is {images[0].key!r}'
+            if by_path:
+                of_both += f', of the truth {next(iter(by_path))!r}'
+            raise UserError(
+                fault(KEY, f'none of its {len(by_path)} pictures is in the pool: {of_both}')
+            )
         _check_sizes({images[place]: infos[number] for place, number in self._number.items()})
         log(f'{len(self._number)} of {len(images)} pictures have truth of some classes')
 

@@ -39,8 +39,8 @@ class Preprocess:
     """What a model's input is made of, in MMDet's terms; each default changes nothing.
 
     Args:
-        scale: (width, height) of the input, as ``Resize`` takes it. None where the model
-            itself says it.
+        scale: (width, height) of the input, as ``Resize`` takes it. None where the
+            model's input has a fixed size.
         keep_ratio: Keep the picture's proportions and pad the rest of the input, as a letterbox
             does. Defaults to False: stretch it.
         pad_val: What the rest is filled with, or None for 0 after ``mean`` and ``std``, as MMDet's
@@ -73,7 +73,7 @@ class Preprocess:
         if problems := check_keys('preprocess', config, [field.name for field in fields(cls)]):
             raise UserError(*problems)
         hints = get_type_hints(cls)
-        # LabelInput below in the field's words.
+        # Its own message below names (width, height).
         del hints['scale']
         if problems := check_types('preprocess', config, hints):
             raise UserError(*problems)

@@ -72,7 +72,7 @@ class RoITargets:
     def _assign(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if self.covered is None:
             return original(*args, **kwargs)
-        # See DenseTargets._assign.
+        # See AssignedTargets._assign.
         result = call_without('gt_instances_ignore', original, args, kwargs)
         given = arguments(original, args, kwargs)
         ignored = given.get('gt_instances_ignore')
