@@ -171,14 +171,11 @@ class Composition:
         Returns:
             Boxes in pixels of the picture, labels as indices into :attr:`classes`.
         """
-        image, space = Image.of(image), self.class_space.with_coarse
-        predicted = {
-            name: space.convert(name, ask(name, teacher, [image])[0])
-            for name, teacher in self.teachers.items()
-        }
-        cells = None if self._looker is None else self._looker.predict([image])[0]
-        context = ImageContext(image.key, image.width, image.height, cells=cells)
-        return (pipeline or self.pipeline).apply(predicted, context)
+        images = [Image.of(image)]
+        predictions = {name: ask(name, each, images) for name, each in self.teachers.items()}
+        cells = None if self._looker is None else self._looker.predict(images)
+        shown = self._maker.teacher_detections(predictions, images, 0, cells=cells)
+        return (pipeline or self.pipeline).apply(*shown)
 
     @cached_property
     def pool(self) -> Sequence[Image]:
@@ -216,7 +213,7 @@ class Composition:
             open_teacher=self._teachers.open_to_predict,
             close=self._teachers.close,
             check=self._teachers.check_identities,
-            reopen=partial(_maker, self._for_another_process),
+            reopen=partial(_reopened, self._for_another_process),
             features=self._features,
         )
 
@@ -229,17 +226,13 @@ class Composition:
         other = self._resources.of_other()
         return {**self.resolved, 'workers': other.workers, 'devices': other.devices}
 
-    def predictions(
-        self, images: Sequence[Image], keep_open: bool = False
-    ) -> dict[str, PoolResults]:
+    def predictions(self, images: Sequence[Image]) -> dict[str, PoolResults]:
         """Return what each teacher predicts on each image, in its own classes.
 
         What the store does not hold yet is made, by this process and those beside it.
 
         Args:
             images: The pool.
-            keep_open: Whether teachers that predicted here keep their weights loaded, for further
-                use. Defaults to False.
 
         Raises:
             UserError: If a teacher raises it, or too many pictures cannot be read.
@@ -247,13 +240,20 @@ class Composition:
         try:
             return self._maker.predictions(images)
         finally:
-            if not keep_open:
-                self._teachers.close()
+            self._teachers.close()
 
     def label_inputs(self, images: Sequence[Image], keep_open: bool = False) -> LabelInputs:
         """Return what the label pipeline is shown of each image.
 
-        What the store does not hold yet is made; see :meth:`predictions` for arguments and errors.
+        What the store does not hold yet is made.
+
+        Args:
+            images: The pool.
+            keep_open: Whether teachers that predicted here keep their weights loaded, for further
+                use. Defaults to False.
+
+        Raises:
+            UserError: As :meth:`predictions`.
         """
         try:
             return self._maker.inputs(images)
@@ -320,5 +320,5 @@ class Composition:
         return self._maker.teacher_detections(predictions, images, row, class_space)
 
 
-def _maker(config: Mapping[str, Any]) -> LabelMaker:
+def _reopened(config: Mapping[str, Any]) -> LabelMaker:
     return Composition.from_config(config)._maker

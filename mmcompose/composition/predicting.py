@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 
 from mmcompose.composition.jobs import Tick
-from mmcompose.composition.pace import Pace
 from mmcompose.composition.reading import Read, Reading, Wanted
+from mmcompose.composition.teacher_times import TeacherTimes
 from mmcompose.composition.unreadable import Unreadable, why_unreadable
 from mmcompose.store import LabelStore, Leases, WorkList
 from mmcompose.structures import Detections, Image
@@ -48,7 +48,7 @@ class Predicting:
         prepares = any(isinstance(each, PreparedTeacher) for each in teachers.values())
         self._readers = readers if prepares else 0
         self.part_size = work.part_size
-        self._pace = Pace(teachers)
+        self._times = TeacherTimes(teachers)
 
     def unfinished(self) -> Sequence[int]:
         """See :class:`mmcompose.composition.jobs.Work`."""
@@ -60,7 +60,7 @@ class Predicting:
 
     def detail(self) -> str:
         """Return how fast this process is, and the share of each teacher."""
-        return str(self._pace)
+        return str(self._times)
 
     def make(self, parts: Iterator[int], tick: Tick) -> Iterator[int]:
         """Let each teacher predict on its images of parts; each image is decoded once.
@@ -72,11 +72,11 @@ class Predicting:
 
         def wanted() -> Iterator[Wanted]:
             for number in parts:
-                part = _Part(number, self._work, self._teachers, self._unreadable, self._pace)
+                part = _Part(number, self._work, self._teachers, self._unreadable, self._times)
                 begun.append(part)
                 yield from part.wanted
 
-        reading = Reading(self._teachers, self._pace, keeps_pixels=self._readers > 0)
+        reading = Reading(self._teachers, self._times, keeps_pixels=self._readers > 0)
         if self._readers:
             pin = torch.cuda.is_available()
             reads = reading.in_readers(wanted(), self._readers, pin)
@@ -100,10 +100,10 @@ class _Part:
         work: WorkList,
         teachers: Mapping[str, Teacher],
         unreadable: Unreadable,
-        pace: Pace,
+        times: TeacherTimes,
     ) -> None:
         self._number = number
-        self._pace = pace
+        self._times = times
         self._work = work
         self._teachers = teachers
         self._unreadable = unreadable
@@ -156,13 +156,13 @@ class _Part:
             if read.reason is not None:
                 self._leave_out(name, row, image, read.reason)
                 continue
-            with self._pace.of(name), key_prefix(f'composition.teachers.{name}'):
+            with self._times.of(name), key_prefix(f'composition.teachers.{name}'):
                 found = self._batches[name].add(row, image, read.prepared[name])
                 self._found[name].update(found)
         self._chunk.append(read)
         if len(self._chunk) == CHUNK_SIZE or self.is_whole:
             self._show(self._chunk, row + 1 - len(self._chunk))
-            self._pace.images += len(self._chunk)
+            self._times.images += len(self._chunk)
             tick(len(self._chunk))
             self._chunk = []
 
@@ -199,7 +199,7 @@ class _Part:
 
     def _ask(self, name: str, images: Mapping[int, Image]) -> None:
         if images:
-            with self._pace.of(name):
+            with self._times.of(name):
                 found = ask(name, self._teachers[name], list(images.values()))
             self._found[name].update(zip(images, found, strict=True))
 
@@ -211,7 +211,7 @@ class _Part:
     def write(self) -> int:
         """Let teachers predict on what still waits, write all, and return the part's number."""
         for name, batches in self._batches.items():
-            with self._pace.of(name), key_prefix(f'composition.teachers.{name}'):
+            with self._times.of(name), key_prefix(f'composition.teachers.{name}'):
                 self._found[name].update(batches.rest())
         for name, rows in self._of.items():
             found, reasons = self._found[name], self._reasons[name]

@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data._utils.pin_memory import pin_memory
 
-from mmcompose.composition.pace import Pace
+from mmcompose.composition.teacher_times import TeacherTimes
 from mmcompose.composition.unreadable import why_unreadable
 from mmcompose.structures import Image
 from mmcompose.teachers import PreparedTeacher, Teacher
@@ -60,14 +60,14 @@ class Reading(Dataset[Read]):
 
     Args:
         teachers: By name; those that prepare no pictures are passed over.
-        pace: What each teacher takes is added to it, where this process reads.
+        times: What each teacher takes is added to it, where this process reads.
         keeps_pixels: Whether pixels travel along, for teachers that look at them themselves.
     """
 
     def __init__(
-        self, teachers: Mapping[str, Teacher], pace: Pace, keeps_pixels: bool = False
+        self, teachers: Mapping[str, Teacher], times: TeacherTimes, keeps_pixels: bool = False
     ) -> None:
-        self._pace = pace
+        self._times = times
         self._teachers = {n: t for n, t in teachers.items() if isinstance(t, PreparedTeacher)}
         self._keeps_pixels = keeps_pixels and len(self._teachers) < len(teachers)
 
@@ -84,7 +84,7 @@ class Reading(Dataset[Read]):
         try:
             for name in names:
                 # The first decodes the picture for the others.
-                with self._pace.of(name), key_prefix(f'composition.teachers.{name}'):
+                with self._times.of(name), key_prefix(f'composition.teachers.{name}'):
                     if not prepared and (reason := why_unreadable(wanted.image)) is not None:
                         return Read(wanted, {}, reason)
                     prepared[name] = self._teachers[name].prepare(wanted.image)

@@ -114,15 +114,15 @@ class Workers:
 
     def _take_part(self, own: Job, job: Job, busy: list[Worker], description: str) -> None:
         work = own()
-        pace = _Pace()
+        forecast = _Forecast()
 
         def tick(images: int) -> None:
             self._check_others()
             self._check(busy)
-            if busy or not self._others or not pace.is_due(images):
+            if busy or not self._others or not forecast.is_due(images):
                 return
             left = len(work.unfinished())
-            if left > 1 and pace.pays(left * work.part_size):
+            if left > 1 and forecast.pays(left * work.part_size):
                 busy.extend(self._start(min(self._others, left - 1), job))
 
         left = len(work.unfinished())
@@ -184,7 +184,7 @@ class Workers:
             busy.remove((process, connection))
 
 
-class _Pace:
+class _Forecast:
     """How long the rest of the work would take this process alone."""
 
     def __init__(self) -> None:

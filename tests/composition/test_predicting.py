@@ -36,7 +36,7 @@ def test_the_share_of_each_teacher(
     whole = Predicting.make
     monkeypatch.setattr(FunctionTeacher, 'predict', predict)
     monkeypatch.setattr(Predicting, 'make', make)
-    monkeypatch.setattr('mmcompose.composition.pace.time.perf_counter', lambda: now)
+    monkeypatch.setattr('mmcompose.composition.teacher_times.time.perf_counter', lambda: now)
     Composition(**toys.composition(tmp_path)).predictions(toys.images_in(pool))
     assert told[0] == ''
     assert re.search(r'^0\.25 images/s a process, time of first 25%, second 75%$', told[1])

@@ -129,8 +129,8 @@ def test_a_teachers_mistake_names_it(
 
 
 def test_no_more_is_claimed_than_readers_are_ahead(pool: ImageTable) -> None:
-    from mmcompose.composition.pace import Pace
     from mmcompose.composition.reading import Reading, Wanted
+    from mmcompose.composition.teacher_times import TeacherTimes
 
     looked: list[int] = []
 
@@ -139,7 +139,7 @@ def test_no_more_is_claimed_than_readers_are_ahead(pool: ImageTable) -> None:
             looked.append(row)
             yield Wanted(image, ('one',))
 
-    reads = Reading({'one': Prepared()}, Pace(['one'])).in_readers(wanted(), 2, pin=False)
+    reads = Reading({'one': Prepared()}, TeacherTimes(['one'])).in_readers(wanted(), 2, pin=False)
     next(reads)
     assert len(looked) < 12
     assert len(list(reads)) == COUNT - 1

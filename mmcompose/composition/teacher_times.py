@@ -1,4 +1,4 @@
-"""Pace: how fast a process predicts, and what each teacher takes of its time."""
+"""TeacherTimes: how fast a process predicts, and what each teacher takes of its time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 
-class Pace:
+class TeacherTimes:
     """What teachers took of this process so far; what readers do beside it is left out.
 
     Args:
