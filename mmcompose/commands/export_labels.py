@@ -8,8 +8,10 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmcompose.commands.load import load
-from mmcompose.composition import Composition, PoolLabels
+from mmcompose.composition import Composition
+from mmcompose.store import DetectionTable
 from mmcompose.store.exports import destination, export
+from mmcompose.structures import Image
 from mmcompose.utils import Selection, log
 
 
@@ -32,21 +34,45 @@ def export_labels(config: str | Config, to: str, out: str | None = None) -> Path
     # Before hours of work.
     destination(to, out)
     composition = load(config)
-    labels = composition.labels()
+    return export_readable(composition, composition.pool, composition.labels().table, to, out)
+
+
+def export_readable(
+    composition: Composition,
+    images: Sequence[Image],
+    labels: DetectionTable,
+    to: str,
+    out: str | None,
+) -> Path:
+    """Write the labels of a composition's pictures that could be read; return what was written."""
     # A picture that could not be read is not one without objects.
     rows = labels.readable()
-    path = export_rows(composition, labels, rows, to, out)
+    path = export_rows(composition, images, labels, rows, to, out)
     log(f'labels of {len(rows)} images exported to {path}')
     return path
 
 
 def export_rows(
-    composition: Composition, labels: PoolLabels, rows: Sequence[int], to: str, out: str | None
+    composition: Composition,
+    images: Sequence[Image],
+    labels: DetectionTable,
+    rows: Sequence[int],
+    to: str,
+    out: str | None,
 ) -> Path:
-    """Write the labels of some pictures of a composition's pool; return what was written."""
+    """Write the labels of some of a composition's pictures; return what was written.
+
+    Args:
+        composition: What labels them.
+        images: The pictures.
+        labels: A row a picture.
+        rows: Which of them.
+        to: A format; see :func:`mmcompose.store.exports.export`.
+        out: The file or folder. None for a name of the format in the working directory.
+    """
     return export(
         to,
-        Selection(composition.pool, rows),
+        Selection(images, rows),
         Selection(labels, rows),
         composition.classes,
         composition.class_space.teachers,

@@ -13,12 +13,12 @@ from mmengine.dist import init_dist, is_main_process
 from mmengine.registry import DefaultScope
 
 from mmcompose.checks.check_files import check_launcher
+from mmcompose.commands.export_labels import export_readable
 from mmcompose.composition import RayWorkers
-from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
+from mmcompose.datasets import pseudo_labeled
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.hooks.label_summary import summary
-from mmcompose.store.exports import export as export_as
-from mmcompose.utils import Selection, UserError, check_writable, fault, log
+from mmcompose.utils import UserError, check_writable, fault, log
 
 
 def label(
@@ -63,15 +63,8 @@ def label(
         if is_main_process():
             log(summary(dataset))
     if export is not None and is_main_process():
-        _export(found[0], export)
-
-
-def _export(dataset: PseudoLabeledDataset, path: str) -> None:
-    unreadable = dataset.labels.unreadable()
-    rows = [row for row in range(len(dataset.labels)) if row not in unreadable]
-    images, labels = Selection(dataset.images, rows), Selection(dataset.labels, rows)
-    export_as('coco', images, labels, dataset.metainfo['classes'], out=path)
-    log(f'labels of {len(rows)} images exported to {path}')
+        first = found[0]
+        export_readable(first.composition, first.images, first.labels, 'coco', export)
 
 
 def _join(launcher: str, dist_cfg: Mapping[str, Any]) -> None:

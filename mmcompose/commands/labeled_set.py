@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from os.path import join
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -13,8 +12,8 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import shipped_ties
 from mmcompose.composition import Composition
-from mmcompose.datasets import ClassSpaceDataset, each_dataset, truth_of
-from mmcompose.engine.read_composition import is_pseudo_labeled
+from mmcompose.datasets import ClassSpaceDataset, truth_of
+from mmcompose.engine.read_composition import first_pseudo_labeled
 from mmcompose.utils import Problem, UserError, fault, nearest, no_file, problem
 
 
@@ -88,8 +87,7 @@ def _unmapped(dataset: ClassSpaceDataset, composition: Composition) -> list[str]
 
 def _image_folder(config: Config) -> str:
     validation = (config.get('val_dataloader') or {}).get('dataset')
-    train = (config.get('train_dataloader') or {}).get('dataset')
-    pool: Any = next(filter(is_pseudo_labeled, each_dataset(train)), {})
+    pool = first_pseudo_labeled(config) or {}
     for dataset in (validation or {}, pool.get('dataset') or {}):
         prefix = (dataset.get('data_prefix') or {}).get('img')
         if prefix is not None:

@@ -16,10 +16,10 @@ from mmengine.registry import DefaultScope
 from mmcompose.class_space import Overview, overview
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.composition import Composition, preserve_process_state
-from mmcompose.datasets import UnlabeledImages, each_dataset, images_of
+from mmcompose.datasets import UnlabeledImages, images_of
 from mmcompose.datasets.pool_summary import PoolSummary, summarize_pool
 from mmcompose.engine.checked import resolve_checked
-from mmcompose.engine.read_composition import is_pseudo_labeled, read_composition
+from mmcompose.engine.read_composition import first_pseudo_labeled, read_composition
 from mmcompose.registry import LABEL_TRANSFORMS, find, type_name
 from mmcompose.structures import Image
 from mmcompose.utils import Mistakes, Problem, allowing
@@ -148,8 +148,7 @@ def _in_words(step: Any) -> str:
 
 def _pool(config: Config) -> Any:
     """Return the dataset whose images the student learns from, not yet listed; None without."""
-    outermost = (config.get('train_dataloader') or {}).get('dataset')
-    train = next(filter(is_pseudo_labeled, each_dataset(outermost)), None)
+    train = first_pseudo_labeled(config)
     if train is None:
         return None
     inner = dict(train.get('pool') or train['dataset'])

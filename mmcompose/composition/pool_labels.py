@@ -40,11 +40,6 @@ class PoolLabels(Sequence[Detections]):
         """Return the labels of the image at ``row``."""
         return self.table[row]
 
-    def readable(self) -> list[int]:
-        """Return the rows of the images that could be read."""
-        unreadable = self.table.unreadable()
-        return [row for row in range(len(self)) if row not in unreadable]
-
 
 class Labeling:
     """The work of a label pipeline on a pool, as one process sees it.

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from mmdet.registry import DATASETS
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 
 from mmcompose.class_space import Overview, overview
@@ -62,8 +62,7 @@ def describe_classes(config: Config) -> tuple[Overview, list[CoOccurrence] | Non
 
 def pool_of(config: Config) -> Sequence[Image] | None:
     """Return the images of the first pseudo-labeled dataset, None where there is none."""
-    outermost = (config.get('train_dataloader') or {}).get('dataset')
-    train = next(filter(is_pseudo_labeled, each_dataset(outermost)), None)
+    train = first_pseudo_labeled(config)
     if train is None:
         return None
     bare = {**train, 'composition': {}, 'metainfo': {'classes': ()}, 'pipeline': []}
@@ -82,8 +81,20 @@ def _list_pool(config: Config) -> Sequence[Image]:
     return images
 
 
-def is_pseudo_labeled(dataset: Any) -> bool:
-    """Return whether a dataset's config is that of one whose labels a composition makes."""
+def first_pseudo_labeled(config: Config) -> ConfigDict | None:
+    """Return the config of the first dataset that a student learns a composition's labels from.
+
+    Args:
+        config: With or without a training set, which may wrap it.
+
+    Returns:
+        Its dict; None where there is none.
+    """
+    outermost = (config.get('train_dataloader') or {}).get('dataset')
+    return next(filter(_is_pseudo_labeled, each_dataset(outermost)), None)
+
+
+def _is_pseudo_labeled(dataset: Any) -> bool:
     cls = class_of(dataset, DATASETS) if isinstance(dataset, Mapping) else None
     return isinstance(cls, type) and issubclass(cls, PseudoLabeledDataset)
 

@@ -103,6 +103,11 @@ class DetectionTable(Sequence[Detections]):
         rows = np.flatnonzero(column.is_valid().to_numpy())
         return {int(row): column[int(row)].as_py() for row in rows}
 
+    def readable(self) -> list[int]:
+        """Return the rows of the images that could be read."""
+        unreadable = self.unreadable()
+        return [row for row in range(len(self)) if row not in unreadable]
+
     def size(self, row: int) -> tuple[int, int]:
         """Return the width and height of the image at ``row``, in pixels."""
         batch = self._reader.get_batch(row // BATCH_SIZE)

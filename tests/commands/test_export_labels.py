@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mmcompose.commands.export_labels import export_labels
+from mmcompose.commands.label import label
 from mmcompose.utils import UserError
 from tests.engine.toys import student_config
 
@@ -25,7 +26,7 @@ def test_the_pool_is_labeled_and_exported(pool: Path, truth: str, tmp_path: Path
         export_labels(config, 'jolo')
 
 
-@pytest.mark.parametrize('to', ['coco', 'yolo'])
+@pytest.mark.parametrize('to', ['coco', 'yolo', 'label --export'])
 def test_a_picture_that_cannot_be_read_is_not_exported_as_one_without_objects(
     pool: Path, truth: str, tmp_path: Path, to: str
 ) -> None:
@@ -34,9 +35,13 @@ def test_a_picture_that_cannot_be_read_is_not_exported_as_one_without_objects(
     (folder / '002.png').write_bytes(b'no picture')
     config = student_config(folder, truth, tmp_path)
     config.composition.max_unreadable = 0.5
-    path = export_labels(config, to, str(tmp_path / 'labels'))
-    if to == 'coco':
-        names = [each['file_name'] for each in json.loads(path.read_text())['images']]
+    path = tmp_path / 'labels'
+    if to == 'label --export':
+        label(config, export=str(path))
     else:
+        assert export_labels(config, to, str(path)) == path
+    if path.is_dir():
         names = [each.with_suffix('.png').name for each in path.rglob('0*.txt')]
+    else:
+        names = [each['file_name'] for each in json.loads(path.read_text())['images']]
     assert sorted(names) == [f'{number:03}.png' for number in range(8) if number != 2]

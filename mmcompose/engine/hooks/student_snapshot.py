@@ -13,8 +13,7 @@ from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 
 from mmcompose.composition import STUDENT, Composition
-from mmcompose.datasets import each_dataset
-from mmcompose.engine.read_composition import is_pseudo_labeled
+from mmcompose.engine.read_composition import first_pseudo_labeled
 from mmcompose.engine.unwrapped import unwrapped
 from mmcompose.utils import UserError, at_root, atomic_write, fault
 
@@ -49,8 +48,7 @@ def check_student(config: Config, weight: float) -> None:
         UserError: If the training set holds no pseudo-labels, the config has no test pipeline, or
             a step of the label pipeline does not know what to do with one more teacher.
     """
-    datasets = each_dataset(config.train_dataloader.dataset)
-    found = next(filter(is_pseudo_labeled, datasets), None)
+    found = first_pseudo_labeled(config)
     if found is None:
         raise UserError(
             fault(
