@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -176,8 +175,8 @@ class ClassSpace:
         labels = self._indices[teacher][detections.labels]
         kept = labels != DROPPED
         if kept.all():
-            return replace(detections, labels=labels)
-        return replace(detections[kept], labels=labels[kept])
+            return detections.with_fields(labels=labels)
+        return detections[kept].with_fields(labels=labels[kept])
 
     def mapping_key(self, teacher: str) -> str:
         """Return where a teacher's mapping stands in the config, for messages."""

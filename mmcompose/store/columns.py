@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mmcompose.store.image_table import stored_key
+from mmcompose.store.image_table import ADDRESS, ImageTable, stored_key
 from mmcompose.structures import Detections, Image
 
 # A column for each field of Detections; those with a second dimension are stored flat.
@@ -53,13 +53,17 @@ SCHEMA_WITH_FEATURES = SCHEMA.append(pa.field(FEATURES, pa.large_list(pa.float16
 
 def picture_columns(
     images: Sequence[Image], unreadable: Sequence[str | None] | None = None
-) -> dict[str, list[Any]]:
+) -> dict[str, Any]:
     """Return the columns of :data:`PICTURE_FIELDS` for some images.
 
     Args:
         images: The images.
         unreadable: Why each cannot be read, None where it can. Defaults to None for all.
     """
+    if isinstance(images, ImageTable):
+        columns = {name: images.table.column(name) for name in ADDRESS}
+        columns['key'] = columns['key'].cast(pa.string())
+        return {**columns, 'unreadable': list(unreadable or [None] * len(images))}
     return {
         'key': [stored_key(image.key) for image in images],
         'width': [image.width for image in images],
@@ -126,7 +130,14 @@ class Rows:
         }
         # Most columns have a value in every row, or in none.
         self._present = {name: _presence(column) for name, column in columns.items()}
+        # Columns without a value are not looked at again, row by row.
+        self._filled = [
+            (name, self._offsets[name], self._values[name], present)
+            for name, present in self._present.items()
+            if present is not False
+        ]
         self._teachers = _numbers(batch.column('num_teachers'))
+        self._more = {MASKS, FEATURES} & set(batch.schema.names)
 
     def __len__(self) -> int:
         return int(self._batch.num_rows)
@@ -134,26 +145,25 @@ class Rows:
     def detections(self, row: int) -> Detections:
         """Return the detections of the image at ``row``."""
         found: dict[str, Any] = {}
-        for name, present in self._present.items():
-            if present is False or (present is not True and not present[row]):
+        for name, offsets, each, present in self._filled:
+            if present is not True and not present[row]:
                 continue
-            start, end = self._offsets[name][row : row + 2].tolist()
-            values = self._values[name][start:end]
+            values = each[offsets.item(row) : offsets.item(row + 1)]
             found[name] = values if isinstance(values, np.ndarray) else unpacked(values)
         if 'scores' not in found:
-            return Detections(asked=False)
+            return _NOT_ASKED
         found['boxes'] = found['boxes'].reshape(-1, 4)
         if 'votes' in found:
             found['votes'] = found['votes'].reshape(len(found['boxes']), int(self._teachers[row]))
-        if MASKS in self._batch.schema.names:
+        if MASKS in self._more:
             stored = self._batch.column(MASKS)[row].as_py()
             if stored is not None:
                 found[MASKS] = np.array([*stored, None], np.object_)[:-1]
-        if FEATURES in self._batch.schema.names:
+        if FEATURES in self._more:
             values = self._batch.column(FEATURES)[row].values
             if values is not None:
                 found[FEATURES] = values.to_numpy().reshape(len(found['boxes']), -1)
-        return Detections(**found)
+        return _NOTHING.with_fields(**found)
 
     def taught(self, row: int) -> Taught:
         """Return what a student learns from of the image at ``row``, as plain values."""
@@ -200,6 +210,9 @@ class Rows:
             return self._offsets[name], None
         values = self._values[name]
         return self._offsets[name], values if isinstance(values, np.ndarray) else unpacked(values)
+
+
+_NOTHING, _NOT_ASKED = Detections(), Detections(asked=False)
 
 
 def unpacked(values: pa.BooleanArray) -> NDArray[np.bool_]:

@@ -100,7 +100,8 @@ class ImageTable(Sequence[Image]):
         row = range(len(self))[row]
         image = Image(*self.plain_row(row))
         # Found when the pool was listed: no further look at the file.
-        vars(image)['num_bytes'] = self._num_bytes[row].as_py()
+        num_bytes = self._num_bytes.item(row)
+        vars(image)['num_bytes'] = None if num_bytes < 0 else num_bytes
         return image
 
     def __iter__(self) -> Iterator[Image]:
@@ -126,8 +127,12 @@ class ImageTable(Sequence[Image]):
         )
 
     @cached_property
-    def _num_bytes(self) -> pa.Array:
-        return _one_piece(self.table.column('num_bytes'))
+    def _num_bytes(self) -> NDArray[np.int64]:
+        """``(N,)``, -1 where it is not known."""
+        column = _one_piece(self.table.column('num_bytes'))
+        known = pc.fill_null(column, -1) if column.null_count else column
+        found: NDArray[np.int64] = known.to_numpy()
+        return found
 
     def take(self, rows: NDArray[np.int64]) -> ImageTable:
         """Return some of the images, in the order of ``rows``."""

@@ -103,7 +103,7 @@ class LabelResult:
             UserError: If they cannot be written.
         """
         rows = self.rows_of(part)
-        images = list(self.images[rows.start : rows.stop])
+        images = self.images[rows.start : rows.stop]
         self._parts.write(self.stem(part), to_table(images, detections, unreadable))
 
     def write_learned(self, learned: Any) -> None:
@@ -164,4 +164,4 @@ class LabelResult:
         return (self._parts.read(name) for name in names)
 
     def _have_masks(self, names: Sequence[str]) -> bool:
-        return any(MASKS in self._parts.read(name).schema.names for name in names)
+        return any(MASKS in self._parts.schema(name).names for name in names)

@@ -77,6 +77,15 @@ class Parts:
         self._tables.move_to_end(name)
         return self._tables[name]
 
+    def column(self, name: str, column: str) -> pa.Array:
+        """Read one column of a part alone; see :meth:`read`."""
+        table = self._tables[name] if name in self._tables else self._load(name, [column])
+        return table.column(column).combine_chunks()
+
+    def schema(self, name: str) -> pa.Schema:
+        """Read which columns a part has; see :meth:`read`."""
+        return pq.read_schema(pa.BufferReader(self._content(name)))
+
     def rows(self, name: str) -> Rows:
         """Read a part's detections; see :meth:`read`."""
         table = self.read(name)
@@ -85,15 +94,19 @@ class Parts:
             self._rows[name] = Rows(batches[0] if batches else _empty(table.schema))
         return self._rows[name]
 
-    def _load(self, name: str) -> pa.Table:
-        path = self._location.path(self._folder, name)
+    def _content(self, name: str) -> bytes:
         try:
-            content = read_sealed(self._location, self._folder, name)
+            return read_sealed(self._location, self._folder, name)
         except FileNotFoundError as error:
+            path = self._location.path(self._folder, name)
             expected = 'was deleted while it was in use; run again, and it is made anew'
             raise UserError(problem(KEY, path, expected)) from error
+
+    def _load(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        path, content = self._location.path(self._folder, name), self._content(name)
         try:
-            table = pq.read_table(pa.BufferReader(content))
+            # Files are small: threads that share one out cost more than they save.
+            table = pq.ParquetFile(pa.BufferReader(content)).read(columns, use_threads=False)
         except pa.ArrowInvalid as error:
             raise damaged(path) from error
         if (table.schema.metadata or {}).get(MADE_BY) != self._made_by:

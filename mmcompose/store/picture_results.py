@@ -110,12 +110,9 @@ class PoolResults(Sequence[Detections]):
         """Return ``(C,)``, how many boxes of each of the maker's classes all images have."""
         counts = np.zeros(num_classes, np.int64)
         for part in np.unique(self._part).tolist():
-            offsets, labels = self._parts.rows(self._names[part]).flat('labels')
-            assert labels is not None
-            is_own = np.zeros(len(offsets) - 1, np.bool_)
-            is_own[self._row[self._part == part]] = True
-            own = labels[offsets[0] : offsets[-1]][np.repeat(is_own, np.diff(offsets))]
-            counts += np.bincount(own, minlength=num_classes)
+            labels = self._parts.column(self._names[part], 'labels')
+            own = labels.take(pa.array(np.unique(self._row[self._part == part])))
+            counts += np.bincount(own.flatten().to_numpy(), minlength=num_classes)
         return counts
 
     def unreadable(self) -> dict[int, str]:

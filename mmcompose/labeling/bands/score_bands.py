@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +90,7 @@ def banded_by(
         ignore: ``(C,)``, from which it is ignored.
     """
     found = found[found.scores >= ignore[found.labels]]
-    found = replace(found, ignore=found.scores < keep[found.labels])
+    found = found.with_fields(ignore=found.scores < keep[found.labels])
     return found[~covers_a_kept_box(found)]
 
 
@@ -99,5 +98,7 @@ def covers_a_kept_box(found: Detections) -> NDArray[np.bool_]:
     """Return ``(N,)``: ignore boxes that cover at least half of a kept box's area."""
     ignored = found.is_ignored
     covers = np.zeros(len(found), np.bool_)
-    covers[ignored] = cover_half(found.boxes[ignored], found.boxes[~ignored])
+    rows = ignored.nonzero()[0]
+    if 0 < len(rows) < len(found):
+        covers[rows] = cover_half(found.boxes[rows], found.boxes[~ignored])
     return covers

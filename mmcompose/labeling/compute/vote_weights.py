@@ -74,9 +74,10 @@ class VoteWeights(NamedTuple):
             detections: Of the image.
             space: Names the teachers.
         """
-        asked = np.array([detections.get(each, _NOTHING).asked for each in space.teachers])
-        if asked.all():
+        found = [detections.get(each, _NOTHING).asked for each in space.teachers]
+        if all(found):
             return self
+        asked = np.array(found)
         owners = self.owners & asked[:, None]
         weights = np.where(owners, self.weights, 0.0)
         return self._replace(
@@ -137,14 +138,11 @@ class StackedDetections(NamedTuple):
             )
             raise UserError(fault('type', expected))
         found = [detections.get(teacher, _NOTHING) for teacher in teachers]
-        labels = np.concatenate([each.labels for each in found])
-        # Compiled code does not look whether an index is inside.
-        assert not len(labels) or 0 <= labels.min() <= labels.max() < len(space.classes), labels
         return cls(
             np.concatenate([each.boxes for each in found], dtype=np.float64),
             np.concatenate([each.scores for each in found], dtype=np.float64),
-            labels,
-            np.repeat(np.arange(len(found)), [len(each) for each in found]),
+            np.concatenate([each.labels for each in found]),
+            np.arange(len(found)).repeat([len(each) for each in found]),
         )
 
 

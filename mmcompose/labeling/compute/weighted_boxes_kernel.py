@@ -121,6 +121,8 @@ def _eligible(
     rows = np.empty(len(boxes), np.int64)
     count = 0
     for row in range(len(boxes)):
+        # Compiled code does not look whether an index is inside.
+        assert 0 <= labels[row] < len(votes.counts)
         weight = votes.weights[teachers[row], labels[row]]
         # A zero score weighs nothing, and two of them would make a NaN box.
         if scores[row] < skip_box_thr or scores[row] * weight <= 0:

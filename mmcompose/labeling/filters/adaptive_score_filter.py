@@ -106,13 +106,16 @@ class AdaptiveScoreFilter(LabelTransform):
         self.load_learned({'thresholds': thresholds} if thresholds else {})
 
     def _learned_of(self, boxes: ScoredBoxes) -> dict[str, float]:
-        every = self._threshold(boxes, None)
+        every: float | None = None
         thresholds = {}
         for label, name in enumerate(self.class_space.classes):
             own = boxes.of_class(label)
-            threshold = every
             if not self.method.needs_boxes or len(own.scores) >= self.min_boxes:
                 threshold = self._threshold(own, label)
+            else:
+                # Of a large pool that takes long, and few of its classes have so few boxes.
+                every = self._threshold(boxes, None) if every is None else every
+                threshold = every
             # Not rounded: the box that is the threshold has to reach it.
             thresholds[name] = float(min(max(threshold, self.lowest), self.highest))
         return thresholds

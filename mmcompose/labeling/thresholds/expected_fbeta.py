@@ -12,6 +12,9 @@ from mmcompose.registry import THRESHOLDS
 from mmcompose.utils import Positive
 
 
+_BLOCK = 2**18
+
+
 @THRESHOLDS.register_module('expected_fbeta')
 class ExpectedFbetaThreshold(Threshold):
     """Take scores for the chance to be right, and the threshold with the best F-beta by that.
@@ -42,9 +45,18 @@ def expected_fbeta_threshold(scores: NDArray[np.floating], beta: float = 1.0) ->
     Returns:
         The threshold; 1.0 where all scores are 0.
     """
-    ordered = -np.sort(-np.asarray(scores, np.float64))
-    hits = np.cumsum(ordered)
+    ordered = np.sort(scores)[::-1]
+    hits = np.cumsum(ordered, dtype=np.float64)
     if not len(ordered) or hits[-1] <= 0:
         return 1.0
-    f = (1 + beta**2) * hits / (beta**2 * hits[-1] + np.arange(1, len(hits) + 1))
-    return float(ordered[np.where(ends_a_tie(ordered), f, -1).argmax()])
+    best, threshold = -np.inf, 1.0
+    # In blocks: all boxes of a large pool are millions.
+    for start in range(0, len(ordered), _BLOCK):
+        part = hits[start : start + _BLOCK]
+        f = (1 + beta**2) * part / (beta**2 * hits[-1] + np.arange(1, len(part) + 1) + start)
+        # The next score tells whether the last one of the block ends a tie.
+        f[~ends_a_tie(ordered[start : start + _BLOCK + 1])[: len(f)]] = -1
+        place = int(f.argmax())
+        if f[place] > best:
+            best, threshold = f[place], float(ordered[start + place])
+    return threshold
