@@ -167,15 +167,26 @@ class Rows:
 
     def taught(self, row: int) -> Taught:
         """Return what a student learns from of the image at ``row``, as plain values."""
-        start, end = self._boxes.item(row), self._boxes.item(row + 1)
-        ignore, weights = self._of_boxes('ignore', row), self._of_boxes('weights', row)
+        offsets, corners, labels, scores, flags = self._columns
+        own = slice(offsets.item(row), offsets.item(row + 1))
+        ignore = self._of_boxes('ignore', row) if flags is None else flags[own]
+        weights = self._of_boxes('weights', row)
         return (
-            self._corners[start:end].tolist(),
-            self._values['labels'][start:end].tolist(),
-            self._values['scores'][start:end].tolist(),
-            [0] * (end - start) if ignore is None else ignore.tolist(),
+            corners[own].tolist(),
+            labels[own].tolist(),
+            scores[own].tolist(),
+            [0] * (own.stop - own.start) if ignore is None else ignore.tolist(),
             None if weights is None else weights.tolist(),
         )
+
+    @cached_property
+    def _columns(self) -> tuple[Any, ...]:
+        """What every row has: offsets, boxes, labels, scores; ignore flags where every row has."""
+        offsets, corners = self._offsets['labels'], self._values['boxes'].reshape(-1, 4)
+        flags = self._present['ignore'] is True
+        flags &= np.array_equal(offsets, self._offsets['ignore'])
+        values = self._values
+        return offsets, corners, values['labels'], values['scores'], self._ignore if flags else None
 
     def _of_boxes(self, name: str, row: int) -> NDArray[Any] | None:
         present = self._present[name]
@@ -185,15 +196,6 @@ class Rows:
         values = self._ignore if name == 'ignore' else self._values[name]
         part: NDArray[Any] = values[offsets.item(row) : offsets.item(row + 1)]
         return part
-
-    @cached_property
-    def _boxes(self) -> NDArray[np.int64]:
-        return self._offsets['labels']
-
-    @cached_property
-    def _corners(self) -> NDArray[np.float32]:
-        corners: NDArray[np.float32] = self._values['boxes'].reshape(-1, 4)
-        return corners
 
     @cached_property
     def _ignore(self) -> NDArray[np.uint8]:

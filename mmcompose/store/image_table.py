@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,8 @@ SCHEMA = pa.schema(
         pa.field('path', pa.large_binary(), nullable=False),
     ]
 )
+# How `os.fsdecode` reads names.
+_OF_FILES = (sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
 # What decides which picture it is, wherever its pool is kept.
 ADDRESS = ('key', 'width', 'height', 'num_bytes')
 
@@ -112,7 +115,7 @@ class ImageTable(Sequence[Image]):
         keys, paths, widths, heights = self._views
         return (
             str(keys[row], 'utf-8'),
-            os.fsdecode(bytes(paths[row])),
+            str(paths[row], *_OF_FILES),
             widths.item(row),
             heights.item(row),
         )
