@@ -91,8 +91,19 @@ def memory_mib(process: int | None = None) -> dict[str, float]:
 
 
 def own_mib(process: int | None = None) -> float:
-    """Return the memory that a process has for itself, what it shares with others left out."""
-    rollup = Path(f'/proc/{process or os.getpid()}/smaps_rollup').read_text(encoding='utf-8')
-    lines = (line.split() for line in rollup.splitlines()[1:])
-    sizes = {line[0].rstrip(':'): int(line[1]) for line in lines}
-    return (sizes['Private_Clean'] + sizes['Private_Dirty']) / 1024
+    """Return the memory that a process has for itself, what it shares with others left out.
+
+    Pages of mapped files are left out, too: they are the system's cache, which every process that
+    reads the file shares, and which it drops where memory is short.
+    """
+    own: list[int] = []
+    mapping: dict[str, int] = {}
+    smaps = Path(f'/proc/{process or os.getpid()}/smaps').read_text(encoding='utf-8')
+    for line in smaps.splitlines():
+        name, value, *_ = line.split()
+        if name in ('Private_Clean:', 'Private_Dirty:', 'Anonymous:'):
+            mapping[name] = int(value)
+        elif name == 'VmFlags:':
+            private = mapping['Private_Clean:'] + mapping['Private_Dirty:']
+            own.append(min(private, mapping['Anonymous:']))
+    return sum(own) / 1024

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from mmengine.config import config, utils
 
-from tests import toys
+from tests import s3, toys
 
 NUM_IMAGES = 8
 EMPTY = (3,)
@@ -38,6 +38,13 @@ def index_read_once() -> Iterator[None]:
         patch.setattr(config, 'is_installed', functools.cache(config.is_installed))
         patch.setattr(utils, 'load', functools.cache(utils.load))
         yield
+
+
+@pytest.fixture(scope='session')
+def bucket() -> Iterator[str]:
+    """The URL of a bucket of an S3 server on this machine."""
+    with s3.serving() as url:
+        yield url
 
 
 @pytest.fixture(scope='session')

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import PurePosixPath
+from typing import Any, NamedTuple
 
 import cv2
 import fsspec
@@ -54,8 +56,27 @@ class PassedOver:
             )
 
 
+class FoundFile(NamedTuple):
+    """A picture's file.
+
+    Args:
+        path: A local path or fsspec URL.
+        num_bytes: Its size, None where the listing does not tell it.
+        modified: When it was changed last, in nanoseconds; 0 where the listing does not tell it.
+    """
+
+    path: str
+    num_bytes: int | None = None
+    modified: int = 0
+
+
 def find_images(pattern: str, passed_over: PassedOver | None = None) -> Iterator[str]:
-    """Yield the paths of pictures in a folder (and its sub-folders), or that match a glob.
+    """Yield the paths of pictures; see :func:`find_files`."""
+    return (found.path for found in find_files(pattern, passed_over))
+
+
+def find_files(pattern: str, passed_over: PassedOver | None = None) -> Iterator[FoundFile]:
+    """Yield the pictures in a folder (and its sub-folders), or that match a glob.
 
     Args:
         pattern: A local path or fsspec URL of a folder, or a glob.
@@ -63,19 +84,31 @@ def find_images(pattern: str, passed_over: PassedOver | None = None) -> Iterator
     """
     passed_over = passed_over or PassedOver()
     remote = '://' in pattern
+    found: Mapping[str, Mapping[str, Any]]
     if not remote and not is_glob(pattern):
-        found = _walk(os.path.abspath(pattern), passed_over)
+        found = {name: {} for name in _walk(os.path.abspath(pattern), passed_over)}
     else:
         filesystem, path = fsspec.core.url_to_fs(pattern)
-        found = filesystem.glob(path) if is_glob(pattern) else filesystem.find(path)
+        # One listing tells sizes and times, too: no request a picture.
+        find = filesystem.glob if is_glob(pattern) else filesystem.find
+        found = find(path, detail=True)
     for name in sorted(found):
         if not _is_picture(name):
             passed_over.suffixes[PurePosixPath(name).suffix.lower() or 'without suffix'] += 1
         elif remote:
-            yield filesystem.unstrip_protocol(name)
+            about = found[name]
+            yield FoundFile(filesystem.unstrip_protocol(name), about.get('size'), _modified(about))
         else:
             # Made absolute; a pool named by a relative path stays relative.
-            yield name if os.path.isabs(pattern) else os.path.relpath(name)
+            yield FoundFile(name if os.path.isabs(pattern) else os.path.relpath(name))
+
+
+def _modified(about: Mapping[str, Any]) -> int:
+    """Return when a file was changed last, in nanoseconds, 0 where its storage does not tell it."""
+    for name in ('LastModified', 'last_modified', 'mtime', 'updated'):
+        if isinstance(when := about.get(name), datetime):
+            return int(when.timestamp() * 1e9)
+    return 0
 
 
 def is_glob(pattern: str) -> bool:

@@ -191,9 +191,11 @@ class PseudoLabeledDataset(RelabeledDataset):
         length = self._length or len(self)
         # Past the end is an IndexError, by which a plain loop over the dataset ends.
         index = idx if 0 <= idx < length else range(length)[idx]
-        info: dict[str, Any] = self.dataset.get_data_info(self._place(index))
+        place = index if self._indices is None else self._place(index)
+        info: dict[str, Any] = self.dataset.get_data_info(place)
         info['sample_idx'] = index
-        info['instances'] = self._weighted(self.relabel(index, info))
+        instances = self.relabel(index, info)
+        info['instances'] = instances if self.weight == 1 else self._weighted(instances)
         return info
 
     def labels_of(self, index: int) -> Detections:

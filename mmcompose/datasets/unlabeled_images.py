@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 from collections.abc import Iterator, Sequence
@@ -12,12 +13,20 @@ import pyarrow as pa
 from mmdet.datasets import BaseDetDataset
 from numpy.typing import NDArray
 
-from mmcompose.datasets.image_folders import SUFFIXES, PassedOver, find_images, is_glob
+from mmcompose.datasets.image_folders import SUFFIXES, PassedOver, find_files, is_glob
 from mmcompose.datasets.pool_listing import Listed, listed_table
 from mmcompose.datasets.pool_summary import PoolSummary, summarize_pool
 from mmcompose.registry import DATASETS
-from mmcompose.store import UNKNOWN, ImageTable, LabelStore, PoolIndex, sized
-from mmcompose.structures import image_size
+from mmcompose.store import (
+    UNKNOWN,
+    ImageTable,
+    LabelStore,
+    PoolIndex,
+    digest_of,
+    digested,
+    sized,
+)
+from mmcompose.structures import image_size, read_bytes
 from mmcompose.structures.coco import read_coco
 from mmcompose.structures.json_files import read_text
 from mmcompose.utils import Mistakes, UserError, allowing, doubt, fault, no_file, no_folder, problem
@@ -40,6 +49,10 @@ class UnlabeledImages(BaseDetDataset):
         data_prefix: Where the pictures are. Defaults to ``dict(img='')``.
         index: A label store in which sizes of pictures are kept, so that each is opened once.
             :class:`PseudoLabeledDataset` sets its own. Defaults to none.
+        digest: Whether a digest of its content belongs to a picture's address, beside its key,
+            its size and that of its file: so that another picture in its place is noticed even
+            where all of these are the same. Each file is read for it, once, and again when it was
+            changed. Defaults to False.
         allow: Names of checks whose finds are warnings; likewise.
         **kwargs: Of :class:`mmdet.datasets.BaseDetDataset`.
     """
@@ -52,6 +65,7 @@ class UnlabeledImages(BaseDetDataset):
         ann_file: str = '',
         data_prefix: dict[str, str] | None = None,
         index: str | None = None,
+        digest: bool = False,
         allow: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
@@ -65,6 +79,7 @@ class UnlabeledImages(BaseDetDataset):
         if not (ann_file or data_prefix['img'] or kwargs.get('data_root')):
             raise UserError(fault('UnlabeledImages', 'give data_prefix=dict(img=…), or ann_file=…'))
         self._index = index
+        self._digest_of = _digest_of if digest else None
         self._allow = list(allow)
         self._images: ImageTable | None = None
         super().__init__(ann_file=ann_file, data_prefix=data_prefix, **kwargs)
@@ -117,9 +132,11 @@ class UnlabeledImages(BaseDetDataset):
         if index is None:
             found = sized(table, None, size_of, trusts_list=False)
             check(found)
+            if self._digest_of is not None:
+                found = digested(found, None, self._digest_of)
             images = ImageTable.of_columns(found)
         else:
-            images = index.update(table, size_of, list_file, check)
+            images = index.update(table, size_of, list_file, check, self._digest_of)
         passed_over.tell(self.ann_file or prefix)
         return images
 
@@ -150,7 +167,9 @@ class UnlabeledImages(BaseDetDataset):
     def _pool_index(self) -> PoolIndex | None:
         if self._index is None:
             return None
-        source = {'ann_file': self.ann_file, 'prefix': self.data_prefix['img']}
+        source: dict[str, Any] = {'ann_file': self.ann_file, 'prefix': self.data_prefix['img']}
+        if self._digest_of is not None:
+            source['digest'] = True
         return LabelStore(self._index).pool_index(source)
 
     def __len__(self) -> int:
@@ -158,7 +177,8 @@ class UnlabeledImages(BaseDetDataset):
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """Return an image's path, key, width and height; ``instances`` is empty."""
-        images = self._images or self.images
+        # Not `or`, by which a table is asked for its length.
+        images = self.images if self._images is None else self._images
         if idx < 0:
             idx += len(images)
         key, path, width, height = images.plain_row(idx)
@@ -219,7 +239,8 @@ class UnlabeledImages(BaseDetDataset):
         if not self.ann_file:
             if local and not is_glob(prefix) and not os.path.isdir(prefix):
                 raise UserError(no_folder('UnlabeledImages.data_prefix.img', prefix))
-            yield from map(Listed, find_images(prefix, passed_over))
+            for found in find_files(prefix, passed_over):
+                yield Listed(found.path, num_bytes=found.num_bytes, modified=found.modified)
         elif self.ann_file.endswith('.json'):
             for image in read_coco('UnlabeledImages.ann_file', self.ann_file, False).images:
                 path = os.path.join(prefix, image['file_name'])
@@ -228,6 +249,13 @@ class UnlabeledImages(BaseDetDataset):
             for line in read_text('UnlabeledImages.ann_file', self.ann_file).splitlines():
                 if line.strip():
                     yield Listed(os.path.join(prefix, line.strip()))
+
+
+def _digest_of(path: str) -> str | None:
+    # One picture does not stop a pool; whoever decodes it finds out why.
+    with contextlib.suppress(UserError):
+        return digest_of(read_bytes(path))
+    return None
 
 
 def _rows(indices: Sequence[int] | int, length: int) -> NDArray[np.int64]:

@@ -10,7 +10,8 @@ from mmcompose.store.learned_result import LearnedResult
 from mmcompose.store.leases import Leases
 from mmcompose.store.parts import PART_SIZE
 from mmcompose.store.picture_results import PictureResults, PoolResults
-from mmcompose.store.pool_index import POOL_SCHEMA, UNKNOWN, PoolIndex, sized
+from mmcompose.store.pool_index import POOL_SCHEMA, UNKNOWN, PoolIndex, digested, sized
+from mmcompose.store.sealed import digest_of
 from mmcompose.store.work_list import WorkList
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     'PoolIndex',
     'PoolResults',
     'WorkList',
+    'digest_of',
+    'digested',
     'sized',
     'to_coco',
     'to_table',

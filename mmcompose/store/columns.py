@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mmcompose.store.image_table import ADDRESS, ImageTable, stored_key
+from mmcompose.store.image_table import ADDRESS, DIGEST, ImageTable, stored_key
 from mmcompose.structures import Detections, Image
 
 # A column for each field of Detections; those with a second dimension are stored flat.
@@ -54,22 +54,25 @@ SCHEMA_WITH_FEATURES = SCHEMA.append(pa.field(FEATURES, pa.large_list(pa.float16
 def picture_columns(
     images: Sequence[Image], unreadable: Sequence[str | None] | None = None
 ) -> dict[str, Any]:
-    """Return the columns of :data:`PICTURE_FIELDS` for some images.
+    """Return the columns of :data:`PICTURE_FIELDS`, and digests if there are any, of some images.
 
     Args:
         images: The images.
         unreadable: Why each cannot be read, None where it can. Defaults to None for all.
     """
     if isinstance(images, ImageTable):
-        columns = {name: images.table.column(name) for name in ADDRESS}
+        names = [*ADDRESS, *([DIGEST.name] if images.has_digests else [])]
+        columns = {name: images.table.column(name) for name in names}
         columns['key'] = columns['key'].cast(pa.string())
         return {**columns, 'unreadable': list(unreadable or [None] * len(images))}
+    digests = [image.digest for image in images]
     return {
         'key': [stored_key(image.key) for image in images],
         'width': [image.width for image in images],
         'height': [image.height for image in images],
         'num_bytes': [image.num_bytes for image in images],
         'unreadable': list(unreadable or [None] * len(images)),
+        **({DIGEST.name: digests} if any(digests) else {}),
     }
 
 
@@ -81,7 +84,7 @@ def to_table(
     """Put the detections of images into a table, in the images' order.
 
     It has :data:`SCHEMA`, or :data:`SCHEMA_WITH_MASKS` if any of them carry masks, or
-    :data:`SCHEMA_WITH_FEATURES` if any have features.
+    :data:`SCHEMA_WITH_FEATURES` if any have features; then digests, if the images have any.
 
     Args:
         images: The images.
@@ -94,15 +97,18 @@ def to_table(
         # A row without scores, not even none: the teacher did not predict on the image.
         arrays = [getattr(found, name) if found.asked else None for found in detections]
         columns[name] = [None if array is None else array.reshape(-1) for array in arrays]
+    schema = SCHEMA
     features = [found.features for found in detections]
+    masks = [found.masks for found in detections]
     if any(each is not None for each in features):
         columns[FEATURES] = [None if each is None else each.reshape(-1) for each in features]
-        return pa.table(columns, schema=SCHEMA_WITH_FEATURES)
-    masks = [found.masks for found in detections]
-    if all(each is None for each in masks):
-        return pa.table(columns, schema=SCHEMA)
-    columns[MASKS] = [None if each is None else each.tolist() for each in masks]
-    return pa.table(columns, schema=SCHEMA_WITH_MASKS)
+        schema = SCHEMA_WITH_FEATURES
+    elif any(each is not None for each in masks):
+        columns[MASKS] = [None if each is None else each.tolist() for each in masks]
+        schema = SCHEMA_WITH_MASKS
+    if DIGEST.name in columns:
+        schema = schema.append(DIGEST)
+    return pa.table(columns, schema=schema)
 
 
 # Boxes, labels, scores, ignore flags (0 or 1), and weights where boxes have any.
@@ -167,10 +173,10 @@ class Rows:
 
     def taught(self, row: int) -> Taught:
         """Return what a student learns from of the image at ``row``, as plain values."""
-        offsets, corners, labels, scores, flags = self._columns
+        offsets, corners, labels, scores, flags, weighs = self._columns
         own = slice(offsets.item(row), offsets.item(row + 1))
         ignore = self._of_boxes('ignore', row) if flags is None else flags[own]
-        weights = self._of_boxes('weights', row)
+        weights = self._of_boxes('weights', row) if weighs else None
         return (
             corners[own].tolist(),
             labels[own].tolist(),
@@ -181,12 +187,21 @@ class Rows:
 
     @cached_property
     def _columns(self) -> tuple[Any, ...]:
-        """What every row has: offsets, boxes, labels, scores; ignore flags where every row has."""
-        offsets, corners = self._offsets['labels'], self._values['boxes'].reshape(-1, 4)
+        """What every row has: offsets, boxes, labels, scores.
+
+        Then ignore flags where every row has them, and whether any row has weights.
+        """
+        values, offsets = self._values, self._offsets['labels']
         flags = self._present['ignore'] is True
         flags &= np.array_equal(offsets, self._offsets['ignore'])
-        values = self._values
-        return offsets, corners, values['labels'], values['scores'], self._ignore if flags else None
+        return (
+            offsets,
+            values['boxes'].reshape(-1, 4),
+            values['labels'],
+            values['scores'],
+            self._ignore if flags else None,
+            self._present['weights'] is not False,
+        )
 
     def _of_boxes(self, name: str, row: int) -> NDArray[Any] | None:
         present = self._present[name]

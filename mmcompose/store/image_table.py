@@ -31,7 +31,9 @@ SCHEMA = pa.schema(
 )
 # How `os.fsdecode` reads names.
 _OF_FILES = (sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
-# What decides which picture it is, wherever its pool is kept.
+# Only of pools that ask for it: of a file's content, null where it cannot be read.
+DIGEST = pa.field('digest', pa.large_string())
+# What decides which picture it is, wherever its pool is kept; after it DIGEST, where there is one.
 ADDRESS = ('key', 'width', 'height', 'num_bytes')
 
 
@@ -39,7 +41,7 @@ class ImageTable(Sequence[Image]):
     """Images as rows of an Arrow table; each :class:`Image` is made when it is looked at.
 
     Args:
-        table: With the columns of :data:`SCHEMA`.
+        table: With the columns of :data:`SCHEMA`, and :data:`DIGEST` where that was asked for.
         path: The file that it was mapped from, which then travels to other processes in its place.
     """
 
@@ -59,27 +61,31 @@ class ImageTable(Sequence[Image]):
             'num_bytes': [image.num_bytes for image in images],
             'path': [os.fsencode(image.path) for image in images],
         }
-        return cls(pa.table(columns, schema=SCHEMA))
+        if not any(image.digest for image in images):
+            return cls(pa.table(columns, schema=SCHEMA))
+        columns[DIGEST.name] = [image.digest for image in images]
+        return cls(pa.table(columns, schema=SCHEMA.append(DIGEST)))
 
     @classmethod
     def of_columns(cls, table: pa.Table) -> ImageTable:
         """Make one of a table that may have further columns."""
-        return cls(table.select(SCHEMA.names))
+        return cls(table.select(_names(table)))
 
     @classmethod
     def join(cls, tables: Sequence[ImageTable]) -> ImageTable:
         """Return the images of several tables, one after another."""
-        return cls(pa.concat_tables([each.table for each in tables]).combine_chunks())
+        joined = pa.concat_tables([each.table for each in tables], promote_options='default')
+        return cls(joined.combine_chunks())
 
     @classmethod
     def open(cls, path: Path) -> ImageTable:
         """Map a file that :meth:`save` wrote, or one that has further columns."""
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-        return cls(table.select(SCHEMA.names), path)
+        return cls(table.select(_names(table)), path)
 
     def save(self, path: Path) -> ImageTable:
         """Write it to a file, and return it mapped from there."""
-        with pa.OSFile(str(path), 'wb') as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+        with pa.OSFile(str(path), 'wb') as sink, pa.ipc.new_file(sink, self.table.schema) as writer:
             writer.write_table(self.table.combine_chunks())
         return ImageTable.open(path)
 
@@ -105,6 +111,8 @@ class ImageTable(Sequence[Image]):
         # Found when the pool was listed: no further look at the file.
         num_bytes = self._num_bytes.item(row)
         vars(image)['num_bytes'] = None if num_bytes < 0 else num_bytes
+        if self.has_digests:
+            image.digest = self.table.column(DIGEST.name)[row].as_py()
         return image
 
     def __iter__(self) -> Iterator[Image]:
@@ -113,12 +121,8 @@ class ImageTable(Sequence[Image]):
     def plain_row(self, row: int) -> tuple[str, str, int, int]:
         """Return an image's key, path, width and height; ``row`` counts from the start."""
         keys, paths, widths, heights = self._views
-        return (
-            str(keys[row], 'utf-8'),
-            str(paths[row], *_OF_FILES),
-            widths.item(row),
-            heights.item(row),
-        )
+        path = str(paths[row], *_OF_FILES)
+        return str(keys[row], 'utf-8'), path, widths.item(row), heights.item(row)
 
     @cached_property
     def _views(self) -> tuple[Texts, Texts, NDArray[np.int32], NDArray[np.int32]]:
@@ -142,6 +146,11 @@ class ImageTable(Sequence[Image]):
         return ImageTable(self.table.take(pa.array(rows, pa.int64())))
 
     @property
+    def has_digests(self) -> bool:
+        """Whether the content of a file belongs to its picture's address."""
+        return DIGEST.name in self.table.schema.names
+
+    @property
     def keys(self) -> pa.ChunkedArray:
         """The images' keys, in order, as they are stored."""
         return self.table.column('key')
@@ -158,6 +167,9 @@ class ImageTable(Sequence[Image]):
             else:
                 known = pc.fill_null(column, -1)
                 digest.update(known.to_numpy(zero_copy_only=False).astype(np.int64).tobytes())
+        if self.has_digests:
+            digests = pc.fill_null(_one_piece(self.table.column(DIGEST.name)), '')
+            digest.update('\n'.join(digests.to_pylist()).encode())
         return digest.hexdigest()[:FINGERPRINT_LENGTH]
 
 
@@ -184,6 +196,10 @@ class Texts:
     def joined(self) -> memoryview:
         """All values, one after another."""
         return self._values[self._offsets.item(0) : self._offsets.item(-1)]
+
+
+def _names(table: pa.Table) -> list[str]:
+    return [name for name in (*SCHEMA.names, DIGEST.name) if name in table.schema.names]
 
 
 def _one_piece(column: pa.ChunkedArray) -> pa.Array:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mmcompose.store.image_table import ImageTable
+from mmcompose.store.image_table import DIGEST, ImageTable
 from mmcompose.store.location import Location
 from mmcompose.store.parts import Parts
 from mmcompose.store.sealed import is_sound, write_sealed
@@ -73,7 +73,7 @@ class PictureIndex:
         # By name, whoever saw which part first: one picture in two parts is read from the first.
         unordered = [*stay, *added]
         places = np.argsort(np.argsort(np.array(unordered, np.str_), kind='stable'), kind='stable')
-        joined = pa.concat_tables(tables).combine_chunks()
+        joined = pa.concat_tables(tables, promote_options='default').combine_chunks()
         part = places[joined.column('part').to_numpy()] if len(joined) else np.zeros(0)
         joined = _with_part(joined, pa.array(part.astype(np.int32)))
         self._table = joined.sort_by([('part', 'ascending'), ('row', 'ascending')])
@@ -126,12 +126,13 @@ class PictureIndex:
     def locate(self, images: ImageTable) -> NDArray[np.int64]:
         """Return ``(N,)``: each image's row in :attr:`table`, -1 where there is none.
 
-        A picture is found by key, width, height and the size of its file. Where that size is not
-        known, here or there, the others decide; but what could not be read then may be readable
-        now.
+        A picture is found by key, width, height and the size of its file, and by the digest of its
+        content where the images have one. Where the size is not known, here or there, the others
+        decide; but what could not be read then may be readable now.
         """
         stored, pool = self._table, images.table
-        found = _places(_addresses(pool), _addresses(stored))
+        digests = images.has_digests
+        found = _places(_addresses(pool, digests), _addresses(stored, digests))
         readable = pc.invert(stored.column('is_unreadable'))
         unsized = pc.is_null(pool.column('num_bytes'))
         for wanted, offered in (
@@ -141,8 +142,8 @@ class PictureIndex:
             rows = np.flatnonzero((found < 0) & wanted.to_numpy())
             candidates = np.flatnonzero(offered.to_numpy())
             if len(rows) and len(candidates):
-                asked = _addresses(pool.take(pa.array(rows)), sized=False)
-                given = _addresses(stored.take(pa.array(candidates)), sized=False)
+                asked = _addresses(pool.take(pa.array(rows)), digests, sized=False)
+                given = _addresses(stored.take(pa.array(candidates)), digests, sized=False)
                 places = _places(asked, given)
                 found[rows] = np.where(places < 0, -1, candidates[places])
         return found
@@ -157,17 +158,24 @@ def _entries(part: pa.Table, number: int) -> pa.Table:
         pa.array(np.full(rows, number, np.int32)),
         pa.array(np.arange(rows, dtype=np.int32)),
     ]
-    return pa.table(columns, schema=_SCHEMA)
+    table = pa.table(columns, schema=_SCHEMA)
+    if DIGEST.name in part.schema.names:
+        table = table.append_column(DIGEST, part.column(DIGEST.name))
+    return table
 
 
 def _with_part(table: pa.Table, part: pa.Array | pa.ChunkedArray) -> pa.Table:
     return table.set_column(_SCHEMA.get_field_index('part'), _SCHEMA.field('part'), part)
 
 
-def _addresses(table: pa.Table, sized: bool = True) -> pa.ChunkedArray:
+def _addresses(table: pa.Table, digests: bool, sized: bool = True) -> pa.ChunkedArray:
     """Return what a picture is found by, as one string a row."""
-    numbers = ['width', 'height', *(['num_bytes'] if sized else [])]
-    columns = [pc.fill_null(pc.cast(table.column(name), pa.large_string()), '') for name in numbers]
+    names = ['width', 'height', *(['num_bytes'] if sized else [])]
+    columns = [pc.fill_null(pc.cast(table.column(name), pa.large_string()), '') for name in names]
+    if digests:
+        none = pa.nulls(table.num_rows, DIGEST.type)
+        there = DIGEST.name in table.schema.names
+        columns.append(pc.fill_null(table.column(DIGEST.name) if there else none, ''))
     key = pc.cast(table.column('key'), pa.large_string())
     return pc.binary_join_element_wise(*columns, key, pa.scalar(':', pa.large_string()))
 

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmcompose.store.image_table import SCHEMA, ImageTable
+from mmcompose.store.image_table import DIGEST, SCHEMA, ImageTable
 from mmcompose.store.location import Location
 from mmcompose.store.sealed import is_sound, is_sound_file, write_sealed
-from mmcompose.utils import UserError, fingerprint, log
+from mmcompose.utils import UserError, fingerprint, log, progress
 
 FOLDER = 'pools'
 _SUFFIX = '.arrow'
@@ -26,6 +26,8 @@ _LIST = b'list'
 
 # Returns a picture's width and height by its path.
 SizeOf = Callable[[str], tuple[int, int]]
+# Returns a digest of a file's content by its path, None where it cannot be read.
+DigestOf = Callable[[str], str | None]
 
 
 class PoolIndex:
@@ -76,6 +78,7 @@ class PoolIndex:
         size_of: SizeOf,
         list_file: str | None = None,
         check: Callable[[pa.Table], bool] = lambda table: True,
+        digest_of: DigestOf | None = None,
     ) -> ImageTable:
         """Return the images of a listing, and keep them where it has changed.
 
@@ -85,10 +88,14 @@ class PoolIndex:
             list_file: The file on this machine that they are listed in; see :meth:`unchanged`.
             check: Looks at them, with the sizes of their files, before they are kept; False where
                 the list is to be read again at the next start.
+            digest_of: Makes digests of the pictures' content. Defaults to None: there are none.
         """
         name, kept = self._read()
         table = sized(listed, kept, size_of, trusts_list=False)
-        if check(table) and list_file is not None:
+        is_sure = check(table)
+        if digest_of is not None:
+            table = digested(table, kept, digest_of)
+        if is_sure and list_file is not None:
             table = table.replace_schema_metadata({_LIST: _state(list_file)})
         if kept is None or not table.equals(kept, check_metadata=True):
             name = self._write(table)
@@ -122,7 +129,7 @@ class PoolIndex:
         *old, last = ['', *self._names()]
         number = int(last.split('-')[1]) + 1 if last else 0
         try:
-            content, stem = sink.getvalue(), f'{self._stem}-{number:06d}'
+            content, stem = sink.getvalue().to_pybytes(), f'{self._stem}-{number:06d}'
             name = write_sealed(self._location, FOLDER, stem, content, _SUFFIX)
             for other in filter(None, old):
                 self._location.remove(FOLDER, other)
@@ -180,6 +187,29 @@ def sized(
         place = POOL_SCHEMA.get_field_index(name)
         listed = listed.set_column(place, POOL_SCHEMA.field(name), pa.array(values))
     return listed.combine_chunks()
+
+
+def digested(listed: pa.Table, kept: pa.Table | None, digest_of: DigestOf) -> pa.Table:
+    """Return a listing with digests: those that are kept of files that have not changed since.
+
+    Args:
+        listed: See :meth:`PoolIndex.update`.
+        kept: An earlier listing. None where there is none.
+        digest_of: Makes a digest of a file's content.
+    """
+    digests = pa.nulls(listed.num_rows, DIGEST.type)
+    if kept is not None and DIGEST.name in kept.schema.names:
+        places = _same(listed, kept)
+        # Whether a file has changed whose time is not known its content alone tells.
+        places[listed.column('modified').to_numpy() == 0] = -1
+        places = pa.array(places, pa.int64(), mask=places < 0)
+        digests = kept.column(DIGEST.name).take(places).combine_chunks()
+    unknown = np.flatnonzero(digests.is_null().to_numpy(zero_copy_only=False))
+    paths = (os.fsdecode(listed.column('path')[row].as_py()) for row in unknown.tolist())
+    made = list(map(digest_of, progress(paths, 'pictures are read', len(unknown))))
+    if made:
+        digests = pc.replace_with_mask(digests, digests.is_null(), pa.array(made, DIGEST.type))
+    return listed.append_column(DIGEST, digests)
 
 
 def _same(asked: pa.Table, kept: pa.Table) -> Any:

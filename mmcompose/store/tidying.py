@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mmcompose.store.contents import WORK, check_idle, folders, result_paths
+from mmcompose.store.image_table import ADDRESS, DIGEST
 from mmcompose.store.leases import is_lease
 from mmcompose.store.location import Location
 from mmcompose.store.picture_results import PictureResults
@@ -113,10 +114,11 @@ def _is_whole(
 def _rows_to_keep(index: pa.Table, num_parts: int) -> dict[int, NDArray[np.int64]]:
     """Return of each part the rows of pictures that no part before it has."""
     columns: dict[str, list[Any]] = index.to_pydict()
+    names = [name for name in (*ADDRESS, DIGEST.name) if name in columns]
     seen: set[tuple[Any, ...]] = set()
     kept: dict[int, list[int]] = {number: [] for number in range(num_parts)}
     for row in range(index.num_rows):
-        address = tuple(columns[name][row] for name in ('key', 'width', 'height', 'num_bytes'))
+        address = tuple(columns[name][row] for name in names)
         if address not in seen:
             seen.add(address)
             kept[columns['part'][row]].append(columns['row'][row])

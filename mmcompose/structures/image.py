@@ -72,7 +72,12 @@ class Image:
         path: A local path or fsspec URL.
         width: In pixels, as decoded (after an EXIF rotation).
         height: Likewise.
+
+    Attributes:
+        digest: 16 hex digits of the file's content, where they belong to its address; else None.
     """
+
+    digest: str | None = None
 
     def __init__(self, key: str, path: str, width: int, height: int) -> None:
         self.key = key

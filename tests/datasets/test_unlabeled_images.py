@@ -15,6 +15,7 @@ from PIL import Image as PILImage
 
 from mmcompose.datasets import UnlabeledImages, images_of
 from mmcompose.utils import UserError
+from tests import toys
 
 
 @pytest.fixture
@@ -212,3 +213,51 @@ def test_a_name_that_is_no_unicode_is_a_name_like_any_other(tmp_path: Path) -> N
     PILImage.new('RGB', (30, 20)).save(path)
     (image,) = images_of(UnlabeledImages(data_prefix={'img': str(tmp_path)}))
     assert image.pixels.shape == (20, 30, 3)
+
+
+def test_with_digests_another_picture_in_ones_place_is_noticed(tmp_path: Path) -> None:
+    toys.draw(tmp_path / 'pool', 3)
+    first, other = (tmp_path / 'pool' / name for name in ('000.png', '001.png'))
+    # Of one size, so that nothing but their content tells them apart.
+    size = max(path.stat().st_size for path in (first, other))
+    for path in (first, other):
+        path.write_bytes(path.read_bytes().ljust(size, b' '))
+
+    def addresses(**more: Any) -> tuple[str, str]:
+        prefix = {'img': str(tmp_path / 'pool')}
+        index = str(tmp_path / 'store')
+        kept = UnlabeledImages(data_prefix=prefix, index=index, **more).images
+        alone = UnlabeledImages(data_prefix=prefix, **more).images
+        assert [image.digest for image in kept] == [image.digest for image in alone]
+        return kept.fingerprint, alone.fingerprint
+
+    before = addresses(), addresses(digest=True)
+    assert before[0] != before[1]
+    os.replace(other, first)
+    shutil.copyfile(first, other)
+    after = addresses(), addresses(digest=True)
+    assert after[0] == before[0] and after[1] != before[1]
+
+
+def test_a_file_is_read_once_for_its_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toys.draw(tmp_path / 'pool', 3)
+    read: list[str] = []
+
+    def digests() -> list[str | None]:
+        read.clear()
+        prefix = {'img': str(tmp_path / 'pool')}
+        dataset = UnlabeledImages(data_prefix=prefix, index=str(tmp_path / 'store'), digest=True)
+        return [image.digest for image in dataset.images]
+
+    def read_bytes(path: str) -> bytes:
+        read.append(Path(path).name)
+        return Path(path).read_bytes()
+
+    monkeypatch.setattr('mmcompose.datasets.unlabeled_images.read_bytes', read_bytes)
+    first = digests()
+    assert len(set(first)) == 3 and len(read) == 3
+    assert digests() == first and read == []
+    os.utime(tmp_path / 'pool' / '001.png', ns=(1, 1))
+    assert digests() == first and read == ['001.png']

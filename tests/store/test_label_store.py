@@ -12,17 +12,17 @@ import pytest
 from mmcompose.store import LabelResult, LabelStore
 from mmcompose.structures import Image, encode_masks
 from mmcompose.utils import UserError
-from tests.store.toys import SmallStore, boxes_of, image, images, memory
+from tests.store.toys import SmallStore, boxes_of, image, images, location_of
 from tests.toys import files_below
 
 
-@pytest.fixture(params=['local', 'memory'])
+@pytest.fixture(params=['local', 'memory', 's3'])
 def store(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> LabelStore:
-    """An empty store, here and in memory."""
+    """An empty store, here and elsewhere."""
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
-    return SmallStore(tmp_path / 'store' if request.param == 'local' else memory())
+    return SmallStore(location_of(request))
 
 
 def _labels(store: LabelStore, pool: list[Image] | None = None, **made_of: Any) -> LabelResult:

@@ -8,19 +8,18 @@ import platform
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from mmcompose.store import Leases
 from mmcompose.store.location import Location
-from tests.store.toys import memory
+from tests.store.toys import location_of
 
 
-@pytest.fixture(params=['local', 'memory'])
-def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
-    """A store, here and in memory."""
-    return Location(tmp_path if request.param == 'local' else memory())
+@pytest.fixture(params=['local', 'memory', 's3'])
+def location(request: pytest.FixtureRequest) -> Location:
+    """A store, here and elsewhere."""
+    return Location(location_of(request))
 
 
 def test_a_piece_has_one_holder_until_it_is_given_back(location: Location) -> None:

@@ -10,13 +10,13 @@ import pytest
 
 from mmcompose.store.location import Location
 from mmcompose.utils import UserError
-from tests.store.toys import memory
+from tests.store.toys import location_of
 
 
-@pytest.fixture(params=['local', 'memory'])
-def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
-    """A folder that need not exist, here and in memory."""
-    return Location(tmp_path / 'store' if request.param == 'local' else memory())
+@pytest.fixture(params=['local', 'memory', 's3'])
+def location(request: pytest.FixtureRequest) -> Location:
+    """A folder that need not exist, here and elsewhere."""
+    return Location(location_of(request))
 
 
 def test_what_is_written_is_read_and_listed(location: Location) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmcompose.store import ImageTable, LabelStore
+from mmcompose.store.tidying import compact
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError
 from tests.store.toys import SmallStore, boxes_of, image, images, make, memory, parts_of
@@ -69,6 +70,26 @@ def test_a_size_that_was_not_known_then_is_no_other_picture(tmp_path: Path) -> N
     store = SmallStore(tmp_path)
     make(store, [image('a.png', None)])
     assert _made(store, [image('a.png', 10)]) == 0
+
+
+def test_a_digest_belongs_to_the_address_where_there_is_one(tmp_path: Path) -> None:
+    def with_digest(digest: str | None) -> list[Image]:
+        pool = images(4)
+        for each in pool:
+            each.digest = digest
+        return pool
+
+    store = SmallStore(tmp_path)
+    for digest, asked in ((None, 4), ('a' * 16, 4), ('a' * 16, 0), ('b' * 16, 4), (None, 0)):
+        assert _made(store, with_digest(digest)) == asked, digest
+    compact(store.location, 100)
+    for name in store.location.names(store.predictions('a').folder):
+        if name.startswith('index-'):
+            store.location.remove(store.predictions('a').folder, name)
+    for digest in (None, 'a' * 16, 'b' * 16):
+        pool = with_digest(digest)
+        assert _made(store, pool) == 0
+        _check(store, pool)
 
 
 def test_a_picture_is_in_one_part_for_all_that_have_not_seen_it(tmp_path: Path) -> None:

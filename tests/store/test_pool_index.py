@@ -10,13 +10,13 @@ import pytest
 
 from mmcompose.store import POOL_SCHEMA, UNKNOWN, ImageTable, PoolIndex
 from mmcompose.store.location import Location
-from tests.store.toys import memory
+from tests.store.toys import location_of
 
 
-@pytest.fixture(params=['local', 'memory'])
-def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
-    """A store here, and one elsewhere."""
-    return Location(tmp_path / 'store' if request.param == 'local' else memory())
+@pytest.fixture(params=['local', 'memory', 's3'])
+def location(request: pytest.FixtureRequest) -> Location:
+    """A store here, and elsewhere."""
+    return Location(location_of(request))
 
 
 class Pictures:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mmcompose.store import DetectionTable, ImageTable, LabelStore, PictureResults, WorkList
 from mmcompose.store.columns import SCHEMA, SCHEMA_WITH_MASKS, to_table
 from mmcompose.store.mapped_files import write_mapped
@@ -23,6 +25,15 @@ class SmallStore(LabelStore):
 def memory() -> str:
     """Return a location in memory that nobody else has."""
     return f'memory://{uuid.uuid4().hex}'
+
+
+def location_of(request: pytest.FixtureRequest) -> str:
+    """Return a location that nobody else has: 'local', in 'memory', or in 's3'."""
+    if request.param == 'memory':
+        return memory()
+    if request.param == 's3':
+        return f'{request.getfixturevalue("bucket")}/{uuid.uuid4().hex}'
+    return str(request.getfixturevalue('tmp_path') / 'store')
 
 
 def image(key: str, num_bytes: int | None = 10, size: tuple[int, int] = (96, 64)) -> Image:

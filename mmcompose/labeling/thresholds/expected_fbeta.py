@@ -11,7 +11,6 @@ from mmcompose.labeling.thresholds.base import Threshold
 from mmcompose.registry import THRESHOLDS
 from mmcompose.utils import Positive
 
-
 _BLOCK = 2**18
 
 
