@@ -1,4 +1,4 @@
-"""Say at start-up where a student does not take what is known of its labels."""
+"""Warn at start-up where a student does not take what is known of its labels."""
 
 from __future__ import annotations
 

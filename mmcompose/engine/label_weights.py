@@ -88,7 +88,7 @@ def _check(pipelines: Mapping[str, Any]) -> None:
 
 
 def _loses_weights(name: str, step: Mapping[str, Any]) -> str | None:
-    """Say why labels do not come through one of MMDet's transforms as they are, or None."""
+    """Return why labels do not come through one of MMDet's transforms as they are, or None."""
     if name == 'InstaBoost':
         return 'makes boxes anew before they are loaded, without the weights of labels'
     if name == 'RandomSamplingNegPos':

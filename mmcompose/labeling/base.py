@@ -21,6 +21,11 @@ ByTeacher: TypeAlias = Mapping[str, Detections]
 FUSED, STUDENT = 'fused', 'student'
 
 
+def entry_names(class_space: ClassSpace) -> tuple[str, ...]:
+    """Return under which names detections may come: the teachers', and that of fused ones."""
+    return (*class_space.teachers, FUSED)
+
+
 @dataclass(frozen=True)
 class ImageContext:
     """What a label transform may know of an image beside its boxes.

@@ -205,7 +205,7 @@ class PseudoLabelRefreshHook(Hook):
         )
 
     def _gain(self, state: Mapping[str, Any]) -> str:
-        """Say how good this round's student is, if it was scored, and how much better than the
+        """Log how good this round's student is, if it was scored, and how much better than the
         last one that was scored in a round before.
         """
         scored = [each['metrics'] for each in state['rounds'] if each['metrics']]

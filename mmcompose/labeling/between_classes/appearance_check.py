@@ -1,4 +1,4 @@
-"""One object, one name: compare each box with what looks alike in other pictures."""
+"""Compare the appearance of each box with that of its class in other pictures."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from mmcompose.labeling.compute.appearance import (
 )
 from mmcompose.labeling.compute.appearance_losses import describe_losses, losses_of
 from mmcompose.labeling.compute.appearance_rounds import (
-    Looks,
+    Appearance,
     Sample,
     alive_classes,
-    learn_looks,
+    learn_appearance,
     splits,
 )
 from mmcompose.labeling.compute.appearance_sample import (
@@ -32,34 +32,43 @@ from mmcompose.labeling.compute.appearance_sample import (
     votes_of,
 )
 from mmcompose.labeling.compute.discriminant import Discriminant
-from mmcompose.labeling.compute.naming import confusions, known_share, name_factor, own_name
-from mmcompose.labeling.compute.picture_kinds import box_trust, picture_trust
+from mmcompose.labeling.compute.picture_domains import box_trust, picture_trust
+from mmcompose.labeling.compute.soft_labels import (
+    class_factor,
+    confusions,
+    known_share,
+    own_class_chance,
+)
 from mmcompose.labeling.compute.state import State
-from mmcompose.labeling.compute.teacher_worth import box_worth
+from mmcompose.labeling.compute.teacher_relevance import box_relevance
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
 
 
 @LABEL_TRANSFORMS.register_module()
 class AppearanceCheck(LabelTransform):
-    """Lower the score of a box that looks unlike others of its name.
+    """Lower the score of a box that looks unlike others of its class.
 
-    A teacher knows its own classes and its own kind of picture. Elsewhere its scores are no
-    chances: who never saw a sheep calls it a dog, and is sure. What boxes look like, by the
-    features of a network that was trained on other pictures, shows it without a label. Boxes of
-    all teachers teach what each name looks like (:mod:`mmcompose.labeling.compute.naming`), sure
-    ones more, and each box is compared with all names, of which its voters' own count less; and
-    with background. Of boxes in one place whose names no teacher knows together, the likelier one
-    teaches (:mod:`~mmcompose.labeling.compute.same_place`).
+    Linear discriminant analysis (Fisher 1936) on features of a network that was trained on other
+    pictures, with soft labels from the teachers and folds over the pool (as Northcutt et al.,
+    "Confident Learning", JAIR 2021, find wrong labels out of sample).
+
+    A teacher was trained on its own classes and its own domain of pictures. Elsewhere its scores
+    are no chances: a detector that never saw a sheep predicts a dog there, with a high score. What
+    boxes look like shows it without a label. Boxes of all teachers are soft labels of their class
+    (:mod:`mmcompose.labeling.compute.soft_labels`), sure ones more, and each box is compared with
+    all classes, of which those of its voters count less; and with background. Of boxes in one
+    place whose classes no teacher has together, the likelier one teaches
+    (:mod:`~mmcompose.labeling.compute.same_place`).
 
     By the same means it is learned what the pictures look like in which each teacher is sure
-    (:mod:`~mmcompose.labeling.compute.picture_kinds`); in others its scores fall, as far as there
+    (:mod:`~mmcompose.labeling.compute.picture_domains`); in others its scores fall, as far as there
     are classes that it does not know. So the step changes most where teachers share nothing, and
     least where all know every class. Both are learned again of what the last round left of the
     scores (:mod:`~mmcompose.labeling.compute.appearance_rounds`). No picture is judged by itself.
 
     A teacher of which nobody else owns a class, and which has nothing to predict on this pool, is
-    left out (:mod:`~mmcompose.labeling.compute.teacher_worth`).
+    left out (:mod:`~mmcompose.labeling.compute.teacher_relevance`).
 
     Stands after a fusion. Where nobody looked at the pictures, it changes nothing.
 
@@ -68,7 +77,7 @@ class AppearanceCheck(LabelTransform):
             ``dict(type='mmcompose.PictureFeatures')``, which needs the extra ``efficientnet``.
     """
 
-    revision = 3
+    revision = 4
     rounds = 1
 
     def __init__(self, features: dict[str, Any] | None = None) -> None:
@@ -81,24 +90,24 @@ class AppearanceCheck(LabelTransform):
         self._tabulate()
 
     def load_learned(self, learned: Mapping[str, Any]) -> None:
-        """Set ``names``; by teacher ``kinds`` of pictures, ``worths``; and ``losses`` of scores."""
+        """Set ``classes``; by teacher ``domains``, ``relevances``, and ``losses`` of scores."""
         super().load_learned(learned)
         self._tabulate()
 
     def _tabulate(self) -> None:
-        self._looks: Looks | None = None
+        self._appearance: Appearance | None = None
         if self.learned:
-            kinds, worths = self.learned['kinds'], self.learned['worths']
-            self._looks = Looks(
-                _discriminant(self.learned['names']),
-                [_discriminant(kinds[name]) for name in self.class_space.teachers],
-                np.array([worths[name] for name in self.class_space.teachers]),
+            domains, relevances = self.learned['domains'], self.learned['relevances']
+            self._appearance = Appearance(
+                _discriminant(self.learned['classes']),
+                [_discriminant(domains[name]) for name in self.class_space.teachers],
+                np.array([relevances[name] for name in self.class_space.teachers]),
             )
-            self._alive = alive_classes(self._looks.worths, self.class_space.owners)
+            self._alive = alive_classes(self._appearance.relevances, self.class_space.owners)
 
     def describe_learned(self) -> list[str]:
         """See :meth:`LabelTransform.describe_learned`."""
-        return describe_losses(self.learned.get('losses', {}), self.learned.get('worths', {}))
+        return describe_losses(self.learned.get('losses', {}), self.learned.get('relevances', {}))
 
     def collect(self, stream: LabelStream) -> State:
         """See :meth:`LabelTransform.collect`."""
@@ -112,28 +121,30 @@ class AppearanceCheck(LabelTransform):
         """See :meth:`LabelTransform.learn`."""
         if not splits(state):
             return
-        looks, judged = learn_looks(Sample(state, self._known, self.class_space.owners))
+        appearance, judged = learn_appearance(Sample(state, self._known, self.class_space.owners))
         teachers = self.class_space.teachers
+        relevances = appearance.relevances.round(4).tolist()
         self.load_learned(
             {
-                'names': _plain(looks.names),
-                'kinds': {
-                    name: _plain(kind) for name, kind in zip(teachers, looks.kinds, strict=True)
+                'classes': _plain(appearance.classes),
+                'domains': {
+                    name: _plain(domain)
+                    for name, domain in zip(teachers, appearance.domains, strict=True)
                 },
-                'worths': dict(zip(teachers, looks.worths.round(4).tolist(), strict=True)),
+                'relevances': dict(zip(teachers, relevances, strict=True)),
                 'losses': losses_of(judged, self.class_space),
             }
         )
 
     def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
-        if self._looks is None or image.cells is None or not len(image.cells):
+        if self._appearance is None or image.cells is None or not len(image.cells):
             return detections
         image = replace(image, cells=in_single_precision(image.cells))
         assert image.cells is not None
-        fold, look = fold_of(image.key), picture_features(image.cells)[None]
-        kinds = [each.of_fold(fold, look) for each in self._looks.kinds]
-        trust = np.array([picture_trust(each)[0] for each in kinds])
+        fold, of_picture = fold_of(image.key), picture_features(image.cells)[None]
+        domains = [each.of_fold(fold, of_picture) for each in self._appearance.domains]
+        trust = np.array([picture_trust(each)[0] for each in domains])
         return {
             name: self._checked(found, votes_of(name, found, self.class_space), trust, image)
             for name, found in detections.items()
@@ -146,17 +157,17 @@ class AppearanceCheck(LabelTransform):
         trust: NDArray[np.float64],
         image: ImageContext,
     ) -> Detections:
-        assert self._looks is not None and image.cells is not None
+        assert self._appearance is not None and image.cells is not None
         if not len(found):
             return found
-        names, worths = self._looks.names, self._looks.worths
+        classes, relevances = self._appearance.classes, self._appearance.relevances
         labels, owners = found.labels, self.class_space.owners
-        look = box_features(image.cells, found.boxes)
-        likelihoods = names.of_fold(fold_of(image.key), look)
-        own = own_name(likelihoods, labels, confusions(votes, self._known), names.sizes)
+        features = box_features(image.cells, found.boxes)
+        likelihoods = classes.of_fold(fold_of(image.key), features)
+        own = own_class_chance(likelihoods, labels, confusions(votes, self._known), classes.sizes)
         share = known_share(votes, self._known, self._alive)
-        scores = found.scores * box_worth(worths, votes, labels, owners)
-        scores *= name_factor(own, labels, share, names.sizes)
+        scores = found.scores * box_relevance(relevances, votes, labels, owners)
+        scores *= class_factor(own, labels, share, classes.sizes)
         scores *= box_trust(np.broadcast_to(trust, votes.shape), votes, share)
         return replace(found, scores=scores.astype(np.float32)).sorted()
 

@@ -14,8 +14,8 @@ from mmcompose.labeling.base import ByTeacher, ImageContext, LabelStream, LabelT
 from mmcompose.labeling.calibration.base import Calibration
 from mmcompose.labeling.compute.curves import Curve, TeacherCurves, calibrated
 from mmcompose.labeling.compute.learned_file import (
+    check_entries,
     check_method,
-    check_speakers,
     check_teachers,
     read_learned,
 )
@@ -92,7 +92,7 @@ class ScoreCalibration(LabelTransform):
     def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
         if self.right_iou_thr is not None:
-            check_speakers(self.curves, detections)
+            check_entries(self.curves, detections)
         return {teacher: self._calibrated(teacher, found) for teacher, found in detections.items()}
 
     def _calibrated(self, teacher: str, found: Detections) -> Detections:

@@ -16,7 +16,7 @@ from mmcompose.labeling.compute.state import State
 
 Floats = NDArray[np.float64]
 
-# Pseudo-counts: so many boxes are enough to be heard, too few to be believed.
+# Pseudo-counts: so many boxes are enough to count, too few to decide.
 _FEW_AGREED, _FEW_SEEN, _FEW_CLAIMED = 0.5, 1.0, 3.0
 _RIDGE = 0.1
 _DECIMALS = 4
@@ -37,8 +37,8 @@ def agreement_weights(
     least squares in logarithms). Errors that are made together are not seen. Two teachers alone
     cannot be distinguished by it. *Breadth*: how much it claims to see of a class, in units of its
     boxes that others confirm, so that the scale of its scores does not matter. A teacher that
-    sees more has the louder voice and the weightier silence, unless what it sees agrees with
-    nothing.
+    sees more has the larger weight, where it predicts and where it does not, unless what it sees
+    agrees with nothing.
 
     Args:
         sample: The detections of images; see

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmcompose.labeling.compute.sampling import key_hash
 from mmcompose.structures import Detections
 
 Floats = NDArray[np.float32]
@@ -16,11 +16,6 @@ Floats = NDArray[np.float32]
 # and a part is judged by what the others teach. Five is the usual number; 2 to 10 named boxes
 # of true objects alike within 0.02.
 FOLDS = 5
-
-
-def key_hash(key: str) -> int:
-    """Return a hash of a picture's key, of 64 bits."""
-    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), 'little')
 
 
 def fold_of(key: str) -> int:

@@ -35,9 +35,9 @@ def losses_of(judged: Judged, space: ClassSpace) -> dict[str, Any]:
         after = np.bincount(labels[own], checked[own], count)
         worst = int((before - after).argmax())
         those = own & (labels == worst)
-        looks = np.bincount(likelihoods[those].argmax(axis=1), minlength=count + 1)
-        looks[worst] = 0
-        alike = int(looks.argmax())
+        alike_counts = np.bincount(likelihoods[those].argmax(axis=1), minlength=count + 1)
+        alike_counts[worst] = 0
+        alike = int(alike_counts.argmax())
         losses[name] = {
             'lost': round(float(1 - after.sum() / before.sum()), 4),
             'class': space.classes[worst],
@@ -47,18 +47,18 @@ def losses_of(judged: Judged, space: ClassSpace) -> dict[str, Any]:
     return losses
 
 
-def describe_losses(losses: Mapping[str, Any], worths: Mapping[str, float]) -> list[str]:
+def describe_losses(losses: Mapping[str, Any], relevances: Mapping[str, float]) -> list[str]:
     """Return two lines of the teacher that spoils the pool most, none where nothing is known.
 
     Args:
         losses: As :func:`losses_of` returns them.
-        worths: By teacher how far it has anything to predict on the pool, in [0, 1].
+        relevances: By teacher how far it has anything to predict on the pool, in [0, 1].
     """
     lines = [
-        f'{name} has nothing to predict on this pool: neither looks nor pictures nor scores set '
-        f'its surest boxes apart; its boxes keep {worth:.0%} of their scores'
-        for name, worth in worths.items()
-        if worth < 1
+        f'{name} has nothing to predict on this pool: neither appearance nor pictures nor scores '
+        f'set its surest boxes apart; its boxes keep {relevance:.0%} of their scores'
+        for name, relevance in relevances.items()
+        if relevance < 1
     ]
     if not losses:
         return lines

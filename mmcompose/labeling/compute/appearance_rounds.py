@@ -1,4 +1,4 @@
-"""Learn what names and kinds of pictures look like, in rounds, from boxes whose names are noisy."""
+"""Learn the appearance of classes and of picture domains, in rounds, from noisily labeled boxes."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 
 from mmcompose.labeling.compute.appearance import FOLDS
 from mmcompose.labeling.compute.discriminant import Axes, Discriminant, discriminant
-from mmcompose.labeling.compute.naming import (
-    confusions,
-    known_share,
-    name_factor,
-    own_name,
-    soft_names,
-)
-from mmcompose.labeling.compute.picture_kinds import (
+from mmcompose.labeling.compute.picture_domains import (
     best_by_picture,
     box_trust,
-    learn_kinds,
+    learn_domains,
     picture_trust,
 )
 from mmcompose.labeling.compute.same_place import conflicting_pairs, share_of_place
+from mmcompose.labeling.compute.soft_labels import (
+    class_factor,
+    confusions,
+    known_share,
+    own_class_chance,
+    soft_labels,
+)
 from mmcompose.labeling.compute.state import State
-from mmcompose.labeling.compute.teacher_worth import box_worth, teacher_worths
+from mmcompose.labeling.compute.teacher_relevance import box_relevance, teacher_relevances
 
 Bools = NDArray[np.bool_]
 
@@ -34,11 +34,11 @@ _ROUNDS = 8
 # Fits cost the square of the features' number: of 432 that PictureFeatures gives, 192 of
 # their main directions lose at most 0.02 anywhere, and gain as much elsewhere.
 _AXES = 192
-# Of so many boxes a name's look is drawn halfway to that of all.
+# Of so many boxes a class's mean is drawn halfway to that of all.
 _FEW = 2.0
-# While names are learned, the likeliest box in a place takes nearly all of it.
+# While classes are learned, the likeliest box in a place takes nearly all of it.
 _CONTEST = 4.0
-# A teacher of less worth owns no class that others are compared with.
+# A less relevant teacher owns no class that others are compared with.
 _ALIVE = 0.5
 
 
@@ -48,7 +48,7 @@ class Judged(NamedTuple):
     Args:
         before: ``(N,)``, their scores.
         after: ``(N,)``.
-        likelihoods: ``(N, C + 1)``, of each name, background last.
+        likelihoods: ``(N, C + 1)``, of each class, background last.
         labels: ``(N,)``.
         votes: ``(N, T)``.
     """
@@ -60,18 +60,18 @@ class Judged(NamedTuple):
     votes: Bools
 
 
-class Looks(NamedTuple):
-    """What was learned of names, of kinds of pictures, and of teachers.
+class Appearance(NamedTuple):
+    """What was learned of classes, of picture domains, and of teachers.
 
     Args:
-        names: Of C names and background.
-        kinds: Of each teacher, its kind of picture and others.
-        worths: ``(T,)`` in [0, 1].
+        classes: Of C classes and background.
+        domains: Of each teacher, its domain of pictures and others.
+        relevances: ``(T,)`` in [0, 1].
     """
 
-    names: Discriminant
-    kinds: list[Discriminant]
-    worths: NDArray[np.float64]
+    classes: Discriminant
+    domains: list[Discriminant]
+    relevances: NDArray[np.float64]
 
 
 class Sample:
@@ -103,63 +103,65 @@ class Sample:
         self.pairs = conflicting_pairs(boxes, self.labels, knows, ends.tolist())
         self.penalties = confusions(self.votes, known)
         features = state['features'][rows].astype(np.float32)
-        looks = state['pictures'][order].astype(np.float32)
+        of_pictures = state['pictures'][order].astype(np.float32)
         self.axes = Axes.of(features, self.scores, _AXES)
-        self.picture_axes = Axes.of(looks, np.ones(len(looks)), _AXES)
+        self.picture_axes = Axes.of(of_pictures, np.ones(len(of_pictures)), _AXES)
         self.features = self.axes.project(features)
-        self.looks = self.picture_axes.project(looks)
+        self.picture_features = self.picture_axes.project(of_pictures)
 
-    def learn_kinds(
+    def learn_domains(
         self, scores: NDArray[np.float64]
     ) -> tuple[list[Discriminant], NDArray[np.float64], NDArray[np.float64]]:
-        """Return each teacher's kind of picture, and ``(I, T)`` its best score and the trust."""
-        best = best_by_picture(scores, self.votes, self.pictures, len(self.looks))
-        kinds = learn_kinds(self.looks, best, self.picture_parts)
-        trust = [picture_trust(each.of(self.picture_parts, self.looks)) for each in kinds]
-        return kinds, best, np.stack(trust, axis=1)
+        """Return each teacher's domain, and ``(I, T)`` its best score and the trust."""
+        best = best_by_picture(scores, self.votes, self.pictures, len(self.picture_features))
+        domains = learn_domains(self.picture_features, best, self.picture_parts)
+        likelihoods = [each.of(self.picture_parts, self.picture_features) for each in domains]
+        trust = np.stack([picture_trust(each) for each in likelihoods], axis=1)
+        return domains, best, trust
 
-    def learn_names(self, chances: NDArray[np.float64]) -> Discriminant:
-        """Return what names look like, by boxes that are right with these chances."""
+    def learn_classes(self, chances: NDArray[np.float64]) -> Discriminant:
+        """Return how classes appear, by boxes that are right with these chances."""
         contest = np.sqrt(share_of_place(chances, self.pairs, _CONTEST))
-        names = soft_names(chances * contest, self.labels, len(self.owners))
-        return discriminant(self.features, names, self.parts, _FEW)
+        targets = soft_labels(chances * contest, self.labels, len(self.owners))
+        return discriminant(self.features, targets, self.parts, _FEW)
 
 
-def learn_looks(sample: Sample) -> tuple[Looks, Judged]:
+def learn_appearance(sample: Sample) -> tuple[Appearance, Judged]:
     """Learn from the boxes as they are, then from what each round leaves of their scores."""
     every = np.ones(len(sample.owners), np.bool_)
     share = known_share(sample.votes, sample.known, every)
-    _, best, trust = sample.learn_kinds(sample.scores)
+    _, best, trust = sample.learn_domains(sample.scores)
     trusted = box_trust(trust[sample.pictures], sample.votes, share)
-    names = sample.learn_names(sample.scores * trusted)
-    likelihoods = names.of(sample.parts, sample.features)
+    classes = sample.learn_classes(sample.scores * trusted)
+    likelihoods = classes.of(sample.parts, sample.features)
     rows = np.arange(len(sample.labels))
-    looks = likelihoods[rows, sample.labels] - likelihoods[:, -1]
-    worths = teacher_worths(sample.scores, sample.votes, looks, best, trust, sample.owners)
-    share = known_share(sample.votes, sample.known, alive_classes(worths, sample.owners))
-    worth = box_worth(worths, sample.votes, sample.labels, sample.owners)
-    scores, factor = sample.scores * worth, np.ones(len(rows))
+    margins = likelihoods[rows, sample.labels] - likelihoods[:, -1]
+    evidence = sample.scores, sample.votes, margins, best, trust
+    relevances = teacher_relevances(*evidence, sample.owners)
+    share = known_share(sample.votes, sample.known, alive_classes(relevances, sample.owners))
+    relevance = box_relevance(relevances, sample.votes, sample.labels, sample.owners)
+    scores, factor = sample.scores * relevance, np.ones(len(rows))
     for _ in range(_ROUNDS):
-        kinds, _, trust = sample.learn_kinds(scores * factor)
+        domains, _, trust = sample.learn_domains(scores * factor)
         trusted = box_trust(trust[sample.pictures], sample.votes, share)
-        names = sample.learn_names(scores * trusted * factor)
-        likelihoods = names.of(sample.parts, sample.features)
-        own = own_name(likelihoods, sample.labels, sample.penalties, names.sizes)
-        factor = name_factor(own, sample.labels, share, names.sizes)
+        classes = sample.learn_classes(scores * trusted * factor)
+        likelihoods = classes.of(sample.parts, sample.features)
+        own = own_class_chance(likelihoods, sample.labels, sample.penalties, classes.sizes)
+        factor = class_factor(own, sample.labels, share, classes.sizes)
     checked = scores * trusted * factor
-    lifted = sample.axes.lift(names), [sample.picture_axes.lift(each) for each in kinds]
+    lifted = sample.axes.lift(classes), [sample.picture_axes.lift(each) for each in domains]
     judged = Judged(sample.scores, checked, likelihoods, sample.labels, sample.votes)
-    return Looks(*lifted, worths), judged
+    return Appearance(*lifted, relevances), judged
 
 
-def alive_classes(worths: NDArray[np.float64], owners: Bools) -> Bools:
-    """Return ``(C,)``: the classes that some teacher of worth owns.
+def alive_classes(relevances: NDArray[np.float64], owners: Bools) -> Bools:
+    """Return ``(C,)``: the classes that some relevant teacher owns.
 
     Args:
-        worths: ``(T,)``.
+        relevances: ``(T,)``.
         owners: ``(C, T)``.
     """
-    alive: Bools = np.any(owners & (worths >= _ALIVE), axis=1)
+    alive: Bools = np.any(owners & (relevances >= _ALIVE), axis=1)
     return alive
 
 

@@ -12,10 +12,10 @@ from mmcompose.labeling.base import ByTeacher, LabelStream
 from mmcompose.labeling.compute.appearance import (
     box_features,
     in_single_precision,
-    key_hash,
     picture_features,
 )
-from mmcompose.labeling.compute.state import State, concatenated
+from mmcompose.labeling.compute.sampling import key_hash, thinned
+from mmcompose.labeling.compute.state import State
 from mmcompose.structures import Detections
 
 # A sample ends where it has so many boxes: means and a covariance of some hundred numbers are
@@ -82,12 +82,4 @@ def merge_appearance(states: Sequence[State]) -> State:
     states = [state for state in states if state]
     if not states:
         return {}
-    state = concatenated(states)
-    by_hash = np.argsort(state['hashes'], kind='stable')
-    fits = np.cumsum(state['counts'][by_hash]) <= MOST_BOXES
-    if fits.all():
-        return state
-    kept = np.zeros(len(by_hash), np.bool_)
-    kept[by_hash[fits]] = True
-    rows = np.repeat(kept, state['counts'])
-    return {name: each[kept if name in _PER_IMAGE else rows] for name, each in state.items()}
+    return thinned(states, _PER_IMAGE, MOST_BOXES)

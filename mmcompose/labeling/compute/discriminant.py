@@ -1,4 +1,4 @@
-"""Linear discriminant analysis on soft names, each part of the pool judged by the others."""
+"""Linear discriminant analysis on soft labels, each part of the pool judged by the others."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 Parts = Sequence[slice]
 
-# Added to each feature's variance within classes, in units of their mean: with names as noisy as
+# Added to each feature's variance within classes, in units of their mean: with labels as noisy as
 # detectors give, 0.3, 1 and 3 gave macro F1 within 0.01 in most worlds.
 RIDGE = 1.0
 
 
 class Discriminant(NamedTuple):
-    """Which of K names features support; a set for each of the F parts of the pool.
+    """Which of K classes features support; a set for each of the F parts of the pool.
 
     Args:
         weights: ``(F, D, K)`` float32.
         biases: ``(F, K)`` float32.
-        sizes: ``(K,)`` float64, of how many boxes each name was learned.
+        sizes: ``(K,)`` float64, of how many boxes each class was learned.
     """
 
     weights: NDArray[np.float32]
@@ -79,24 +79,24 @@ class Axes(NamedTuple):
 
 
 def discriminant(
-    features: NDArray[np.float32], names: Floats, parts: Parts, few: float
+    features: NDArray[np.float32], labels: Floats, parts: Parts, few: float
 ) -> Discriminant:
-    """Fit one Gaussian a name, all of one covariance (Fisher 1936), to softly named boxes.
+    """Fit one Gaussian a class, all of one covariance (Fisher 1936), to softly labeled boxes.
 
     The mean of a few boxes lies off the true one: it is drawn towards the mean of all, so that a
-    name of which next to nothing is known speaks neither for a box nor against it.
+    class of which next to nothing is known counts neither for a box nor against it.
 
     Args:
         features: ``(N, D)`` float32, one part of the pool after another.
-        names: ``(N, K)``, how far each box has each name; in [0, 1].
+        labels: ``(N, K)``, how far each box is of each class; in [0, 1].
         parts: The rows of each part.
-        few: Of so many boxes a name's mean is drawn halfway.
+        few: Of so many boxes a class's mean is drawn halfway.
     """
-    names = np.asarray(names, np.float32)
-    counts = np.stack([names[part].sum(axis=0, dtype=np.float64) for part in parts])
-    squares = np.stack([(names[part] ** 2).sum(axis=0, dtype=np.float64) for part in parts])
-    sums = np.stack([names[part].T @ features[part] for part in parts]).astype(np.float64)
-    share = names.sum(axis=1)[:, None]
+    labels = np.asarray(labels, np.float32)
+    counts = np.stack([labels[part].sum(axis=0, dtype=np.float64) for part in parts])
+    squares = np.stack([(labels[part] ** 2).sum(axis=0, dtype=np.float64) for part in parts])
+    sums = np.stack([labels[part].T @ features[part] for part in parts]).astype(np.float64)
+    share = labels.sum(axis=1)[:, None]
     scatters = np.stack([(features[p] * share[p]).T @ features[p] for p in parts])
     scatters = scatters.astype(np.float64)
     totals = [each.sum(axis=0) for each in (counts, squares, sums, scatters)]

@@ -65,7 +65,7 @@ def check_method(path: str | Path, method: str, learns: bool, registry: Registry
         raise UserError(problem('learned_file', str(path), expected))
 
 
-def check_speakers(learned: Collection[str], detections: Collection[str]) -> None:
+def check_entries(learned: Collection[str], detections: Collection[str]) -> None:
     """Check that something was learned of all who predict, or they would stay as they are.
 
     Args:
@@ -75,10 +75,10 @@ def check_speakers(learned: Collection[str], detections: Collection[str]) -> Non
     Raises:
         UserError: If the step stands on the other side of the fusion than when it learned.
     """
-    strangers = [name for name in detections if name not in learned and name != STUDENT]
-    if learned and strangers:
+    unknown = [name for name in detections if name not in learned and name != STUDENT]
+    if learned and unknown:
         expected = 'predicts here, but not where this was learned; run mmcompose calibrate again'
-        raise UserError(problem('learned_file', strangers[0], expected, learned))
+        raise UserError(problem('learned_file', unknown[0], expected, learned))
 
 
 def check_teachers(learned: Collection[str], class_space: ClassSpace) -> None:

@@ -25,7 +25,7 @@ def match(found: Detections, truth: Detections, iou_thr: float = 0.5) -> NDArray
 
 
 def judge(found: Detections, truth: Detections, iou_thr: float = 0.5) -> NDArray[np.int8]:
-    """Say of each box of one image whether it is right; see :func:`match`.
+    """Return of each box of one image whether it is right; see :func:`match`.
 
     Args:
         found: What is judged.

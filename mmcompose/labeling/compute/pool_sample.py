@@ -1,21 +1,22 @@
-"""A sample of a pool that is the same however the pool was split: the lowest hashes of keys."""
+"""What teachers predict in a sample of a pool, the same sample however the pool was split."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, ImageContext, LabelStream
-from mmcompose.labeling.compute.state import State, concatenated
+from mmcompose.labeling.compute.sampling import key_hash, thinned
+from mmcompose.labeling.compute.state import State
 from mmcompose.structures import Detections
 
 # A sample ends where it has so many images, or so many boxes.
 MOST_IMAGES, MOST_BOXES = 16_384, 4_194_304
 # While a stream is read, so many images more are held before they are thinned out.
 _HELD = 4_096
+_PER_IMAGE = ('hashes', 'sizes', 'counts', 'asked')
 
 
 def collect_sample(stream: LabelStream, class_space: ClassSpace) -> State:
@@ -43,7 +44,7 @@ def _state(images: Sequence[tuple[ByTeacher, ImageContext]], class_space: ClassS
     counts = [len(each) for each in found]
     asked = [each.asked for each in found]
     return {
-        'hashes': np.array([_hash(image.key) for _, image in images], np.uint64),
+        'hashes': np.array([key_hash(image.key) for _, image in images], np.uint64),
         'sizes': np.array([(i.width, i.height) for _, i in images], np.int32).reshape(-1, 2),
         'counts': np.array(counts, np.int32).reshape(-1, len(class_space.teachers)),
         'asked': np.array(asked, np.bool_).reshape(-1, len(class_space.teachers)),
@@ -55,24 +56,9 @@ def _state(images: Sequence[tuple[ByTeacher, ImageContext]], class_space: ClassS
     }
 
 
-def _hash(key: str) -> int:
-    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), 'little')
-
-
 def merge_samples(states: Sequence[State]) -> State:
     """Return the sample of all images of which samples are given, in their order."""
-    state = concatenated(states)
-    boxes = state['counts'].sum(axis=1)
-    by_hash = np.argsort(state['hashes'], kind='stable')
-    fits = np.cumsum(boxes[by_hash]) <= MOST_BOXES
-    fits[MOST_IMAGES:] = False
-    if fits.all():
-        return state
-    kept = np.zeros(len(boxes), np.bool_)
-    kept[by_hash[fits]] = True
-    rows = np.repeat(kept, boxes)
-    per_image = ('hashes', 'sizes', 'counts', 'asked')
-    return {name: array[kept if name in per_image else rows] for name, array in state.items()}
+    return thinned(states, _PER_IMAGE, MOST_BOXES, MOST_IMAGES)
 
 
 _NOTHING = Detections()

@@ -1,4 +1,4 @@
-"""One object, one name: of boxes of different names in one place, the likelier one teaches."""
+"""Of boxes of different classes in one place, the likelier one teaches."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _IOU = 0.5
 def conflicting_pairs(
     boxes: NDArray[np.float32], labels: Rows, knows: Bools, offsets: Sequence[int]
 ) -> tuple[Rows, Rows]:
-    """Return both rows of each pair of names for one object, of which one is wrong.
+    """Return both rows of each pair of classes for one object, of which one is wrong.
 
-    No voter of either box knows the other's name: who knows both, like a rider and a bicycle,
-    may well mean both.
+    No voter of either box has the other's class: a teacher that has both, as rider and bicycle,
+    may well predict both there.
 
     Args:
         boxes: ``(N, 4)`` float32, xyxy in pixels, picture after picture.
         labels: ``(N,)``.
-        knows: ``(N, C)``, whether some voter of a box knows a class.
+        knows: ``(N, C)``, whether some voter of a box has a class.
         offsets: Where each picture's boxes begin, and the end.
     """
     found = []

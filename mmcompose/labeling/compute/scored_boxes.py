@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import FUSED, LabelStream
+from mmcompose.labeling.base import LabelStream, entry_names
 from mmcompose.labeling.compute.matching import RIGHT, UNJUDGED, judge
 from mmcompose.labeling.compute.state import State
 from mmcompose.structures import Detections
@@ -50,7 +50,7 @@ def collect_boxes(
             are then left out, and so are boxes that cannot be judged. Defaults to None: truth is
             not looked at.
     """
-    rows = {name: row for row, name in enumerate(_speakers(class_space))}
+    rows = {name: row for row, name in enumerate(entry_names(class_space))}
     images = 0
     seen = np.zeros(len(rows), np.bool_)
     positives = np.zeros(len(class_space.classes), np.int64)
@@ -87,17 +87,13 @@ def boxes_by_teacher(state: State, class_space: ClassSpace) -> dict[str, ScoredB
     """Return the boxes of each teacher, by name, or of 'fused', that predicted."""
     images, positives = int(state['images'].sum()), state['positives'].sum(axis=0)
     found = {}
-    for row, name in enumerate(_speakers(class_space)):
+    for row, name in enumerate(entry_names(class_space)):
         if state['seen'][:, row].any():
             own = state['teachers'] == row
             labels = state['labels'][own].astype(np.int64)
             scores, right = state['scores'][own], state['right'][own]
             found[name] = ScoredBoxes(scores, labels, right, positives, images)
     return dict(sorted(found.items()))
-
-
-def _speakers(class_space: ClassSpace) -> tuple[str, ...]:
-    return (*class_space.teachers, FUSED)
 
 
 def _judged(

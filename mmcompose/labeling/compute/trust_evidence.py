@@ -40,55 +40,55 @@ def _confirmed_elsewhere(
     boxes: Boxes,
     labels: Rows,
     alone: Flags,
-    heard: Boxes,
-    heard_labels: Rows,
-    heard_teachers: Rows,
+    others: Boxes,
+    other_labels: Rows,
+    other_teachers: Rows,
     shape: tuple[int, int],
     iou_thr: float,
 ) -> Flags:
     """Return the same as if the boxes of another image stood here."""
     least = np.float32(max(iou_thr, 1e-6))
     confirmed = np.zeros((len(boxes), shape[0]), np.bool_)
-    there = by_class(heard, heard_labels, shape[1])
+    there = by_class(others, other_labels, shape[1])
     for row in range(len(boxes)):
         begin, end = window(there, labels[row], boxes[row], max(iou_thr, 1e-6))
         for place in range(begin, end):
             other = there.rows[place]
-            if overlap(boxes, row, heard, other) >= least:
-                confirmed[row, heard_teachers[other]] = True
-    _confirm_alone(confirmed, boxes, alone, heard, heard_teachers, iou_thr)
+            if overlap(boxes, row, others, other) >= least:
+                confirmed[row, other_teachers[other]] = True
+    _confirm_alone(confirmed, boxes, alone, others, other_teachers, iou_thr)
     return confirmed
 
 
 @njit(cache=True)
 def _confirm_alone(
-    confirmed: Flags, boxes: Boxes, alone: Flags, heard: Boxes, teachers: Rows, iou_thr: float
+    confirmed: Flags, boxes: Boxes, alone: Flags, others: Boxes, teachers: Rows, iou_thr: float
 ) -> None:
     """Set who confirms boxes that stand alone, by boxes of any class."""
     if not alone.any():
         return
     least = np.float32(max(iou_thr, 1e-6))
-    there = by_class(heard, np.zeros(len(heard), np.int64), 1)
+    there = by_class(others, np.zeros(len(others), np.int64), 1)
     for row in range(len(boxes)):
         if alone[row]:
             confirmed[row] = False
             begin, end = window(there, 0, boxes[row], max(iou_thr, 1e-6))
             for place in range(begin, end):
                 other = there.rows[place]
-                if overlap(boxes, row, heard, other) >= least:
+                if overlap(boxes, row, others, other) >= least:
                     confirmed[row, teachers[other]] = True
 
 
 @njit(cache=True)
-def _asked(
+def _other_owners(
     labels: Rows, teachers: Rows, owners: Flags, predicted: Flags
 ) -> tuple[Flags, Flags, Floats]:
-    """Return who is asked about each box ``(n, T)``, which stand alone, and how much they count.
+    """Return the other owners of each box's class ``(n, T)``, which stand alone, and their shares.
 
-    Those that did not predict on the image ``(T,)`` are asked about none.
+    Those that did not predict on the image ``(T,)`` are among none.
     """
     count = len(owners)
-    asked = np.zeros((len(labels), count), np.bool_)
+    other_owners = np.zeros((len(labels), count), np.bool_)
     alone = np.ones(len(labels), np.bool_)
     shares = np.zeros((len(labels), count))
     together = np.zeros((2, count, count))
@@ -97,22 +97,22 @@ def _asked(
         if owners[teacher, label]:
             for other in range(count):
                 is_owner = other != teacher and owners[other, label]
-                asked[row, other] = is_owner and predicted[other]
+                other_owners[row, other] = is_owner and predicted[other]
                 alone[row] &= not is_owner
         if alone[row]:
-            asked[row] = predicted
-            asked[row, teacher] = False
-        total = asked[row].sum()
+            other_owners[row] = predicted
+            other_owners[row, teacher] = False
+        total = other_owners[row].sum()
         for other in range(count):
-            if asked[row, other]:
+            if other_owners[row, other]:
                 shares[row, other] = 1 / total
                 together[int(alone[row]), teacher, other] += 1 / total
     for row in range(len(labels)):
         for other in range(count):
-            if asked[row, other]:
+            if other_owners[row, other]:
                 opinions = together[int(alone[row]), teachers[row], other]
                 shares[row, other] /= np.sqrt(max(opinions, 1.0))
-    return asked, alone, shares
+    return other_owners, alone, shares
 
 
 @njit(cache=True)
@@ -148,7 +148,7 @@ def _count(
     for image in range(images):
         begin, end = starts[image * count], starts[(image + 1) * count]
         own, whose, found = labels[begin:end], teachers[begin:end], boxes[begin:end]
-        heard = 0
+        num_elsewhere = 0
         row = begin
         while row < end:
             teacher, label = teachers[row], labels[sorted_rows[row]]
@@ -158,13 +158,13 @@ def _count(
             ):
                 until += 1
             for place in range(last[teacher, label, 0], last[teacher, label, 1]):
-                elsewhere[heard] = sorted_rows[place]
-                heard += 1
+                elsewhere[num_elsewhere] = sorted_rows[place]
+                num_elsewhere += 1
             last[teacher, label, 0] = row
             last[teacher, label, 1] = until
             row = until
-        others = elsewhere[:heard]
-        asked, alone, shares = _asked(own, whose, owners, predicted[image])
+        others = elsewhere[:num_elsewhere]
+        other_owners, alone, shares = _other_owners(own, whose, owners, predicted[image])
         levels = _levels(scores[begin:end], whose, edges)
         here = _confirmed_here(found, own, whose, alone, owners.shape, iou_thr)
         there = _confirmed_elsewhere(
@@ -179,7 +179,7 @@ def _count(
         )
         for row in range(end - begin):
             for other in range(count):
-                if asked[row, other]:
+                if other_owners[row, other]:
                     kind = (whose[row], other, int(alone[row]), levels[row])
                     counts[image][kind][int(here[row, other])] += shares[row, other]
                     chance[kind][int(there[row, other])] += shares[row, other]
@@ -232,12 +232,12 @@ def _ratios(
     for image in range(images):
         begin, end = starts[image * count], starts[(image + 1) * count]
         own, whose, found = labels[begin:end], teachers[begin:end], boxes[begin:end]
-        asked, alone, shares = _asked(own, whose, owners, predicted[image])
+        other_owners, alone, shares = _other_owners(own, whose, owners, predicted[image])
         levels = _levels(scores[begin:end], whose, edges)
         here = _confirmed_here(found, own, whose, alone, owners.shape, iou_thr)
         for row in range(end - begin):
             for other in range(count):
-                if asked[row, other]:
+                if other_owners[row, other]:
                     kind = (whose[row], other, int(alone[row]), levels[row])
                     ratio = log_ratios[kind][int(here[row, other])]
                     ratios[image, whose[row], other] += ratio * shares[row, other]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, ImageContext, LabelStream, LabelTransform
 from mmcompose.labeling.compute.learned_file import (
+    check_entries,
     check_method,
-    check_speakers,
     check_teachers,
     read_learned,
 )
@@ -135,5 +135,5 @@ class AdaptiveScoreFilter(LabelTransform):
     def thresholds_of(self, teacher: str) -> NDArray[np.float32]:
         """Return ``(C,)`` float32 thresholds; ``lowest`` where nothing was learned."""
         if self.right_iou_thr is not None:
-            check_speakers(self._thresholds, [teacher])
+            check_entries(self._thresholds, [teacher])
         return self._thresholds.get(teacher, self._not_learned)

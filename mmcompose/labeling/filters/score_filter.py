@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import FUSED, ByTeacher, ImageContext, LabelTransform
+from mmcompose.labeling.base import FUSED, ByTeacher, ImageContext, LabelTransform, entry_names
 from mmcompose.labeling.compute.per_class import by_class
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.utils import Fraction, UserError, problem
@@ -45,13 +45,13 @@ class ScoreFilter(LabelTransform):
     def bind(self, class_space: ClassSpace, weights: NDArray[np.float64]) -> None:
         """See :meth:`LabelTransform.bind`."""
         super().bind(class_space, weights)
-        speakers = (*class_space.teachers, FUSED)
+        entries = entry_names(class_space)
         for teacher in self.per_teacher:
-            if teacher not in speakers:
+            if teacher not in entries:
                 raise UserError(
                     problem('per_teacher', teacher, 'is not a teacher', class_space.teachers)
                 )
-        self._thresholds = {teacher: self._thresholds_of(teacher) for teacher in speakers}
+        self._thresholds = {teacher: self._thresholds_of(teacher) for teacher in entries}
 
     def _thresholds_of(self, teacher: str) -> NDArray[np.float32]:
         thresholds = by_class('per_class', self.min_score, self.per_class, self.class_space)

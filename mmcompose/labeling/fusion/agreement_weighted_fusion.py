@@ -20,10 +20,10 @@ from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
 from mmcompose.utils import Fraction, Range
 
-# A teacher that fails for sure still has a voice, or its boxes could not be fused.
+# A teacher that fails for sure still has a weight, or its boxes could not be fused.
 _LEAST_TRUST = 1e-3
 # Where two contradict each other, a third owner of the class tells which of them is right. Of two
-# alone the louder voice, and the trust, are guesses: of two generalists of which one was spoiled,
+# alone the larger weight, and the trust, are guesses: of two generalists of which one was spoiled,
 # they cost 0.15 of macro F1 (benchmarks/worlds.py).
 _WITNESSES = 3
 
@@ -33,7 +33,7 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
     """Fuse as :class:`WeightedBoxesFusion` does, each teacher's weight learned from the pool.
 
     Teachers of unequal strength, or one that fails on a part of the pool, spoil a fusion that
-    gives all the same voice. The classes that they share distinguish them: a weight for each
+    gives all the same weight. The classes that they share distinguish them: a weight for each
     teacher (:func:`mmcompose.labeling.compute.agreement.agreement_weights`), which multiplies
     that of the composition, and for each image the chance that the teacher works there as it
     usually does (:mod:`mmcompose.labeling.compute.image_trust`), which multiplies both. Of a
@@ -87,8 +87,7 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
             return []
         failing = zip(self._trust.teachers, self._trust.failing.tolist(), strict=True)
         return [
-            f'the voice of {name} weighs {self.learned["weights"][name]:.2f}; '
-            f'fails in {share:.1%} of images'
+            f'weight of {name}: {self.learned["weights"][name]:.2f}; fails in {share:.1%} of images'
             for name, share in failing
         ]
 

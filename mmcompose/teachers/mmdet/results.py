@@ -20,7 +20,7 @@ _ELSEWHERE = ('data_preprocessor', 'train_cfg', 'test_cfg')
 
 def may_give_masks(model: Mapping[str, Any]) -> bool:
     """Return whether a model's config names masks: no box detector's does."""
-    return _speaks_of_masks({name: model[name] for name in model if name not in _ELSEWHERE})
+    return _mentions_masks({name: model[name] for name in model if name not in _ELSEWHERE})
 
 
 def has_mask_head(model: Any) -> bool:
@@ -84,13 +84,13 @@ def _masks_of(found: Any, image: Image) -> Masks:
         ) from (error)
 
 
-def _speaks_of_masks(value: Any) -> bool:
+def _mentions_masks(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(
-            item is not None and ('mask' in str(name).lower() or _speaks_of_masks(item))
+            item is not None and ('mask' in str(name).lower() or _mentions_masks(item))
             for name, item in value.items()
         )
     if isinstance(value, (list, tuple)):
-        return any(map(_speaks_of_masks, value))
+        return any(map(_mentions_masks, value))
     name = value.__name__ if isinstance(value, type) else value
     return isinstance(name, str) and 'mask' in name.lower()

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mmcompose.labeling.compute.discriminant import Axes, discriminant
-from mmcompose.labeling.compute.naming import confusions, known_share, own_name
 from mmcompose.labeling.compute.same_place import conflicting_pairs, share_of_place
-from mmcompose.labeling.compute.teacher_worth import box_worth, teacher_worths
+from mmcompose.labeling.compute.soft_labels import confusions, known_share, own_class_chance
+from mmcompose.labeling.compute.teacher_relevance import box_relevance, teacher_relevances
 
 PARTS = [slice(row, row + 20) for row in range(0, 100, 20)]
 
@@ -39,8 +39,8 @@ def test_a_name_of_few_boxes_takes_no_box_from_another() -> None:
     free = np.zeros((1, 2))
     many, few = np.array([50.0, 50.0, 900.0]), np.array([50.0, 3.0, 900.0])
     label = np.array([0])
-    assert own_name(likelihoods, label, free, many)[0] < 0.01
-    assert own_name(likelihoods, label, free, few)[0] > 0.8
+    assert own_class_chance(likelihoods, label, free, many)[0] < 0.01
+    assert own_class_chance(likelihoods, label, free, few)[0] > 0.8
 
 
 def test_what_the_voters_know_they_would_have_called_so() -> None:
@@ -100,7 +100,7 @@ def detections(useful: bool) -> dict[str, np.ndarray]:
     return {
         'scores': scores,
         'votes': np.repeat(np.eye(2, dtype=np.bool_), 1000, axis=0),
-        'looks': rng.normal(0, 1, 2000),
+        'margins': rng.normal(0, 1, 2000),
         'best': best,
         'trust': np.where(at_home, 0.9, 0.1),
     }
@@ -108,19 +108,19 @@ def detections(useful: bool) -> dict[str, np.ndarray]:
 
 def test_a_teacher_of_which_nothing_sets_the_surest_boxes_apart_is_worth_nothing() -> None:
     alone = np.array([[True, False], [False, True]])
-    worths = teacher_worths(**detections(useful=False), owners=alone)
-    assert worths.tolist() == [1, 0]
-    worths = teacher_worths(**detections(useful=True), owners=alone)
-    assert worths.tolist() == [1, 1]
+    relevances = teacher_relevances(**detections(useful=False), owners=alone)
+    assert relevances.tolist() == [1, 0]
+    relevances = teacher_relevances(**detections(useful=True), owners=alone)
+    assert relevances.tolist() == [1, 1]
 
 
 def test_a_teacher_that_shares_a_class_is_judged_by_the_others() -> None:
     shared = np.array([[True, True], [False, True]])
-    assert teacher_worths(**detections(useful=False), owners=shared).tolist() == [1, 1]
+    assert teacher_relevances(**detections(useful=False), owners=shared).tolist() == [1, 1]
 
 
 def test_worth_counts_where_a_class_has_one_owner() -> None:
     owners = np.array([[True, True], [False, True]])
     votes = np.array([[False, True], [False, True]])
-    worth = box_worth(np.array([1.0, 0.0]), votes, np.array([0, 1]), owners)
-    assert worth.tolist() == [1, 0]
+    relevance = box_relevance(np.array([1.0, 0.0]), votes, np.array([0, 1]), owners)
+    assert relevance.tolist() == [1, 0]

@@ -1,4 +1,4 @@
-"""Whether a teacher that nobody else can confirm has anything to predict on a pool at all."""
+"""Whether a pool shows the domain of a teacher that no other one can confirm."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
 
-# Each of the three marks of a teacher at home, from nothing to full worth. The area under the ROC
+# Each of three marks of a teacher in its domain, from no to full relevance. The area under the ROC
 # curve between the pictures of its surest boxes and the rest, judged by parts of the pool that
 # they are not of: 0.71 to 0.75 for detectors of cells and digits among photographs, 0.82 and more
 # for weak detectors of what is there.
@@ -21,10 +21,10 @@ _SURE_SHARE = (0.05, 0.10)
 _SUREST_BOXES, _SUREST_PICTURES, _LEAST_BOXES = 0.3, 0.2, 100
 
 
-def teacher_worths(
+def teacher_relevances(
     scores: Floats,
     votes: Bools,
-    looks: Floats,
+    margins: Floats,
     best: Floats,
     trust: Floats,
     owners: Bools,
@@ -38,19 +38,19 @@ def teacher_worths(
     Args:
         scores: ``(N,)``.
         votes: ``(N, T)``.
-        looks: ``(N,)``, how much likelier each box is its name than background.
+        margins: ``(N,)``, how much likelier each box is its class than background, as logarithms.
         best: ``(I, T)``, the best score of each teacher in each picture.
         trust: ``(I, T)``, how far each picture looks like those in which it is sure.
         owners: ``(C, T)``, who owns which class.
     """
-    worths = np.ones(votes.shape[1])
-    for column in range(len(worths)):
+    relevances = np.ones(votes.shape[1])
+    for column in range(len(relevances)):
         rows = np.flatnonzero(votes[:, column])
         if len(rows) < _LEAST_BOXES or (owners[owners[:, column]].sum(axis=1) > 1).any():
             continue
         by_score = rows[np.argsort(-scores[rows], kind='stable')]
         surest = min(max(int(_SUREST_BOXES * len(best)), 50), len(rows) // 3)
-        boxes = _area(looks[by_score[:surest]], looks[by_score[len(rows) // 2 :]])
+        boxes = _area(margins[by_score[:surest]], margins[by_score[len(rows) // 2 :]])
         by_best = np.argsort(-best[:, column], kind='stable')
         few, half = int(_SUREST_PICTURES * len(best)), len(best) // 2
         pictures = _area(trust[by_best[:few], column], trust[by_best[half:], column])
@@ -59,22 +59,22 @@ def teacher_worths(
             (boxes, _BOXES),
             (float((scores[rows] > 0.5).mean()), _SURE_SHARE),
         )
-        worths[column] = max(_between(value, *limits) for value, limits in marks)
-    return worths
+        relevances[column] = max(_between(value, *limits) for value, limits in marks)
+    return relevances
 
 
-def box_worth(
-    worths: Floats, votes: Bools, labels: NDArray[np.int64], owners: Bools
+def box_relevance(
+    relevances: Floats, votes: Bools, labels: NDArray[np.int64], owners: Bools
 ) -> NDArray[np.float64]:
-    """Return ``(N,)`` in [0, 1]: the worth of the best voter of a box that has one owner alone.
+    """Return ``(N,)`` in [0, 1]: the relevance of the best voter of a box that has one owner alone.
 
     Args:
-        worths: ``(T,)``.
+        relevances: ``(T,)``.
         votes: ``(N, T)``.
         labels: ``(N,)``.
         owners: ``(C, T)``.
     """
-    best = np.where(votes, worths, 0).max(axis=1, initial=0)
+    best = np.where(votes, relevances, 0).max(axis=1, initial=0)
     return np.where((owners.sum(axis=1) > 1)[labels], 1.0, best)
 
 

@@ -1,4 +1,4 @@
-"""Which pictures look like those in which a teacher is sure."""
+"""The domain of each teacher: which pictures look like those in which it is sure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Bools = NDArray[np.bool_]
 
 # What a teacher finds in a twentieth of the pictures is sure for it, whatever it scores.
 _SURE = 0.95
-# Steeper than what names are learned of: most pictures hold something that a teacher half sees.
+# Steeper than what classes are learned of: most pictures hold something that a teacher half sees.
 _STEEP = 3.0
 
 
@@ -32,7 +32,7 @@ def best_by_picture(
     return best
 
 
-def learn_kinds(pictures: NDArray[np.float32], best: Floats, parts: Parts) -> list[Discriminant]:
+def learn_domains(pictures: NDArray[np.float32], best: Floats, parts: Parts) -> list[Discriminant]:
     """Learn for each teacher which pictures look like those in which it is sure.
 
     Args:
@@ -42,15 +42,15 @@ def learn_kinds(pictures: NDArray[np.float32], best: Floats, parts: Parts) -> li
     """
     sure = np.quantile(best, _SURE, axis=0) if len(best) else np.ones(best.shape[1])
     relative = np.minimum(best / np.maximum(sure, 1e-6), 1)
-    names = [np.stack([own**_STEEP, (1 - own) ** _STEEP], axis=1) for own in relative.T]
-    return [discriminant(pictures, each, parts, few=1e-3) for each in names]
+    domains = [np.stack([own**_STEEP, (1 - own) ** _STEEP], axis=1) for own in relative.T]
+    return [discriminant(pictures, each, parts, few=1e-3) for each in domains]
 
 
 def picture_trust(likelihoods: Floats) -> NDArray[np.float64]:
-    """Return ``(I,)`` in [0, 1]: the chance that a picture is of a teacher's kind.
+    """Return ``(I,)`` in [0, 1]: the chance that a picture is of a teacher's domain.
 
     Args:
-        likelihoods: ``(I, 2)`` logarithms, of its kind and of others.
+        likelihoods: ``(I, 2)`` logarithms, of its domain and of others.
     """
     difference = np.clip(likelihoods[:, 1] - likelihoods[:, 0], -50, 50)
     trust: NDArray[np.float64] = 1 / (1 + np.exp(difference))
@@ -60,7 +60,7 @@ def picture_trust(likelihoods: Floats) -> NDArray[np.float64]:
 def box_trust(trust: Floats, votes: Bools, share: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return ``(N,)`` in [0, 1]: the trust in the best voter of each box.
 
-    It counts by the classes that its voters do not know: a picture of those is of another kind,
+    It counts by the classes that its voters do not know: a picture of those is of another domain,
     one in which a generalist finds nothing is merely empty.
 
     Args:

@@ -1,4 +1,4 @@
-"""How likely a box has its own name, by what boxes of other pictures that look alike are called."""
+"""Soft labels from scored boxes, and the chance of a box's own class by its appearance."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ Bools = NDArray[np.bool_]
 
 # These were chosen by macro F1 on strangers, specialists, neighbors and generalists together
 # (benchmarks/worlds.py): values that all of them bear, none that one of them favors.
-# Boxes teach a name by the square of their score, background by a share of the square of the
-# rest: without that share, specialists lose 0.01; with the plain score, names are too noisy.
+# Boxes teach a class by the square of their score, background by a share of the square of the
+# rest: without that share, specialists lose 0.01; with the plain score, labels are too noisy.
 _POWER, _BACKGROUND = 2.0, 0.3
-# A teacher calls an object of another class that it knows by its own name so much less often than
-# one of a class that it does not know: 0.03 to 0.3 are within 0.01 everywhere.
+# A teacher confuses classes that it was trained on so much less often than one of them with a
+# class that it was not trained on: 0.03 to 0.3 are within 0.01 everywhere.
 _CONFUSION = 0.1
-# How far names do not matter for boxes whose voters know every class: they distinguish them
+# How far appearance does not matter for boxes whose voters know every class: they distinguish them
 # themselves. Below 0.5 generalists lose by it; strangers know few classes and are not touched.
 _KNOWING = 0.75
-# A name that was learned of so many boxes is relied on by half.
+# A class that was learned of so many boxes is relied on by half.
 _HALF_KNOWN = 5.0
 # One that was learned of fewer takes no box from another: everything resembles it a little.
 _FEW_BOXES = 10.0
 
 
-def soft_names(chances: Floats, labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
-    """Return ``(N, C + 1)``: how far each box teaches the look of its name, and of background.
+def soft_labels(chances: Floats, labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
+    """Return ``(N, C + 1)``: how far each box is a sample of its class, and of background.
 
     Args:
         chances: ``(N,)`` in [0, 1], how likely each box is right.
-        labels: ``(N,)``, its name.
+        labels: ``(N,)``, its class.
         classes: How many there are.
     """
-    names = np.zeros((len(labels), classes + 1), np.float32)
-    names[np.arange(len(labels)), labels] = chances**_POWER
-    names[:, classes] = _BACKGROUND * (1 - chances) ** _POWER
-    return names
+    soft = np.zeros((len(labels), classes + 1), np.float32)
+    soft[np.arange(len(labels)), labels] = chances**_POWER
+    soft[:, classes] = _BACKGROUND * (1 - chances) ** _POWER
+    return soft
 
 
 def known_share(votes: Bools, known: Bools, alive: Bools) -> NDArray[np.float64]:
@@ -67,19 +67,19 @@ def confusions(votes: Bools, known: Bools) -> NDArray[np.float64]:
     return penalties
 
 
-def own_name(
+def own_class_chance(
     likelihoods: Floats,
     labels: NDArray[np.int64],
     penalties: NDArray[np.float64],
     sizes: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return ``(N,)`` in [0, 1]: the chance of each box's own name among all, and background.
+    """Return ``(N,)`` in [0, 1]: the chance of each box's own class among all, and background.
 
     Args:
         likelihoods: ``(N, C + 1)`` logarithms, background last.
         labels: ``(N,)``.
         penalties: ``(N, C)``, as :func:`confusions` returns them.
-        sizes: ``(C + 1,)``, of how many boxes each name was learned.
+        sizes: ``(C + 1,)``, of how many boxes each class was learned.
     """
     rows = np.arange(len(labels))
     odds = np.array(likelihoods, np.float64)
@@ -93,16 +93,16 @@ def own_name(
     return own
 
 
-def name_factor(
+def class_factor(
     own: NDArray[np.float64],
     labels: NDArray[np.int64],
     share: NDArray[np.float64],
     sizes: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return ``(N,)`` in [0, 1]: by what names multiply each box's chance.
+    """Return ``(N,)`` in [0, 1]: by what appearance multiplies each box's chance.
 
     Args:
-        own: ``(N,)``, as :func:`own_name` returns it.
+        own: ``(N,)``, as :func:`own_class_chance` returns it.
         labels: ``(N,)``.
         share: ``(N,)``, as :func:`known_share` returns it.
         sizes: ``(C + 1,)``.
