@@ -20,13 +20,13 @@ from mmcompose.datasets import (
     PseudoLabeledDataset,
     UnlabeledImages,
     annotation_path,
+    inner_datasets,
+    is_wrapper,
 )
 from mmcompose.registry import class_of, type_name
 from mmcompose.utils import Mistakes, Problem, UserError, fault, key_prefix, no_folder, problem
-from mmcompose.utils.config_tree import Tree, walk
+from mmcompose.utils.config_tree import Tree
 
-# Where a dataset's config holds others.
-_INNER = ('dataset', 'datasets', 'pool')
 _BY_RESOLVE = {
     PseudoLabeledDataset: ('metainfo', 'composition'),
     ClassSpaceDataset: ('classes', 'aliases', 'allow'),
@@ -43,7 +43,7 @@ def dataset_problems(key: str, dataset: Any) -> list[Problem]:
     if not isinstance(dataset, Mapping):
         return argument_problems(key, dataset, DATASETS)
     problems: list[Problem] = []
-    for where, each in _each(key, dataset):
+    for where, each in inner_datasets(key, dataset):
         found = argument_problems(where, {**_given(each), **each}, DATASETS)
         for place, step in _steps(f'{where}.pipeline', each.get('pipeline') or ()):
             wrong = argument_problems(place, step, TRANSFORMS)
@@ -65,10 +65,6 @@ def _given(dataset: Tree) -> dict[str, Any]:
     named = dataset.get('type') is not None
     kinds = [kind for kind in _BY_RESOLVE if named and _is(dataset, kind)]
     return {name: None for kind in kinds for name in _BY_RESOLVE[kind]}
-
-
-def _each(key: str, dataset: Any) -> Iterator[tuple[str, Tree]]:
-    return walk(dataset, key, lambda name: name in _INNER)
 
 
 def _steps(key: str, pipeline: Any) -> Iterator[tuple[str, Tree]]:
@@ -112,8 +108,9 @@ def label_problems(key: str, dataset: Any) -> list[Problem]:
         key: Where the dataset stands in the config, for messages.
         dataset: Its config, in which every type is known.
     """
-    sources = [(where, each) for where, each in _each(key, dataset) if not _has_others(each)]
-    pseudo = [where for where, each in _each(key, dataset) if _is(each, PseudoLabeledDataset)]
+    found = list(inner_datasets(key, dataset))
+    sources = [(where, each) for where, each in found if not is_wrapper(each)]
+    pseudo = [where for where, each in found if _is(each, PseudoLabeledDataset)]
     bare = [(where, each) for where, each in sources if _is(each, UnlabeledImages)]
     if pseudo or len(bare) < len(sources) or not bare:
         return []
@@ -123,10 +120,6 @@ def label_problems(key: str, dataset: Any) -> list[Problem]:
         "dict(type='mmcompose.PseudoLabeledDataset', dataset=…) around it"
     )
     return [problem(f'{where}.type', each['type'], expected).doubtful('no-labels')]
-
-
-def _has_others(dataset: Tree) -> bool:
-    return any(isinstance(dataset.get(name), (Mapping, list, tuple)) for name in _INNER)
 
 
 def _is(dataset: Tree, kind: type) -> bool:
@@ -142,7 +135,7 @@ def file_problems(key: str, dataset: Any) -> list[Problem]:
         dataset: Its config, in which every type and argument is known.
     """
     mistakes = Mistakes()
-    for where, each in _each(key, dataset):
+    for where, each in inner_datasets(key, dataset):
         if _is(each, UnlabeledImages):
             with mistakes, _at(where, each):
                 DATASETS.build({**each, 'pipeline': [], 'lazy_init': True}).check()
@@ -162,7 +155,7 @@ def truth_problems(key: str, dataset: Any) -> list[Problem]:
         dataset: Its config, resolved.
     """
     mistakes = Mistakes()
-    for _, each in _each(key, dataset):
+    for _, each in inner_datasets(key, dataset):
         if _is(each, ClassSpaceDataset):
             with mistakes, key_prefix(key.partition('.')[0]):
                 DATASETS.build({**each, 'pipeline': []})

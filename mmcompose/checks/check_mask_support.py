@@ -8,11 +8,10 @@ from typing import Any
 from mmengine.config import Config
 
 from mmcompose.composition import Composition
+from mmcompose.datasets import inner_datasets
 from mmcompose.registry import type_name
 from mmcompose.utils import UserError, problem
-from mmcompose.utils.config_tree import Tree, walk
-
-_INNER = ('dataset', 'datasets')
+from mmcompose.utils.config_tree import Tree
 
 
 def check_mask_support(config: Config, composition: Composition) -> None:
@@ -26,7 +25,7 @@ def check_mask_support(config: Config, composition: Composition) -> None:
         UserError: If no teacher gives masks, or they would be loaded as polygons.
     """
     dataset = (config.get('train_dataloader') or {}).get('dataset')
-    found = walk(dataset, 'train_dataloader.dataset', lambda name: name in _INNER)
+    found = inner_datasets('train_dataloader.dataset', dataset)
     pipelines = [_pipeline(key, each) for key, each in found if 'composition' in each]
     if pipelines:
         pipelines += [

@@ -10,9 +10,9 @@ from typing import Any
 from mmengine.config import Config
 
 from mmcompose.checks.check_composition import comma
+from mmcompose.datasets import INNER_DATASETS, inner_datasets
 from mmcompose.registry import missing_type
 from mmcompose.utils import Problem, check_types, fault, problem
-from mmcompose.utils.config_tree import walk
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 _Dict = Mapping[str, Any]
@@ -66,7 +66,7 @@ def _dataset_problems(key: str, dataset: Any) -> Iterator[Problem]:
     """Yield a problem for each dataset, or part of one, that is of another kind."""
     if not isinstance(dataset, Mapping):
         yield from missing_type(key, dataset, 'dataset')
-    for where, each in walk(dataset, key, lambda name: name in ('dataset', 'datasets', 'pool')):
+    for where, each in inner_datasets(key, dataset):
         pipeline, parts = each.get('pipeline'), each.get('datasets')
         if isinstance(pipeline, (list, tuple)):
             yield from _missing_types(f'{where}.pipeline', pipeline, 'transform')
@@ -74,8 +74,12 @@ def _dataset_problems(key: str, dataset: Any) -> Iterator[Problem]:
             yield problem(f'{where}.pipeline', pipeline, 'is not a list')
         if parts is not None and not isinstance(parts, (list, tuple)):
             yield problem(f'{where}.datasets', parts, 'is not a list')
-        for name in ('dataset', 'pool'):
-            if each.get(name) is not None and not isinstance(each[name], Mapping):
+        for name in INNER_DATASETS:
+            if (
+                name != 'datasets'
+                and each.get(name) is not None
+                and not isinstance(each[name], Mapping)
+            ):
                 yield from missing_type(f'{where}.{name}', each[name], 'dataset')
         for number, part in enumerate(parts if isinstance(parts, (list, tuple)) else ()):
             if not isinstance(part, Mapping):

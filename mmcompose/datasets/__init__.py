@@ -10,9 +10,17 @@ from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.splits import SplitFile, nested_splits, split_coco
 from mmcompose.datasets.truth import truth_of
 from mmcompose.datasets.unlabeled_images import UnlabeledImages
-from mmcompose.datasets.wrapping import each_dataset, wrapped
+from mmcompose.datasets.wrapping import (
+    INNER_DATASETS,
+    change_sources,
+    each_dataset,
+    inner_datasets,
+    is_wrapper,
+    wrapped,
+)
 
 __all__ = [
+    'INNER_DATASETS',
     'ClassSpaceDataset',
     'MixedDataset',
     'MixedSampler',
@@ -21,10 +29,13 @@ __all__ = [
     'SplitFile',
     'UnlabeledImages',
     'annotation_path',
+    'change_sources',
     'dataset_class',
     'each_dataset',
     'find_images',
     'images_of',
+    'inner_datasets',
+    'is_wrapper',
     'nested_splits',
     'pseudo_labeled',
     'resolve_mixed_loader',

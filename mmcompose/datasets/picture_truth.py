@@ -8,6 +8,7 @@ from typing import Any
 from mmdet.registry import DATASETS as MMDET_DATASETS
 from mmengine.dataset import BaseDataset
 
+from mmcompose.datasets.wrapping import change_sources, is_wrapper
 from mmcompose.structures import Image
 from mmcompose.structures.matching import match_names
 from mmcompose.utils import UserError, doubt, fault, log, problem
@@ -91,13 +92,8 @@ class PictureTruth:
 def _with_all_pictures(config: Mapping[str, Any]) -> dict[str, Any]:
     """Let a dataset list the pictures without boxes, and the boxes that are to be ignored."""
     changed = dict(config)
-    if isinstance(config.get('dataset'), Mapping):
-        changed['dataset'] = _with_all_pictures(config['dataset'])
-    elif 'datasets' in config:
-        changed['datasets'] = [_with_all_pictures(each) for each in config['datasets']]
-    else:
-        changed['test_mode'] = True
-    return changed
+    change_sources('truth', changed, lambda _, part: _with_all_pictures(part))
+    return changed if is_wrapper(config) else {**changed, 'test_mode': True}
 
 
 def _check_sizes(infos: Mapping[Image, Mapping[str, Any]]) -> None:

@@ -20,7 +20,7 @@ from mmcompose.datasets.picture_truth import PictureTruth
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.shared_fingerprint import SharedFingerprint
 from mmcompose.datasets.unlabeled_images import UnlabeledImages
-from mmcompose.datasets.wrapping import wrapped
+from mmcompose.datasets.wrapping import change_sources, wrapped
 from mmcompose.registry import DATASETS
 from mmcompose.store import DetectionTable, ImageTable
 from mmcompose.structures import Detections
@@ -94,11 +94,7 @@ class PseudoLabeledDataset(RelabeledDataset):
         if kind is not None and issubclass(dataset_class(config), UnlabeledImages):
             config.setdefault('index', self._composition.get('store'))
             config.setdefault('allow', self._composition.get('allow', ()))
-        for name in ('dataset', 'datasets'):
-            if isinstance(part := config.get(name), Mapping):
-                config[name] = self.prepare_config(dict(part))
-            elif part is not None:
-                config[name] = [self.prepare_config(dict(each)) for each in part]
+        change_sources('dataset', config, lambda _, part: self.prepare_config(dict(part)))
         return config
 
     def full_init(self) -> None:

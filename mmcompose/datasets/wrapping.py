@@ -2,8 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
+
+from mmcompose.utils.config_tree import walk
+
+# Where a dataset has those whose images it gives on.
+_SOURCES = ('dataset', 'datasets')
+# Where its config holds any.
+INNER_DATASETS = (*_SOURCES, 'pool', 'truth')
+
+
+def inner_datasets(
+    key: str, dataset: Any, only_sources: bool = False
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield a dataset's config and every one that it holds, with its exact key.
+
+    Args:
+        key: Where the dataset stands in the config.
+        dataset: Its config.
+        only_sources: Whether to leave out ``pool`` and ``truth``, whose pipelines never run.
+            Defaults to False.
+    """
+    names = _SOURCES if only_sources else INNER_DATASETS
+    yield from walk(dataset, key, lambda name: name in names)
+
+
+def is_wrapper(dataset: Mapping[str, Any]) -> bool:
+    """Return whether a dataset's config has those whose images it gives on, or a list for them."""
+    return any(isinstance(dataset.get(name), (Mapping, list, tuple)) for name in _SOURCES)
+
+
+def change_sources(
+    key: str, dataset: MutableMapping[str, Any], change: Callable[[str, Any], Any]
+) -> None:
+    """Put others in place of the configs right inside a dataset's, but for ``pool`` and ``truth``.
+
+    Args:
+        key: Where the dataset stands in the config.
+        dataset: Its config, changed in place.
+        change: Takes the key of a config and the config, and returns the other.
+    """
+    for name in _SOURCES:
+        part = dataset.get(name)
+        if isinstance(part, Mapping):
+            dataset[name] = change(f'{key}.{name}', part)
+        elif part is not None:
+            dataset[name] = [
+                change(f'{key}.{name}[{number}]', each) for number, each in enumerate(part)
+            ]
 
 
 def wrapped(dataset: Any) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmcompose.datasets import inner_datasets
 from mmcompose.registry import type_name
 from mmcompose.utils import UserError, fault
 from mmcompose.utils.config_tree import walk
@@ -32,9 +33,7 @@ def carry_weights(config: Config) -> None:
     loader = config.get('train_dataloader')
     if loader is None:
         return
-    inner = walk(
-        loader.dataset, 'train_dataloader.dataset', lambda name: name in ('dataset', 'datasets')
-    )
+    inner = inner_datasets('train_dataloader.dataset', loader.dataset, only_sources=True)
     owners = [(key, each) for key, each in inner if each.get('pipeline')]
     # Before anything is put between: keys are those of the file.
     _check({f'{key}.pipeline': owner.pipeline for key, owner in owners})

@@ -23,8 +23,10 @@ from mmcompose.datasets import (
     MixedDataset,
     PseudoLabeledDataset,
     UnlabeledImages,
+    change_sources,
     dataset_class,
     each_dataset,
+    is_wrapper,
     resolve_mixed_loader,
     wrapped,
 )
@@ -86,7 +88,7 @@ def resolve(config: Config, composition: Composition | None = None) -> Resolved:
         for name in LOADERS:
             if config.get(name) is not None:
                 with key_prefix(name):
-                    dataset = _resolve_dataset(config[name].dataset, composition)
+                    dataset = _resolve_dataset('dataset', config[name].dataset, composition)
                     config[name].dataset = dataset
                     _resolve_sources(config, name)
         # Before steps are put between, so that its keys are those of the file.
@@ -99,9 +101,9 @@ def resolve(config: Config, composition: Composition | None = None) -> Resolved:
     return Resolved(config, composition)
 
 
-def _resolve_dataset(dataset: Any, composition: Composition) -> Any:
+def _resolve_dataset(key: str, dataset: Any, composition: Composition) -> Any:
     """Return a dataset's config with the student's classes, wrapped where it has labels."""
-    cls = dataset_class(dataset)
+    cls = dataset_class(dataset, key)
     classes = list(composition.class_space.classes)
     resolved = composition.resolved
     of_truth = dict(classes=classes, aliases=resolved['class_space'].get('aliases', []))
@@ -111,16 +113,14 @@ def _resolve_dataset(dataset: Any, composition: Composition) -> Any:
         dataset.metainfo = dict(classes=classes)
         dataset.composition = composition.resolved
         if dataset.get('truth') is not None:
-            dataset.truth = _resolve_dataset(dataset.truth, composition)
+            dataset.truth = _resolve_dataset(f'{key}.truth', dataset.truth, composition)
         # Whatever is in it stays as it is: its labels, and so its classes, are not read.
     elif issubclass(cls, ClassSpaceDataset):
         dataset.update(of_truth)
     elif issubclass(cls, UnlabeledImages):
         dataset.metainfo = dict(classes=classes)
-    elif 'dataset' in dataset:
-        dataset.dataset = _resolve_dataset(dataset.dataset, composition)
-    elif 'datasets' in dataset:
-        dataset.datasets = [_resolve_dataset(part, composition) for part in dataset.datasets]
+    elif is_wrapper(dataset):
+        change_sources(key, dataset, lambda place, part: _resolve_dataset(place, part, composition))
     else:
         dataset = ConfigDict(type='mmcompose.ClassSpaceDataset', dataset=dataset, **of_truth)
     return dataset

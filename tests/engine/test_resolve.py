@@ -143,6 +143,16 @@ def test_an_unknown_dataset_is_told_with_the_nearest(config: Config) -> None:
     assert line.endswith("did you mean 'mmcompose.PseudoLabeledDataset'?")
 
 
+def test_an_unknown_dataset_is_named_by_where_it_stands(config: Config) -> None:
+    config.train_dataloader.dataset.truth = {
+        'type': 'ConcatDataset', 'datasets': [{'type': 'CocoDatset'}]
+    }  # fmt: skip
+    with pytest.raises(UserError) as raised:
+        resolve(config)
+    (line,) = raised.value.lines
+    assert line.startswith("train_dataloader.dataset.truth.datasets[0].type: 'CocoDatset' is no")
+
+
 def test_every_missing_input_is_told_before_a_run_starts(
     config: Config, truth: str, tmp_path: Path
 ) -> None:

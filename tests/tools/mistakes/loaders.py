@@ -4,6 +4,7 @@ TRAIN = 'train_dataloader'
 SET = f'{TRAIN}.dataset'
 VAL = 'val_dataloader.dataset'
 STEPS = f'{SET}.pipeline'
+TRUTH = f'{SET}.truth'
 
 MISTAKES = (
     # The loader.
@@ -38,6 +39,13 @@ MISTAKES = (
     (f'{SET}.pool', {'type': 'mmcompose.UnlabelledImages'}, f'{SET}.pool.type: ',
      'mmcompose.UnlabeledImages'),
     (f'{SET}.pool', 'x', f"{SET}.pool: 'x' is no dict of a dataset", None),
+    (TRUTH, 'x', f"{TRUTH}: 'x' is no dict of a dataset", None),
+    (TRUTH, {'type': 'CocoDatset'}, f"{TRUTH}.type: 'CocoDatset' is", 'CocoDataset'),
+    (TRUTH, {'type': 'CocoDataset', 'anfile': 'x'}, f"{TRUTH}: 'anfile' is not a key", 'ann_file'),
+    (TRUTH, {'type': 'CocoDataset', 'ann_file': 'none.json'},
+     f"{TRUTH}.ann_file: 'none.json' is no file", None),
+    (TRUTH, {'type': 'ConcatDataset', 'datasets': [{'type': 'CocoDataset', 'pipeline': 3}]},
+     f'{TRUTH}.datasets[0].pipeline: 3 is not a list', None),
     (f'{SET}.dataset', {}, f'{SET}.dataset: {{}} is no dict of a dataset', None),
     (f'{SET}.dataset.type', 'mmcompose.UnlabeledImage', f'{SET}.dataset.type: ',
      'mmcompose.UnlabeledImages'),
