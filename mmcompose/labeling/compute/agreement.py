@@ -63,7 +63,7 @@ def agreement_weights(
     sums = sum_agreements(pool, trusted, iou_thr)
     # Claims in as many images of each.
     claimed = sums.claimed * (pool.images / pool.asked.sum(axis=0).clip(1))[:, None]
-    tally = _Tally(pool.owners, sums._replace(claimed=claimed))
+    tally = _Tally(pool.owns, sums._replace(claimed=claimed))
     weights = (tally.quality() * tally.breadth()) ** sharpness
     weights = (weights / weights.max()).round(_DECIMALS).clip(10.0**-_DECIMALS)
     return dict(zip(sorted(space.teachers), weights.tolist(), strict=True))
@@ -72,17 +72,17 @@ def agreement_weights(
 class _Tally:
     """Observations of how teachers agree, from sums over images; T teachers by the alphabet."""
 
-    def __init__(self, owners: NDArray[np.bool_], sums: AgreementSums) -> None:
-        self.owners = owners
+    def __init__(self, owns: NDArray[np.bool_], sums: AgreementSums) -> None:
+        self.owns = owns
         self.sums = sums
 
     def quality(self) -> Floats:
         """Return ``(T,)``, the best 1."""
-        return _effects(self._agreements(), len(self.owners))
+        return _effects(self._agreements(), len(self.owns))
 
     def _agreements(self) -> Iterator[_Observation]:
-        for one, other in combinations(range(len(self.owners)), 2):
-            for label in np.flatnonzero(self.owners[one] & self.owners[other]).tolist():
+        for one, other in combinations(range(len(self.owns)), 2):
+            for label in np.flatnonzero(self.owns[one] & self.owns[other]).tolist():
                 agreed = self.sums.agreed[one, other, label]
                 squares = self.sums.squares[[one, other], [other, one], label] + _FEW_SEEN
                 rate = (agreed + _FEW_AGREED) / np.sqrt(squares.prod())
@@ -90,7 +90,7 @@ class _Tally:
 
     def breadth(self) -> Floats:
         """Return ``(T,)``, the broadest 1."""
-        return _effects(self._claims(), len(self.owners))
+        return _effects(self._claims(), len(self.owns))
 
     def _claims(self) -> Iterator[_Observation]:
         # What a confirmed box scores, squared; 1 for a teacher that nobody confirms.
@@ -100,8 +100,8 @@ class _Tally:
             out=np.ones_like(self.sums.confirmed),
             where=self.sums.confirmers > 0,
         )
-        for label in np.flatnonzero(self.owners.sum(axis=0) > 1).tolist():
-            owners = np.flatnonzero(self.owners[:, label]).tolist()
+        for label in np.flatnonzero(self.owns.sum(axis=0) > 1).tolist():
+            owners = np.flatnonzero(self.owns[:, label]).tolist()
             together = float(np.sqrt(self.sums.claimed[owners, label].sum()))
             for teacher in owners:
                 claimed = self.sums.claimed[teacher, label] / unit[teacher] + _FEW_CLAIMED

@@ -51,12 +51,12 @@ def _sum(
     scores: NDArray[np.float32],
     labels: Rows,
     starts: Rows,
-    owners: NDArray[np.bool_],
+    owns: NDArray[np.bool_],
     teachers: Rows,
     trust: Floats,
     iou_thr: float,
 ) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    count, classes = owners.shape
+    count, classes = owns.shape
     agreed = np.zeros((count, count, classes))
     squares = np.zeros((count, count, classes))
     claimed = np.zeros((count, classes))
@@ -64,7 +64,7 @@ def _sum(
     for image in range(len(trust)):
         begin, end = starts[image * count], starts[(image + 1) * count]
         own, whose = labels[begin:end], teachers[begin:end]
-        partners = _partners(boxes[begin:end], own, whose, owners.shape, iou_thr)
+        partners = _partners(boxes[begin:end], own, whose, owns.shape, iou_thr)
         for row in range(end - begin):
             one, label = whose[row], own[row]
             score = np.float64(scores[begin + row])

@@ -122,7 +122,7 @@ class ImageTrust:
 
 def _levels(pool: PoolArrays) -> Floats:
     """Return ``(T, L - 1)``, the scores between each teacher's levels."""
-    edges = np.ones((len(pool.owners), _LEVELS - 1))
+    edges = np.ones((len(pool.owns), _LEVELS - 1))
     for row in range(len(edges)):
         ordered = np.sort(pool.scores[pool.teachers == row].astype(np.float64))
         sums = np.cumsum(ordered)

@@ -23,7 +23,7 @@ class PoolArrays(NamedTuple):
         scores: ``(N,)`` float32.
         labels: ``(N,)`` int64.
         starts: ``(I * T + 1,)`` int64, where the boxes of each image and teacher begin.
-        owners: ``(T, C)`` bool, who owns which class.
+        owns: ``(T, C)`` bool, which teacher owns which class.
         asked: ``(I, T)`` bool, who predicted on which image, be it nothing.
     """
 
@@ -31,18 +31,18 @@ class PoolArrays(NamedTuple):
     scores: NDArray[np.float32]
     labels: NDArray[np.int64]
     starts: NDArray[np.int64]
-    owners: NDArray[np.bool_]
+    owns: NDArray[np.bool_]
     asked: NDArray[np.bool_]
 
     @property
     def images(self) -> int:
         """How many images there are."""
-        return (len(self.starts) - 1) // len(self.owners)
+        return (len(self.starts) - 1) // len(self.owns)
 
     @property
     def teachers(self) -> NDArray[np.int64]:
         """``(N,)`` int64, whose box each is."""
-        return np.repeat(np.tile(np.arange(len(self.owners)), self.images), np.diff(self.starts))
+        return np.repeat(np.tile(np.arange(len(self.owns)), self.images), np.diff(self.starts))
 
     @classmethod
     def of_image(cls, detections: ByTeacher, space: ClassSpace) -> PoolArrays:
@@ -53,7 +53,7 @@ class PoolArrays(NamedTuple):
             np.concatenate([each.scores for each in found]),
             np.concatenate([each.labels for each in found]),
             np.cumsum([0, *(len(each) for each in found)]),
-            alphabetical_owners(space),
+            ownership(space),
             np.array([[each.asked for each in found]]),
         )
 
@@ -72,13 +72,13 @@ class PoolArrays(NamedTuple):
             state['scores'][rows],
             state['labels'][rows].astype(np.int64),
             starts,
-            alphabetical_owners(space),
+            ownership(space),
             state['asked'][:, order],
         )
 
 
-def alphabetical_owners(space: ClassSpace) -> NDArray[np.bool_]:
-    """Return ``(T, C)`` bool: who owns which class, teachers by the alphabet."""
+def ownership(space: ClassSpace) -> NDArray[np.bool_]:
+    """Return ``(T, C)`` bool: which teacher owns which class, teachers by the alphabet."""
     return np.ascontiguousarray(space.owners.T[np.argsort(space.teachers)])
 
 

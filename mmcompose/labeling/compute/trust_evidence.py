@@ -1,6 +1,6 @@
 """What the boxes of images show of who works there: which are confirmed by whom; compiled.
 
-Asked about a box are the other owners of its class. Where there is none, all others are, for a box
+A box is confirmed by other owners of its class. Where there is none, by all others, for a box
 of any class: who does not know a boat may still take it for something, and something is there.
 What two others show of one box is no more than one opinion of it, and n boxes of an image, which
 stand or fall together, count as the square root of n; those that stand alone are counted apart.
@@ -81,22 +81,22 @@ def _confirm_alone(
 
 @njit(cache=True)
 def _other_owners(
-    labels: Rows, teachers: Rows, owners: Flags, predicted: Flags
+    labels: Rows, teachers: Rows, owns: Flags, predicted: Flags
 ) -> tuple[Flags, Flags, Floats]:
     """Return the other owners of each box's class ``(n, T)``, which stand alone, and their shares.
 
     Those that did not predict on the image ``(T,)`` are among none.
     """
-    count = len(owners)
+    count = len(owns)
     other_owners = np.zeros((len(labels), count), np.bool_)
     alone = np.ones(len(labels), np.bool_)
     shares = np.zeros((len(labels), count))
     together = np.zeros((2, count, count))
     for row in range(len(labels)):
         teacher, label = teachers[row], labels[row]
-        if owners[teacher, label]:
+        if owns[teacher, label]:
             for other in range(count):
-                is_owner = other != teacher and owners[other, label]
+                is_owner = other != teacher and owns[other, label]
                 other_owners[row, other] = is_owner and predicted[other]
                 alone[row] &= not is_owner
         if alone[row]:
@@ -130,14 +130,14 @@ def _count(
     scores: NDArray[np.float32],
     labels: Rows,
     starts: Rows,
-    owners: Flags,
+    owns: Flags,
     predicted: Flags,
     teachers: Rows,
     sorted_rows: Rows,
     edges: NDArray[np.float32],
     iou_thr: float,
 ) -> tuple[NDArray[np.float32], Floats]:
-    count, classes = owners.shape
+    count, classes = owns.shape
     images = (len(starts) - 1) // count
     shape = (count, count, 2, edges.shape[1] + 1, 2)
     counts = np.zeros((images, *shape), np.float32)
@@ -164,9 +164,9 @@ def _count(
             last[teacher, label, 1] = until
             row = until
         others = elsewhere[:num_elsewhere]
-        other_owners, alone, shares = _other_owners(own, whose, owners, predicted[image])
+        other_owners, alone, shares = _other_owners(own, whose, owns, predicted[image])
         levels = _levels(scores[begin:end], whose, edges)
-        here = _confirmed_here(found, own, whose, alone, owners.shape, iou_thr)
+        here = _confirmed_here(found, own, whose, alone, owns.shape, iou_thr)
         there = _confirmed_elsewhere(
             found,
             own,
@@ -174,7 +174,7 @@ def _count(
             boxes[others],
             labels[others],
             teachers[others],
-            owners.shape,
+            owns.shape,
             iou_thr,
         )
         for row in range(end - begin):
@@ -204,7 +204,7 @@ def count_evidence(
         ``(I, T, T, 2, L, 2)``, by image, whose boxes, by whom, whether nobody else owns the class,
         level of score, and whether confirmed; and over all ``(T, T, 2, L, 2)`` by chance.
     """
-    per_image = np.diff(pool.starts[:: len(pool.owners)])
+    per_image = np.diff(pool.starts[:: len(pool.owns)])
     scale = np.tile(sizes, 2).astype(np.float32)
     boxes = (pool.boxes / np.repeat(scale, per_image, axis=0)).astype(np.float32)
     segments = np.repeat(np.arange(len(pool.starts) - 1), np.diff(pool.starts))
@@ -219,22 +219,22 @@ def _ratios(
     scores: NDArray[np.float32],
     labels: Rows,
     starts: Rows,
-    owners: Flags,
+    owns: Flags,
     predicted: Flags,
     teachers: Rows,
     edges: NDArray[np.float32],
     log_ratios: Floats,
     iou_thr: float,
 ) -> Floats:
-    count = len(owners)
+    count = len(owns)
     images = (len(starts) - 1) // count
     ratios = np.zeros((images, count, count))
     for image in range(images):
         begin, end = starts[image * count], starts[(image + 1) * count]
         own, whose, found = labels[begin:end], teachers[begin:end], boxes[begin:end]
-        other_owners, alone, shares = _other_owners(own, whose, owners, predicted[image])
+        other_owners, alone, shares = _other_owners(own, whose, owns, predicted[image])
         levels = _levels(scores[begin:end], whose, edges)
-        here = _confirmed_here(found, own, whose, alone, owners.shape, iou_thr)
+        here = _confirmed_here(found, own, whose, alone, owns.shape, iou_thr)
         for row in range(end - begin):
             for other in range(count):
                 if other_owners[row, other]:

@@ -23,7 +23,7 @@ class VoteWeights(NamedTuple):
 
     Args:
         weights: ``(T, C)`` float64, how much a teacher's box of a class counts.
-        owners: ``(T, C)`` bool, which teachers count for a class: its owners, or all.
+        owns: ``(T, C)`` bool, which teachers count for a class: its owners, or all.
         counts: ``(C,)`` int64, how many count.
         totals: ``(C,)`` float64, the sum of their weights.
         maxima: ``(C,)`` float64, the largest of them.
@@ -32,7 +32,7 @@ class VoteWeights(NamedTuple):
     """
 
     weights: NDArray[np.float64]
-    owners: NDArray[np.bool_]
+    owns: NDArray[np.bool_]
     counts: NDArray[np.int64]
     totals: NDArray[np.float64]
     maxima: NDArray[np.float64]
@@ -78,11 +78,11 @@ class VoteWeights(NamedTuple):
         if all(found):
             return self
         asked = np.array(found)
-        owners = self.owners & asked[:, None]
-        weights = np.where(owners, self.weights, 0.0)
+        owns = self.owns & asked[:, None]
+        weights = np.where(owns, self.weights, 0.0)
         return self._replace(
-            owners=owners,
-            counts=owners.sum(axis=0),
+            owns=owns,
+            counts=owns.sum(axis=0),
             totals=np.sort(weights, axis=0).sum(axis=0),
             maxima=weights.max(axis=0),
         )

@@ -136,7 +136,7 @@ def _eligible(
             continue
         keys[count, 0] = labels[row]
         # Owners first: what they make of a class does not depend on who else supports it.
-        keys[count, 1] = 0.0 if votes.owners[teachers[row], labels[row]] else 1.0
+        keys[count, 1] = 0.0 if votes.owns[teachers[row], labels[row]] else 1.0
         keys[count, 2] = -(scores[row] * weight)
         keys[count, 7] = weight
         keys[count, 8] = votes.ranks[teachers[row]]
@@ -249,7 +249,7 @@ def fuse_boxes(
         height: Likewise.
     """
     scores, labels, teachers = stacked.scores, stacked.labels, stacked.teachers
-    owners, counts, totals, maxima = voters.owners, voters.counts, voters.totals, voters.maxima
+    owns, counts, totals, maxima = voters.owns, voters.counts, voters.totals, voters.maxima
     conf_type, allows_overflow = options.conf_type, options.allows_overflow
     unit, keys, rows = _eligible(stacked, voters, options.skip_box_thr, width, height)
     order = order_rows(keys)
@@ -258,7 +258,7 @@ def fuse_boxes(
         unit, keys, voters.alone, options.iou_thr, conf_type
     )
 
-    votes = np.zeros((clusters, len(owners)), np.bool_)
+    votes = np.zeros((clusters, len(owns)), np.bool_)
     best_scores = np.zeros(clusters)
     overlaps = np.zeros(clusters)
     # Of owners, and of others that voted too.
@@ -277,7 +277,7 @@ def fuse_boxes(
             heaviest[cluster] = maxima[label]
         if not votes[cluster, teacher]:
             votes[cluster, teacher] = True
-            other = 0 if owners[teacher, label] else 1
+            other = 0 if owns[teacher, label] else 1
             voted[cluster, other] += keys[place, 7]
             others[cluster] += other
             heaviest[cluster] = max(heaviest[cluster], keys[place, 7])

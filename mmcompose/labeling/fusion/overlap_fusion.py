@@ -68,7 +68,7 @@ class OverlapFusion(LabelTransform):
         weights = voters.weights[stacked.teachers, stacked.labels]
         heaviest = voters.maxima[stacked.labels]
         scores = stacked.scores * weights / np.where(heaviest > 0, heaviest, 1)
-        owned = voters.owners[stacked.teachers, stacked.labels]
+        owned = voters.owns[stacked.teachers, stacked.labels]
         fit = (boxes[:, 2:] > boxes[:, :2]).all(axis=1) & (scores > 0)
 
         nobody = np.zeros((0, len(self.class_space.teachers)), np.bool_)
