@@ -13,7 +13,7 @@ from mmcompose.registry import HOOKS as OWN_HOOKS
 from mmcompose.registry import MODELS as OWN_MODELS
 from mmcompose.registry import TRANSFORMS as OWN_TRANSFORMS
 from mmcompose.registry import check_arguments, check_values, class_of, missing_type, type_name
-from mmcompose.utils import Problem, fault, problem
+from mmcompose.utils import Problem, fault, first_line, problem
 
 # By the names that MMDetection's registries of the same have.
 _OWN = {
@@ -104,6 +104,5 @@ def _refusal(build: Callable[[dict[str, Any]], Any], config: Mapping[str, Any]) 
     try:
         build(dict(config))
     except _REFUSALS as error:
-        lines = str(error).strip().splitlines()
-        return lines[0] if lines else type(error).__name__
+        return first_line(error)
     return None

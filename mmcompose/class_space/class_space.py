@@ -13,7 +13,7 @@ from mmcompose.class_space.aliases import AliasGroups, shipped_ties
 from mmcompose.class_space.class_names import is_placeholder
 from mmcompose.class_space.hierarchy import Hierarchy, coarse_names
 from mmcompose.structures import Detections
-from mmcompose.utils import Problem, UserError, fault, nearest, problem
+from mmcompose.utils import Problem, UserError, examples, fault, nearest, problem
 
 DROPPED = -1
 # How many names a message lists.
@@ -224,10 +224,9 @@ class ClassSpace:
                 shown.append(
                     f'{name!r} (did you mean {near[name]!r}?)' if near[name] else repr(name)
                 )
-        more = f' and {len(unmapped) - SHOWN} more' if len(unmapped) > SHOWN else ''
         return fault(
             self.key,
             f'{len(unmapped)} classes of {self.described(teacher)} are no class of the student: '
-            f'{", ".join(shown[:SHOWN])}{more}; name each in {self.mapping_key(teacher)} '
+            f'{examples(shown, SHOWN)}; name each in {self.mapping_key(teacher)} '
             "(None drops it), or set on_unmapped='drop'",
         )

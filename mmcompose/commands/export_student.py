@@ -13,13 +13,13 @@ from mmengine.config import Config
 from mmcompose.engine.onnx_export import DecodedBoxes, check_head, read_input, with_suppression
 from mmcompose.teachers import read_checkpoint, read_config
 from mmcompose.teachers.checkpoint import checkpoint_classes
-from mmcompose.teachers.mmdet.config import first_line
 from mmcompose.teachers.mmdet.model import build_model, check_class_count, load_weights
 from mmcompose.utils import (
     UserError,
     atomic_write,
     check_writable,
     file_fingerprint,
+    first_line,
     log,
     no_file,
     optional_package,

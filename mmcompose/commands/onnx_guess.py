@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmcompose.utils import UserError, optional_package, problem
+from mmcompose.utils import UserError, first_line, optional_package, problem
 
 _YOLOX_STRIDES = (8, 16, 32)
 _ULTRALYTICS = {'keep_ratio': True, 'center': True, 'bgr_to_rgb': True, 'std': [255.0]}
@@ -33,7 +33,7 @@ def guess_onnx(path: str) -> dict[str, Any]:
         session = runtime.InferenceSession(path, providers=['CPUExecutionProvider'])
     # ONNX Runtime's errors share no base class.
     except Exception as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise UserError(problem('--teacher', path, f'cannot be loaded ({reason})')) from error
     shapes = {output.name: list(output.shape) for output in session.get_outputs()}
     metadata = session.get_modelmeta().custom_metadata_map

@@ -9,11 +9,11 @@ import torch
 
 from mmcompose.commands.export_student import config_of
 from mmcompose.teachers import read_checkpoint
-from mmcompose.teachers.mmdet.config import first_line
 from mmcompose.utils import (
     UserError,
     atomic_write,
     check_writable,
+    first_line,
     log,
     no_file,
     optional_package,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace, owned_by_name_only
 from mmcompose.store import PoolResults
+from mmcompose.utils import examples
 
 _SHOWN = 10
 
@@ -27,9 +28,8 @@ def owners_by_name(space: ClassSpace, predictions: Mapping[str, PoolResults]) ->
     for teacher, name in owned_by_name_only(space, found):
         names.setdefault(teacher, []).append(repr(name))
     return [
-        f'{teacher} is an owner by name only of {", ".join(known[:_SHOWN])}'
-        + (f' and {len(known) - _SHOWN} more' if len(known) > _SHOWN else '')
-        + ': it predicts none in the pool, others do; where it cannot, drop it in '
+        f'{teacher} is an owner by name only of {examples(known, _SHOWN)}: '
+        'it predicts none in the pool, others do; where it cannot, drop it in '
         f'{space.mapping_key(teacher)}'
         for teacher, known in names.items()
     ]

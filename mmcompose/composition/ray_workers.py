@@ -14,7 +14,7 @@ import torch
 from mmcompose.composition.jobs import Job, Work, take_parts
 from mmcompose.composition.workers import portable
 from mmcompose.registry import plugin_modules
-from mmcompose.utils import UserError, fault, problem, progress
+from mmcompose.utils import UserError, fault, first_line, problem, progress
 
 _POLL_SECONDS = 1.0
 _KEY = '--launcher'
@@ -51,8 +51,7 @@ class RayWorkers:
             try:
                 self._ray.init(address, log_to_driver=False, include_dashboard=False)
             except (ConnectionError, ValueError, RuntimeError) as error:
-                reason = str(error).splitlines()[0]
-                expected = f'is no cluster: {reason}'
+                expected = f'is no cluster: {first_line(error)}'
                 raise UserError(problem('--address', address, expected)) from error
         self._actors: list[Any] = []
 

@@ -15,11 +15,19 @@ from mmcompose.datasets.coco_truth import KEY, CheckedCocoDataset, CocoTruth
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.registry import DATASETS
 from mmcompose.structures.coco import read_coco, roots
-from mmcompose.utils import Problem, UserError, allowing, fault, log, nearest, no_file, problem
+from mmcompose.utils import (
+    Problem,
+    UserError,
+    allowing,
+    examples,
+    fault,
+    log,
+    nearest,
+    no_file,
+    problem,
+)
 
 TRUTH = 'ground truth'
-# How many names a message lists.
-_SHOWN = 5
 
 
 class _TruthSpace(ClassSpace):
@@ -156,10 +164,9 @@ def _covered(
 
 
 def _nothing_shared(names: Sequence[str], classes: Sequence[str]) -> Problem:
-    shown = ', '.join(_with_near(repr(name), classes) for name in names[:_SHOWN])
-    more = ', …' if len(names) > _SHOWN else ''
+    shown = examples([_with_near(repr(name), classes) for name in names])
     expected = (
-        f'labels no class of the student: its classes are {shown}{more}; tie names in '
+        f'labels no class of the student: its classes are {shown}; tie names in '
         'composition.class_space.aliases, or in ClassSpaceDataset.mapping'
     )
     return fault('ClassSpaceDataset.dataset', expected)

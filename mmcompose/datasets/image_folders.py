@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import cv2
 import fsspec
 
-from mmcompose.utils import log, warn
+from mmcompose.utils import examples, log, warn
 
 # What OpenCV reads, as MMCV calls it; a few of them only in some builds.
 _ALWAYS = (
@@ -23,7 +23,6 @@ _SOME = ('.avif', '.gif', '.jp2')
 SUFFIXES = tuple(sorted([*_ALWAYS, *(s for s in _SOME if cv2.haveImageWriter(f'a{s}'))]))
 # What macOS writes beside each file on other file systems.
 _RESOURCE_FORK = '._'
-_SHOWN = 5
 
 
 @dataclass
@@ -43,16 +42,14 @@ class PassedOver:
     def tell(self, where: str) -> None:
         """Log what was left out, if anything was."""
         if self.suffixes:
-            counts = [f'{n} {suffix}' for suffix, n in self.suffixes.most_common(_SHOWN)]
-            more = ', …' if len(self.suffixes) > _SHOWN else ''
-            total = self.suffixes.total()
-            log(f'{where}: {total} files are no pictures by suffix ({", ".join(counts)}{more})')
+            counts = examples([f'{n} {suffix}' for suffix, n in self.suffixes.most_common()])
+            log(f'{where}: {self.suffixes.total()} files are no pictures by suffix ({counts})')
         if self.links:
             log(f'{where}: {self.links} links lead to folders that are listed already')
         if self.folders:
             warn(
                 f'{where}: {len(self.folders)} folders cannot be listed, and are left out '
-                f'({"; ".join(self.folders[:_SHOWN])})'
+                f'({examples(self.folders)})'
             )
 
 

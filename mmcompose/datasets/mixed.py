@@ -13,7 +13,7 @@ from mmdet.datasets.samplers import MultiSourceSampler
 
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.wrapping import wrapped
-from mmcompose.registry import DATA_SAMPLERS, DATASETS
+from mmcompose.registry import DATA_SAMPLERS, DATASETS, class_of
 from mmcompose.utils import Mistakes, UserError, fault, problem
 
 
@@ -256,7 +256,7 @@ def resolve_mixed_loader(loader: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     images_per_source(loader['batch_size'], ratio)
     own = loader.get('sampler') or {}
-    kept = own if _is_mixed(own.get('type')) else {}
+    kept = own if 'type' in own and class_of(own, DATA_SAMPLERS) is MixedSampler else {}
     check_length(kept.get('num_batches'))
     sampler = {
         **kept,
@@ -265,7 +265,3 @@ def resolve_mixed_loader(loader: Mapping[str, Any]) -> dict[str, Any]:
         'source_ratio': list(ratio),
     }
     return {'sampler': sampler, 'batch_sampler': None}
-
-
-def _is_mixed(kind: object) -> bool:
-    return kind is MixedSampler or str(kind).endswith('MixedSampler')

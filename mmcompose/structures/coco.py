@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmcompose.structures.coco_doubts import check_boxes, examples, told_of, without_namesakes
+from mmcompose.structures.coco_doubts import check_boxes, told_of, without_namesakes
 from mmcompose.structures.coco_ids import Entry, Ids
 from mmcompose.structures.json_files import read_json
-from mmcompose.utils import UserError, problem, warn
+from mmcompose.utils import UserError, examples, problem, warn
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,7 @@ from typing import Any
 from mmcompose.structures.box_forms import XYWH, other_form
 from mmcompose.structures.coco_ids import Entry, Ids
 from mmcompose.structures.repeats import is_repeated
-from mmcompose.utils import doubt, problem
-
-# How many examples a message lists.
-_SHOWN = 3
+from mmcompose.utils import doubt, examples, problem
 
 
 def check_boxes(kept: Sequence[Entry], images: Sequence[Entry], key: str, path: str) -> None:
@@ -68,8 +65,3 @@ def without_namesakes(categories: Sequence[Entry], listed: Sequence[Any]) -> lis
         if each.get('supercategory') != name and each['id'] not in used
     ]
     return [each for each in categories if each['id'] not in left_out]
-
-
-def examples(found: Sequence[str]) -> str:
-    """Return a few of what was found, in one line."""
-    return ', '.join(dict.fromkeys(found[:_SHOWN]))

@@ -17,7 +17,7 @@ from mmengine.logging import HistoryBuffer
 from numpy._core.multiarray import _reconstruct, scalar
 
 from mmcompose.class_space import stored_names
-from mmcompose.utils import UserError, fingerprint, log, problem, warn
+from mmcompose.utils import UserError, fingerprint, log, no_file, problem, warn
 
 # As in file names of OpenMMLab's and torchvision's zoos: two files never share such a name.
 _HASHED = re.compile(r'[-_][0-9a-f]{8,}\.')
@@ -70,8 +70,7 @@ def read_checkpoint(
     """
     path = Path(path)
     if not path.is_file():
-        near = path.parent.glob(f'*{path.suffix}') if path.parent.is_dir() else ()
-        raise UserError(problem('checkpoint', str(path), 'is no file', map(str, near)))
+        raise UserError(no_file('checkpoint', path, like=f'*{path.suffix}'))
     if path.suffix == '.safetensors':
         return _read_safetensors(path)
     if trust:

@@ -18,7 +18,7 @@ from mmcompose.teachers.base import Teacher
 from mmcompose.teachers.batches import in_batches
 from mmcompose.teachers.device import torch_device
 from mmcompose.teachers.named_classes import named_classes, named_texts
-from mmcompose.utils import Count, UserError, fault, optional_package, problem
+from mmcompose.utils import Count, UserError, fault, first_line, optional_package, problem
 
 # How a zero-shot model takes its texts: each as a query of its own, or all in one sentence.
 _QUERIES = ('owlvit', 'owlv2')
@@ -195,10 +195,9 @@ class HuggingFaceTeacher(Teacher):
 
 def _reason(error: Exception) -> str:
     """Return why a model cannot be loaded, in one line."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    mismatch = next((line for line in lines if 'size mismatch' in line), None)
+    mismatch = next((line for line in str(error).splitlines() if 'size mismatch' in line), None)
     if mismatch is None:
-        return lines[0]
+        return first_line(error)
     rows = re.findall(r'torch\.Size\(\[(\d+)', mismatch)
     if 'class' not in mismatch or len(rows) != 2:
         return ' '.join(mismatch.split())

@@ -21,7 +21,7 @@ from mmcompose.teachers.batches import PreparedTeacher
 from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.preprocess import Geometry, Preprocess
 from mmcompose.teachers.tensor_teacher import TensorTeacher
-from mmcompose.utils import Count, UserError, fault, optional_package, problem
+from mmcompose.utils import Count, UserError, fault, first_line, no_file, optional_package, problem
 
 _DTYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(uint8)': np.uint8}
 
@@ -58,8 +58,7 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
         num_threads: Count | None = None,
     ) -> None:
         if not Path(model).is_file():
-            near = Path(model).parent.glob('*.onnx') if Path(model).parent.is_dir() else ()
-            raise UserError(problem('model', model, 'is no file', map(str, near)))
+            raise UserError(no_file('model', model, like='*.onnx'))
         beside = _read_beside(Path(model))
         classes = beside.get('classes') if classes is None else classes
         decode = beside.get('decode') if decode is None else decode
@@ -105,7 +104,7 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
             session = runtime.InferenceSession(self._path, options, providers=providers)
         # ONNX Runtime's errors share no base class.
         except Exception as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise UserError(problem('model', self._path, f'cannot be loaded ({reason})')) from error
         if stored := _stored_names(session.get_modelmeta().custom_metadata_map.get('names')):
             check_order(self.classes, stored, 'classes', repr(self._path))

@@ -26,6 +26,7 @@ from mmcompose.utils.problem import (
 from mmcompose.utils.progress_bar import progress
 from mmcompose.utils.selection import Selection
 from mmcompose.utils.types import Count, Fraction, Positive, Range, check_types
+from mmcompose.utils.wording import examples, first_line
 
 __all__ = [
     'CHECKS',
@@ -46,9 +47,11 @@ __all__ = [
     'check_types',
     'check_writable',
     'doubt',
+    'examples',
     'fault',
     'file_fingerprint',
     'fingerprint',
+    'first_line',
     'is_allowed',
     'key_prefix',
     'lines_fingerprint',

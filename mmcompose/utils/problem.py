@@ -129,11 +129,18 @@ def fault(key: str, expected: str, is_absolute: bool = False) -> Problem:
     return Problem(key, NO_VALUE, expected, is_absolute=is_absolute)
 
 
-def no_file(key: str, path: str | Path) -> Problem:
-    """Return that a file is missing, with the most alike of those that stand in its folder."""
+def no_file(key: str, path: str | Path, like: str = '*', kind: str = 'file') -> Problem:
+    """Return that a file is missing, with the most alike of those that stand in its folder.
+
+    Args:
+        key: The config key or argument that names it.
+        path: Where it was to be.
+        like: A glob of the names that may be meant. Defaults to all.
+        kind: What was to be there. Defaults to a file.
+    """
     folder = Path(path).parent
-    near = map(str, folder.iterdir()) if folder.is_dir() else ()
-    return problem(key, str(path), 'is no file', near)
+    near = map(str, folder.glob(like)) if folder.is_dir() else ()
+    return problem(key, str(path), f'is no {kind}', near)
 
 
 def no_folder(key: str, path: str | Path) -> Problem:

@@ -32,6 +32,7 @@ from mmcompose.models.weighted_targets.feature_maps import OUTPUTS
 from mmcompose.models.weighted_targets.heatmaps import CenterNetTargets, CenterNetUpdateTargets
 from mmcompose.models.weighted_targets.points import PointTargets
 from mmcompose.models.weighted_targets.queries import QueryTargets
+from mmcompose.registry import class_of
 
 # Of the form of priors on feature maps, but their loss does not go by what the assigner returns, or
 # assigns twice, or has a column for each token of a text.
@@ -106,15 +107,11 @@ def unreached_heads(model: Mapping[str, Any], registry: Registry) -> list[str]:
     for key, head in found:
         own = head.get('bbox_head') or []
         box_heads = own if isinstance(own, (list, tuple)) else [own]
-        reason = not_reached(_class(head, registry), [_class(each, registry) for each in box_heads])
+        box_classes = [class_of(each, registry) for each in box_heads]
+        reason = not_reached(class_of(head, registry), box_classes)
         if reason is not None:
             lines.append(f'{key}.type: {reason}')
     return lines if found else [f'model.type: {model["type"]} has no head of its own']
-
-
-def _class(config: Mapping[str, Any], registry: Registry) -> Any:
-    kind = config['type']
-    return registry.get(kind) if isinstance(kind, str) else kind
 
 
 def _heads(model: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

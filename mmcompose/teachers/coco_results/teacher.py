@@ -13,10 +13,7 @@ from mmcompose.structures.matching import Matching, match_names, nearest_name
 from mmcompose.teachers.base import Teacher
 from mmcompose.teachers.coco_results.results_json import ResultsJson
 from mmcompose.teachers.coco_results.yolo_texts import YoloTexts
-from mmcompose.utils import UserError, fault, log, problem, warn
-
-# How many examples a message lists.
-_SHOWN = 3
+from mmcompose.utils import UserError, examples, fault, log, no_file, problem, warn
 
 
 @TEACHERS.register_module()
@@ -53,8 +50,7 @@ class COCOResultsTeacher(Teacher):
     ) -> None:
         path = Path(results)
         if not path.exists():
-            near = path.parent.iterdir() if path.parent.is_dir() else ()
-            raise UserError(problem('results', results, 'is no file or folder', map(str, near)))
+            raise UserError(no_file('results', results, kind='file or folder'))
         self._source: ResultsJson | YoloTexts
         if path.is_dir():
             if images is not None:
@@ -152,5 +148,4 @@ class COCOResultsTeacher(Teacher):
 
 
 def _examples(names: Sequence[str]) -> str:
-    shown = ', '.join(map(repr, names[:_SHOWN]))
-    return f'{shown}, …' if len(names) > _SHOWN else shown
+    return examples([repr(each) for each in names])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.teachers.output_columns import Outputs
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, first_line, problem
 
 DTYPES: dict[str, Any] = {
     'FP16': np.float16,
@@ -96,5 +96,5 @@ def _outputs(headers: Mapping[str, str], content: bytes) -> Outputs:
 
 
 def _unreadable(url: str, error: Exception) -> UserError:
-    reason = ' '.join(f'{type(error).__name__}: {error}'.split())[:200]
+    reason = f'{type(error).__name__}: {first_line(error)}'[:200]
     return UserError(problem('url', url, f'gives an answer that cannot be read ({reason})'))

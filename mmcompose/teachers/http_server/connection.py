@@ -13,7 +13,7 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 from urllib3.exceptions import HTTPError, MaxRetryError
 
-from mmcompose.utils import UserError, problem, warn
+from mmcompose.utils import UserError, first_line, problem, warn
 
 # What a server answers when a request may be repeated.
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
@@ -165,5 +165,4 @@ class Connection:
 
 def _reason(error: BaseException) -> str:
     """Return why a request failed, in one line."""
-    reason = getattr(error, 'reason', None) or error
-    return ' '.join(str(reason).split())[:200]
+    return first_line(getattr(error, 'reason', None) or error)[:200]

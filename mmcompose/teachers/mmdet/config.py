@@ -10,7 +10,7 @@ from mmengine.hub import get_config
 from mmengine.registry import DefaultScope
 
 from mmcompose.prerequisites import package_folder
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, first_line, problem
 
 
 def read_config(config: str | Config) -> Config:
@@ -39,13 +39,6 @@ def read_config(config: str | Config) -> Config:
 def scope_of(config: Config) -> Any:
     """Return a context in which unprefixed names mean what the config means by them."""
     return DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet')
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, in one piece."""
-    lines = (str(error).strip() or type(error).__name__).splitlines()
-    # Some of MMDet's messages are wrapped in their source.
-    return ' '.join(lines[0].split())
 
 
 def _missing_package(error: BaseException | None) -> str | None:

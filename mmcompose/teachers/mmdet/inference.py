@@ -8,6 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmcompose.registry import type_name
 from mmcompose.teachers.mmdet.config import read_config
 
 # What BoxInst compares colors by, while it trains.
@@ -42,7 +43,7 @@ def for_inference(model: Any) -> Any:
 
 def _forget_weights(plain: dict[str, Any]) -> None:
     init = plain.get('init_cfg')
-    if _type_of(init) == 'Pretrained' or (isinstance(init, Mapping) and 'checkpoint' in init):
+    if isinstance(init, Mapping) and ('checkpoint' in init or _is_pretrained(init)):
         plain['init_cfg'] = None
     # A file's name of MMDet's own backbones; of timm's, whether to fetch one.
     if plain.get('pretrained'):
@@ -71,9 +72,8 @@ def _forget_training(plain: dict[str, Any]) -> None:
             plain.pop(name, None)
 
 
-def _type_of(config: Any) -> str:
-    kind = config.get('type', '') if isinstance(config, Mapping) else ''
-    return kind if isinstance(kind, str) else kind.__name__
+def _is_pretrained(init: Mapping[str, Any]) -> bool:
+    return 'type' in init and type_name(init) == 'Pretrained'
 
 
 def _installed_config(path: str) -> Any:

@@ -11,9 +11,9 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
 
-from mmcompose.teachers.mmdet.config import first_line, scope_of
+from mmcompose.teachers.mmdet.config import scope_of
 from mmcompose.teachers.mmdet.inference import for_inference
-from mmcompose.utils import UserError, fault, problem
+from mmcompose.utils import UserError, fault, first_line, problem
 
 
 def build_model(config: Config, extra: Mapping[str, Any] | None = None) -> torch.nn.Module:

@@ -9,6 +9,7 @@ from mmcv.transforms import Compose
 from mmdet.utils import get_test_pipeline_cfg
 from mmengine.config import Config
 
+from mmcompose.registry import type_name
 from mmcompose.teachers.mmdet.config import scope_of
 from mmcompose.utils import UserError, fault
 
@@ -35,8 +36,8 @@ def pipeline_steps(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     The loader keeps its arguments: ``to_float32`` decides how the steps after it round.
     """
     kept = _without_annotations(steps)
-    if not kept or _name(kept[0]) != 'LoadImageFromFile':
-        first = _name(kept[0]) if kept else 'nothing'
+    if not kept or type_name(kept[0]) != 'LoadImageFromFile':
+        first = type_name(kept[0]) if kept else 'nothing'
         raise UserError(
             fault(
                 'config',
@@ -47,7 +48,7 @@ def pipeline_steps(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     color = kept[0].get('color_type', 'color')
     if color not in _COLORS:
         raise UserError(fault('config', f'its test pipeline reads {color!r} pictures, not color'))
-    if any(_name(step) == 'LoadProposals' for step in kept):
+    if any(type_name(step) == 'LoadProposals' for step in kept):
         raise UserError(fault('config', 'its detector needs proposals made by another one'))
     return [{**kept[0], 'type': 'mmdet.LoadImageFromNDArray'}, *kept[1:]]
 
@@ -73,7 +74,7 @@ def _without_annotations(steps: Iterable[Any]) -> list[Any]:
         if isinstance(step, (list, tuple)):
             alternatives = _without_annotations(step)
             kept += [alternatives] if alternatives else []
-        elif not _reads_annotations(_name(step)):
+        elif not _reads_annotations(type_name(step)):
             inner = step.get('transforms')
             changed = {} if inner is None else {'transforms': _without_annotations(inner)}
             kept.append({**step, **changed})
@@ -82,8 +83,3 @@ def _without_annotations(steps: Iterable[Any]) -> list[Any]:
 
 def _reads_annotations(name: str) -> bool:
     return name.startswith('Load') and name.endswith('Annotations')
-
-
-def _name(step: Mapping[str, Any]) -> str:
-    kind = step['type']
-    return kind.rpartition('.')[2] if isinstance(kind, str) else kind.__name__

@@ -1,0 +1,27 @@
+"""Wording: what several messages have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def first_line(error: object) -> str:
+    """Return the first line of an error's message, in one piece; its type where it has none."""
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    # Some of MMDet's messages are wrapped in their source.
+    return ' '.join(lines[0].split())
+
+
+def examples(names: Sequence[object], count: int = 5) -> str:
+    """Return the first of what a message lists, and how many there are beside them.
+
+    Args:
+        names: What is listed; each counts once.
+        count: How many are shown. Defaults to 5.
+
+    Returns:
+        E.g. ``a, b and 3 more``.
+    """
+    distinct = list(dict.fromkeys(map(str, names)))
+    more = len(distinct) - count
+    return ', '.join(distinct[:count]) + (f' and {more} more' if more > 0 else '')
