@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def lost_boxes(folder: Path) -> dict[str, int]:
     images = toys.images_in(folder / 'pool')
     labels = [toys.random_detections(number, BOXES) for number in range(PICTURES)]
     lost = {}
-    for to in ('coco', 'yolo', 'voc', 'parquet', 'cvat'):
+    for to in FORMATS:
         path = export(to, images, labels, CLASSES, (), folder / FORMATS[to].default)
         read = _READERS[to](path, images)
         lost[to] = sum(_lost(*pair) for pair in zip(labels, read, strict=True))
@@ -88,8 +89,39 @@ def _parquet(path: Path, images: list[Image]) -> list[Detections]:
     return found
 
 
+def _fiftyone(path: Path, images: list[Image]) -> list[Detections]:
+    """As FiftyOne's documentation of ``FiftyOneImageDetectionDataset`` has it."""
+    content = json.loads((path / 'labels.json').read_text())
+    found = []
+    for image in images:
+        rows = content['labels'][Path(image.key).stem]
+        boxes = np.array([row['bounding_box'] for row in rows]).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        labels = [CLASSES.index(content['classes'][row['label']]) for row in rows]
+        sides = (image.width, image.height) * 2
+        found.append(_detections(boxes * sides, np.array(labels, np.int64)))
+    return found
+
+
+def _label_studio(path: Path, images: list[Image]) -> list[Detections]:
+    """As Label Studio exports them where a person accepts every prediction."""
+    tasks = json.loads(path.read_text())
+    for task in tasks:
+        task['annotations'] = [{'result': each['result']} for each in task.pop('predictions')]
+    path.write_text(json.dumps(tasks))
+    return read_corrections('labelstudio', str(path), images, CLASSES)[1]
+
+
 def _cvat(path: Path, images: list[Image]) -> list[Detections]:
     return read_corrections('cvat', str(path), images, CLASSES)[1]
 
 
-_READERS = {'coco': _coco, 'yolo': _yolo, 'voc': _voc, 'parquet': _parquet, 'cvat': _cvat}
+_READERS = {
+    'coco': _coco,
+    'yolo': _yolo,
+    'voc': _voc,
+    'parquet': _parquet,
+    'fiftyone': _fiftyone,
+    'labelstudio': _label_studio,
+    'cvat': _cvat,
+}

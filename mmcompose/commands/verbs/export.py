@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 
 from mmcompose.commands.arguments import add_config
 
-FORMATS = ('coco', 'yolo', 'voc', 'parquet', 'labelstudio', 'cvat')
+FORMATS = ('coco', 'yolo', 'voc', 'parquet', 'fiftyone', 'labelstudio', 'cvat')
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -15,7 +15,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     labels = what.add_parser('labels', help='the labels of the pool')
     add_config(labels)
     labels.add_argument('--to', choices=FORMATS, default='coco', help='the format')
-    labels.add_argument('--out', help='a file; a folder for yolo and voc')
+    labels.add_argument('--out', help='a file; a folder for yolo, voc and fiftyone')
     student = what.add_parser('student', help='a detector that MMDetection trained')
     student.add_argument('checkpoint', help="the student's checkpoint")
     student.add_argument('--to', choices=['onnx'], default='onnx', help='the format')

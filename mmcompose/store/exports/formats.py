@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmcompose.store.coco import to_coco
 from mmcompose.store.exports.cvat import write_cvat
+from mmcompose.store.exports.fiftyone import write_fiftyone
 from mmcompose.store.exports.label_studio import write_label_studio
 from mmcompose.store.exports.labeled import Labeled
 from mmcompose.store.exports.parquet import write_parquet
@@ -42,6 +43,7 @@ FORMATS: Mapping[str, Format] = {
     'yolo': Format(write_yolo, True, 'yolo'),
     'voc': Format(write_voc, True, 'voc'),
     'parquet': Format(write_parquet, False, 'labels.parquet'),
+    'fiftyone': Format(write_fiftyone, True, 'fiftyone'),
     'labelstudio': Format(write_label_studio, False, 'label_studio.json'),
     'cvat': Format(write_cvat, False, 'cvat.xml'),
 }
@@ -67,16 +69,16 @@ def export(
     """Write labels in another tool's format.
 
     Args:
-        to: 'coco', 'yolo', 'voc', 'parquet', 'labelstudio' or 'cvat'. Scores, votes and ignore
-            flags are written where the format has room: COCO (``score``, ``iscrowd``), VOC
-            (``difficult``), Parquet (all), Label Studio (``score``), CVAT (attributes). Of YOLO's,
-            which has none, ignore boxes are left out.
+        to: 'coco', 'yolo', 'voc', 'parquet', 'fiftyone', 'labelstudio' or 'cvat'. Scores, votes
+            and ignore flags are written where the format has room: COCO (``score``, ``iscrowd``),
+            VOC (``difficult``), Parquet (all), FiftyOne (attributes), Label Studio (``score``),
+            CVAT (attributes). Of YOLO's, which has none, ignore boxes are left out.
         images: The pictures.
         labels: Of each.
         classes: Class names.
         teachers: Who voted, in the order of the votes.
-        out: The file, or for YOLO and VOC the folder. Defaults to a name of the format in the
-            working directory.
+        out: The file, or for YOLO, VOC and FiftyOne the folder. Defaults to a name of the format in
+            the working directory.
 
     Returns:
         What was written.

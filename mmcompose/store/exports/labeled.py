@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from mmcompose.structures import Detections, Image
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, atomic_write, problem
 
 
 @dataclass(frozen=True)
@@ -47,3 +47,12 @@ class Labeled:
             expected = f'is the name of {times} pictures, and the format has one file for it'
             raise UserError(problem('--to', stem, expected))
         return stems
+
+
+def link_picture(image: Image, link: Path) -> bool:
+    """Link a picture whose file is local; return whether it is."""
+    if '://' in image.path or not Path(image.path).is_file():
+        return False
+    with atomic_write('--out', link) as path:
+        path.symlink_to(Path(image.path).absolute())
+    return True

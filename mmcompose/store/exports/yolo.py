@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
-from mmcompose.store.exports.labeled import Labeled
+from mmcompose.store.exports.labeled import Labeled, link_picture
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import atomic_write
 
@@ -20,9 +20,7 @@ def write_yolo(labeled: Labeled, folder: Path) -> None:
     for (image, found), stem in zip(labeled, labeled.stems(), strict=True):
         with atomic_write('--out', folder / 'labels' / f'{stem}.txt') as path:
             path.write_text(_lines(image, found), encoding='utf-8')
-        if '://' not in image.path and Path(image.path).is_file():
-            suffix = PurePosixPath(image.key).suffix
-            _link(folder / 'images' / f'{stem}{suffix}', Path(image.path))
+        link_picture(image, folder / 'images' / f'{stem}{PurePosixPath(image.key).suffix}')
     names = dict(enumerate(labeled.classes))
     content = {'path': str(folder.absolute()), 'train': 'images', 'val': 'images', 'names': names}
     with atomic_write('--out', folder / 'data.yaml') as path:
@@ -38,8 +36,3 @@ def _lines(image: Image, found: Detections) -> str:
         size = ((x2 - x1) / image.width, (y2 - y1) / image.height)
         lines.append(f'{label} ' + ' '.join(f'{value:.9f}' for value in (*center, *size)) + '\n')
     return ''.join(lines)
-
-
-def _link(link: Path, target: Path) -> None:
-    with atomic_write('--out', link) as path:
-        path.symlink_to(target.absolute())

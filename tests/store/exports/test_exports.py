@@ -132,6 +132,27 @@ def test_cvat(images: list[Image], labels: list[Detections], tmp_path: Path) -> 
         _same(np.array(boxes).reshape(-1, 4), np.array(numbers, int), found)
 
 
+def test_fiftyone(images: list[Image], labels: list[Detections], tmp_path: Path) -> None:
+    """As its documentation has it; FiftyOne itself does not stand beside our OpenCV."""
+    folder = _export('fiftyone', images, labels, tmp_path)
+    content = json.loads((folder / 'labels.json').read_text())
+    assert tuple(content['classes']) == CLASSES
+    assert list(content['labels']) == ['more/000', 'more/001', 'more/002']
+    for (stem, rows), image, found in zip(content['labels'].items(), images, labels, strict=True):
+        assert (folder / 'data' / f'{stem}.png').resolve() == Path(image.path).resolve()
+        boxes = np.array([row['bounding_box'] for row in rows]).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        numbers = np.array([row['label'] for row in rows], int)
+        _same(boxes * [96, 64, 96, 64], numbers, found)
+        assert [row['confidence'] for row in rows] == found.scores.tolist()
+    first = [row['attributes'] for row in content['labels']['more/000']]
+    assert [each['ignored'] for each in first] == labels[0].is_ignored.tolist()
+    assert [each['votes'] for each in first][:3] == [['one'], ['one', 'two'], ['two']]
+    images[1].path = 's3://bucket/more/001.png'
+    with pytest.raises(UserError, match=r's3://.* is no local file: FiftyOne reads no other'):
+        _export('fiftyone', images, labels, tmp_path / 'again')
+
+
 def test_what_cannot_be_written_is_named(
     images: list[Image], labels: list[Detections], tmp_path: Path
 ) -> None:

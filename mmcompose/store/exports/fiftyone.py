@@ -1,0 +1,48 @@
+"""FiftyOne's folder of detections, `FiftyOneImageDetectionDataset`."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mmcompose.store.exports.labeled import Labeled, link_picture
+from mmcompose.structures import Detections, Image
+from mmcompose.utils import UserError, problem, write_json
+
+
+def write_fiftyone(labeled: Labeled, folder: Path) -> None:
+    """Write ``labels.json`` and ``data/``, links to the pictures.
+
+    Boxes are left, top, width and height as shares of the picture. ``votes`` and ``ignored`` are
+    attributes, fields of a detection in FiftyOne, as of :func:`mmcompose.to_fiftyone`.
+
+    Raises:
+        UserError: If a picture is no local file: FiftyOne reads no other.
+    """
+    found = {}
+    for (image, detections), stem in zip(labeled, labeled.stems(), strict=True):
+        link = folder / 'data' / f'{stem}{PurePosixPath(image.key).suffix}'
+        if not link_picture(image, link):
+            raise UserError(
+                problem('--to', image.path, 'is no local file: FiftyOne reads no other')
+            )
+        found[stem] = _boxes(image, detections, labeled.teachers)
+    content = {'classes': list(labeled.classes), 'labels': found}
+    write_json('--out', folder / 'labels.json', content, indent=None)
+
+
+def _boxes(image: Image, found: Detections, teachers: tuple[str, ...]) -> list[dict[str, Any]]:
+    columns = (found.boxes.tolist(), found.labels.tolist(), found.scores.tolist())
+    boxes = []
+    for row, ((x1, y1, x2, y2), label, score) in enumerate(zip(*columns, strict=True)):
+        attributes: dict[str, Any] = {'ignored': bool(found.is_ignored[row])}
+        if found.votes is not None:
+            pairs = zip(teachers, found.votes[row], strict=True)
+            attributes['votes'] = [name for name, voted in pairs if voted]
+        corner, size = (x1, y1), (x2 - x1, y2 - y1)
+        sides = (image.width, image.height) * 2
+        box = [value / side for value, side in zip((*corner, *size), sides, strict=True)]
+        boxes.append(
+            {'label': label, 'bounding_box': box, 'confidence': score, 'attributes': attributes}
+        )
+    return boxes
