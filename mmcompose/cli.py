@@ -67,7 +67,7 @@ def run_verb(verb: str, arguments: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     with Interruption() as interruption:
         # Not before, for it takes a while.
-        from mmcompose.utils import UserError, problem
+        from mmcompose.utils import UserError, printable, problem
 
         try:
             if verb not in VERBS:
@@ -78,7 +78,7 @@ def run_verb(verb: str, arguments: Sequence[str] | None = None) -> None:
         except UserError as error:
             # A worker that the same signal ended is no mistake.
             for line in () if interruption.happened else error.lines:
-                sys.stderr.write(f'error: {line}\n')
+                sys.stderr.write(f'error: {printable(line)}\n')
             sys.exit(USER_ERROR)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
 from rich.table import Table
 
 from mmcompose.commands.console import console
@@ -19,16 +18,16 @@ def print_plan(plan: Plan) -> None:
         out.print(class_space_table(plan.class_space))
         for first, second, table in plan.class_space.tied:
             told = f'one class by the alias table {table!r}, two here: {first!r}, {second!r}'
-            out.print(escape(told))
+            out.print(told)
         for first, second in plan.class_space.alike:
-            out.print(escape(f'look alike, and are two classes: {first!r} and {second!r}'))
+            out.print(f'look alike, and are two classes: {first!r} and {second!r}')
     out.print('Label pipeline')
     for number, line in enumerate(plan.pipeline, start=1):
-        out.print(f'  {number}. {escape(line)}')
+        out.print(f'  {number}. {line}')
     out.print('Pool')
     lines = ['no pseudo-labeled dataset'] if plan.pool is None else plan.pool.describe()
     for line in (*lines, _stored(plan), *plan.owners_by_name):
-        out.print(f'  {escape(line)}')
+        out.print(f'  {line}')
     if plan.total_seconds is not None and plan.total_bytes is not None:
         minutes, megabytes = plan.total_seconds / 60, plan.total_bytes / 1e6
         out.print(f'  predicting takes about {minutes:.1f} minutes of one process, ', end='')
@@ -44,7 +43,7 @@ def _teachers(plan: Plan) -> Table:
         millions = '-' if size is None else f'{size / 1e6:.2f} M'
         timed = f'{plan.seconds[name] * 1000:.0f}' if name in plan.seconds else '-'
         boxes = f'{plan.boxes[name]:.1f}' if name in plan.boxes else '-'
-        table.add_row(escape(name), kind, str(classes), millions, timed, boxes)
+        table.add_row(name, kind, str(classes), millions, timed, boxes)
     return table
 
 

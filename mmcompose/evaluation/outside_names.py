@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from mmcompose.utils import printable
+
 
 def shown(name: str) -> Text:
     """Return a name for a cell of a table; what cannot be printed is written as its code."""
-    return Text(''.join(each if each.isprintable() else ascii(each)[1:-1] for each in name))
+    return Text(printable(name.replace('\n', '\\n')))

@@ -6,18 +6,26 @@ MMEngine unpickles checkpoints and ``.pkl`` files, and builds whatever a YAML fi
 from __future__ import annotations
 
 import io
+import tempfile
+from pathlib import Path
 from typing import Any
 
+import fsspec
 import mmengine.runner.checkpoint as mmengine_checkpoint
+import numpy as np
 import torch
 import yaml
+from mmdet.datasets import OpenImagesChallengeDataset
 from mmengine.dist import barrier, get_rank
 from mmengine.fileio import register_handler
 from mmengine.fileio.handlers import PickleHandler, YamlHandler
 from mmengine.runner import CheckpointLoader
 
 from mmcompose.teachers.checkpoint import local_checkpoint, read_checkpoint
-from mmcompose.utils import UserError, fault
+from mmcompose.utils import UserError, fault, problem
+
+# Of object stores; MMEngine unpickles what is there.
+_OBJECT_STORES = (r'(\S+\:)?s3://', r'(\S+\:)?petrel://', 'pavi://')
 
 
 class RefusingPickleHandler(PickleHandler):  # type: ignore[misc]
@@ -63,6 +71,8 @@ def read_files_safely() -> None:
     register_handler(['yaml', 'yml'])(SafeYamlHandler)
     CheckpointLoader.register_scheme(prefixes='', loader=_from_file, force=True)
     CheckpointLoader.register_scheme(['http://', 'https://'], loader=_from_url, force=True)
+    CheckpointLoader.register_scheme(_OBJECT_STORES, loader=_from_object_store, force=True)
+    OpenImagesChallengeDataset._get_relation_matrix = _relation_matrix
     # Loaders of zoos look a name up, and load its URL by this name.
     mmengine_checkpoint.load_from_http = _from_url
 
@@ -74,6 +84,29 @@ def _from_file(filename: str, map_location: Any = None) -> dict[str, Any]:
         return content
     moved: dict[str, Any] = _moved(content, map_location)
     return moved
+
+
+def _from_object_store(filename: str, map_location: Any = None, **options: Any) -> dict[str, Any]:
+    del options
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(folder, Path(filename).name)
+        try:
+            with fsspec.open(filename, 'rb') as file:
+                local.write_bytes(file.read())
+        # What an object store's library raises has no base class; it may not be installed.
+        except (OSError, ValueError, ImportError) as error:
+            raise UserError(problem('checkpoint', filename, f'cannot be read ({error})')) from error
+        return _from_file(str(local), map_location)
+
+
+def _relation_matrix(dataset: Any, hierarchy_file: str) -> Any:
+    """Return OpenImages' matrix of classes below each other, from an array of plain numbers."""
+    del dataset
+    try:
+        return np.load(hierarchy_file, allow_pickle=False)[1:, 1:]
+    except (OSError, ValueError) as error:
+        expected = f'is no array of numbers ({error})'
+        raise UserError(problem('hierarchy_file', hierarchy_file, expected)) from error
 
 
 def _from_url(

@@ -11,7 +11,7 @@ from mmcompose.utils.doubts import (
 from mmcompose.utils.errors import Mistakes, UserError, at_root, key_prefix
 from mmcompose.utils.files import atomic_write, check_writable, without_nan, write_json
 from mmcompose.utils.hashing import file_fingerprint, fingerprint, lines_fingerprint, plain
-from mmcompose.utils.logging import log, warn
+from mmcompose.utils.logging import log, printable, warn
 from mmcompose.utils.packages import optional_package
 from mmcompose.utils.problem import (
     NO_VALUE,
@@ -61,6 +61,7 @@ __all__ = [
     'no_folder',
     'optional_package',
     'plain',
+    'printable',
     'problem',
     'progress',
     'warn',

@@ -7,9 +7,16 @@ import logging
 from mmengine.logging import print_log
 
 
+def printable(text: str) -> str:
+    """Return a text in which what cannot be printed, such as a terminal's codes, is its code."""
+    if text.isprintable():
+        return text
+    return ''.join(c if c.isprintable() or c in '\n\t' else ascii(c)[1:-1] for c in text)
+
+
 def log(message: str, level: int = logging.INFO) -> None:
     """Log through the running Runner's logger, or MMEngine's default one outside a run."""
-    print_log(message, logger='current', level=level)
+    print_log(printable(message), logger='current', level=level)
 
 
 def warn(message: str) -> None:

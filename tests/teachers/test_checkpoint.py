@@ -16,6 +16,7 @@ import mmengine
 import numpy as np
 import pytest
 import torch
+from mmdet.datasets import OpenImagesChallengeDataset
 from mmengine.logging import HistoryBuffer
 from mmengine.model import PretrainedInit
 from mmengine.registry import DefaultScope
@@ -312,6 +313,36 @@ def test_a_pickle_that_mmengine_would_load_is_refused(tmp_path: Path, suffix: st
     with pytest.raises(UserError, match='is a pickle, which may run any program; give it as json'):
         mmengine.load(path)
     assert not (tmp_path / 'trace').exists()
+
+
+def test_nothing_runs_from_an_object_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _hostile(tmp_path / 'hostile.pth', tmp_path / 'trace')
+    opened: list[str] = []
+
+    def here(url: str, mode: str) -> Any:
+        opened.append(url)
+        return open(path, mode)
+
+    monkeypatch.setattr('mmcompose.teachers.safe_files.fsspec.open', here)
+    with pytest.raises(UserError, match='holds more than weights and was not read'):
+        CheckpointLoader.load_checkpoint('s3://bucket/hostile.pth', map_location='cpu')
+    assert opened == ['s3://bucket/hostile.pth'] and not (tmp_path / 'trace').exists()
+    monkeypatch.undo()
+    with pytest.raises(UserError, match=r"'pavi://a.pth' cannot be read"):
+        CheckpointLoader.load_checkpoint('pavi://a.pth')
+
+
+def test_a_hierarchy_of_open_images_is_numbers_alone(tmp_path: Path) -> None:
+    path = str(tmp_path / 'tree.np')
+    dataset = OpenImagesChallengeDataset.__new__(OpenImagesChallengeDataset)
+    with open(path, 'wb') as file:
+        np.save(file, np.array([_Malicious(tmp_path / 'trace')], dtype=object), allow_pickle=True)
+    with pytest.raises(UserError, match=r'hierarchy_file: .* is no array of numbers'):
+        dataset._get_relation_matrix(path)
+    assert not (tmp_path / 'trace').exists()
+    with open(path, 'wb') as file:
+        np.save(file, np.eye(3))
+    assert dataset._get_relation_matrix(path).tolist() == [[1, 0], [0, 1]]
 
 
 @pytest.mark.parametrize('suffix', ['yaml', 'yml'])

@@ -17,9 +17,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     """Write the splits and print what is in them."""
-    from rich.console import Console
     from rich.table import Table
 
+    from mmcompose.commands.console import console
     from mmcompose.datasets import split_coco
 
     files = split_coco(args.annotations, args.percent, args.counts, args.folds, args.seed, args.out)
@@ -27,4 +27,4 @@ def run(args: Namespace) -> None:
     for each in files:
         lost = ', '.join(each.lost) or 'none'
         table.add_row(str(each.labeled), str(each.num_images), lost, str(each.unlabeled))
-    Console(highlight=False, width=200).print(table)
+    console(width=200).print(table)

@@ -37,13 +37,12 @@ def run(args: Namespace) -> None:
         console().print(f'{store.verify_store(args.location)} files are sound')
     elif args.act == 'gc':
         gone = store.collect_store_garbage(args.location, args.keep)
-        console().print('\n'.join([*gone, f'{len(gone)} removed']), markup=False)
+        console().print('\n'.join([*gone, f'{len(gone)} removed']))
     else:
         console().print(f'{store.compact_store(args.location)} parts merged')
 
 
 def _print_info(location: str) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     from mmcompose.commands.console import console
@@ -54,5 +53,5 @@ def _print_info(location: str) -> None:
         unreadable = '' if each.num_unreadable is None else str(each.num_unreadable)
         numbers = (str(each.num_images), unreadable, str(each.num_files))
         size = f'{each.num_bytes / 1e6:.1f}'
-        table.add_row(escape(each.path), escape(' '.join(each.made_of)), *numbers, size)
+        table.add_row(each.path, ' '.join(each.made_of), *numbers, size)
     console().print(table)
