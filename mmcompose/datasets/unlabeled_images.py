@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -148,7 +149,8 @@ class UnlabeledImages(BaseDetDataset):
         """
         names = ('width', 'height')
         given, own = (np.stack([t.column(n).to_numpy() for n in names]) for t in (listed, found))
-        differ = np.flatnonzero(((given != own) & (given != UNKNOWN)).any(axis=0))
+        # One that cannot be read has none.
+        differ = np.flatnonzero(((given != own) & (given != UNKNOWN) & (own > 0)).any(axis=0))
         if not len(differ):
             return False
         row = int(differ[0])
@@ -241,12 +243,14 @@ class UnlabeledImages(BaseDetDataset):
                 raise UserError(no_folder('UnlabeledImages.data_prefix.img', prefix))
             for found in find_files(prefix, passed_over):
                 yield Listed(found.path, num_bytes=found.num_bytes, modified=found.modified)
-        elif self.ann_file.endswith('.json'):
+        elif self.ann_file.lower().endswith('.json'):
             for image in read_coco('UnlabeledImages.ann_file', self.ann_file, False).images:
                 path = os.path.join(prefix, image['file_name'])
                 yield Listed(path, image.get('width'), image.get('height'))
         else:
-            for line in read_text('UnlabeledImages.ann_file', self.ann_file).splitlines():
+            text = read_text('UnlabeledImages.ann_file', self.ann_file)
+            # Names may hold what else str.splitlines takes for the end of a line.
+            for line in re.split(r'\r\n|\n|\r', text):
                 if line.strip():
                     yield Listed(os.path.join(prefix, line.strip()))
 

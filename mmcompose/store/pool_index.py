@@ -161,13 +161,14 @@ def sized(
         kept: An earlier listing with its sizes. None where there is none.
         size_of: Reads a picture's header.
         trusts_list: Whether sizes that are listed are taken as they are. Else those of the files
-            count, where these are on this machine and can be read.
+            count, where any is on this machine.
     """
     sides = {name: listed.column(name).to_numpy().copy() for name in ('width', 'height')}
-    is_known = (sides['width'] != UNKNOWN) & (sides['height'] != UNKNOWN)
-    is_asked = ~is_known
-    if not trusts_list:
-        is_asked |= listed.column('num_bytes').is_valid().to_numpy()
+    is_asked = (sides['width'] == UNKNOWN) | (sides['height'] == UNKNOWN)
+    is_here = listed.column('num_bytes').is_valid().to_numpy()
+    if not trusts_list and is_here.any():
+        # Also of those that are missing among others: they cannot be read.
+        is_asked |= ~pc.match_substring(listed.column('path'), b'://').to_numpy()
     unknown = np.flatnonzero(is_asked)
     if kept is not None and len(unknown):
         asked = listed if len(unknown) == len(listed) else listed.take(pa.array(unknown))
@@ -181,8 +182,7 @@ def sized(
     paths = listed.column('path')
     for row in unknown.tolist():
         size = size_of(os.fsdecode(paths[row].as_py()))
-        if all(size) or not is_known[row]:
-            sides['width'][row], sides['height'][row] = size
+        sides['width'][row], sides['height'][row] = size
     for name, values in sides.items():
         place = POOL_SCHEMA.get_field_index(name)
         listed = listed.set_column(place, POOL_SCHEMA.field(name), pa.array(values))

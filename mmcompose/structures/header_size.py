@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import fsspec
 from PIL import Image as PILImage
@@ -15,6 +15,8 @@ from mmcompose.structures.image import Image, check_regular_file, decode
 from mmcompose.utils import UserError, fault
 
 _ORIENTATION = 0x0112
+# A whole number of 16 bits.
+_SHORT = 3
 # Of which Pillow and OpenCV find the same orientation, in a sound Exif block.
 _AGREED = ('JPEG', 'MPO')
 # Of which they may not look at the same place for it.
@@ -72,19 +74,29 @@ def _is_turned(picture: PILImage.Image) -> bool | None:
     return True if orientation in range(5, 9) and picture.format in _AGREED else None
 
 
-def _orientation(block: bytes) -> Any:
+def _orientation(block: bytes) -> int | None:
     """Return the orientation in an Exif block, 1 where it has none, None if it is malformed.
 
-    Not ``picture.getexif()``: it looks into XMP too, which OpenCV does not read, and decodes a
-    PNG in search of what may stand behind its pixels.
+    Not by Pillow, which looks into XMP too, decodes a PNG in search of what may stand behind its
+    pixels, and takes numbers of any type, all of which OpenCV does not.
     """
-    exif = PILImage.Exif()
-    try:
-        exif.load(block)
-        return exif.get(_ORIENTATION, 1)
-    # Whatever garbage leads to.
-    except Exception:
+    block = block.removeprefix(b'Exif\0\0')
+    order = {b'II*\0': '<', b'MM\0*': '>'}.get(block[:4])
+    if order is None:
         return None
+    try:
+        (start,) = struct.unpack_from(f'{order}I', block, 4)
+        (count,) = struct.unpack_from(f'{order}H', block, start)
+        entries = [
+            struct.unpack_from(f'{order}HHIH', block, start + 2 + 12 * n) for n in range(count)
+        ]
+    except struct.error:
+        return None
+    found = [rest for tag, *rest in entries if tag == _ORIENTATION]
+    if not found:
+        return 1
+    kind, number, value = found[0]
+    return value if len(found) == 1 and (kind, number) == (_SHORT, 1) else None
 
 
 def _decoded_size(path: str) -> tuple[int, int]:

@@ -261,3 +261,68 @@ def test_a_file_is_read_once_for_its_digest(
     assert digests() == first and read == []
     os.utime(tmp_path / 'pool' / '001.png', ns=(1, 1))
     assert digests() == first and read == ['001.png']
+
+
+def _json(folder: Path, *images: dict[str, Any]) -> dict[str, Any]:
+    """Write a json of pictures, and return the config of a pool of them."""
+    listed = [{'id': number, **image} for number, image in enumerate(images, start=1)]
+    (folder / 'pool.JSON').write_text(json.dumps({'images': listed}))
+    return {'ann_file': str(folder / 'pool.JSON'), 'data_prefix': {'img': str(folder)}}
+
+
+@pytest.mark.parametrize('index', [False, True])
+@pytest.mark.parametrize(
+    ('size', 'message'),
+    [
+        ((15, 10), 'a.png is 30x20 pixels, and listed as 15x10; allow='),
+        ((20, 30), 'listed as 20x30, as before its EXIF orientation turns it; allow='),
+    ],
+)
+def test_a_size_that_is_not_the_pictures_is_told_at_every_start(
+    folder: Path, tmp_path: Path, size: tuple[int, int], message: str, index: bool
+) -> None:
+    config = _json(folder, {'file_name': 'a.png', 'width': size[0], 'height': size[1]})
+    if index:
+        config['index'] = str(tmp_path / 'store')
+    for _ in range(2):
+        with pytest.raises(UserError, match='lists 1 of 1 pictures with another size') as caught:
+            UnlabeledImages(**config).full_init()
+        assert message in str(caught.value)
+        # Where that is allowed, the picture's own counts; it is allowed anew each time.
+        assert _listed(**config, allow=['listed-sizes']) == ALL[:1]
+
+
+@pytest.mark.parametrize(
+    'entry',
+    [
+        {'width': 30, 'height': 20},
+        {'width': 30},
+        {'width': None, 'height': None},
+        {'width': '30', 'height': 20.0},
+        {},
+    ],
+)
+def test_a_size_that_is_the_pictures_is_not_told(
+    folder: Path, tmp_path: Path, entry: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr('mmcompose.utils.doubts.warn', told.append)
+    config = _json(folder, {'file_name': 'a.png', **entry})
+    assert _listed(**config, index=str(tmp_path / 'store')) == ALL[:1]
+    assert told == []
+
+
+def test_a_picture_that_is_missing_among_others_cannot_be_read(folder: Path) -> None:
+    gone = {'file_name': 'gone.png', 'width': 30, 'height': 20}
+    images = images_of(UnlabeledImages(**_json(folder, {'file_name': 'a.png'}, gone)))
+    assert [(image.key, image.width) for image in images] == [('a.png', 30), ('gone.png', 0)]
+    # A pool that is elsewhere is taken as it is listed.
+    (image,) = images_of(UnlabeledImages(**_json(folder, gone)))
+    assert (image.width, image.height) == (30, 20)
+
+
+def test_a_name_with_a_line_separator_is_a_line(folder: Path) -> None:
+    (folder / 'a.png').rename(folder / 'a\u2028b.png')
+    (folder / 'list.txt').write_text('a\u2028b.png\r\n\r\nb.jpg\r', encoding='utf-8', newline='')
+    config = {'ann_file': str(folder / 'list.txt'), 'data_prefix': {'img': str(folder)}}
+    assert [each[0] for each in _listed(**config)] == ['a\u2028b.png', 'b.jpg']

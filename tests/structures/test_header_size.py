@@ -54,6 +54,59 @@ def test_any_orientation(tmp_path: Path, kind: str, orientation: int) -> None:
     assert _agrees(_save(tmp_path / 'a', kind, **options))
 
 
+def _raw_exif(kind: int, value: int, count: int = 1, order: str = '>') -> bytes:
+    """Return a block whose orientation is a number of some TIFF type."""
+    start = b'MM' if order == '>' else b'II'
+    number = struct.pack(f'{order}I' if kind == 4 else f'{order}Hxx', value)
+    head = start + struct.pack(f'{order}HIH', 42, 8, 1)
+    return b'Exif\0\0' + head + struct.pack(f'{order}HHI', 0x0112, kind, count) + number + bytes(4)
+
+
+@pytest.mark.parametrize(
+    'block',
+    [
+        _raw_exif(3, 6),
+        _raw_exif(3, 6, order='<'),
+        # A number of another size, none, two; values that mean nothing.
+        _raw_exif(4, 6),
+        _raw_exif(8, 6),
+        _raw_exif(3, 6, count=0),
+        _raw_exif(3, 6, count=2),
+        _raw_exif(3, 0),
+        _raw_exif(3, 9),
+    ],
+)
+@pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'WEBP'])
+def test_an_orientation_of_any_type(tmp_path: Path, kind: str, block: bytes) -> None:
+    assert _agrees(_save(tmp_path / 'a', kind, exif=block))
+
+
+@pytest.mark.parametrize(
+    ('mode', 'suffix', 'options'),
+    [
+        ('CMYK', 'jpg', {}),
+        ('L', 'jpg', {'progressive': True}),
+        ('P', 'png', {'transparency': 0}),
+        ('LA', 'png', {}),
+        ('1', 'tif', {'tiffinfo': {0x0112: 6}}),
+        ('I;16', 'tif', {}),
+        ('RGB', 'png', {'save_all': True, 'append_images': [PILImage.new('RGB', (36, 24), 1)]}),
+        ('RGB', 'webp', {'save_all': True, 'append_images': [PILImage.new('RGB', (36, 24), 1)]}),
+        ('P', 'gif', {'save_all': True, 'append_images': [PILImage.new('P', (36, 24), 1)]}),
+    ],
+)
+def test_any_mode(tmp_path: Path, mode: str, suffix: str, options: dict[str, Any]) -> None:
+    path = str(tmp_path / f'a.{suffix}')
+    more = {'exif': _exif(6)} if suffix in ('jpg', 'png', 'webp') else {}
+    PILImage.new(mode, (36, 24)).save(path, **more, **options)
+    assert _agrees(path)
+
+
+@pytest.mark.parametrize('kind', ['PNG', 'WEBP', 'BMP', 'GIF', 'TIFF'])
+def test_a_suffix_of_another_format(tmp_path: Path, kind: str) -> None:
+    assert _agrees(_save(tmp_path / 'a.jpg', kind))
+
+
 @pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'WEBP'])
 @pytest.mark.parametrize('block', [GARBAGE, b'Exif\0\0', b'Exif\0\0II*\0', b'\xff' * 40])
 def test_a_malformed_exif_block(tmp_path: Path, kind: str, block: bytes) -> None:
