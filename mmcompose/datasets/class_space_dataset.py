@@ -11,6 +11,7 @@ from mmdet.registry import DATASETS as MMDET_DATASETS
 from mmengine.utils import is_abs
 
 from mmcompose.class_space import ClassSpace
+from mmcompose.class_space.spelling import same_but_for_spelling
 from mmcompose.datasets.coco_truth import KEY, CheckedCocoDataset, CocoTruth
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.registry import DATASETS
@@ -25,6 +26,7 @@ from mmcompose.utils import (
     nearest,
     no_file,
     problem,
+    warn,
 )
 
 TRUTH = 'ground truth'
@@ -95,6 +97,7 @@ class ClassSpaceDataset(RelabeledDataset):
         if dropped:
             names = ', '.join(_with_near(name, classes) for name in dropped)
             log(f'ground truth of classes that the student lacks is left out: {names}')
+            _warn_of_spelling([name for name in dropped if name not in (mapping or {})], classes)
 
     def prepare_config(self, config: dict[str, Any]) -> dict[str, Any]:
         """Name the classes of a COCO json in the file's own order, and list what it ignores."""
@@ -161,6 +164,15 @@ def _covered(
     if problems:
         raise UserError(*problems)
     return tuple(sorted(classes.index(name) for name in set(stated)))
+
+
+def _warn_of_spelling(dropped: Sequence[str], classes: Sequence[str]) -> None:
+    for first, other in same_but_for_spelling([*classes, *dropped]):
+        if first in classes and other in dropped:
+            warn(
+                f'ground truth of {other!r} is left out, but the student has {first!r}: tie '
+                'them in composition.class_space.aliases, or drop it in ClassSpaceDataset.mapping'
+            )
 
 
 def _nothing_shared(names: Sequence[str], classes: Sequence[str]) -> Problem:

@@ -35,5 +35,7 @@ def last_checkpoint(work_dir: str | Path) -> str | None:
         except UserError as error:
             warn(f'not resumed from: {error}')
         else:
+            if path != Path(latest):
+                warn(f'resumed from the one before: {path}')
             return str(path)
     raise UserError(problem('resume', latest, 'cannot be read, and no earlier checkpoint is there'))

@@ -12,7 +12,7 @@ import pytest
 
 from mmcompose.datasets import ClassSpaceDataset, class_space_dataset, coco_truth
 from mmcompose.structures import coco
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, allowing
 
 IMAGE = {'id': 1, 'file_name': '1.png', 'width': 96, 'height': 64}
 SPOT = {'id': 1, 'name': 'spot'}
@@ -25,6 +25,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     for module in (coco_truth, class_space_dataset):
         monkeypatch.setattr(module, 'log', lines['log'].append)
     monkeypatch.setattr(coco, 'warn', lines['warn'].append)
+    monkeypatch.setattr(class_space_dataset, 'warn', lines['warn'].append)
     return lines
 
 
@@ -96,6 +97,71 @@ def test_a_root_category_is_not_labeled_by_the_file(tmp_path: Path) -> None:
         annotations=[BOX, {**BOX, 'id': 2, 'category_id': 0}],
     )
     assert used.covered_classes is None
+
+
+@pytest.mark.parametrize(
+    ('name', 'is_told'), [('Spot', True), ('spots', True), ('SPOT-', True), ('dog', False)]
+)
+def test_truth_of_a_class_that_is_spelled_otherwise_is_warned_of(
+    tmp_path: Path, name: str, is_told: bool, told: dict[str, list[str]]
+) -> None:
+    categories = [{'id': 1, 'name': name}, {'id': 2, 'name': 'stripe'}]
+    _dataset(tmp_path, ('spot', 'stripe'), categories=categories)
+    warned = [f'ground truth of {name!r} is left out, but' in line for line in told['warn']]
+    assert warned == [True] * is_told
+
+
+# As tools write truth: what is changed of a sound file.
+TRUTHS: dict[str, dict[str, Any]] = {
+    'CVAT': {
+        'images': [{**IMAGE, 'license': 0, 'flickr_url': '', 'date_captured': 0}],
+        'annotations': [{**BOX, 'segmentation': [], 'attributes': {'occluded': False}}],
+        'licenses': [{'name': '', 'id': 0}],
+    },
+    'Label Studio': {
+        'images': [{**IMAGE, 'id': 0}],
+        'categories': [{'id': 0, 'name': 'spot'}],
+        'annotations': [{**BOX, 'id': 0, 'image_id': 0, 'category_id': 0, 'ignore': 0}],
+    },
+    'Roboflow, one class': {
+        'categories': [
+            {'id': 0, 'name': 'spot', 'supercategory': 'none'},
+            {**SPOT, 'supercategory': 'spot'},
+        ]
+    },
+    'FiftyOne': {
+        'categories': [{**SPOT, 'id': 0, 'supercategory': None}],
+        'annotations': [{**BOX, 'category_id': 0, 'bbox': [60.0, 10.0, 30.0, 20.0]}],
+    },
+    'LVIS': {
+        'images': [{**IMAGE, 'neg_category_ids': [], 'not_exhaustive_category_ids': []}],
+        'categories': [{**SPOT, 'synset': 'spot.n.01', 'frequency': 'f'}],
+    },
+    'Objects365': {'annotations': [{**BOX, 'iscrowd': 0, 'isfake': 0, 'isreflected': 0}]},
+    'a mark and a size as text': {'images': [{**IMAGE, 'width': '96', 'height': '64'}]},
+}
+
+
+@pytest.mark.parametrize('content', TRUTHS.values(), ids=TRUTHS)
+def test_truth_of_other_tools_is_read(
+    tmp_path: Path, content: dict[str, Any], told: dict[str, list[str]]
+) -> None:
+    (instance,) = _dataset(tmp_path, **content).get_data_info(0)['instances']
+    assert (instance['bbox'], instance['bbox_label']) == ([60, 10, 90, 30], 0)
+    assert told['warn'] == []
+
+
+@pytest.mark.parametrize(
+    'size', [{'width': 48, 'height': 32}, {'width': 64, 'height': 96}, {'width': 97}]
+)
+def test_truth_of_copies_of_another_size_is_refused_and_may_be_allowed(
+    tmp_path: Path, size: dict[str, int]
+) -> None:
+    content = {'images': [{**IMAGE, **size}], 'annotations': [{**BOX, 'bbox': [6, 1, 30, 20]}]}
+    with pytest.raises(UserError, match=r'but the picture is 96x64 pixels; allow='):
+        _dataset(tmp_path, **content)
+    with allowing(['listed-sizes']):
+        assert len(_dataset(tmp_path, **content)) == 1
 
 
 @pytest.mark.parametrize('name', ['Spot ', 'dog'])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,24 @@ def test_a_run_resumes_where_it_was_with_the_teachers_gone(way: Way) -> None:
     done = run_here('tools/train.py', way.dump, '--work-dir', way.work, *options, cwd=way.folder)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (way.work / 'epoch_2.pth').is_file()
+    newest = max(way.work.rglob('scalars.json'), key=lambda path: path.stat().st_mtime)
+    lines = [json.loads(line) for line in newest.read_text().splitlines()]
+    assert {line['epoch'] for line in lines if 'loss' in line} == {2}
+
+
+def test_a_run_resumes_from_the_one_before_a_checkpoint_that_was_cut_short(way: Way) -> None:
+    write_teacher(way.folder)
+    whole = way.checkpoint.read_bytes()
+    last = way.work / 'epoch_2.pth'
+    last.write_bytes(whole[: len(whole) // 2])
+    (way.work / 'last_checkpoint').write_text(str(last))
+    options = ('--work-dir', 'work', '--resume', '--cfg-options', 'train_cfg.max_epochs=2')
+    done = run('tools/train.py', 'compose.py', *options, cwd=way.folder)
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told[-3000:]
+    assert re.search(r'not resumed from: checkpoint: .*epoch_2\.pth. is no checkpoint', told)
+    assert re.search(r'resumed from the one before: .*epoch_1\.pth', told)
+    assert last.stat().st_size > len(whole) // 2
     newest = max(way.work.rglob('scalars.json'), key=lambda path: path.stat().st_mtime)
     lines = [json.loads(line) for line in newest.read_text().splitlines()]
     assert {line['epoch'] for line in lines if 'loss' in line} == {2}
