@@ -14,6 +14,7 @@ from mmcompose.store import to_coco
 from mmcompose.store.exports import destination, read_corrections
 from mmcompose.utils import (
     UserError,
+    allowing,
     check_writable,
     file_fingerprint,
     log,
@@ -73,7 +74,8 @@ def import_review(
     """
     check_writable('--out', out)
     composition = load(config)
-    images, truth = read_corrections(source, corrected, composition.pool, composition.classes)
+    with allowing(composition.resolved['allow']):
+        images, truth = read_corrections(source, corrected, composition.pool, composition.classes)
     if not images:
         raise UserError(problem('--corrected', corrected, 'has no picture that was reviewed'))
     content = to_coco(images, truth, composition.classes)

@@ -63,7 +63,8 @@ class FunctionTeacher(Teacher):
             (masks,) = rest or (None,)
             encoded = None if masks is None else as_masks(masks, image.width, image.height)
             return Detections.from_arrays(boxes, scores, labels, encoded)
-        except (TypeError, ValueError, AssertionError) as error:
+        # The last is torch's, of a tensor that is part of a graph.
+        except (TypeError, ValueError, AssertionError, RuntimeError) as error:
             expected = f'does not return boxes (N, 4), scores (N,), labels (N,), masks: {error}'
             raise UserError(problem('function', self._name, expected)) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import sys
 from pathlib import Path
@@ -55,3 +56,21 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     assert _run(monkeypatch, truth, *arguments, '--out', tmp_path / 'out') == 2
     assert capsys.readouterr().err.strip() == says
     assert not (tmp_path / 'out').exists()
+
+
+def test_what_is_doubtful_may_be_allowed(
+    truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = json.loads(Path(truth).read_text())
+    for each in content['annotations']:
+        x, y, width, height = each['bbox']
+        each['bbox'] = [x, y, x + width, y + height]
+    path = tmp_path / 'corners.json'
+    path.write_text(json.dumps(content))
+    arguments = (path, '--counts', 2, '--out', tmp_path / 'out')
+    assert _run(monkeypatch, *arguments) == 2
+    told = capsys.readouterr().err
+    assert "and not as x1, y1, x2, y2; allow=['box-form'] makes this a warning" in told
+    assert _run(monkeypatch, *arguments, '--allow', 'box-forms') == 2
+    assert "'box-forms' is no check; did you mean 'box-form'?" in capsys.readouterr().err
+    assert _run(monkeypatch, *arguments, '--allow', 'box-form') == 0

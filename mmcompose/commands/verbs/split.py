@@ -13,6 +13,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--folds', type=int, default=1, help='how many times to split anew')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--out', default='.', help='the folder to write to')
+    parser.add_argument('--allow', nargs='+', default=[], help='checks whose finds are warnings')
 
 
 def run(args: Namespace) -> None:
@@ -21,8 +22,13 @@ def run(args: Namespace) -> None:
 
     from mmcompose.commands.console import console
     from mmcompose.datasets import split_coco
+    from mmcompose.utils import UserError, allowing, check_names
 
-    files = split_coco(args.annotations, args.percent, args.counts, args.folds, args.seed, args.out)
+    if wrong := check_names('--allow', args.allow):
+        raise UserError(*wrong)
+    sizes = (args.percent, args.counts, args.folds, args.seed)
+    with allowing(args.allow):
+        files = split_coco(args.annotations, *sizes, args.out)
     table = Table('labeled part', 'images', 'classes lost', 'the rest')
     for each in files:
         lost = ', '.join(each.lost) or 'none'

@@ -47,7 +47,7 @@ def read_corrections(
     by_key = {image.key: image for image in images}
     labels = {name: number for number, name in enumerate(classes)}
     found: dict[str, Detections] = {}
-    for key, boxes, names in READERS[source](path, by_key):
+    for key, boxes, names in _read(source, path, by_key):
         if key not in by_key:
             raise UserError(problem(ARGUMENT, key, 'is no picture of the pool', by_key))
         for name in names:
@@ -57,6 +57,14 @@ def read_corrections(
         found[key] = each.clipped(by_key[key].width, by_key[key].height)
     seen = [image for image in images if image.key in found]
     return seen, [found[image.key] for image in seen]
+
+
+def _read(source: str, path: str, images: Mapping[str, Image]) -> Iterator[Corrected]:
+    try:
+        yield from READERS[source](path, images)
+    except (AttributeError, LookupError, TypeError, ValueError, yaml.YAMLError) as error:
+        reason = ' '.join(f'{type(error).__name__}: {error}'.split())
+        raise UserError(problem(ARGUMENT, path, f'is no export of {source} ({reason})')) from error
 
 
 def _label_studio(path: str, images: Mapping[str, Image]) -> Iterator[Corrected]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mmcompose.store.exports import FORMATS, export, read_corrections
+from mmcompose.store.exports.label_studio import KEY
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError
 from tests import toys
@@ -75,3 +76,43 @@ def test_what_does_not_fit_is_named(
     with pytest.raises(UserError, match='is no JSON export of tasks'):
         (tmp_path / 'other.json').write_text('[{"data": {}}]')
         read_corrections('labelstudio', str(tmp_path / 'other.json'), images, CLASSES)
+
+
+BOX = {'type': 'rectanglelabels', 'original_width': 96, 'original_height': 64}
+VALUE = {'x': 1, 'y': 1, 'width': 9, 'height': 9, 'rectanglelabels': ['dog']}
+
+
+def _tasks(result: Any) -> str:
+    return json.dumps([{'data': {KEY: '000.png'}, 'annotations': [{'result': result}]}])
+
+
+@pytest.mark.parametrize(
+    ('source', 'content'),
+    [
+        ('labelstudio', '{}'),
+        ('labelstudio', '[7]'),
+        ('labelstudio', _tasks(None)),
+        ('labelstudio', _tasks([BOX])),
+        ('labelstudio', _tasks([{**BOX, 'value': {**VALUE, 'rectanglelabels': []}}])),
+        ('labelstudio', _tasks([{**BOX, 'value': {**VALUE, 'x': 'left'}}])),
+        ('cvat', '<annotations><image><box/></image></annotations>'),
+        ('cvat', '<annotations><image name="000.png"><box label="dog"/></image></annotations>'),
+        ('cvat', '<annotations>'),
+        ('yolo', ''),
+        ('yolo', 'names: [dog]'),
+        ('yolo', 'names: {0: [}'),
+    ],
+)
+def test_what_is_no_export_is_one_line(
+    source: str, content: str, images: list[Image], tmp_path: Path
+) -> None:
+    path = tmp_path / 'export'
+    if source == 'yolo':
+        (path / 'labels').mkdir(parents=True)
+        (path / 'labels' / '000.txt').write_text('5 0.5 0.5 half\n')
+        (path / 'data.yaml').write_text(content)
+    else:
+        path.write_text(content)
+    with pytest.raises(UserError, match=r'^--corrected: ') as caught:
+        read_corrections(source, str(path), images, CLASSES)
+    assert len(str(caught.value).splitlines()) == 1
