@@ -126,6 +126,42 @@ def test_a_part_of_less_than_a_pixel_is_warned_of_once(warnings: list[str]) -> N
     assert warnings == ['7 of 21 boxes so far are less than a pixel wide or high']
 
 
+@pytest.mark.parametrize(
+    ('box', 'count', 'is_told'),
+    [
+        # Of a copy of half the size.
+        ([2, 3, 50, 40], 25, True),
+        ([2, 3, 20, 12], 25, True),
+        # Few pictures are no evidence.
+        ([2, 3, 50, 40], 5, False),
+        ([2, 3, 52, 40], 25, False),
+        ([2, 3, 50, 44], 25, False),
+        ([48, 3, 90, 40], 25, False),
+    ],
+)
+def test_a_pool_whose_boxes_keep_to_one_quarter_is_warned_of_once(
+    box: list[float], count: int, is_told: bool, warnings: list[str]
+) -> None:
+    teacher = Replayed([(box, 0.5, 0)] * 5)
+    for number in range(count):
+        teacher.predict([Image(str(number), f'{number}.jpg', *SIZE)])
+    told = '100 of 100 boxes so far lie in the upper left quarter of their picture: are they in '
+    assert warnings == [f'{told}pixels of a smaller copy?'] * is_told
+
+
+def test_boxes_of_negative_width_may_be_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr('mmcompose.utils.doubts.warn', told.append)
+    teacher = Replayed([GOOD, INVERTED])
+    with pytest.raises(UserError, match=r"negative width .*; allow=\['inverted-boxes'\]"):
+        teacher.predict([Image('a', 'a.jpg', *SIZE)])
+    teacher.allow = ('inverted-boxes',)
+    for _ in range(3):
+        (found,) = teacher.predict([Image('a', 'a.jpg', *SIZE)])
+        assert found.boxes.tolist() == [GOOD[0]]
+    assert len(told) == 1
+
+
 def test_a_score_a_little_out_of_bounds_is_mended() -> None:
     rows = [([0, 0, 4, 4], 1.02, 0), ([0, 0, 5, 5], -0.02, 1)]
     assert _predict(rows).scores.tolist() == [1, 0]
