@@ -1,4 +1,4 @@
-"""One object, one name: of boxes of two classes in one place, the likelier stays."""
+"""One object, one class: of boxes of two classes in one place, the likelier keeps its score."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mmcompose.utils import Count, Fraction, UserError, fault
 
 @LABEL_TRANSFORMS.register_module()
 class CrossClassSuppression(LabelTransform):
-    """Drop a box where a likelier one of another class lies.
+    """Lower the score of a box where a likelier one of another class lies.
 
     Two teachers may call one object car and truck, and one teacher may call it both: no fusion
     inside a class sees that. Two classes may also share places, as a worker and a person: these are
@@ -30,6 +30,9 @@ class CrossClassSuppression(LabelTransform):
 
     Args:
         iou_thr: Boxes that overlap more than this are one object. Defaults to 0.7.
+        decay: By what the scores of the others are multiplied; 0 drops them. Defaults to 0.2, with
+            which none is kept by a usual threshold: as with Soft-NMS (Bodla et al. 2017), the order
+            of the scores still shows what was found.
         min_count: Pairs of sure boxes, at least, by which classes share places. Defaults to 10.
         min_rate: The share of the rarer class's sure boxes, at least. Defaults to 0.5: of classes
             that are only mixed up, less than 0.4 of the scores were seen together.
@@ -42,11 +45,12 @@ class CrossClassSuppression(LabelTransform):
     """
 
     rounds = 1
-    revision = 2
+    revision = 3
 
     def __init__(
         self,
         iou_thr: Fraction = 0.7,
+        decay: Fraction = 0.2,
         min_count: Count = 10,
         min_rate: Fraction = 0.5,
         min_score: Fraction = 0.3,
@@ -54,6 +58,7 @@ class CrossClassSuppression(LabelTransform):
         never: list[tuple[str, str]] | None = None,
     ) -> None:
         self.iou_thr = iou_thr
+        self.decay = decay
         self.min_count = min_count
         self.min_rate = min_rate
         self.min_score = min_score
@@ -120,7 +125,7 @@ class CrossClassSuppression(LabelTransform):
         """See :meth:`LabelTransform.describe_learned`."""
         return [
             f'{" and ".join(pair["classes"])} share places: one teacher gives both to an object '
-            f'{pair["count"]} times, {pair["rate"]:.0%} of the rarer one; both are kept'
+            f'{pair["count"]} times, {pair["rate"]:.0%} of the rarer one; both keep their scores'
             for pair in self.learned.get('together', [])
         ]
 
@@ -143,7 +148,10 @@ class CrossClassSuppression(LabelTransform):
         for row in np.lexsort((*found.boxes.T[::-1], found.labels, -found.scores)):
             if kept[row]:
                 kept &= ~near[row]
-        return found[kept]
+        if not self.decay:
+            return found[kept]
+        scores = np.where(kept, found.scores, found.scores * np.float32(self.decay))
+        return found.with_fields(scores=scores).sorted()
 
 
 def _votes(found: Detections) -> NDArray[np.bool_]:

@@ -41,7 +41,8 @@ def step() -> CrossClassSuppression:
 
 def left(step: CrossClassSuppression, image: ByTeacher) -> list[int]:
     result: Detections = apply(step, image, scene())[FUSED]
-    return sorted(result.labels.tolist())
+    kept = np.isin(result.scores, image[FUSED].scores)
+    return sorted(result.labels[kept].tolist())
 
 
 def test_classes_that_share_places_are_learned_and_listed(step: CrossClassSuppression) -> None:
@@ -94,9 +95,21 @@ def test_the_likelier_stays(
     assert left(step, image) == labels
 
 
+def test_the_other_falls_or_goes() -> None:
+    lowered = apply(CrossClassSuppression(), CONFLICT, scene())[FUSED]
+    assert lowered.labels.tolist() == [SOFA, CAT]
+    np.testing.assert_allclose(lowered.scores, [0.6, 0.1])
+    dropped = apply(CrossClassSuppression(decay=0.0), CONFLICT, scene())[FUSED]
+    assert dropped.labels.tolist() == [SOFA]
+
+
 def test_a_coarse_class_and_a_finer_one_do_not_conflict() -> None:
     below = scene(hierarchy={'cat': ['sofa']})
-    assert len(apply(CrossClassSuppression(), CONFLICT, below)[FUSED]) == 2
+    assert (
+        apply(CrossClassSuppression(), CONFLICT, below)[FUSED].scores.max()
+        == CONFLICT[FUSED].scores.max()
+    )
+    assert apply(CrossClassSuppression(), CONFLICT, below)[FUSED].scores.min() == 0.5
 
 
 def test_a_users_pairs() -> None:
@@ -117,6 +130,7 @@ def test_it_needs_a_fusion() -> None:
     ('arguments', 'told'),
     [
         ({'iou_thr': 2}, '^step.iou_thr: 2'),
+        ({'decay': 2}, '^step.decay: 2'),
         ({'min_count': 0}, '^step.min_count: 0'),
         ({'min_rate': -1}, '^step.min_rate: -1'),
         ({'min_score': 3}, '^step.min_score: 3'),
