@@ -26,7 +26,7 @@ from paper_protocol import CONFIGS, TRUTH, Protocol, begin
 from rich.table import Table
 
 from mmcompose.labeling.compute.matching import RIGHT, UNJUDGED, judge, match
-from mmcompose.store import to_coco
+from mmcompose.store.exports import to_coco
 from mmcompose.structures import Detections, Image, iou
 from mmcompose.utils import file_fingerprint, write_json
 

@@ -10,8 +10,7 @@ from mmengine.config import Config
 from mmcompose.commands.export_labels import export_rows
 from mmcompose.commands.load import load
 from mmcompose.reporting.ranking import doubts
-from mmcompose.store import to_coco
-from mmcompose.store.exports import destination, read_corrections
+from mmcompose.store.exports import destination, read_corrections, to_coco
 from mmcompose.utils import (
     UserError,
     allowing,

@@ -1,6 +1,5 @@
-"""Predictions by teacher and picture, labels by pool, on any file system; COCO export."""
+"""Predictions by teacher and picture, labels by pool, on any file system."""
 
-from mmcompose.store.coco import to_coco
 from mmcompose.store.columns import PICTURE_FIELDS, to_table
 from mmcompose.store.detection_table import DetectionTable
 from mmcompose.store.image_table import ImageTable
@@ -32,6 +31,5 @@ __all__ = [
     'digest_of',
     'digested',
     'sized',
-    'to_coco',
     'to_table',
 ]

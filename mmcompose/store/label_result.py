@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,25 +9,22 @@ from typing import Any
 
 import pyarrow as pa
 
+from mmcompose.store.by_pool import ByPool
 from mmcompose.store.columns import MASKS, SCHEMA, SCHEMA_WITH_MASKS, to_table
 from mmcompose.store.detection_table import DetectionTable
 from mmcompose.store.image_table import ImageTable
 from mmcompose.store.leases import Leases, is_lease, lease_name
 from mmcompose.store.location import KEY, Location
-from mmcompose.store.manifest import check_manifest, write_manifest
 from mmcompose.store.mapped_files import find_mapped, write_mapped
 from mmcompose.store.parts import PART_SIZE, Parts
-from mmcompose.store.picture_results import FORMAT
-from mmcompose.store.sealed import read_sealed, write_sealed
 from mmcompose.structures import Detections
-from mmcompose.utils import UserError, fingerprint, plain, problem
+from mmcompose.utils import UserError, problem
 
 _POLL_SECONDS = 0.2
-_LEARNED = 'learned'
 _JOIN = 'join'
 
 
-class LabelResult:
+class LabelResult(ByPool[Sequence[Mapping[str, Any]]]):
     """Labels that belong to a pool and all that made them.
 
     Parts are made by any number of processes and then joined into one file on this machine, which
@@ -50,39 +46,18 @@ class LabelResult:
         images: ImageTable,
         part_size: int = PART_SIZE,
     ) -> None:
-        self._location = location
+        super().__init__(location, 'labels', made_of, images, part_size)
         self._mapped = mapped
-        self.images = images
-        self.part_size = part_size
-        self._manifest = {
-            'format': FORMAT,
-            'kind': 'labels',
-            'made_of': plain(made_of),
-            'images': images.fingerprint,
-            'num_images': len(images),
-        }
-        self.fingerprint = fingerprint(self._manifest)
-        self.folder = f'labels/{self.fingerprint}'
         self._parts = Parts(location, self.folder, self.fingerprint)
-        check_manifest(location, self.folder, self._manifest)
 
     @property
     def path(self) -> str:
         """Where it is."""
         return self._location.path(self.folder)
 
-    @property
-    def num_parts(self) -> int:
-        """How many parts there are."""
-        return -(-len(self.images) // self.part_size)
-
     def stem(self, part: int) -> str:
         """Return the name of a part."""
         return f'part-{part:05d}'
-
-    def rows_of(self, part: int) -> range:
-        """Return the rows of the pool that are in a part."""
-        return range(len(self.images))[part * self.part_size : (part + 1) * self.part_size]
 
     def unfinished(self) -> list[int]:
         """Return the parts that are still missing."""
@@ -105,23 +80,6 @@ class LabelResult:
         rows = self.rows_of(part)
         images = self.images[rows.start : rows.stop]
         self._parts.write(self.stem(part), to_table(images, detections, unreadable))
-
-    def write_learned(self, learned: Any) -> None:
-        """Write what the label pipeline learned from the pool, as plain values."""
-        write_manifest(self._location, self.folder, self._manifest)
-        content = json.dumps(plain(learned), indent=2, sort_keys=True, allow_nan=False).encode()
-        write_sealed(self._location, self.folder, _LEARNED, content, '.json')
-
-    def read_learned(self) -> Any | None:
-        """Read what :meth:`write_learned` wrote, None where nobody has.
-
-        Raises:
-            UserError: If it is damaged.
-        """
-        for name in self._location.names(self.folder):
-            if name.startswith(f'{_LEARNED}-') and name.endswith('.json'):
-                return json.loads(read_sealed(self._location, self.folder, name))
-        return None
 
     def read(self) -> DetectionTable | None:
         """Map the labels, None unless all of them are there."""

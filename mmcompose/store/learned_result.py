@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmcompose.labeling.compute.state import State, state_from_bytes, state_to_bytes
+from mmcompose.store.by_pool import ByPool
 from mmcompose.store.image_table import ImageTable
 from mmcompose.store.location import Location
-from mmcompose.store.manifest import check_manifest, write_manifest
+from mmcompose.store.manifest import write_manifest
 from mmcompose.store.parts import PART_SIZE
-from mmcompose.store.picture_results import FORMAT
-from mmcompose.store.sealed import read_sealed, write_sealed
+from mmcompose.store.sealed import find_sealed, read_sealed, write_sealed
 from mmcompose.utils import fingerprint, plain
 
-_STEM, _STATE = 'learned', 'state'
+_STATE, _SUFFIX = 'state', '.npz'
 
 
-class LearnedResult:
+class LearnedResult(ByPool[Mapping[str, Any]]):
     """Plain values that belong to a pool, a step and all steps before it.
 
     Before they are learned, the step collects a state of each part of the pool; a step of several
@@ -42,17 +41,7 @@ class LearnedResult:
         part_size: int = PART_SIZE,
         collected_of: Mapping[str, Any] | None = None,
     ) -> None:
-        self._location = location
-        self._images = images
-        self.part_size = part_size
-        self._manifest = {
-            'format': FORMAT,
-            'kind': 'learned',
-            'made_of': plain(made_of),
-            'images': images.fingerprint,
-            'num_images': len(images),
-        }
-        self.folder = f'learned/{fingerprint(self._manifest)}'
+        super().__init__(location, 'learned', made_of, images, part_size)
         self._collected, self._state_folder = self._manifest, self.folder
         if collected_of is not None:
             self._collected = {
@@ -60,9 +49,10 @@ class LearnedResult:
             }  # fmt: skip
             self._state_folder = f'collected/{fingerprint(self._collected)}'
 
-    def rows_of(self, part: int) -> range:
-        """Return the rows of the pool that are in a part."""
-        return range(len(self._images))[part * self.part_size : (part + 1) * self.part_size]
+    @property
+    def num_parts(self) -> int:
+        """How many parts there are: of no images there is something to learn, too."""
+        return max(super().num_parts, 1)
 
     def unfinished(self, turn: int) -> list[int]:
         """Return the parts of which there is no state yet in a round, while it is of use.
@@ -73,7 +63,7 @@ class LearnedResult:
         if self.read_learned() is not None:
             return []
         there = self._states(turn)
-        return [part for part in range(self._num_parts) if part not in there]
+        return [part for part in range(self.num_parts) if part not in there]
 
     def write_state(self, turn: int, part: int, state: State) -> None:
         """Write what was collected of a part.
@@ -83,7 +73,7 @@ class LearnedResult:
         """
         stem = f'{_STATE}-{turn}-{part:05d}'
         write_manifest(self._location, self._state_folder, self._collected)
-        write_sealed(self._location, self._state_folder, stem, state_to_bytes(state), '.npz')
+        write_sealed(self._location, self._state_folder, stem, state_to_bytes(state), _SUFFIX)
 
     def read_states(self, turn: int) -> Iterator[State]:
         """Yield what was collected of each part in a round, in the order of the images.
@@ -100,36 +90,7 @@ class LearnedResult:
             for name in self._states(turn).values():
                 self._location.remove(self.folder, name)
 
-    @property
-    def _num_parts(self) -> int:
-        # Of no images there is something to learn, too: that there are none.
-        return max(-(-len(self._images) // self.part_size), 1)
-
     def _states(self, turn: int) -> dict[int, str]:
-        prefix = f'{_STATE}-{turn}-'
-        names = self._location.names(self._state_folder)
-        found = (name for name in names if name.startswith(prefix) and name.endswith('.npz'))
-        return {int(name.removeprefix(prefix).split('-')[0]): name for name in found}
-
-    def read_learned(self) -> dict[str, Any] | None:
-        """Return what was learned, None where nobody has written it.
-
-        Raises:
-            UserError: If it is damaged.
-        """
-        check_manifest(self._location, self.folder, self._manifest)
-        for name in self._location.names(self.folder):
-            if name.startswith(f'{_STEM}-') and name.endswith('.json'):
-                learned: dict[str, Any] = json.loads(read_sealed(self._location, self.folder, name))
-                return learned
-        return None
-
-    def write_learned(self, learned: Mapping[str, Any]) -> None:
-        """Write what was learned.
-
-        Raises:
-            UserError: If it cannot be written.
-        """
-        write_manifest(self._location, self.folder, self._manifest)
-        content = json.dumps(plain(learned), indent=2, sort_keys=True, allow_nan=False).encode()
-        write_sealed(self._location, self.folder, _STEM, content, '.json')
+        stem = f'{_STATE}-{turn}'
+        found = find_sealed(self._location, self._state_folder, stem, _SUFFIX)
+        return {int(name.removeprefix(f'{stem}-').split('-')[0]): name for name in found}

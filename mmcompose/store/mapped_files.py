@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mmcompose.store.detection_table import BATCH_SIZE, FINGERPRINT, DetectionTable
 from mmcompose.store.location import KEY, Location
-from mmcompose.store.sealed import is_sound_file, seal
+from mmcompose.store.sealed import find_sealed, is_sound_file, seal
 from mmcompose.utils import UserError, log, problem
 
 _STEM, _SUFFIX = 'labels', '.arrow'
@@ -36,14 +36,13 @@ def find_mapped(location: Location, folder: str, made_by: str, verify: bool = Tr
         made_by: What addresses the folder; the file holds it, too.
         verify: Whether to read it through. Defaults to True; False where another process has.
     """
-    for name in location.names(folder):
-        if name.startswith(f'{_STEM}-') and name.endswith(_SUFFIX):
-            path = location.local(folder, name)
-            assert path is not None
-            if (not verify or _is_verified(path)) and DetectionTable(path).fingerprint == made_by:
-                return path
-            log(f'{path}: is damaged; it is made anew')
-            location.remove(folder, name)
+    for name in find_sealed(location, folder, _STEM, _SUFFIX):
+        path = location.local(folder, name)
+        assert path is not None
+        if (not verify or _is_verified(path)) and DetectionTable(path).fingerprint == made_by:
+            return path
+        log(f'{path}: is damaged; it is made anew')
+        location.remove(folder, name)
     return None
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmcompose.store.image_table import DIGEST, ImageTable
 from mmcompose.store.location import Location
 from mmcompose.store.parts import Parts
-from mmcompose.store.sealed import is_sound, write_sealed
+from mmcompose.store.sealed import find_sealed, is_sound, write_sealed
 
 _STEM, _SUFFIX = 'index', '.arrow'
 _PARTS = b'parts'
@@ -88,16 +88,12 @@ class PictureIndex:
             writer.write_table(table)
         content = sink.getvalue().to_pybytes()
         name = write_sealed(self._location, self._folder, _STEM, content, _SUFFIX)
-        for other in self._files():
+        for other in find_sealed(self._location, self._folder, _STEM, _SUFFIX):
             if other != name:
                 self._location.remove(self._folder, other)
 
-    def _files(self) -> list[str]:
-        names = self._location.names(self._folder)
-        return [n for n in names if n.startswith(f'{_STEM}-') and n.endswith(_SUFFIX)]
-
     def _load(self) -> None:
-        for name in self._files():
+        for name in find_sealed(self._location, self._folder, _STEM, _SUFFIX):
             try:
                 content = self._location.read(self._folder, name)
             except FileNotFoundError:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from mmcompose.store.image_table import DIGEST, SCHEMA, ImageTable
 from mmcompose.store.location import Location
-from mmcompose.store.sealed import is_sound, is_sound_file, write_sealed
+from mmcompose.store.sealed import find_sealed, is_sound, is_sound_file, write_sealed
 from mmcompose.utils import UserError, fingerprint, log, progress
 
 FOLDER = 'pools'
@@ -106,8 +106,7 @@ class PoolIndex:
         return ImageTable.of_columns(table) if path is None else ImageTable.open(path)
 
     def _names(self) -> list[str]:
-        names = self._location.names(FOLDER)
-        return [n for n in names if n.startswith(f'{self._stem}-') and n.endswith(_SUFFIX)]
+        return find_sealed(self._location, FOLDER, self._stem, _SUFFIX)
 
     def _read(self) -> tuple[str | None, pa.Table | None]:
         for name in reversed(self._names()):

@@ -31,6 +31,19 @@ def is_sound(name: str, content: bytes) -> bool:
     return name.rsplit('.', 1)[0].rpartition('-')[2] == digest_of(content)
 
 
+def find_sealed(location: Location, folder: str, stem: str, suffix: str) -> list[str]:
+    """Return the names of a folder's sealed files whose stems begin so, sorted.
+
+    Args:
+        location: The store's.
+        folder: Where in it.
+        stem: What they were written as, or the first of its parts between hyphens.
+        suffix: Theirs.
+    """
+    names = location.names(folder)
+    return [name for name in names if name.startswith(f'{stem}-') and name.endswith(suffix)]
+
+
 def write_sealed(location: Location, folder: str, stem: str, content: bytes, suffix: str) -> str:
     """Write a sealed file, and return its name.
 

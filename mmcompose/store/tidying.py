@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -113,16 +112,14 @@ def _is_whole(
 
 def _rows_to_keep(index: pa.Table, num_parts: int) -> dict[int, NDArray[np.int64]]:
     """Return of each part the rows of pictures that no part before it has."""
-    columns: dict[str, list[Any]] = index.to_pydict()
-    names = [name for name in (*ADDRESS, DIGEST.name) if name in columns]
-    seen: set[tuple[Any, ...]] = set()
-    kept: dict[int, list[int]] = {number: [] for number in range(num_parts)}
-    for row in range(index.num_rows):
-        address = tuple(columns[name][row] for name in names)
-        if address not in seen:
-            seen.add(address)
-            kept[columns['part'][row]].append(columns['row'][row])
-    return {number: np.array(rows, np.int64) for number, rows in kept.items()}
+    names = [name for name in (*ADDRESS, DIGEST.name) if name in index.column_names]
+    pictures = index.group_by(names, use_threads=False)
+    first = pictures.aggregate([('part', 'first'), ('row', 'first')])
+    parts, rows = (first.column(f'{name}_first').to_numpy() for name in ('part', 'row'))
+    order = np.lexsort((rows, parts))
+    ends = np.searchsorted(parts[order], np.arange(num_parts + 1))
+    rows = rows[order].astype(np.int64)
+    return {number: rows[ends[number] : ends[number + 1]] for number in range(num_parts)}
 
 
 def _groups(sizes: Mapping[int, int], size: int) -> Iterator[list[int]]:

@@ -42,15 +42,13 @@ def atomic_write(key: str, path: str | Path) -> Iterator[Path]:
             temporary.unlink()
 
 
-def write_json(
-    key: str, path: str | Path, content: Any, indent: int | None = 2, sort_keys: bool = False
-) -> None:
+def write_json(key: str, path: str | Path, content: Any, indent: int | None = 2) -> None:
     """Write a JSON file; see :func:`atomic_write`.
 
     Raises:
         ValueError: If a number is NaN or infinite, which JSON does not know.
     """
-    text = json.dumps(content, indent=indent, sort_keys=sort_keys, allow_nan=False)
+    text = json.dumps(content, indent=indent, allow_nan=False)
     with atomic_write(key, path) as temporary:
         temporary.write_text(f'{text}\n', encoding='utf-8')
 

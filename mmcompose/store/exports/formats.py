@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmcompose.store.coco import to_coco
+from mmcompose.store.exports.coco import write_coco
 from mmcompose.store.exports.cvat import write_cvat
 from mmcompose.store.exports.fiftyone import write_fiftyone
 from mmcompose.store.exports.label_studio import write_label_studio
@@ -15,7 +15,7 @@ from mmcompose.store.exports.parquet import write_parquet
 from mmcompose.store.exports.voc import write_voc
 from mmcompose.store.exports.yolo import write_yolo
 from mmcompose.structures import Detections, Image
-from mmcompose.utils import UserError, check_writable, problem, write_json
+from mmcompose.utils import UserError, check_writable, problem
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,8 @@ class Format:
     default: str
 
 
-def _write_coco(labeled: Labeled, path: Path) -> None:
-    content = to_coco(labeled.images, labeled.labels, labeled.classes)
-    write_json('--out', path, content, indent=None)
-
-
 FORMATS: Mapping[str, Format] = {
-    'coco': Format(_write_coco, False, 'labels.json'),
+    'coco': Format(write_coco, False, 'labels.json'),
     'yolo': Format(write_yolo, True, 'yolo'),
     'voc': Format(write_voc, True, 'voc'),
     'parquet': Format(write_parquet, False, 'labels.parquet'),

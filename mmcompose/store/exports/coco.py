@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from mmcompose.store.exports.labeled import Labeled
 from mmcompose.structures import Detections, Image, mask_area, to_rle
+from mmcompose.utils import write_json
+
+
+def write_coco(labeled: Labeled, path: Path) -> None:
+    """Write labels as a COCO json; see :func:`to_coco`."""
+    content = to_coco(labeled.images, labeled.labels, labeled.classes)
+    write_json('--out', path, content, indent=None)
 
 
 def to_coco(

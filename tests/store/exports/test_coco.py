@@ -10,7 +10,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from mmcompose.store import to_coco
+from mmcompose.store.exports import to_coco
 from mmcompose.structures import Detections, Image, encode_masks
 from tests.store.toys import mapped
 
