@@ -12,39 +12,35 @@ tensors and of decoding on all cores.
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
-from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.common import ROOT, Bar, console, cores, environment, exit_on_mistake, write_results
+from benchmarks.common import Bar, console, cores, exit_on_mistake, write_results
 from benchmarks.measuring import measured
+from benchmarks.sharing_out import processes_speedup, slow_worker
 from benchmarks.store_scale import PLAIN
 from benchmarks.teacher_overhead import bare_mmdet, bare_session
 from mmcompose.composition import Composition
-from mmcompose.structures import Image, decode
+from mmcompose.structures import Image
+from mmcompose.structures.image import decode
 from mmcompose.teachers import MMDetTeacher, ONNXTeacher, read_config
 from mmcompose.teachers.mmdet.model import build_model
-from tests import toys
 
 # So many pictures first: what they take holds the loading of weights.
 FIRST = 16
 MEGAPIXELS = (4000, 3000)
-SECONDS, SLOWER = 0.001, 4
 GPU_MODELS = {
     'YOLOX-Nano': 'mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
     'RetinaNet-R50': 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py',
@@ -130,6 +126,8 @@ def on_cpu(weights: Path, images: Sequence[Image], each_decodes: bool) -> dict[s
             ready.append(bare_mmdet(config['config'], config['checkpoint']))
     clock = time.process_time
     ours, bare = [], []
+    # What is loaded once a process is no part of any turn.
+    label_seconds(configs, images[: FIRST + 1], clock, workers=1)
     for _ in range(3):
         ours.append(label_seconds(configs, images, clock, workers=1))
         begin = clock()
@@ -144,65 +142,6 @@ def on_cpu(weights: Path, images: Sequence[Image], each_decodes: bool) -> dict[s
         bare.append((clock() - begin) / (len(images) - FIRST))
     ratio = float(np.median(np.array(ours) / np.array(bare)))
     return {'labelling': float(np.median(ours)), 'bare': float(np.median(bare)), 'ratio': ratio}
-
-
-def slow(pixels: NDArray[np.uint8], seconds: float = SECONDS) -> Any:
-    """Find nothing, in a while that the environment may lengthen."""
-    time.sleep(seconds * float(os.environ.get('MMCOMPOSE_SLOWER', 1)))
-    return np.zeros((0, 4)), [], []
-
-
-def slow_worker(folder: Path, count: int) -> dict[str, float]:
-    """Return the wall time of two single processes, one slower, and its lower bound."""
-    toys.draw(folder / 'pool', 1)
-    for number in range(1, count):
-        shutil.copyfile(folder / 'pool' / '000.png', folder / 'pool' / f'{number:06d}.png')
-    program = (
-        'import sys, time; from pathlib import Path; from benchmarks.labeling import take_part; '
-        f'take_part(Path({str(folder)!r}))'
-    )
-    command = [sys.executable, '-c', program]
-    processes = []
-    for slower in (1, SLOWER):
-        own = {**environment(1), 'MMCOMPOSE_SLOWER': str(slower)}
-        processes.append(Popen(command, cwd=ROOT, env=own))
-    # Each waits for the other to be ready, so that imports are left out.
-    while len(list(folder.glob('ready-*'))) < 2:
-        time.sleep(0.01)
-    begin = time.perf_counter()
-    (folder / 'go').touch()
-    for process in processes:
-        process.wait()
-    took = time.perf_counter() - begin
-    alone = float((folder / 'alone').read_text())
-    # What both do in a second: one picture of the fast, a quarter of one of the slow.
-    slept = SECONDS * (SLOWER - 1)
-    bound = count / (1 / alone + 1 / (alone + slept))
-    return {'s': took, 'bound': bound, 'ratio': took / bound}
-
-
-def take_part(folder: Path) -> None:
-    """Label a pool beside other processes."""
-    kind = {'type': 'mmcompose.FunctionTeacher', 'function': 'benchmarks.labeling.slow'}
-    configs = {'slow': {**kind, 'classes': ['thing']}}
-    images = toys.images_in(folder / 'pool')
-    made = Composition(configs, label_pipeline=PLAIN, store=str(folder / 'store'), workers=1)
-    if os.environ['MMCOMPOSE_SLOWER'] == '1':
-        alone = label_seconds(configs, images[: FIRST * 20], time.perf_counter, workers=1)
-        (folder / 'alone').write_text(str(alone))
-    (folder / f'ready-{os.getpid()}').touch()
-    while not (folder / 'go').exists():
-        time.sleep(0.001)
-    made.predictions(images)
-
-
-def processes_speedup(weights: Path, images: Sequence[Image]) -> float:
-    """Return how many times faster two processes label than one, their imports left out."""
-    configs = {'yolox': teachers(weights)['yolox']}
-    one, two = (
-        label_seconds(configs, images, time.perf_counter, workers=workers) for workers in (1, 2)
-    )
-    return one / two
 
 
 def on_gpu(folder: Path, checkpoint: Path | None, name: str, images: list[Image]) -> dict[str, Any]:
@@ -291,7 +230,7 @@ def cpu_bars(
     figures['a slow worker'] = slow_worker(folder / 'slow', 20_480 // less)
     console.print(figures['a slow worker'])
     many = photos(data, 2000 // less)
-    figures['two workers, times faster'], _ = measured(processes_speedup, weights, many)
+    figures['two workers, times faster'], _ = measured(processes_speedup, folder, weights, many)
     faster = 1 / figures['3 teachers, 12 megapixels']['ratio']
     bars = {
         'labelling / bare, 3 teachers': Bar(

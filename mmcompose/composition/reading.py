@@ -85,9 +85,12 @@ class Reading(Dataset[Read]):
             for name in names:
                 # The first decodes the picture for the others.
                 with self._times.of(name), key_prefix(f'composition.teachers.{name}'):
-                    if not prepared and (reason := why_unreadable(wanted.image)) is not None:
-                        return Read(wanted, {}, reason)
-                    prepared[name] = self._teachers[name].prepare(wanted.image)
+                    teacher = self._teachers[name]
+                    if not prepared:
+                        reduction = teacher.reduction(wanted.image)
+                        if (reason := why_unreadable(wanted.image, reduction)) is not None:
+                            return Read(wanted, {}, reason)
+                    prepared[name] = teacher.prepare(wanted.image)
         except UserError as error:
             return Read(wanted, {}, mistake=error)
         return Read(wanted, prepared)

@@ -57,10 +57,15 @@ class Unreadable:
         warn('\n  '.join([f'{counted} and are left out:', *lines]))
 
 
-def why_unreadable(image: Image) -> str | None:
-    """Return why a picture cannot be decoded, None where it can."""
+def why_unreadable(image: Image, reduction: int = 1) -> str | None:
+    """Return why a picture cannot be decoded, None where it can.
+
+    Args:
+        image: The picture.
+        reduction: As what it is decoded; see :meth:`Image.reduced`.
+    """
     try:
-        assert image.pixels.size
+        assert image.reduced(reduction).size
     except UserError as error:
         return str(error).removeprefix(f'{image.path}: ')
     return None

@@ -3,7 +3,7 @@
 from mmcompose.structures.boxes import areas, intersections, iou
 from mmcompose.structures.detections import Detections
 from mmcompose.structures.header_size import check_listed_size, image_size
-from mmcompose.structures.image import Image, read_bytes
+from mmcompose.structures.image import REDUCTIONS, Image, read_bytes
 from mmcompose.structures.masks import (
     Masks,
     as_masks,
@@ -16,6 +16,7 @@ from mmcompose.structures.masks import (
 )
 
 __all__ = [
+    'REDUCTIONS',
     'Detections',
     'Image',
     'Masks',

@@ -22,6 +22,10 @@ class PreparedTeacher(Teacher):
     def batch_size(self) -> int:
         """How many pictures share a batch at the most."""
 
+    def reduction(self, image: Image) -> int:
+        """Return by how much :meth:`prepare` has a picture reduced; see :meth:`Image.reduced`."""
+        return 1
+
     @abstractmethod
     def prepare(self, image: Image) -> Any:
         """Return what the model takes of a picture; no model is run.

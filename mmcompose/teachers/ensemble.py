@@ -124,9 +124,7 @@ class EnsembleTeacher(Teacher):
 
 
 def _mirror_image(image: Image) -> Image:
-    mirrored = Image(image.key, image.path, image.width, image.height)
-    vars(mirrored)['pixels'] = np.ascontiguousarray(image.pixels[:, ::-1])
-    return mirrored
+    return image.with_pixels(np.ascontiguousarray(image.pixels[:, ::-1]))
 
 
 def _mirrored(found: Detections, image: Image) -> Detections:

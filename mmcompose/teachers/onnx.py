@@ -45,6 +45,9 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
         providers: ONNX Runtime's execution providers. Defaults to CUDA where it is there, else
             the CPU.
         num_threads: Of one run on the CPU. Defaults to as many as torch uses.
+        reduced_decode: Decode JPEGs at a half, a fourth or an eighth of their size where that is
+            no less than the model takes: of large pictures in a fraction of the time, with boxes
+            that differ a little. Defaults to False.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
         batch_size: Count = 8,
         providers: Sequence[str] | None = None,
         num_threads: Count | None = None,
+        reduced_decode: bool = False,
     ) -> None:
         if not Path(model).is_file():
             raise UserError(no_file('model', model, like='*.onnx'))
@@ -69,7 +73,7 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
                 expected = f'is missing, and so is {Path(model).with_suffix(".json")}'
                 raise UserError(problem(name, None, expected))
         assert classes is not None and decode is not None
-        super().__init__(classes, decode, preprocess, batch_size)
+        super().__init__(classes, decode, preprocess, batch_size, reduced_decode)
         self._runtime()
         self._path = model
         self._providers = providers

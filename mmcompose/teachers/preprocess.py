@@ -27,6 +27,16 @@ class Geometry:
     factor: tuple[float, float]
     offset: tuple[int, int]
 
+    def of_whole(self, reduced: tuple[int, int], whole: tuple[int, int]) -> Geometry:
+        """Return how the whole picture lies there where a reduced one was prepared.
+
+        Args:
+            reduced: Width and height of that.
+            whole: Of the picture.
+        """
+        wide, high = self.factor
+        return Geometry((wide * reduced[0] / whole[0], high * reduced[1] / whole[1]), self.offset)
+
     def to_original(self, found: Detections) -> Detections:
         """Turn boxes in pixels of the model's input into pixels of the original image."""
         offset = np.array(self.offset * 2, np.float32)
@@ -142,15 +152,22 @@ class Preprocess:
         array = array if self.channels_last else array.transpose(2, 0, 1)
         return np.ascontiguousarray(array), geometry
 
+    def resized(self, old_width: int, old_height: int) -> tuple[int, int]:
+        """Return the width and height to which a picture is resized."""
+        assert self.scale is not None
+        width, height = self.scale
+        if not self.keep_ratio:
+            return width, height
+        ratio = min(width / old_width, height / old_height)
+        # By the ratio: of a scale MMCV takes the longer edge for the picture's longer one.
+        new_width, new_height = mmcv.rescale_size((old_width, old_height), ratio)
+        return int(new_width), int(new_height)
+
     def _placed(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[Any], Geometry]:
         assert self.scale is not None
         width, height = self.scale
         old_height, old_width = pixels.shape[:2]
-        new_width, new_height = width, height
-        if self.keep_ratio:
-            ratio = min(width / old_width, height / old_height)
-            # By the ratio: of a scale MMCV takes the longer edge for the picture's longer one.
-            new_width, new_height = mmcv.rescale_size((old_width, old_height), ratio)
+        new_width, new_height = self.resized(old_width, old_height)
         array = cv2.resize(pixels, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
         left = (width - new_width) // 2 if self.center else 0
         top = (height - new_height) // 2 if self.center else 0

@@ -15,6 +15,7 @@ from mmcompose.teachers.dotted_path import source_fingerprint
 from mmcompose.teachers.named_classes import named_classes
 from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.preprocess import Geometry, Preprocess
+from mmcompose.teachers.reduced_decode import reduction_for
 from mmcompose.utils import UserError, fault
 
 
@@ -26,6 +27,8 @@ class TensorTeacher(Teacher):
         decode: See :func:`mmcompose.teachers.decoders.make_decoder`.
         preprocess: Arguments of :class:`mmcompose.teachers.preprocess.Preprocess`.
         batch_size: How many images share a batch.
+        reduced_decode: Whether JPEGs are decoded at a half, a fourth or an eighth of their size
+            where that is no less than the model takes. Defaults to False.
     """
 
     regresses_boxes = True
@@ -36,11 +39,13 @@ class TensorTeacher(Teacher):
         decode: str | Mapping[str, Any],
         preprocess: Mapping[str, Any] | None,
         batch_size: int,
+        reduced_decode: bool = False,
     ) -> None:
         self.classes = named_classes(classes)
         self._decode = make_decoder(decode)
         self._given_preprocess = Preprocess.of(preprocess)
         self._batch_size = batch_size
+        self._reduced_decode = reduced_decode
 
     @property
     def identity(self) -> Any:
@@ -54,7 +59,16 @@ class TensorTeacher(Teacher):
 
     def prepare(self, image: Image) -> tuple[NDArray[Any], Geometry]:
         """Return what the model takes of a picture, and where the picture lies in it."""
-        return self._preprocess(image.pixels)
+        pixels = image.reduced(self.reduction(image))
+        array, geometry = self._preprocess(pixels)
+        height, width = pixels.shape[:2]
+        return array, geometry.of_whole((width, height), (image.width, image.height))
+
+    def reduction(self, image: Image) -> int:
+        """Return by how much a picture is decoded smaller than it is."""
+        if not self._reduced_decode:
+            return 1
+        return reduction_for(image, [self._preprocess.resized(image.width, image.height)])
 
     def _to_detections(self, outputs: Outputs, geometries: Sequence[Geometry]) -> list[Detections]:
         """Return what the outputs of a batch mean, in pixels of the original images."""

@@ -27,7 +27,7 @@ def make_pipeline(config: Config, tta: bool = False) -> Compose:
         UserError: If the pipeline needs more than one picture.
     """
     with scope_of(config):
-        return Compose(pipeline_steps(config.tta_pipeline if tta else _test_steps(config)))
+        return Compose(pipeline_steps(test_steps(config, tta)))
 
 
 def pipeline_steps(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -59,9 +59,15 @@ def shapes_of(inputs: Any) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(view.shape) for view in views)
 
 
-def _test_steps(config: Config) -> Sequence[Mapping[str, Any]]:
+def test_steps(config: Config, tta: bool = False) -> Sequence[Mapping[str, Any]]:
+    """Return the test pipeline of a config, or that of test-time augmentation.
+
+    Raises:
+        UserError: If it has none.
+    """
     try:
-        steps: Sequence[Mapping[str, Any]] = get_test_pipeline_cfg(config)
+        steps: Sequence[Mapping[str, Any]]
+        steps = config.tta_pipeline if tta else get_test_pipeline_cfg(config)
     except (AttributeError, RuntimeError) as error:
         raise UserError(fault('config', 'has no test pipeline')) from error
     return steps

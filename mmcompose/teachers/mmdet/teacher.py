@@ -21,7 +21,7 @@ from mmcompose.teachers.device import torch_device
 from mmcompose.teachers.mmdet.config import read_config, scope_of
 from mmcompose.teachers.mmdet.model import build_model, check_class_count, load_weights
 from mmcompose.teachers.mmdet.panoptic import asked_for_boxes, num_things
-from mmcompose.teachers.mmdet.pipeline import make_pipeline, shapes_of
+from mmcompose.teachers.mmdet.pipeline import make_pipeline, shapes_of, test_steps
 from mmcompose.teachers.mmdet.results import (
     detections_of,
     has_mask_head,
@@ -32,6 +32,7 @@ from mmcompose.teachers.mmdet.speed import check_compile_options, compile_featur
 from mmcompose.teachers.mmdet.tracking import detector_of, is_tracker, without_tracker
 from mmcompose.teachers.mmdet.zoo import config_and_checkpoint
 from mmcompose.teachers.named_classes import named_classes, named_texts
+from mmcompose.teachers.reduced_decode import as_if_whole, reduction_for, resized, scales_of
 from mmcompose.utils import Count, UserError, fault, file_fingerprint, problem
 
 
@@ -61,6 +62,9 @@ class MMDetTeacher(PreparedTeacher):
             Defaults to False.
         masks: Whether to take the model's masks where it makes any: False spares encoding and
             storing what a box student does not read. Defaults to True.
+        reduced_decode: Decode JPEGs at a half, a fourth or an eighth of their size where that is
+            no less than the model takes: of large pictures in a fraction of the time, with boxes
+            that differ a little. Defaults to False.
     """
 
     regresses_boxes = True
@@ -80,6 +84,7 @@ class MMDetTeacher(PreparedTeacher):
         half_precision: bool = False,
         torch_compile: bool | Mapping[str, Any] = False,
         masks: bool = True,
+        reduced_decode: bool = False,
     ) -> None:
         config, checkpoint = config_and_checkpoint(config, checkpoint, model)
         self._config = read_config(config)
@@ -115,6 +120,7 @@ class MMDetTeacher(PreparedTeacher):
         self._half_precision = half_precision
         self._torch_compile = check_compile_options(torch_compile)
         self._masks = masks
+        self._scales = scales_of(test_steps(self._config, tta)) if reduced_decode else None
 
     def _read_classes(self, classes: str | GivenNames | None) -> tuple[str, ...]:
         stored = checkpoint_classes(read_checkpoint(self._checkpoint, self._trust))
@@ -199,10 +205,21 @@ class MMDetTeacher(PreparedTeacher):
 
     def prepare(self, image: Image) -> Any:
         """See :meth:`PreparedTeacher.prepare`."""
-        data = {'img': image.pixels, 'img_id': image.key, 'img_path': image.path}
+        pixels = image.reduced(self.reduction(image))
+        data = {'img': pixels, 'img_id': image.key, 'img_path': image.path}
         if self._is_open_vocabulary:
             data |= {'text': self.classes, 'custom_entities': True}
-        return self._pipeline(data)
+        prepared = self._pipeline(data)
+        height, width = pixels.shape[:2]
+        if (width, height) != (image.width, image.height):
+            as_if_whole(prepared, image, (width, height))
+        return prepared
+
+    def reduction(self, image: Image) -> int:
+        """See :meth:`PreparedTeacher.reduction`."""
+        if self._scales is None:
+            return 1
+        return reduction_for(image, [resized(image, scale) for scale in self._scales])
 
     def shape_of(self, prepared: Any) -> tuple[tuple[int, ...], ...]:
         """See :meth:`PreparedTeacher.shape_of`: of each view, with test-time augmentation."""
