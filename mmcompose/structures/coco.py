@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from mmcompose.structures.coco_doubts import check_boxes, told_of, without_namesakes
 from mmcompose.structures.coco_ids import Entry, Ids
+from mmcompose.structures.finite import finite_number
 from mmcompose.structures.json_files import read_json
 from mmcompose.utils import UserError, examples, problem, warn
 
@@ -170,7 +170,7 @@ def _image(entry: Any, where: _Where, number: int) -> Entry:
 def _side(value: Any, place: str, where: _Where) -> int | None:
     if value is None:
         return None
-    number = _number(value)
+    number = finite_number(value)
     if number is None or number < 0 or number % 1:
         raise where.wrong(place, f'has no width and height in whole pixels but {value!r}')
     return int(number) or None
@@ -211,7 +211,7 @@ def _annotations(
         if box is None:
             lost.add('have no width or no height', place)
             continue
-        area = _number(entry.get('area'))
+        area = finite_number(entry.get('area'))
         area = area if area is not None and area > 0 else box[2] * box[3]
         kept.append({**entry, **known, 'bbox': box, 'area': area})
     if lost.count and not kept:
@@ -232,22 +232,11 @@ def _box(entry: Mapping[str, Any], place: str, where: _Where) -> list[float] | N
     given = entry.get('bbox')
     if given is None or (isinstance(given, list) and not given):
         return None
-    numbers = [_number(each) for each in given] if isinstance(given, list) else []
+    numbers = [finite_number(each) for each in given] if isinstance(given, list) else []
     if len(numbers) != 4 or None in numbers:
         raise where.wrong(place, f'has no bbox of x, y, width, height but {given!r}')
     box = [float(each) for each in numbers if each is not None]
     return box if box[2] > 0 and box[3] > 0 else None
-
-
-def _number(value: Any) -> float | None:
-    """Return a finite number, also one that is written as a string; None for anything else."""
-    if isinstance(value, bool):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
 
 
 class _Lost:

@@ -301,7 +301,7 @@ def test_texts_that_are_sound_pass_without_a_warning(
         ({'a.txt': '0 0.5 0.5 0.2 0.2 1\n', 'b.txt': '0 .5 .5 .2 .2 2\n'}, 'are they track ids'),
         ({'a.txt': '0 0.5 0.5 0.2 0.2 1\n' * 2}, 'whole numbers up to 1 in the sixth column'),
         ({'a.txt': '0.5 0.5 0.5 0.2 0.2 0.3\n'}, 'that is not "class cx cy w h score": line 1'),
-        ({'a.txt': '0 nan 0.5 0.2 0.2 0.3\n'}, 'NaN'),
+        ({'a.txt': '0 nan 0.5 0.2 0.2 0.3\n'}, 'that is not "class cx cy w h score": line 1'),
         ({'a.txt': '2 0.5 0.5 0.2 0.2 0.3\n'}, 'the model predicts class number 2'),
     ],
 )

@@ -164,7 +164,7 @@ REFUSED_TEXTS: dict[str, tuple[str, str]] = {
     'no score': ('0 0.78125 0.3125 0.3125 0.3125\n', 'line 1'),
     'half a line': (f'{LINE}0 0.78125 0.31\n', 'line 2'),
     'percentages': ('0 78.1 31.2 31.2 31.2 55\n', 'whole numbers up to 55 in the sixth column'),
-    'NaN': ('0 nan 0.3 0.3 0.3 0.5\n', 'predicts NaN'),
+    'NaN': ('0 nan 0.3 0.3 0.3 0.5\n', 'line 1'),
     'the score first': (
         '0 0.95 0.5 0.5 0.2 0.3\n0 0.9 0.2 0.7 0.3 0.2\n0 0.85 0.7 0.3 0.2 0.2\n',
         'leave their pictures as cx, cy, .* and not as score, cx, cy, width, height; allow=',

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmcompose.class_space import GivenNames
 from mmcompose.structures import Detections, Image
 from mmcompose.structures.box_forms import CXCYWH, FORMS, XYXY, other_form
+from mmcompose.structures.finite import finite_number
 from mmcompose.structures.json_files import read_text
 from mmcompose.structures.repeats import is_repeated
+from mmcompose.structures.yolo_lines import read_yolo_lines, yolo_corners
 from mmcompose.teachers.named_classes import named_classes
 from mmcompose.utils import UserError, doubt, fault, problem, warn
 
-# How far over the picture's border a relative coordinate may lie.
-_SLACK = 0.1
 # Of how many files the form of boxes is looked at before the first is read.
 _SAMPLE = 500
 # Of the columns behind the class.
@@ -71,42 +69,17 @@ class YoloTexts:
             UserError: If a line is not "class cx cy w h score" relative to the picture's size.
         """
         assert self._has_scores and self._has_form
-        rows = self._rows(self._files[entry])
-        size = np.array([image.width, image.height])
-        center, half = rows[:, 1:3] * size, rows[:, 3:5] * size / 2
-        boxes = np.concatenate([center - half, center + half], axis=1)
+        lines = self._lines(str(self._files[entry]))
+        rows = np.array(lines, np.float64).reshape(len(lines), 6)
+        boxes = yolo_corners(rows[:, 1:5], image.width, image.height)
         return Detections.from_arrays(boxes, rows[:, 5], rows[:, 0])
 
-    def _rows(self, path: Path) -> NDArray[np.float64]:
-        numbered = self._lines(path)
-        rows = [row for _, row in numbered]
-        for number, row in numbered:
-            place, size = np.abs(np.array(row[1:3]) - 0.5), np.array(row[3:5])
-            if (place > 0.5 + _SLACK).any() or (size > 1 + _SLACK).any():
-                expected = (
-                    f'has coordinates in line {number} that are not relative to the '
-                    "picture's size (0 to 1)"
-                )
-                raise UserError(problem('results', str(path), expected))
-        return np.array(rows, np.float64).reshape(len(rows), 6)
-
-    def _lines(self, path: Path) -> list[tuple[int, tuple[float, ...]]]:
-        found = []
-        for number, line in enumerate(read_text('results', str(path)).splitlines(), start=1):
-            if not line.strip():
-                continue
-            try:
-                row = [float(each) for each in line.split()]
-            except ValueError:
-                row = []
-            if len(row) != 6 or row[0] % 1:
-                expected = f'has a line that is not "class cx cy w h score": line {number}'
-                raise UserError(problem('results', str(path), expected))
-            found.append((number, tuple(row)))
-        if is_repeated(row for _, row in found):
-            first = {row: number for number, row in reversed(found)}
-            warn(f'{path}: {len(found) - len(first)} lines are there twice, and count once')
-            return [(number, row) for row, number in reversed(first.items())]
+    def _lines(self, path: str) -> list[tuple[float, ...]]:
+        found = [row for _, row in read_yolo_lines('results', path, 'class cx cy w h score')]
+        if is_repeated(found):
+            once = list(dict.fromkeys(found))
+            warn(f'{path}: {len(found) - len(once)} lines are there twice, and count once')
+            return once
         return found
 
     @cached_property
@@ -160,13 +133,6 @@ def _picture_name(path: Path) -> str:
 def _rows_of_six(path: Path) -> Iterator[list[float]]:
     """Yield the lines that are six numbers; other texts lie about, such as a list of names."""
     for line in read_text('results', str(path)).splitlines():
-        columns = line.split()
-        if len(columns) == 6 and all(map(_is_number, columns)):
-            yield list(map(float, columns))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
+        row = [finite_number(each) for each in line.split()]
+        if len(row) == 6 and None not in row:
+            yield [value for value in row if value is not None]

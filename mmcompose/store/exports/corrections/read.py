@@ -1,0 +1,66 @@
+"""Read corrections of any tool as boxes of the student's classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mmcompose.store.exports.corrections.coco import read_coco_corrections
+from mmcompose.store.exports.corrections.cvat import read_cvat
+from mmcompose.store.exports.corrections.label_studio import read_label_studio
+from mmcompose.store.exports.corrections.marked import ARGUMENT, Marked
+from mmcompose.store.exports.corrections.yolo import read_yolo
+from mmcompose.structures import Detections, Image
+from mmcompose.utils import UserError, problem
+
+READERS: Mapping[str, Callable[[str, Mapping[str, Image]], Iterator[Marked]]] = {
+    'labelstudio': read_label_studio,
+    'cvat': read_cvat,
+    'coco': read_coco_corrections,
+    'yolo': read_yolo,
+}
+
+
+def read_corrections(
+    source: str, path: str, images: Sequence[Image], classes: Sequence[str]
+) -> tuple[list[Image], list[Detections]]:
+    """Read the pictures that somebody looked at, with what they marked there.
+
+    A picture of Label Studio counts where it has an annotation that was not cancelled; of the
+    others every picture of the file or folder.
+
+    Args:
+        source: 'labelstudio' (its JSON export), 'cvat' ("CVAT for images 1.1"), 'coco' or 'yolo'
+            (the folder with ``labels/`` and ``data.yaml``).
+        path: The file or folder.
+        images: The pool.
+        classes: The student's classes.
+
+    Returns:
+        The pictures, in the pool's order, and the boxes of each, of score 1; those that CVAT's
+        attribute or COCO's ``iscrowd`` marks have ``ignore``.
+
+    Raises:
+        UserError: If the file is none of that format, an entry of it is incomplete, a class is
+            none of the student's, or a picture is not in the pool.
+    """
+    if source not in READERS:
+        raise UserError(problem('--from', source, f'is not one of {", ".join(READERS)}', READERS))
+    by_key = {image.key: image for image in images}
+    labels = {name: number for number, name in enumerate(classes)}
+    found: dict[str, Detections] = {}
+    for marked in READERS[source](path, by_key):
+        image = by_key.get(marked.key)
+        if image is None:
+            raise UserError(problem(ARGUMENT, marked.key, 'is no picture of the pool', by_key))
+        for name in marked.names:
+            if name not in labels:
+                raise UserError(problem(ARGUMENT, name, 'is no class of the student', classes))
+        numbers = [labels[name] for name in marked.names]
+        each = Detections.from_arrays(marked.boxes, [1.0] * len(numbers), numbers)
+        each = replace(each, ignore=np.array(marked.ignored, np.bool_))
+        found[image.key] = each.clipped(image.width, image.height)
+    seen = [image for image in images if image.key in found]
+    return seen, [found[image.key] for image in seen]

@@ -1,0 +1,55 @@
+"""Corrections in YOLO's folder: ``labels/`` and ``data.yaml``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import yaml
+
+from mmcompose.store.exports.corrections.marked import ARGUMENT, Marked
+from mmcompose.structures import Image
+from mmcompose.structures.json_files import read_text
+from mmcompose.structures.yolo_lines import read_yolo_lines, yolo_corners
+from mmcompose.utils import UserError, no_file, no_folder, problem
+
+
+def read_yolo(path: str, images: Mapping[str, Image]) -> Iterator[Marked]:
+    """Yield every picture that has a text file."""
+    folder = Path(path) / 'labels'
+    if not folder.is_dir():
+        raise UserError(no_folder(ARGUMENT, folder))
+    names = _names(Path(path) / 'data.yaml')
+    by_stem = {str(PurePosixPath(key).with_suffix('')): image for key, image in images.items()}
+    for file in sorted(folder.rglob('*.txt')):
+        stem = file.relative_to(folder).with_suffix('').as_posix()
+        if stem not in by_stem:
+            raise UserError(problem(ARGUMENT, stem, 'is no picture of the pool', by_stem))
+        image = by_stem[stem]
+        lines = read_yolo_lines(ARGUMENT, str(file), 'class cx cy w h')
+        for number, row in lines:
+            if row[0] not in names:
+                expected = f'has class {row[0]:g} in line {number}, which data.yaml does not name'
+                raise UserError(problem(ARGUMENT, str(file), expected))
+        rows = np.array([row for _, row in lines], np.float64).reshape(-1, 5)
+        boxes = yolo_corners(rows[:, 1:], image.width, image.height).tolist()
+        found = [names[int(label)] for label in rows[:, 0]]
+        yield Marked(image.key, boxes, found, [False] * len(boxes))
+
+
+def _names(file: Path) -> dict[int, str]:
+    """Return the class names of a ``data.yaml`` by number."""
+    if not file.is_file():
+        raise UserError(no_file(ARGUMENT, file))
+    try:
+        content = yaml.safe_load(read_text(ARGUMENT, str(file)))
+    except yaml.YAMLError as error:
+        raise UserError(problem(ARGUMENT, str(file), 'is no YAML')) from error
+    names = content.get('names') if isinstance(content, dict) else None
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not isinstance(names, dict) or not all(isinstance(number, int) for number in names):
+        expected = 'has no names: a list, or class numbers with the name of each'
+        raise UserError(problem(ARGUMENT, str(file), expected))
+    return {number: str(name) for number, name in names.items()}
