@@ -120,6 +120,23 @@ def test_instances_are_passed_on_through_test_time_augmentation(config: Config) 
     assert own[0]['transforms'][1][0]['meta_keys'] == ('img_id', 'instances')
 
 
+def test_what_a_config_allows_reaches_teachers_truth_and_pool(config: Config) -> None:
+    config.allow = ['listed-sizes']
+    config.composition.allow = ['box-form']
+    resolved = resolve(config)
+    assert resolved.composition.resolved['allow'] == ['box-form', 'listed-sizes']
+    assert resolved.composition.teachers['first'].allow == ('box-form', 'listed-sizes')
+    train, truth = (resolved.config[f'{name}_dataloader'].dataset for name in ('train', 'val'))
+    assert train.composition.allow == truth.allow == ['box-form', 'listed-sizes']
+    assert 'allow' not in resolved.config
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        pool = DATASETS.build({**train, 'pipeline': []}).dataset
+    assert pool._allow == ['box-form', 'listed-sizes']
+    # Where nothing is allowed, nothing is written.
+    config.pop('allow'), config.composition.pop('allow')
+    assert 'allow' not in resolve(config).config.val_dataloader.dataset
+
+
 def test_hooks_are_added_once(config: Config) -> None:
     config.custom_hooks = [{'type': 'mmcompose.ClassRowsHook', 'keep': False}]
     rows, summary, uncertain = resolve(config).config.custom_hooks
