@@ -44,7 +44,7 @@ def _checked(teacher: Any, images: Sequence[Image], found: Any) -> list[Detectio
     evidence: Evidence = vars(teacher).setdefault('_evidence', Evidence())
     for one, image in zip(found, images, strict=True):
         check_detections(one, image, teacher.classes)
-        evidence.add(one, image, teacher.regresses_boxes)
+        evidence.add(one, image, teacher.classes, teacher.regresses_boxes)
     evidence.check()
     return [mended(one, image) for one, image in zip(found, images, strict=True)]
 

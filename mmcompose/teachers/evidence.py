@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from mmcompose.class_space import is_placeholder
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import Problem, doubt, fault, warn
 
 # Boxes of 0 to 1 reach a little over 1 where a head regressed them.
 RELATIVE_LIMIT = 1.05
+# From which score on a model is sure of a box; 91-id detectors give unused ids less.
+SURE = 0.5
 # From how many boxes on a share of them is evidence of what all of them are.
 ENOUGH = 20
 NEAR_ALL, A_PART = 0.9, 0.25
@@ -43,12 +47,19 @@ class Evidence:
     reach: tuple[float, float] = (0.0, 0.0)
     _told: set[str] = field(default_factory=set)
 
-    def add(self, found: Detections, image: Image, regresses_boxes: bool = False) -> None:
+    def add(
+        self,
+        found: Detections,
+        image: Image,
+        classes: Sequence[str],
+        regresses_boxes: bool = False,
+    ) -> None:
         """Count the boxes of one picture.
 
         Args:
             found: Boxes in pixels of the original image.
             image: The image.
+            classes: The teacher's class names.
             regresses_boxes: See :attr:`mmcompose.teachers.Teacher.regresses_boxes`.
 
         Raises:
@@ -64,6 +75,7 @@ class Evidence:
                 f'x1, y1, x2, y2 = {box}'
             )
             self._doubt('inverted-boxes', fault('', expected))
+        self._look_for_names(found, image, classes)
         has_area = (sides > 0).all(axis=1)
         boxes = found.boxes[has_area]
         self.tiny += int((sides[has_area] < 1).any(axis=1).sum())
@@ -79,6 +91,19 @@ class Evidence:
         is_relative = (boxes.max(axis=1, initial=0) <= RELATIVE_LIMIT) & (boxes % 1).any(axis=1)
         if min(image.width, image.height) > 2:
             self.relative += int(is_relative.sum())
+
+    def _look_for_names(self, found: Detections, image: Image, classes: Sequence[str]) -> None:
+        """Warn once of a sure box whose class has no name: no model finds what is not there."""
+        if 'nameless' in self._told:
+            return
+        for label in set(found.labels[found.scores >= SURE].tolist()):
+            if is_placeholder(classes[label]):
+                self._told.add('nameless')
+                warn(
+                    f'{image.path}: a sure box is of class number {label}, {classes[label]!r}, and '
+                    'such are dropped: are classes those of this model, in its order?'
+                )
+                return
 
     def check(self) -> None:
         """Look whether the boxes can be what they are taken for.

@@ -149,6 +149,30 @@ def test_a_pool_whose_boxes_keep_to_one_quarter_is_warned_of_once(
     assert warnings == [f'{told}pixels of a smaller copy?'] * is_told
 
 
+@pytest.mark.parametrize(
+    ('classes', 'label', 'score', 'is_told'),
+    [
+        # Names of a model that has the background first, of one that has it last, of 91 ids.
+        (('__background__', 'cat'), 0, 0.9, True),
+        (('cat', 'background'), 1, 0.9, True),
+        (('cat', 'N/A', 'dog'), 1, 0.9, True),
+        (('', 'cat'), 0, 0.9, True),
+        (('cat', 'N/A', 'dog'), 1, 0.2, False),
+        (('__background__', 'cat'), 1, 0.9, False),
+    ],
+)
+def test_a_sure_box_of_no_class_is_warned_of_once(
+    classes: tuple[str, ...], label: int, score: float, is_told: bool, warnings: list[str]
+) -> None:
+    teacher = Replayed([(GOOD[0], score, label)])
+    teacher.classes = classes
+    for _ in range(3):
+        teacher.predict([Image('a', 'a.jpg', *SIZE)])
+    assert [f'of class number {label}, {classes[label]!r}' in line for line in warnings] == (
+        [True] * is_told
+    )
+
+
 def test_boxes_of_negative_width_may_be_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr('mmcompose.utils.doubts.warn', told.append)
