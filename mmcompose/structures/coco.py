@@ -222,7 +222,8 @@ def _annotations(
 
 def _with_distinct_ids(kept: list[Entry]) -> list[Entry]:
     """Return annotations numbered anew where ids are missing or occur twice: two would be one."""
-    if len({each.get('id') for each in kept}) == len(kept) and all('id' in each for each in kept):
+    ids = [each['id'] for each in kept if isinstance(each.get('id'), (int, float, str))]
+    if len(set(ids)) == len(kept):
         return kept
     return [{**each, 'id': number} for number, each in enumerate(kept, start=1)]
 

@@ -79,6 +79,7 @@ def test_annotations_of_one_id_are_two_and_told() -> None:
     # Where nobody gave any, none is lost.
     without = [{key: value for key, value in BOX.items() if key != 'id'}] * 2
     assert [each['id'] for each in _read(annotations=without).annotations] == [1, 2]
+    assert _read(annotations=[{**BOX, 'id': [7]}]).annotations == [BOX]
     assert _read(annotations=without).lost == ()
 
 

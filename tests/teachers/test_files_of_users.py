@@ -108,6 +108,9 @@ REFUSED: dict[str, tuple[Any, Any, Any, str]] = {
         TWO, [IMAGE, {**OTHER, 'file_name': '1.png'}], CATEGORIES, r"has one file_name, '1\.png'"
     ),
     'a dict': ({'annotations': TWO}, IMAGES, CATEGORIES, 'is no list of results'),
+    'a name that is a folder': (
+        TWO, [IMAGE, {**OTHER, 'file_name': '.'}], CATEGORIES, "none is named 'b/2.png'"
+    ),
     'an entry a line': (
         '\n'.join(map(json.dumps, TWO)), IMAGES, CATEGORIES, 'cannot be read as json'
     ),

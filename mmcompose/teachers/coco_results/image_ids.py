@@ -70,6 +70,6 @@ def _by_name(names: Iterable[str]) -> dict[str, str]:
     found: dict[str, set[str]] = {}
     for name in names:
         path = PurePosixPath(name.replace('\\', '/'))
-        for short in {name, path.name, path.stem, str(path.with_suffix(''))}:
+        for short in {name, path.name, path.stem, str(path.parent / path.stem)}:
             found.setdefault(short, set()).add(name)
     return {short: name for short, (name, *others) in found.items() if not others}
