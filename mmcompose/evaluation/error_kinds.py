@@ -13,7 +13,15 @@ from mmcompose.structures import Detections, iou
 # A box is on an object from the first overlap on, and near one from the second.
 _ON, _NEAR = 0.5, 0.1
 # In the order in which they are shown: of a box each is what it is, 'missed' is of a true box.
-KINDS = ('right', 'badly placed', 'wrong class', 'both', 'twice', 'background', 'missed')
+KINDS = (
+    'right',
+    'localization',
+    'classification',
+    'both',
+    'duplicate',
+    'background',
+    'missed',
+)
 _UNJUDGED = -1
 
 
@@ -22,10 +30,11 @@ def error_kinds(
 ) -> dict[str, int]:
     """Count boxes that are right and boxes of each kind of error.
 
-    A wrong box is badly placed (IoU 0.1 to 0.5 with an object of its class), of the wrong class
-    (from 0.5 on with one of another), both, a second one of an object that was found, or
-    background (less than 0.1 with any). An object is missed that no right, badly placed or
-    wrongly named box is on. TIDE goes on to what each kind costs in AP; here they are counted.
+    A wrong box is an error of localization (IoU 0.1 to 0.5 with an object of its class), of
+    classification (from 0.5 on with one of another), of both, a duplicate of an object that was
+    found, or background (less than 0.1 with any). An object is missed that no right box and no
+    error of localization or classification is on. TIDE goes on to what each kind costs in AP;
+    here they are counted.
 
     Args:
         found: Of each image; boxes to be ignored are left out.
@@ -78,9 +87,9 @@ def _kinds(found: Detections, truth: Detections) -> tuple[NDArray[np.int64], int
         [
             _UNJUDGED,
             number['right'],
-            number['badly placed'],
-            number['wrong class'],
-            number['twice'],
+            number['localization'],
+            number['classification'],
+            number['duplicate'],
             number['both'],
         ],
         number['background'],

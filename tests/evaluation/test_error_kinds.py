@@ -26,8 +26,8 @@ TRUTH = _boxes((OBJECT, 1, CAR))
     ('box', 'label', 'kind', 'missed'),
     [
         ([0, 0, 100, 90], CAR, 'right', 0),
-        ([0, 0, 100, 40], CAR, 'badly placed', 0),
-        ([0, 0, 100, 90], BUS, 'wrong class', 0),
+        ([0, 0, 100, 40], CAR, 'localization', 0),
+        ([0, 0, 100, 90], BUS, 'classification', 0),
         ([0, 0, 100, 40], BUS, 'both', 1),
         ([0, 0, 100, 5], CAR, 'background', 1),
         ([300, 0, 400, 100], CAR, 'background', 1),
@@ -44,9 +44,9 @@ def test_a_box_of_each_kind(box: list[int], label: int, kind: str, missed: int) 
 def test_a_second_box_of_an_object() -> None:
     found = _boxes((OBJECT, 0.9, CAR), ([0, 0, 100, 90], 0.8, CAR))
     counts = error_kinds([found], [TRUTH], as_many=False)
-    assert counts['right'] == counts['twice'] == 1 and counts['missed'] == 0
+    assert counts['right'] == counts['duplicate'] == 1 and counts['missed'] == 0
     # As many as there are true ones: the second is not looked at.
-    assert error_kinds([found], [TRUTH])['twice'] == 0
+    assert error_kinds([found], [TRUTH])['duplicate'] == 0
 
 
 def test_what_the_truth_ignores_is_neither_missed_nor_wrong() -> None:
