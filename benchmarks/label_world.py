@@ -21,7 +21,7 @@ from mmcompose.datasets import images_of
 from mmcompose.datasets.truth import truth_of
 from mmcompose.engine.read_composition import pool_of
 from mmcompose.evaluation import Scores, score
-from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline
+from mmcompose.labeling import LabelInput, LabelPipeline
 from mmcompose.structures import Detections, Image
 
 CONFIG = (
@@ -29,7 +29,6 @@ CONFIG = (
 )
 
 Step = dict[str, Any]
-LabelInput = tuple[ByTeacher, ImageContext]
 Figures = dict[str, float]
 
 GLOBAL_THRESHOLDS = np.arange(0.02, 0.96, 0.02)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from mmcompose.class_space.aliases import shipped_ties
 from mmcompose.class_space.class_names import is_placeholder
 from mmcompose.class_space.class_space import DROPPED, ClassSpace
-from mmcompose.class_space.spelling import same_but_for_spelling
+from mmcompose.class_space.spelling import same_but_for_spelling, spelling
 
 ALIKE = 0.8
 
@@ -68,7 +67,7 @@ def overview(space: ClassSpace) -> Overview:
 
 def look_alikes(names: list[str]) -> list[tuple[str, str]]:
     """Return pairs of different names that are spelled nearly alike: 'TV' and 'tv'."""
-    plain = {name: re.sub('[^a-z0-9]', '', name.lower()) for name in dict.fromkeys(names)}
+    plain = {name: spelling(name) for name in dict.fromkeys(names)}
     pairs = []
     for first, second in itertools.combinations(plain, 2):
         matcher = difflib.SequenceMatcher(None, plain[first], plain[second])

@@ -14,12 +14,10 @@ from mmcompose.composition import Composition
 from mmcompose.datasets import ClassSpaceDataset, images_of, truth_of
 from mmcompose.engine.read_composition import pool_of, read_composition
 from mmcompose.evaluation import CalibrationRow, calibration_rows
-from mmcompose.labeling import ByTeacher, ImageContext, write_learned
+from mmcompose.labeling import LabelInput, write_learned
 from mmcompose.utils import Problem, UserError, check_writable, fault, no_file, problem
 
 PIPELINE = 'composition.label_pipeline'
-
-LabelInput = tuple[ByTeacher, ImageContext]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from mmcompose.composition.predicting import ask
 from mmcompose.composition.resources import Resources
 from mmcompose.composition.teacher_configs import open_teacher, teacher_record
 from mmcompose.composition.workers import AnyWorkers, Workers
-from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline
+from mmcompose.labeling import LabelInput, LabelPipeline
 from mmcompose.store import PoolResults
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
@@ -315,7 +315,7 @@ class Composition:
         images: Sequence[Image],
         row: int,
         class_space: ClassSpace | None = None,
-    ) -> tuple[ByTeacher, ImageContext]:
+    ) -> LabelInput:
         """See :meth:`LabelMaker.teacher_detections`."""
         return self._maker.teacher_detections(predictions, images, row, class_space)
 

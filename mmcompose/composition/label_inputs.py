@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mmcompose.labeling import ByTeacher, ImageContext
+from mmcompose.labeling import LabelInput
 
 
 @dataclass(frozen=True)
@@ -17,15 +17,15 @@ class LabelInputs:
         count: How many images there are.
     """
 
-    make: Callable[[int], tuple[ByTeacher, ImageContext]]
+    make: Callable[[int], LabelInput]
     count: int
 
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, row: int) -> tuple[ByTeacher, ImageContext]:
+    def __getitem__(self, row: int) -> LabelInput:
         """Return what is shown of the image at ``row``, in the student's classes."""
         return self.make(row)
 
-    def __iter__(self) -> Iterator[tuple[ByTeacher, ImageContext]]:
+    def __iter__(self) -> Iterator[LabelInput]:
         return map(self.make, range(self.count))

@@ -21,7 +21,7 @@ from mmcompose.composition.pool_labels import Labeling, PoolLabels
 from mmcompose.composition.predicting import Predicting
 from mmcompose.composition.unreadable import Unreadable, unreadable_rows
 from mmcompose.composition.workers import AnyWorkers
-from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline
+from mmcompose.labeling import ImageContext, LabelInput, LabelPipeline
 from mmcompose.store import (
     ImageTable,
     LabelResult,
@@ -178,7 +178,7 @@ class LabelMaker:
         row: int,
         class_space: ClassSpace | None = None,
         cells: Sequence[Detections] | None = None,
-    ) -> tuple[ByTeacher, ImageContext]:
+    ) -> LabelInput:
         """Return what every teacher predicts on one image, in the student's classes.
 
         Args:

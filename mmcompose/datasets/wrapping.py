@@ -13,9 +13,7 @@ _SOURCES = ('dataset', 'datasets')
 INNER_DATASETS = (*_SOURCES, 'pool', 'truth')
 
 
-def inner_datasets(
-    key: str, dataset: Any, only_sources: bool = False
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def inner_datasets(key: str, dataset: Any, only_sources: bool = False) -> Iterator[tuple[str, Any]]:
     """Yield a dataset's config and every one that it holds, with its exact key.
 
     Args:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from rich.table import Table
 
-from mmcompose.labeling import ByTeacher, ImageContext, LabelTransform, calibration_error, judge
+from mmcompose.labeling import ByTeacher, LabelInput, LabelTransform, calibration_error, judge
 from mmcompose.labeling.compute.matching import RIGHT, UNJUDGED
 from mmcompose.structures import Detections
 
-Labeled = Sequence[tuple[ByTeacher, ImageContext]]
+Labeled = Sequence[LabelInput]
 
 
 @dataclass(frozen=True)

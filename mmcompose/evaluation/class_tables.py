@@ -9,6 +9,7 @@ from rich.table import Table
 from mmcompose.class_space import Overview
 from mmcompose.evaluation.outside_names import shown
 from mmcompose.labeling import CoOccurrence
+from mmcompose.labeling.compute.co_occurrence import SAME_OBJECT_IOU
 
 
 def class_space_table(seen: Overview) -> Table:
@@ -28,7 +29,8 @@ def class_space_table(seen: Overview) -> Table:
 
 def co_occurrence_table(pairs: Sequence[CoOccurrence]) -> Table:
     """Return a row for each pair of classes whose boxes lie on one another."""
-    table = Table(title='Two names on the same objects (IoU > 0.7)', title_justify='left')
+    title = f'Two names on the same objects (IoU > {SAME_OBJECT_IOU})'
+    table = Table(title=title, title_justify='left')
     for column in ('one teacher predicts', 'another', 'times', 'of the rarer', 'told apart by'):
         table.add_column(column, justify='right' if column in ('times', 'of the rarer') else 'left')
     # First those that no teacher distinguishes: an alias or a mapping is missing there.

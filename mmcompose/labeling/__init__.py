@@ -8,6 +8,7 @@ from mmcompose.labeling.base import (
     STUDENT,
     ByTeacher,
     ImageContext,
+    LabelInput,
     LabelStream,
     LabelTransform,
 )
@@ -76,6 +77,7 @@ __all__ = [
     'ImageContext',
     'IsotonicCalibration',
     'LabelChange',
+    'LabelInput',
     'LabelPipeline',
     'LabelStream',
     'LabelTransform',

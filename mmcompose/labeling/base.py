@@ -47,8 +47,11 @@ class ImageContext:
     cells: Detections | None = None
 
 
+# What the label pipeline is shown of an image.
+LabelInput: TypeAlias = tuple[ByTeacher, ImageContext]
+
 # Images with their detections; each iteration is a fresh pass.
-LabelStream: TypeAlias = Iterable[tuple[ByTeacher, ImageContext]]
+LabelStream: TypeAlias = Iterable[LabelInput]
 
 
 class LabelTransform(ABC):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import ByTeacher, ImageContext, LabelStream, LabelTransform
+from mmcompose.labeling.base import ByTeacher, ImageContext, LabelInput, LabelStream, LabelTransform
 from mmcompose.labeling.between_classes.resolve_hierarchy import ResolveHierarchy
 from mmcompose.labeling.compute.revisions import revisions_of
 from mmcompose.labeling.compute.state import State
@@ -22,8 +22,6 @@ from mmcompose.utils import Mistakes, UserError, fault, key_prefix
 KEY = 'composition.label_pipeline'
 # Of states of parts that a step learns from.
 _MERGED_AT_ONCE = 32
-
-LabelInput = tuple[ByTeacher, ImageContext]
 
 
 class LabelPipeline:

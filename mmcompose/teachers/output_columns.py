@@ -8,12 +8,10 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mmcompose.teachers.boundary import SCORE_SLACK
 from mmcompose.utils import UserError, fault
 
 Outputs: TypeAlias = Mapping[str, NDArray[Any]]
-
-# How far over its bounds a score may lie by a rounding error.
-_SLACK = 0.05
 
 
 def one_output(outputs: Outputs) -> NDArray[Any]:
@@ -87,7 +85,7 @@ def check_scores(scores: NDArray[Any], what: str) -> None:
     Raises:
         UserError: If one is outside [0, 1].
     """
-    if scores.size and not -_SLACK <= scores.min() <= scores.max() <= 1 + _SLACK:
+    if scores.size and not -SCORE_SLACK <= scores.min() <= scores.max() <= 1 + SCORE_SLACK:
         raise UserError(
             fault(
                 'decode',

@@ -57,6 +57,8 @@ def test_a_coarse_class_that_the_student_lacks() -> None:
         ('hair drier', 'hair dryer', True),
         ('aeroplane', 'airplane', True),
         ('cat', 'car', False),
+        ('猫', '狗', False),
+        ('自転車', '自転 車', True),
         ('cat', 'cat', False),
     ],
 )

@@ -45,6 +45,12 @@ def test_labels_and_weights_come_back_to_the_bit(rows: list[tuple[int, float, fl
     assert [array.dtype for array in got] == [np.int64, np.float32, np.float32]
 
 
+def test_a_label_for_which_there_are_no_bits_is_refused() -> None:
+    assert decode(encode([65535], [1], [1]))[0].tolist() == [65535]
+    with pytest.raises(UserError, match=r'num_classes: 65537 is too many'):
+        encode([0, 65536], [1, 1], [1, 1])
+
+
 def test_plain_labels_count_one() -> None:
     labels, weights, scores = decode([0, 5, 2**20])
     assert labels.tolist() == [0, 5, 2**20]

@@ -36,14 +36,21 @@ def encode(labels: ArrayLike, weights: ArrayLike, scores: ArrayLike) -> NDArray[
     """Put weights and scores into the upper bits of labels.
 
     Args:
-        labels: ``(N,)`` class indices in [0, 65536).
+        labels: ``(N,)`` class indices.
         weights: ``(N,)`` of at least 0; kept as float32.
         scores: ``(N,)`` in [0, 1]; kept to 1/65535.
 
     Returns:
         ``(N,)`` int64, all negative.
+
+    Raises:
+        UserError: If a label is not in [0, 65536), for which there are bits.
     """
-    low = np.asarray(labels, np.int64).astype(np.uint64)
+    signed_labels = np.asarray(labels, np.int64)
+    if len(signed_labels) and not 0 <= signed_labels.min() <= signed_labels.max() < MAX_CLASSES:
+        expected = f'is too many: box weights travel with labels of up to {MAX_CLASSES} classes'
+        raise UserError(problem('num_classes', int(signed_labels.max()) + 1, expected))
+    low = signed_labels.astype(np.uint64)
     steps = np.rint(np.asarray(scores, np.float64) * _STEPS).astype(np.uint64)
     sign_and_weight = (-np.abs(np.asarray(weights, np.float32))).view(np.uint32).astype(np.uint64)
     codes = low | (steps << np.uint64(16)) | (sign_and_weight << np.uint64(32))

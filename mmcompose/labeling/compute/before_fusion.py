@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mmcompose.labeling.base import FUSED, ByTeacher, ImageContext, LabelStream
+from mmcompose.labeling.base import FUSED, LabelInput, LabelStream
 from mmcompose.utils import UserError, fault
 
 _BEHIND = 'ScoreCalibration compares teachers; put it before a fusion'
 
 
-def before_fusion(stream: LabelStream) -> Iterator[tuple[ByTeacher, ImageContext]]:
+def before_fusion(stream: LabelStream) -> Iterator[LabelInput]:
     """Yield the images of a stream.
 
     Raises:

@@ -11,6 +11,9 @@ from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import LabelStream
 from mmcompose.structures import iou
 
+# Boxes of two teachers that overlap more than this are taken for one object.
+SAME_OBJECT_IOU = 0.7
+
 
 @dataclass(frozen=True)
 class CoOccurrence:
@@ -34,7 +37,7 @@ class CoOccurrence:
 def co_occurrences(
     pool: LabelStream,
     space: ClassSpace,
-    iou_thr: float = 0.7,
+    iou_thr: float = SAME_OBJECT_IOU,
     min_score: float = 0.3,
     min_count: int = 5,
 ) -> list[CoOccurrence]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import ByTeacher, ImageContext, LabelStream
+from mmcompose.labeling.base import LabelInput, LabelStream
 from mmcompose.labeling.compute.sampling import key_hash, thinned
 from mmcompose.labeling.compute.state import State
 from mmcompose.structures import Detections
@@ -29,7 +29,7 @@ def collect_sample(stream: LabelStream, class_space: ClassSpace) -> State:
         ``boxes`` ``(N, 4)``, ``scores`` ``(N,)`` and ``labels`` ``(N,)``.
     """
     kept = _state([], class_space)
-    held: list[tuple[ByTeacher, ImageContext]] = []
+    held: list[LabelInput] = []
     for each in stream:
         held.append(each)
         if len(held) == _HELD:
@@ -37,7 +37,7 @@ def collect_sample(stream: LabelStream, class_space: ClassSpace) -> State:
     return merge_samples([kept, _state(held, class_space)])
 
 
-def _state(images: Sequence[tuple[ByTeacher, ImageContext]], class_space: ClassSpace) -> State:
+def _state(images: Sequence[LabelInput], class_space: ClassSpace) -> State:
     found = [
         detections.get(name, _NOTHING) for detections, _ in images for name in class_space.teachers
     ]

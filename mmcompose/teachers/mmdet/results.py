@@ -13,6 +13,7 @@ from mmdet.structures.mask import mask2bbox
 
 from mmcompose.structures import Detections, Image, Masks, as_masks
 from mmcompose.utils import UserError, fault, problem
+from mmcompose.utils.config_tree import walk
 
 # Speak of masks where no head makes any.
 _ELSEWHERE = ('data_preprocessor', 'train_cfg', 'test_cfg')
@@ -20,14 +21,17 @@ _ELSEWHERE = ('data_preprocessor', 'train_cfg', 'test_cfg')
 
 def may_give_masks(model: Mapping[str, Any]) -> bool:
     """Return whether a model's config names masks: no box detector's does."""
-    return _mentions_masks({name: model[name] for name in model if name not in _ELSEWHERE})
+    here = {name: model[name] for name in model if name not in _ELSEWHERE}
+    return any(
+        item is not None and ('mask' in str(name).lower() or _names_masks(item))
+        for _, part in walk(here)
+        for name, item in part.items()
+    )
 
 
-def has_mask_head(model: Any) -> bool:
+def has_mask_head(model: Mapping[str, Any]) -> bool:
     """Return whether a model's config has a mask head, as Mask R-CNN and its kin."""
-    if isinstance(model, Mapping):
-        return bool(model.get('mask_head')) or any(map(has_mask_head, model.values()))
-    return isinstance(model, (list, tuple)) and any(map(has_mask_head, model))
+    return any(part.get('mask_head') for _, part in walk(model))
 
 
 def detections_of(sample: Any, image: Image, with_masks: bool) -> Detections:
@@ -84,13 +88,8 @@ def _masks_of(found: Any, image: Image) -> Masks:
         ) from (error)
 
 
-def _mentions_masks(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(
-            item is not None and ('mask' in str(name).lower() or _mentions_masks(item))
-            for name, item in value.items()
-        )
+def _names_masks(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
-        return any(map(_mentions_masks, value))
+        return any(map(_names_masks, value))
     name = value.__name__ if isinstance(value, type) else value
     return isinstance(name, str) and 'mask' in name.lower()
