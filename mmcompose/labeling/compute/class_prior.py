@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.compute.per_class import by_class
 from mmcompose.structures import Detections
-from mmcompose.structures.json_files import read_json
+from mmcompose.structures.coco import read_coco
 from mmcompose.utils import Range, UserError, problem
 
 # By class name the mean number of boxes an image; or COCO jsons to count it in.
@@ -68,7 +68,8 @@ def box_counts_of_files(files: Sequence[str], class_space: ClassSpace) -> dict[s
 
     Args:
         files: COCO jsons, e.g. those that the teachers were trained on. A class counts only in
-            the images of those files that have it among their categories.
+            the images of those files that have it among their categories, and not only to group
+            others.
         class_space: The student's classes; a file's other classes are not counted.
 
     Raises:
@@ -76,16 +77,13 @@ def box_counts_of_files(files: Sequence[str], class_space: ClassSpace) -> dict[s
     """
     boxes, images = np.zeros(len(class_space.classes)), np.zeros(len(class_space.classes))
     for file in files:
-        try:
-            truth = read_json('boxes_per_image', file)
-            names = {category['id']: category['name'] for category in truth['categories']}
-            labeled = class_space.index(list(names.values()))
-            images[np.unique(labeled[labeled >= 0])] += len(truth['images'])
-            wanted = [a for a in truth['annotations'] if not (a.get('iscrowd') or a.get('ignore'))]
-            labels = class_space.index([names[a['category_id']] for a in wanted])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            expected = f'is no COCO json ({error!r})'
-            raise UserError(problem('boxes_per_image', file, expected)) from error
+        truth = read_coco('boxes_per_image', file)
+        names = {each['id']: each['name'] for each in truth.categories}
+        groups = truth.root_categories
+        labeled = class_space.index([name for name in names.values() if name not in groups])
+        images[np.unique(labeled[labeled >= 0])] += len(truth.images)
+        wanted = [a for a in truth.annotations if not (a.get('iscrowd') or a.get('ignore'))]
+        labels = class_space.index([names[a['category_id']] for a in wanted])
         boxes += np.bincount(labels[labels >= 0], minlength=len(boxes))
     means = np.divide(boxes, images, out=np.zeros_like(boxes), where=images > 0)
     return dict(zip(class_space.classes, means.tolist(), strict=True))

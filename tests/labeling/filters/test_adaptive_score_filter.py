@@ -110,14 +110,12 @@ def test_a_prior_of_labeled_images() -> None:
 
 def test_a_prior_of_annotation_files(tmp_path: Path) -> None:
     file = tmp_path / 'train.json'
-    annotations = [
-        {'category_id': 7, 'iscrowd': 0},
-        {'category_id': 7},
-        {'category_id': 3},
-        {'category_id': 7, 'iscrowd': 1},
-    ]
+    kinds = [{'category_id': 7, 'iscrowd': 0}, {'category_id': '7'}, {'category_id': 3}]
+    kinds += [{'category_id': 7, 'iscrowd': 1}]
+    box = {'image_id': 0, 'bbox': [0, 0, 20, 10]}
+    annotations = [{'id': number, **box, **kind} for number, kind in enumerate(kinds)]
     categories = [{'id': 7, 'name': 'cat'}, {'id': 3, 'name': 'unicorn'}]
-    images = [{'id': i} for i in range(4)]
+    images = [{'id': i, 'file_name': f'{i}.jpg'} for i in range(4)]
     content = {'images': images, 'categories': categories, 'annotations': annotations}
     file.write_text(json.dumps(content))
     space = scene().class_space
@@ -127,12 +125,20 @@ def test_a_prior_of_annotation_files(tmp_path: Path) -> None:
         'sofa': 0.0,
         'dog': 0.0,
     }
+    # What only groups other classes is no class of the file.
+    grouping = tmp_path / 'grouping.json'
+    above = [{'id': 0, 'name': 'cat'}, {'id': 1, 'name': 'person', 'supercategory': 'cat'}]
+    below = [{'id': 0, **box, 'category_id': 1}]
+    grouping.write_text(json.dumps({**content, 'categories': above, 'annotations': below}))
+    together = box_counts_of_files([str(file), str(grouping)], space)
+    assert (together['cat'], together['person']) == (0.5, 0.25)
     of_file = AdaptiveScoreFilter('prior', boxes_per_image=[str(file)])
     fit(of_file, pool())
     counted = AdaptiveScoreFilter('prior', boxes_per_image={'cat': 0.5})
     fit(counted, pool())
     assert of_file.learned == counted.learned
-    file.write_text(json.dumps({**content, 'categories': [{'id': i, 'name': 'x'} for i in (3, 7)]}))
+    others = [{'id': 3, 'name': 'x'}, {'id': 7, 'name': 'y'}]
+    file.write_text(json.dumps({**content, 'categories': others}))
     with pytest.raises(UserError, match=r'^boxes_per_image: .*label no box of a class .* aliases'):
         bind(of_file, scene())
     file.write_text('[]')
