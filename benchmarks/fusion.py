@@ -27,8 +27,8 @@ from ensemble_boxes import weighted_boxes_fusion
 from benchmarks.common import Bar, console, exit_on_mistake, write_results
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling import FUSED, ByTeacher, ImageContext, WeightedBoxesFusion
-from mmcompose.labeling.compute.vote_weights import StackedDetections
-from mmcompose.labeling.compute.weighted_boxes_kernel import CONF_TYPES
+from mmcompose.labeling.compute.vote_weights import StackedDetections, VoteWeights, weight_factors
+from mmcompose.labeling.compute.weighted_boxes_kernel import CONF_TYPES, FusionOptions, fuse_boxes
 from mmcompose.structures import Detections, areas
 from mmcompose.utils import UserError, fault
 
@@ -82,15 +82,18 @@ def measure(teachers: int, boxes: int, classes: int, rounds: int = ROUNDS) -> di
     said, image, space = make_image(teachers, boxes, classes)
     # What each is given is made beforehand: the package takes boxes in [0, 1].
     given = for_the_package(said, image)
+    weights = np.ones(teachers)
     fusion = WeightedBoxesFusion(iou_thr=IOU_THR, owners=False)
-    fusion.bind(space, np.ones(teachers))
+    fusion.bind(space, weights)
     stacked = StackedDetections.from_detections(said, space)
+    voters = VoteWeights.of_teachers(space, weights, weight_factors(space, {}), owners=False)
+    options = FusionOptions(IOU_THR, 0.0, CONF_TYPES.index('avg'), allows_overflow=False)
 
     def package() -> Any:
         return weighted_boxes_fusion(*given, iou_thr=IOU_THR)
 
     def kernel() -> Any:
-        return fusion.fuse(stacked, image)
+        return fuse_boxes(stacked, voters, options, float(image.width), float(image.height))
 
     def transform() -> Any:
         return fusion.apply(said, image)

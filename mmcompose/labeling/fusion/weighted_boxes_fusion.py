@@ -20,7 +20,6 @@ from mmcompose.labeling.compute.vote_weights import (
 )
 from mmcompose.labeling.compute.weighted_boxes_kernel import (
     CONF_TYPES,
-    FusedBoxes,
     FusionOptions,
     fuse_boxes,
 )
@@ -82,15 +81,6 @@ class WeightedBoxesFusion(LabelTransform):
     def _voters_with(self, weights: NDArray[np.float64]) -> VoteWeights:
         return VoteWeights.of_teachers(self.class_space, weights, self._factors, self._owners)
 
-    def fuse(self, stacked: StackedDetections, image: ImageContext) -> FusedBoxes:
-        """Return what :func:`fuse_boxes` makes of one image."""
-        return self._fuse(stacked, image, self._voters)
-
-    def _fuse(
-        self, stacked: StackedDetections, image: ImageContext, voters: VoteWeights
-    ) -> FusedBoxes:
-        return fuse_boxes(stacked, voters, self._options, float(image.width), float(image.height))
-
     def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
         return {FUSED: self._fused(detections, image, self._voters)}
@@ -98,7 +88,8 @@ class WeightedBoxesFusion(LabelTransform):
     def _fused(self, detections: ByTeacher, image: ImageContext, voters: VoteWeights) -> Detections:
         stacked = StackedDetections.from_detections(detections, self.class_space)
         voters = voters.of_asked(detections, self.class_space)
-        made = self._fuse(stacked, image, voters)
+        size = float(image.width), float(image.height)
+        made = fuse_boxes(stacked, voters, self._options, *size)
         fused = Detections(
             made.boxes.astype(np.float32),
             # Unequal weights can carry an average over 1.
@@ -113,5 +104,5 @@ class WeightedBoxesFusion(LabelTransform):
         if masks is None:
             return fused
         cast = stacked.scores * voters.weights[stacked.teachers, stacked.labels]
-        size = (image.width, image.height)
-        return replace(fused, masks=vote_masks(masks, cast, made.rows, len(fused), *size))
+        own = vote_masks(masks, cast, made.rows, len(fused), image.width, image.height)
+        return replace(fused, masks=own)

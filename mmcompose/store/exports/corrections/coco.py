@@ -15,7 +15,7 @@ def read_coco_corrections(path: str, images: Mapping[str, Image]) -> Iterator[Ma
     """Yield every picture of the file; a crowd, or what has ``ignore``, is ignored."""
     content = read_coco(ARGUMENT, path)
     names = {each['id']: each['name'] for each in content.categories}
-    rows_of: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
+    rows_of: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for row in content.annotations:
         rows_of[row['image_id']].append(row)
     for image in content.images:
