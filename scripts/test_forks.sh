@@ -22,4 +22,4 @@ if [ ! -f "$venv/ready" ]; then
     "$python" -m pip install -q -r requirements/runtime.txt -r requirements/tests.txt
     touch "$venv/ready"
 fi
-exec "$python" -m pytest -q tests/engine tests/teachers tests/datasets tests/models "$@"
+exec "$python" -m pytest -q -n 2 tests/engine tests/teachers tests/datasets tests/models "$@"
