@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from mmcompose.composition.jobs import Tick
+from mmcompose.composition.pool_work import PoolWork, TeacherDetections
 from mmcompose.composition.process_state import preserve_process_state
-from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline
-from mmcompose.store import LabelStore, LearnedResult, Leases
+from mmcompose.labeling import LabelPipeline
+from mmcompose.store import LabelStore, LearnedResult
 
 _POLL_SECONDS = 0.2
 
@@ -37,7 +38,7 @@ def learned_from(
     return learned
 
 
-class Collecting:
+class Collecting(PoolWork):
     """What a step of the label pipeline collects of the parts of a pool, for one process.
 
     Args:
@@ -58,35 +59,18 @@ class Collecting:
         pipeline: LabelPipeline,
         number: int,
         turn: int,
-        teacher_detections: Callable[[int], tuple[ByTeacher, ImageContext]],
+        teacher_detections: TeacherDetections,
         unreadable: Collection[int],
     ) -> None:
-        self._store = store
+        super().__init__(store, result, pipeline, teacher_detections)
         self._result = result
-        self._pipeline = pipeline
         self._number = number
         self._turn = turn
-        self._teacher_detections = teacher_detections
         self._unreadable = unreadable
-        self.part_size = result.part_size
 
     def unfinished(self) -> Sequence[int]:
         """See :class:`mmcompose.composition.jobs.Work`."""
         return self._result.unfinished(self._turn)
-
-    def leases(self) -> Leases:
-        """See :class:`mmcompose.composition.jobs.Work`."""
-        return self._store.leases(self._result.folder)
-
-    def detail(self) -> str:
-        """See :class:`mmcompose.composition.jobs.Work`."""
-        return ''
-
-    def make(self, parts: Iterator[int], tick: Tick) -> Iterator[int]:
-        """See :class:`mmcompose.composition.jobs.Work`."""
-        for part in parts:
-            self._make(part, tick)
-            yield part
 
     def _make(self, part: int, tick: Tick) -> None:
         """Collect of the images of a part."""

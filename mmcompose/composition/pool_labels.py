@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mmcompose.composition.jobs import Tick
-from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline
-from mmcompose.store import DetectionTable, LabelResult, LabelStore, Leases
+from mmcompose.composition.pool_work import PoolWork, TeacherDetections
+from mmcompose.labeling import LabelPipeline
+from mmcompose.store import DetectionTable, LabelResult, LabelStore
 from mmcompose.structures import Detections
 
 _TICK_IMAGES = 64
@@ -41,7 +42,7 @@ class PoolLabels(Sequence[Detections]):
         return self.table[row]
 
 
-class Labeling:
+class Labeling(PoolWork):
     """The work of a label pipeline on a pool, as one process sees it.
 
     Args:
@@ -57,33 +58,16 @@ class Labeling:
         store: LabelStore,
         result: LabelResult,
         pipeline: LabelPipeline,
-        teacher_detections: Callable[[int], tuple[ByTeacher, ImageContext]],
+        teacher_detections: TeacherDetections,
         unreadable: Mapping[int, str],
     ) -> None:
-        self._store = store
+        super().__init__(store, result, pipeline, teacher_detections)
         self._result = result
-        self._pipeline = pipeline
-        self._teacher_detections = teacher_detections
         self._unreadable = unreadable
-        self.part_size = result.part_size
 
     def unfinished(self) -> Sequence[int]:
         """See :class:`mmcompose.composition.jobs.Work`."""
         return self._result.unfinished()
-
-    def leases(self) -> Leases:
-        """See :class:`mmcompose.composition.jobs.Work`."""
-        return self._store.leases(self._result.folder)
-
-    def detail(self) -> str:
-        """See :class:`mmcompose.composition.jobs.Work`."""
-        return ''
-
-    def make(self, parts: Iterator[int], tick: Tick) -> Iterator[int]:
-        """See :class:`mmcompose.composition.jobs.Work`."""
-        for part in parts:
-            self._make(part, tick)
-            yield part
 
     def _make(self, part: int, tick: Tick) -> None:
         """Label the images of a part."""

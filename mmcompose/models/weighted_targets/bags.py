@@ -19,7 +19,7 @@ from mmcompose.models.weighted_targets.targets import (
     Settings,
     box_values,
     class_factors_of_regions,
-    is_uncertain,
+    is_uncertain_batch,
     lie_in,
     scale_gradient,
 )
@@ -56,12 +56,7 @@ class BagTargets:
 
     def _loss_by_feat(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         given = arguments(original, args, kwargs)
-        boxes, metas = given['batch_gt_instances'], given['batch_img_metas']
-        ignored = given.get('batch_gt_instances_ignore') or [None] * len(boxes)
-        if not any(
-            is_uncertain(each, left_out, meta.get('covered_classes'), self.settings)
-            for each, left_out, meta in zip(boxes, ignored, metas, strict=True)
-        ):
+        if not is_uncertain_batch(given, self.settings):
             return original(*args, **kwargs)
         self.given, self.images = given, []
         try:

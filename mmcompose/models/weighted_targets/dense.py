@@ -24,7 +24,7 @@ from mmcompose.models.weighted_targets.soft_targets import (
 from mmcompose.models.weighted_targets.targets import (
     ImageTargets,
     Settings,
-    is_uncertain,
+    is_uncertain_batch,
     of_boxes,
     scale_gradient,
 )
@@ -95,14 +95,10 @@ class DenseTargets(SoftTargets):
 
     def _loss_by_feat(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         given = arguments(original, args, kwargs)
-        boxes, metas = given['batch_gt_instances'], given['batch_img_metas']
-        ignored = given.get('batch_gt_instances_ignore') or [None] * len(boxes)
-        if not any(
-            is_uncertain(each, left_out, meta.get('covered_classes'), self.settings)
-            for each, left_out, meta in zip(boxes, ignored, metas, strict=True)
-        ):
+        if not is_uncertain_batch(given, self.settings):
             return original(*args, **kwargs)
         self.given, self.images, self.level = given, [], 0
+        number = len(given['batch_gt_instances'])
         self.sizes = [
             score[0].numel() // self.head.cls_out_channels for score in given['cls_scores']
         ]
@@ -110,10 +106,10 @@ class DenseTargets(SoftTargets):
         given |= {name: _views(given[name]) for name in OUTPUTS if name in given}
         try:
             losses = original(**given)
-            if len(self.images) != len(boxes):
+            if len(self.images) != number:
                 raise RuntimeError(
                     f'{type(self.head).__name__} assigned targets of {len(self.images)} images '
-                    f'out of {len(boxes)}: weights of labels do not reach its loss'
+                    f'out of {number}: weights of labels do not reach its loss'
                 )
             self._scale(given, self.images)
         finally:

@@ -182,6 +182,16 @@ def is_uncertain(instances: Any, ignored: Any, covered: object, settings: Settin
     return any(name in instances and bool((instances[name] != 1).any()) for name in names)
 
 
+def is_uncertain_batch(given: Mapping[str, Any], settings: Settings) -> bool:
+    """Return whether it does of a batch's; ``given`` are the arguments of ``loss_by_feat``."""
+    boxes, metas = given['batch_gt_instances'], given['batch_img_metas']
+    ignored = given.get('batch_gt_instances_ignore') or [None] * len(boxes)
+    return any(
+        is_uncertain(each, left_out, meta.get('covered_classes'), settings)
+        for each, left_out, meta in zip(boxes, ignored, metas, strict=True)
+    )
+
+
 def lie_in(priors: Any, boxes: Any, point_offset: float | None = None) -> Tensor:
     """Return which priors lie in a box: the centre does, or half of the area.
 
