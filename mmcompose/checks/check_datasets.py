@@ -90,9 +90,9 @@ def _holds_steps(values: Any) -> bool:
 
 def _mixes(step: Tree) -> bool:
     """Return whether a transform needs more pictures of the dataset, as Mosaic and MixUp do."""
-    asks = inspect.getattr_static(class_of(step, TRANSFORMS), 'get_indexes', None)
+    get_indexes = inspect.getattr_static(class_of(step, TRANSFORMS), 'get_indexes', None)
     # Those that keep some of their own take them from their cache.
-    return asks is not None and 'dataset' in inspect.signature(asks).parameters
+    return get_indexes is not None and 'dataset' in inspect.signature(get_indexes).parameters
 
 
 def _gives_others(dataset: Tree) -> bool:

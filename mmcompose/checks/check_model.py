@@ -39,10 +39,10 @@ def model_problems(config: Config) -> list[Problem]:
     # only what a constructor refuses is wrong.
     while any(argument_problems(*part, partly=True) for part in parts):
         found = _refused(model)
-        told = [each for part in parts for each in _take_out(*part, *found)]
-        if not told:
+        refused = [each for part in parts for each in _take_out(*part, *found)]
+        if not refused:
             break
-        problems += told
+        problems += refused
     return problems
 
 
@@ -79,7 +79,7 @@ def _take_out(key: str, part: Any, registry: Registry, owner: str, argument: str
     if argument not in part or owner not in owners:
         return []
     problems = argument_problems(key, part, registry, partly=True)
-    told = [each for each in problems if each.value == argument]
-    if told:
+    refused = [each for each in problems if each.value == argument]
+    if refused:
         part.pop(argument)
-    return told
+    return refused

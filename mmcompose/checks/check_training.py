@@ -32,7 +32,7 @@ def training_problems(config: Config) -> list[Problem]:
     wrapper = config.get('optim_wrapper')
     if not isinstance(wrapper, Mapping):
         return problems
-    # One optimizer a part of the model: whoever makes it knows which.
+    # One optimizer a part of the model: whoever makes it chooses which.
     if wrapper.get('optimizer') is None or wrapper.get('constructor') is not None:
         return problems
     key, optimizer = 'optim_wrapper.optimizer', wrapper['optimizer']

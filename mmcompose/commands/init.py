@@ -122,12 +122,12 @@ def _text(
     lines.append('    teachers=dict(')
     for name, config in configs.items():
         known = classes[name]
-        told = (
+        comment = (
             'its classes are known once it is downloaded'
             if known is None
             else f'{len(known)} classes'
         )
-        lines.append(f'        {name}=dict(  # {told}')
+        lines.append(f'        {name}=dict(  # {comment}')
         lines += [
             f'            {key}={pformat(value, compact=True)},' for key, value in config.items()
         ]

@@ -97,13 +97,13 @@ def _image_folder(config: Config) -> str:
 
 def _unmapped_problem(ann_file: str, unmapped: list[str], classes: tuple[str, ...]) -> Problem:
     ties = {name: f'in the alias table {t!r}' for name, _, t in shipped_ties(unmapped, classes)}
-    told = []
+    unmatched = []
     for name in unmapped:
         near = nearest(name, classes)
         why = ties.get(name) or (f'did you mean {near!r}?' if near else None)
-        told.append(f'{name!r} ({why})' if why else repr(name))
+        unmatched.append(f'{name!r} ({why})' if why else repr(name))
     expected = (
-        f'labels {", ".join(told)}: no class of the student; add to '
+        f'labels {", ".join(unmatched)}: no class of the student; add to '
         'composition.class_space.aliases, or leave such boxes out (--drop-unmapped)'
     )
     return problem('ann_file', ann_file, expected)

@@ -37,16 +37,16 @@ def guess_onnx(path: str) -> dict[str, Any]:
         raise UserError(problem('--teacher', path, f'cannot be loaded ({reason})')) from error
     shapes = {output.name: list(output.shape) for output in session.get_outputs()}
     metadata = session.get_modelmeta().custom_metadata_map
-    told: dict[str, Any] = {}
+    guessed: dict[str, Any] = {}
     if 'names' in metadata:
         names = ast.literal_eval(metadata['names'])
-        told['classes'] = [names[number] for number in sorted(names)]
+        guessed['classes'] = [names[number] for number in sorted(names)]
     decode = _decoder(shapes, session.get_inputs()[0].shape, metadata)
     if decode is not None:
-        told['decode'] = decode
+        guessed['decode'] = decode
     if decode in ('ultralytics', 'yolox'):
-        told['preprocess'] = _ULTRALYTICS if decode == 'ultralytics' else {'keep_ratio': True}
-    return told
+        guessed['preprocess'] = _ULTRALYTICS if decode == 'ultralytics' else {'keep_ratio': True}
+    return guessed
 
 
 def _decoder(

@@ -78,7 +78,7 @@ class Reading(Dataset[Read]):
                 teacher.load()
 
     def __getitem__(self, wanted: Wanted) -> Read:
-        """Read a picture; what goes wrong is told, not raised, for it may have to travel."""
+        """Read a picture; what goes wrong is returned, not raised, for it may have to travel."""
         names = [name for name in wanted.teachers if name in self._teachers]
         prepared: dict[str, Any] = {}
         try:

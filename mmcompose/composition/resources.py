@@ -96,6 +96,6 @@ class Resources:
 
 def num_cores() -> int:
     """Return how many cores this process may use."""
-    # macOS does not say which those are.
+    # macOS has no such call.
     affinity = getattr(os, 'sched_getaffinity', None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1

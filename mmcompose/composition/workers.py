@@ -228,5 +228,5 @@ def portable(error: Exception) -> Exception:
     """Return an error that can be sent; a programmer's mistake brings its traceback along."""
     if isinstance(error, UserError):
         return error
-    told = RuntimeError(''.join(traceback.format_exception(error)))
-    return told if pickle.dumps(told) else error
+    portable_error = RuntimeError(''.join(traceback.format_exception(error)))
+    return portable_error if pickle.dumps(portable_error) else error

@@ -86,7 +86,7 @@ def find_files(pattern: str, passed_over: PassedOver | None = None) -> Iterator[
         found = {name: {} for name in _walk(os.path.abspath(pattern), passed_over)}
     else:
         filesystem, path = fsspec.core.url_to_fs(pattern)
-        # One listing tells sizes and times, too: no request a picture.
+        # One listing has sizes and times, too: no request a picture.
         find = filesystem.glob if is_glob(pattern) else filesystem.find
         found = find(path, detail=True)
     for name in sorted(found):

@@ -45,8 +45,8 @@ class PoolSummary:
             f'{self.num_images} images, {smallest} to {largest} pixels, half over {middle}{of}'
         ]
         if self.passed_over:
-            told = ', '.join(f'{n} {suffix}' for suffix, n in self.passed_over.most_common(5))
-            lines.append(f'passed over, no pictures by their names: {told}')
+            counts = ', '.join(f'{n} {suffix}' for suffix, n in self.passed_over.most_common(5))
+            lines.append(f'passed over, no pictures by their names: {counts}')
         if self.unreadable:
             lines.append(f'{len(self.unreadable)} unreadable, the first: {self.unreadable[0]}')
         return lines

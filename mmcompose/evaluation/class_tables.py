@@ -18,12 +18,12 @@ def class_space_table(seen: Overview) -> Table:
     for column in ('student class', 'owners', *seen.teachers):
         table.add_column(shown(column), justify='right' if column == 'owners' else 'left')
     for name, names in seen.rows:
-        told = [shown(', '.join(names.get(teacher, []))) for teacher in seen.teachers]
-        table.add_row(shown(name), str(len(names)), *told)
+        by_teacher = [shown(', '.join(names.get(teacher, []))) for teacher in seen.teachers]
+        table.add_row(shown(name), str(len(names)), *by_teacher)
     for name, names in seen.coarse:
-        told = [shown(', '.join(names.get(teacher, []))) for teacher in seen.teachers]
+        by_teacher = [shown(', '.join(names.get(teacher, []))) for teacher in seen.teachers]
         label = shown(f'({name}: only supports finer classes)')
-        table.add_row(label, str(len(names)), *told)
+        table.add_row(label, str(len(names)), *by_teacher)
     return table
 
 

@@ -46,7 +46,7 @@ def diagnose(
     Args:
         infos: Data infos of a labeled dataset, in the student's classes.
         found: Of the same images.
-        known: The classes that the detector knows: of others it misses nothing.
+        known: The classes of the detector: of others it misses nothing.
         as_many: See :func:`error_kinds`. Defaults to True.
     """
     pairs = [_judged(info, each, known) for info, each in zip(infos, found, strict=True)]

@@ -101,8 +101,8 @@ def _plain(table: CompositionTable) -> dict[str, Any]:
     for row in table.rows:
         size = '-' if row.num_parameters is None else f'{row.num_parameters / 1e6:.2f} M'
         figures = [row.scores.mAP, row.scores.AP50, *map(row.scores.mean_over, groups.values())]
-        told = ['-' if isnan(figure) else f'{figure:.3f}' for figure in figures]
-        rows.append([row.name, *told, size, f'{row.milliseconds:.0f}'])
+        cells = ['-' if isnan(figure) else f'{figure:.3f}' for figure in figures]
+        rows.append([row.name, *cells, size, f'{row.milliseconds:.0f}'])
     if STUDENT in [row.name for row in table.rows]:
         rows.append(_in_place_of(table, ['-'] * (2 + len(groups))))
     return {'head': ['', 'mAP', 'AP50', *groups, 'parameters', 'ms/image'], 'rows': rows}

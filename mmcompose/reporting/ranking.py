@@ -19,7 +19,7 @@ def doubts(labels: Sequence[Detections], owners: NDArray[np.bool_]) -> list[floa
 
     Args:
         labels: Of each picture.
-        owners: ``(C, T)`` bool, which teacher knows which class.
+        owners: ``(C, T)`` bool, which teacher has which class.
     """
     counts = np.zeros(len(owners), np.int64)
     for row in range(len(labels)):

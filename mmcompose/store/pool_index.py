@@ -33,7 +33,7 @@ DigestOf = Callable[[str], str | None]
 class PoolIndex:
     """The pictures of a pool as they were when it was listed last, as a file in the store.
 
-    Whether a picture is still the same is told by the size and the time of its file.
+    A picture is the same while the size and the time of its file are.
 
     Args:
         location: The store's.
@@ -199,7 +199,7 @@ def digested(listed: pa.Table, kept: pa.Table | None, digest_of: DigestOf) -> pa
     digests = pa.nulls(listed.num_rows, DIGEST.type)
     if kept is not None and DIGEST.name in kept.schema.names:
         places = _same(listed, kept)
-        # Whether a file has changed whose time is not known its content alone tells.
+        # Of a file without a time only the content shows whether it has changed.
         places[listed.column('modified').to_numpy() == 0] = -1
         places = pa.array(places, pa.int64(), mask=places < 0)
         digests = kept.column(DIGEST.name).take(places).combine_chunks()

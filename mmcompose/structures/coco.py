@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmcompose.structures.coco_doubts import check_boxes, told_of, without_namesakes
+from mmcompose.structures.coco_doubts import check_boxes, doubts_of_kept, without_namesakes
 from mmcompose.structures.coco_ids import Entry, Ids
 from mmcompose.structures.finite import finite_number
 from mmcompose.structures.json_files import read_json
@@ -217,7 +217,7 @@ def _annotations(
     if lost.count and not kept:
         raise UserError(problem(where.key, where.path, f'has no sound annotation: {lost}'))
     check_boxes(kept, images, where.key, where.path)
-    return _with_distinct_ids(kept), (*lost.lines, *told_of(kept))
+    return _with_distinct_ids(kept), (*lost.lines, *doubts_of_kept(kept))
 
 
 def _with_distinct_ids(kept: list[Entry]) -> list[Entry]:

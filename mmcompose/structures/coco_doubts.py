@@ -36,8 +36,8 @@ def check_boxes(kept: Sequence[Entry], images: Sequence[Entry], key: str, path: 
         doubt('box-form', problem(key, path, expected))
 
 
-def told_of(kept: Sequence[Entry]) -> Iterator[str]:
-    """Yield what is told of annotations that are kept."""
+def doubts_of_kept(kept: Sequence[Entry]) -> Iterator[str]:
+    """Yield what is doubtful of the annotations that are kept, a line each."""
     if not kept:
         yield 'it holds no annotation'
     ids = Counter(each['id'] for each in kept if isinstance(each.get('id'), (int, float, str)))

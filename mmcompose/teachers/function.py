@@ -48,7 +48,7 @@ class FunctionTeacher(Teacher):
 
     @property
     def may_give_masks(self) -> bool:
-        """See :attr:`Teacher.may_give_masks`: nobody knows before it is called."""
+        """See :attr:`Teacher.may_give_masks`: unknown before it is called."""
         return True
 
     def predict(self, images: Sequence[Image]) -> list[Detections]:

@@ -94,7 +94,7 @@ class HuggingFaceTeacher(Teacher):
     def _load(self, kind: str, **options: Any) -> Any:
         if Path(self._name).exists() and not (Path(self._name) / 'config.json').is_file():
             raise UserError(problem('model', self._name, 'is no folder of save_pretrained'))
-        # Unset, it asks on the terminal whether to run the code that comes with a model.
+        # Unset, it prompts on the terminal whether to run the code that comes with a model.
         options['trust_remote_code'] = False
         try:
             return getattr(self._library(), kind).from_pretrained(self._name, **options)

@@ -154,7 +154,7 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
         return max(fixed, self._batch_size // fixed * fixed)
 
     def load(self) -> None:
-        """See :meth:`PreparedTeacher.load`: the model tells its input's size."""
+        """See :meth:`PreparedTeacher.load`: the model has its input's size."""
         assert self._preprocess.scale is not None
 
     def shape_of(self, prepared: tuple[NDArray[Any], Geometry]) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ _READ: dict[tuple[str, int, int, int], str] = {}
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON knows it: dicts, lists, strings, numbers, booleans, None.
+    """Return a value as JSON has it: dicts, lists, strings, numbers, booleans, None.
 
     Raises:
         TypeError: If the value holds something that has no plain form.

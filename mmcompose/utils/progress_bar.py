@@ -69,11 +69,11 @@ class _Speed(ProgressColumn):
 def _lines(
     items: Iterable[T], description: str, total: int, detail: Callable[[], str] | None
 ) -> Iterator[T]:
-    started = told = time.monotonic()
+    started = logged = time.monotonic()
     for done, item in enumerate(items):
         now = time.monotonic()
-        if now - told >= SECONDS_BETWEEN_LINES and done:
-            told = now
+        if now - logged >= SECONDS_BETWEEN_LINES and done:
+            logged = now
             more = f'; {detail()}' if detail is not None and detail() else ''
             log(f'{description}: {in_words(done, total, now - started)}{more}')
         yield item

@@ -8,13 +8,13 @@ from argparse import ArgumentParser, Namespace
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the verb's arguments to a parser."""
     acts = parser.add_subparsers(dest='act', required=True)
-    for act, told in (
+    for act, help_text in (
         ('info', 'what is in it'),
         ('verify', 'read every file through'),
         ('gc', 'remove what no run needs any more'),
         ('compact', 'merge small parts'),
     ):
-        own = acts.add_parser(act, help=told)
+        own = acts.add_parser(act, help=help_text)
         own.add_argument('location', help='a folder, or a URL such as s3://bucket/labels')
         if act == 'gc':
             own.add_argument(

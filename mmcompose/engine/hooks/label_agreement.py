@@ -33,7 +33,7 @@ class LabelAgreementHook(Hook):
     ``resolve`` adds, and a head that it reaches.
 
     Args:
-        begin: The first iteration in which it weighs: before, the student knows nothing.
+        begin: The first iteration in which it weighs: before, the student has learned little.
         lowest: The factor of a box that is not found at all. Defaults to 0.3.
         iou_thr: From where on a prediction of the same class finds a box. Defaults to 0.5.
     """

@@ -99,7 +99,7 @@ class DecodedBoxes(nn.Module):
 
     @property
     def most(self) -> int:
-        """How many boxes a picture has at most; YOLOX knows no limit."""
+        """How many boxes a picture has at most; YOLOX has no limit."""
         limit = self.head.test_cfg.get('max_per_img', _MOST)
         return _MOST if isinstance(self.head, YOLOXHead) else int(limit)
 

@@ -29,8 +29,8 @@ def failure_mixture(counts: NDArray[np.float32], chance: Floats) -> tuple[Floats
         The share of images in which each fails ``(T,)``, and logarithms of how much likelier a
         box is where both work than by chance ``(T, T, 2, L, 2)``.
     """
-    told = counts.sum(axis=(3, 4, 5)) > 0
-    told = (told | told.transpose(0, 2, 1)).any(axis=2)
+    compared = counts.sum(axis=(3, 4, 5)) > 0
+    compared = (compared | compared.transpose(0, 2, 1)).any(axis=2)
     by_chance = _rates(chance)
     working = np.ones(counts.shape[:3])
     failing = np.full(counts.shape[1], _FIRST_GUESS)
@@ -42,8 +42,8 @@ def failure_mixture(counts: NDArray[np.float32], chance: Floats) -> tuple[Floats
         each = (counts * ratios).sum(axis=(3, 4, 5), dtype=np.float64)
         working, fails = failures(each, failing)
         before = failing
-        seen = ((fails * told).sum(axis=0) - _FEW_IMAGES).clip(0)
-        failing = seen / told.sum(axis=0).clip(1)
+        seen = ((fails * compared).sum(axis=0) - _FEW_IMAGES).clip(0)
+        failing = seen / compared.sum(axis=0).clip(1)
         if np.abs(failing - before).max() < _CLOSE:
             break
     return failing, ratios

@@ -22,7 +22,7 @@ from mmcompose.utils import Fraction, Range
 
 # A teacher that fails for sure still has a weight, or its boxes could not be fused.
 _LEAST_TRUST = 1e-3
-# Where two contradict each other, a third owner of the class tells which of them is right. Of two
+# Where two contradict each other, a third owner of the class decides which of them is right. Of two
 # alone the larger weight, and the trust, are guesses: of two generalists of which one was spoiled,
 # they cost 0.15 of macro F1 (benchmarks/worlds.py).
 _WITNESSES = 3

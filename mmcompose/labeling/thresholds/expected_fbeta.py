@@ -53,7 +53,7 @@ def expected_fbeta_threshold(scores: NDArray[np.floating], beta: float = 1.0) ->
     for start in range(0, len(ordered), _BLOCK):
         part = hits[start : start + _BLOCK]
         f = (1 + beta**2) * part / (beta**2 * hits[-1] + np.arange(1, len(part) + 1) + start)
-        # The next score tells whether the last one of the block ends a tie.
+        # The next score decides whether the last one of the block ends a tie.
         f[~ends_a_tie(ordered[start : start + _BLOCK + 1])[: len(f)]] = -1
         place = int(f.argmax())
         if f[place] > best:

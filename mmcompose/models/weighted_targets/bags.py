@@ -89,7 +89,7 @@ class FreeAnchorTargets(BagTargets):
 
     @staticmethod
     def serves(cls: Any) -> bool:
-        """Return whether it knows the loss of a class of heads."""
+        """Return whether it supports the loss of a class of heads."""
         return getattr(cls, 'loss_by_feat', None) is FreeAnchorRetinaHead.loss_by_feat
 
     def listen(self, patches: Patches) -> None:
@@ -127,7 +127,7 @@ class AutoAssignTargets(BagTargets):
 
     @staticmethod
     def serves(cls: Any) -> bool:
-        """Return whether it knows the loss of a class of heads."""
+        """Return whether it supports the loss of a class of heads."""
         return getattr(cls, 'loss_by_feat', None) is AutoAssignHead.loss_by_feat
 
     def listen(self, patches: Patches) -> None:

@@ -24,7 +24,7 @@ class CenterNetTargets(BagTargets):
 
     @staticmethod
     def serves(cls: Any) -> bool:
-        """Return whether it knows the loss of a class of heads."""
+        """Return whether it supports the loss of a class of heads."""
         return getattr(cls, 'loss_by_feat', None) is CenterNetHead.loss_by_feat
 
     def listen(self, patches: Patches) -> None:
@@ -74,7 +74,7 @@ class CenterNetUpdateTargets(BagTargets):
 
     @staticmethod
     def serves(cls: Any) -> bool:
-        """Return whether it knows the loss of a class of heads."""
+        """Return whether it supports the loss of a class of heads."""
         return getattr(cls, 'loss_by_feat', None) is CenterNetUpdateHead.loss_by_feat
 
     def listen(self, patches: Patches) -> None:

@@ -50,7 +50,7 @@ class QueryTargets(SoftTargets):
 
     @staticmethod
     def serves(cls: Any) -> bool:
-        """Return whether it knows the loss of a class of heads."""
+        """Return whether it supports the loss of a class of heads."""
         single = getattr(cls, 'loss_by_feat_single', None)
         return single is DETRHead.loss_by_feat_single and not issubclass(cls, GroundingDINOHead)
 

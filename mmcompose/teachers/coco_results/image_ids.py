@@ -27,7 +27,7 @@ class ImageIds:
         self._ids = Ids(images)
         self._name_of = {each['id']: each['file_name'] for each in images}
         self._by_name = _by_name(self._name_of.values())
-        # A doubt that is allowed is told of once.
+        # A doubt that is allowed is logged once.
         self._is_doubted = False
 
     def name_of(self, row: Mapping[str, Any], number: int) -> str:

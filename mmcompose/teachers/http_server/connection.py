@@ -116,10 +116,10 @@ class Connection:
             url = self._redirected(url, response)
         if response.status != 200:
             text = content[:200].decode('utf-8', 'replace')
-            told = f'{response.status} {" ".join(text.split())}'
+            answer = f'{response.status} {" ".join(text.split())}'
             passing = response.status in _PASSING
             raise self._problem(
-                f'gave no answer in {self._tries} ({told})' if passing else f'refuses: {told}'
+                f'gave no answer in {self._tries} ({answer})' if passing else f'refuses: {answer}'
             )
         return response.headers, content
 
