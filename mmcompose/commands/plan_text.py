@@ -17,8 +17,8 @@ def print_plan(plan: Plan) -> None:
     if plan.class_space is not None:
         out.print(class_space_table(plan.class_space))
         for first, second, table in plan.class_space.tied:
-            told = f'one class by the alias table {table!r}, two here: {first!r}, {second!r}'
-            out.print(told)
+            line = f'one class by the alias table {table!r}, two here: {first!r}, {second!r}'
+            out.print(line)
         for first, second in plan.class_space.alike:
             out.print(f'look alike, and are two classes: {first!r} and {second!r}')
     out.print('Label pipeline')
