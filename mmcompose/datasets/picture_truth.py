@@ -10,7 +10,7 @@ from mmengine.dataset import BaseDataset
 
 from mmcompose.datasets.wrapping import change_sources, is_wrapper
 from mmcompose.structures import Image
-from mmcompose.structures.matching import match_names
+from mmcompose.structures.name_matching import match_names
 from mmcompose.utils import UserError, doubt, fault, log, problem
 
 KEY = 'PseudoLabeledDataset.truth'

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mmcompose.structures.coco_ids import Entry, Ids
-from mmcompose.structures.matching import names_agree
+from mmcompose.structures.name_matching import names_agree
 from mmcompose.utils import doubt, fault
 
 

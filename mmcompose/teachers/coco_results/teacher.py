@@ -9,7 +9,7 @@ from typing import Any, Literal
 from mmcompose.class_space import GivenNames
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image, check_listed_size
-from mmcompose.structures.matching import Matching, match_names, nearest_name
+from mmcompose.structures.name_matching import Matching, match_names, nearest_name
 from mmcompose.teachers.base import Teacher
 from mmcompose.teachers.coco_results.results_json import ResultsJson
 from mmcompose.teachers.coco_results.yolo_texts import YoloTexts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmcompose.structures.matching import match_names, names_agree
+from mmcompose.structures.name_matching import match_names, names_agree
 from mmcompose.utils import UserError
 
 
