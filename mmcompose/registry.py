@@ -7,7 +7,7 @@ this file imports neither torch nor any optional package.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Any, get_type_hints
@@ -110,7 +110,7 @@ def build(registry: Registry, config: Mapping[str, Any], key: str) -> Any:
     name = arguments.pop('type', None)
     cls = find(registry, name, f'{key}.type')
     problems = check_arguments(cls, arguments, key)
-    problems += check_types(key, arguments, _annotations(cls))
+    problems += check_types(key, arguments, constructor_types(cls))
     if problems:
         raise UserError(*problems)
     with key_prefix(key):
@@ -137,10 +137,10 @@ def build_method(registry: Registry, method: str, arguments: Mapping[str, Any], 
         expected = f'is not one of {", ".join(names)}; is its module in custom_imports?'
         raise UserError(problem('method', method, expected, names))
     own = _parameters(cls) or []
-    others = [each.name for each in _named(_constructed_by(owner))]
     required = [each.name for each in own if each.default is each.empty]
-    problems = check_keys('', arguments, [*(each.name for each in own), *others], required)
-    problems += check_types('', arguments, _annotations(cls))
+    known = [*(each.name for each in own), *constructor_parameters(owner)]
+    problems = check_keys('', arguments, known, required)
+    problems += check_types('', arguments, constructor_types(cls))
     if problems:
         raise UserError(*problems)
     return cls(**arguments)
@@ -165,19 +165,20 @@ def check_arguments(
     return check_keys(key, arguments, [p.name for p in parameters], required)
 
 
-def _constructed_by(cls: type) -> list[type]:
-    """Return the classes whose constructors see the arguments: ``**kwargs`` go on to the next."""
-    seen = []
-    for above in inspect.getmro(cls):
-        if '__init__' in vars(above):
-            seen.append(above)
-            parameters = inspect.signature(above).parameters.values()
-            if all(each.kind is not each.VAR_KEYWORD for each in parameters):
-                break
-    return seen
+def constructor_parameters(cls: Any) -> dict[str, inspect.Parameter]:
+    """Return what a class takes by name: its constructor, and those that its ``**kwargs`` reach.
+
+    Args:
+        cls: The class, or a function that makes something.
+    """
+    taken: dict[str, inspect.Parameter] = {}
+    for each in reversed(_constructed_by(cls)):
+        taken |= inspect.signature(each).parameters
+    unnamed = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    return {name: each for name, each in taken.items() if each.kind not in unnamed}
 
 
-def _annotations(cls: type) -> dict[str, Any]:
+def constructor_types(cls: type) -> dict[str, Any]:
     """Return the types of a class's arguments, or none where they name what is not imported."""
     types: dict[str, Any] = {}
     try:
@@ -188,21 +189,26 @@ def _annotations(cls: type) -> dict[str, Any]:
     return types
 
 
+def _constructed_by(cls: Any) -> list[Any]:
+    """Return the classes whose constructors see the arguments: ``**kwargs`` go on to the next."""
+    if not inspect.isclass(cls):
+        return [cls]
+    seen: list[Any] = []
+    for above in inspect.getmro(cls):
+        if '__init__' in vars(above):
+            seen.append(above)
+            parameters = inspect.signature(above).parameters.values()
+            if all(each.kind is not each.VAR_KEYWORD for each in parameters):
+                break
+    return seen
+
+
 def _parameters(cls: type) -> list[inspect.Parameter] | None:
     """Return what a class takes by name; None if anything, and it has to look itself."""
     constructed_by = _constructed_by(cls)
     if constructed_by[-1] is object:
         return None if len(constructed_by) > 1 else []
-    return _named(constructed_by)
-
-
-def _named(classes: Sequence[type]) -> list[inspect.Parameter]:
-    """Return what the constructors of classes take by name."""
-    taken: dict[str, inspect.Parameter] = {}
-    for cls in reversed(classes):
-        taken |= inspect.signature(cls).parameters
-    unnamed = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return [each for each in taken.values() if each.kind not in unnamed]
+    return list(constructor_parameters(cls).values())
 
 
 def plugin_modules() -> list[str]:
@@ -276,4 +282,4 @@ def check_values(cls: type, arguments: Mapping[str, Any], key: str) -> list[Prob
         arguments: Those that are given.
         key: Where they stand in the user's config, for messages.
     """
-    return check_types(key, arguments, _annotations(cls))
+    return check_types(key, arguments, constructor_types(cls))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from mmengine.registry import Registry
 
-from mmcompose.registry import class_of
+from mmcompose.registry import class_of, constructor_parameters
 from mmcompose.utils.config_tree import walk
 
 # Parts whose number of classes is not the student's: region proposals are class-agnostic,
@@ -29,41 +28,18 @@ def set_num_classes(model: Any, num_classes: int, registry: Registry) -> None:
     """
     for _, part in walk(model, 'model', lambda name: name not in _OTHER_CLASSES):
         cls = class_of(part, registry) if 'type' in part else None
+        taken = {} if cls is None else constructor_parameters(cls)
         for name in ('num_classes', 'num_things_classes'):
-            if _takes(cls, name):
-                _resize_class_weights(part, _stated(part, cls, name), num_classes)
+            if name in taken:
+                _resize_class_weights(part, part.get(name, taken[name].default), num_classes)
                 part[name] = num_classes
 
 
-def _takes(cls: Any, name: str) -> bool:
-    """Return whether a constructor, or one that its ``**kwargs`` reach, takes ``name``."""
-    for base in inspect.getmro(cls) if inspect.isclass(cls) else (cls,):
-        own = vars(base).get('__init__') if inspect.isclass(base) else base
-        if own is None:
-            continue
-        parameters = inspect.signature(own).parameters
-        if name in parameters:
-            return True
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            return False
-    return False
-
-
-def _stated(part: Mapping[str, Any], cls: Any, name: str) -> int | None:
-    if name in part:
-        return int(part[name])
-    for base in inspect.getmro(cls):
-        own = vars(base).get('__init__')
-        if own is not None and name in inspect.signature(own).parameters:
-            default = inspect.signature(own).parameters[name].default
-            return default if isinstance(default, int) else None
-    return None
-
-
-def _resize_class_weights(part: Any, old: int | None, new: int) -> None:
+def _resize_class_weights(part: Any, old: Any, new: int) -> None:
     """Stretch ``class_weight`` lists of a part's losses; a last entry may be the background."""
     for value in part.values():
         weights = value.get('class_weight') if isinstance(value, Mapping) else None
-        if isinstance(weights, (list, tuple)) and old is not None and len(weights) >= old > 0:
+        # A head without a default has no number to go by.
+        if isinstance(weights, (list, tuple)) and isinstance(old, int) and len(weights) >= old > 0:
             rest = list(weights[old:])
             value['class_weight'] = [weights[0]] * new + rest
