@@ -9,14 +9,14 @@ from mmdet.registry import DATA_SAMPLERS
 from torch.utils.data import DataLoader
 
 from mmcompose.checks.check_constructors import build_problems, value_problems
-from mmcompose.utils import Problem, check_keys, check_types, problem
+from mmcompose.utils import Count, Problem, check_keys, check_types, problem
 from mmcompose.utils.config_tree import walk
 
 # What MMEngine's Runner takes of a loader itself.
 _BY_RUNNER = ('dataset', 'sampler', 'batch_sampler', 'collate_fn', 'num_batch_per_epoch')
 # What it hands on to torch.
 _TYPES: Mapping[str, Any] = {
-    'batch_size': int,
+    'batch_size': Count,
     'num_workers': int,
     'persistent_workers': bool,
     'pin_memory': bool,
@@ -43,8 +43,6 @@ def loader_problems(key: str, loader: Mapping[str, Any]) -> list[Problem]:
             problems += value_problems(where, part, DATA_SAMPLERS)
     if problems:
         return problems
-    if loader.get('batch_size', 1) < 1:
-        return [problem(f'{key}.batch_size', loader['batch_size'], 'is not a number from 1 up')]
     plain = {name: loader[name] for name in _TYPES if name in loader and name not in _BY_RUNNER}
     if plain.get('persistent_workers') and not plain.get('num_workers'):
         expected = 'needs num_workers above 0'

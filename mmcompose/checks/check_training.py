@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import Registry
 
 from mmcompose.checks.check_constructors import build_problems, value_problems
-from mmcompose.utils import Problem, problem
+from mmcompose.utils import Count, Problem, check_types
 from mmcompose.utils.config_tree import walk
 
 # Loops of MMEngine that a dict without a type stands for.
@@ -21,7 +21,7 @@ _LOOPS = {
     'val_cfg': ('ValLoop', 'ValLoop'),
     'test_cfg': ('TestLoop', 'TestLoop'),
 }
-_COUNTS = ('max_epochs', 'max_iters', 'val_interval')
+_COUNTS = dict.fromkeys(('max_epochs', 'max_iters', 'val_interval'), Count)
 # What the optimizer wrapper's constructor takes itself.
 _BY_CONSTRUCTOR = ('optimizer', 'paramwise_cfg', 'constructor')
 
@@ -60,12 +60,7 @@ def _loop_problems(key: str, loop: Any) -> list[Problem]:
     named = {name: value for name, value in loop.items() if name != 'by_epoch'}
     if 'type' not in loop:
         named['type'] = by_epoch if loop.get('by_epoch', True) else by_iteration
-    problems = value_problems(key, named, LOOPS)
-    return problems or [
-        problem(f'{key}.{name}', loop[name], 'is not a number from 1 up')
-        for name in _COUNTS
-        if isinstance(loop.get(name), int) and loop[name] < 1
-    ]
+    return value_problems(key, named, LOOPS) or check_types(key, loop, _COUNTS)
 
 
 def _optimizer(config: dict[str, Any]) -> Any:

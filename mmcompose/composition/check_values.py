@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.utils import (
-    Mistakes,
-    Problem,
-    UserError,
-    check_keys,
-    check_names,
-    check_types,
-    problem,
-)
+from mmcompose.registry import constructor_types
+from mmcompose.utils import Mistakes, Problem, UserError, check_keys, check_names, check_types
 
 T = TypeVar('T')
 
@@ -29,7 +22,7 @@ def make_checked(config: Mapping[str, Any], cls: type[T]) -> T:
     Raises:
         UserError: With a line for each mistake.
     """
-    problems, sound = _split_problems(config, get_type_hints(vars(cls)['__init__']))
+    problems, sound = _split_problems(config, constructor_types(cls))
     if not problems:
         return cls(**config)
     mistakes = Mistakes()
@@ -74,11 +67,7 @@ def _value_problems(name: str, value: Any, types: Mapping[str, Any]) -> list[Pro
     key = f'composition.{name}'
     problems = check_types('composition', {name: value}, types)
     if not problems and name == 'class_space':
-        problems = check_types(key, value or {}, get_type_hints(ClassSpace.__init__))
-    if not problems and name == 'workers' and value is not None and value < 1:
-        problems = [problem(key, value, 'is not a number from 1 up')]
+        problems = check_types(key, value or {}, constructor_types(ClassSpace))
     if not problems and name == 'allow':
         problems = check_names(key, value)
-    if not problems and name == 'max_unreadable' and not 0 <= value < 1:
-        problems = [problem(key, value, 'is not in [0, 1)')]
     return problems

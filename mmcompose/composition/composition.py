@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from os import PathLike
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from mmcompose.labeling import LabelInput, LabelPipeline
 from mmcompose.store import PoolResults
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
-from mmcompose.utils import UserError, fault, warn
+from mmcompose.utils import Count, Range, UserError, fault, warn
 
 
 class Composition:
@@ -70,9 +70,9 @@ class Composition:
         class_space: Mapping[str, Any] | None = None,
         label_pipeline: Sequence[Mapping[str, Any]] = (),
         store: str = 'work_dirs/labels',
-        workers: int | None = None,
+        workers: Count | None = None,
         devices: Sequence[int] | None = None,
-        max_unreadable: float = 0.01,
+        max_unreadable: Annotated[float, Range(0, below=1)] = 0.01,
         allow: Sequence[str] = (),
         teacher_records: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:

@@ -9,11 +9,15 @@ from typing import Any
 from mmcompose.class_space import ClassSpace
 from mmcompose.composition.teacher_group import TeacherGroup
 from mmcompose.labeling import ImageContext, LabelPipeline
+from mmcompose.registry import constructor_parameters
 from mmcompose.store import LabelStore
 from mmcompose.structures import Detections
 from mmcompose.utils import Mistakes, check_keys
 
-_CLASS_SPACE_KEYS = ('classes', 'aliases', 'mapping', 'on_unmapped', 'hierarchy')
+# The teachers' own classes are read from them.
+_CLASS_SPACE_KEYS = tuple(
+    name for name in constructor_parameters(ClassSpace) if name != 'teacher_classes'
+)
 
 
 @dataclass(frozen=True)

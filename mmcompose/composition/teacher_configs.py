@@ -10,7 +10,7 @@ from mmcompose.composition.process_state import preserve_process_state
 from mmcompose.labeling import FUSED, STUDENT
 from mmcompose.registry import TEACHERS, build
 from mmcompose.teachers import Teacher
-from mmcompose.utils import UserError, allowing, fault, key_prefix, problem
+from mmcompose.utils import Positive, UserError, allowing, check_types, fault, key_prefix, problem
 
 RESERVED_NAMES = (STUDENT, FUSED, 'oracle')
 
@@ -50,10 +50,9 @@ def pop_weight(name: str, config: dict[str, Any]) -> float:
         UserError: If it is no number above 0.
     """
     weight = config.pop('weight', 1.0)
-    number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
-    if not number or not 0 < weight < float('inf'):
-        key = f'composition.teachers.{name}.weight'
-        raise UserError(problem(key, weight, 'is not a number above 0'))
+    key = f'composition.teachers.{name}'
+    if problems := check_types(key, {'weight': weight}, {'weight': Positive}):
+        raise UserError(*problems)
     return float(weight)
 
 

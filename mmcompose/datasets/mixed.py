@@ -13,8 +13,8 @@ from mmdet.datasets.samplers import MultiSourceSampler
 
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.wrapping import wrapped
-from mmcompose.registry import DATA_SAMPLERS, DATASETS, class_of
-from mmcompose.utils import Mistakes, UserError, fault, problem
+from mmcompose.registry import DATA_SAMPLERS, DATASETS, check_values, class_of
+from mmcompose.utils import Count, Mistakes, Positive, UserError, fault, problem
 
 
 @DATASETS.register_module()
@@ -42,8 +42,8 @@ class MixedDataset(ConcatDataset):
     def __init__(
         self,
         datasets: Sequence[Any],
-        source_ratio: Sequence[float] | None = None,
-        weights: Sequence[float] | None = None,
+        source_ratio: Sequence[Positive] | None = None,
+        weights: Sequence[Positive] | None = None,
         lazy_init: bool = True,
     ) -> None:
         check_sources(len(datasets), source_ratio, weights)
@@ -89,23 +89,16 @@ def check_sources(
     Raises:
         UserError: If there is not, with a line for each mistake.
     """
+    key = MixedDataset.__name__
     mistakes = Mistakes()
     if num_sources < 1:
-        mistakes.add(fault('MixedDataset.datasets', 'names no source'))
+        mistakes.add(fault(f'{key}.datasets', 'names no source'))
     for name, values in (('source_ratio', source_ratio), ('weights', weights)):
-        if values is None:
-            continue
-        if not isinstance(values, Sequence) or len(values) != num_sources:
+        problems = check_values(MixedDataset, {name: values}, key)
+        if not problems and values is not None and len(values) != num_sources:
             expected = f'is not one number for each of {num_sources} sources'
-            mistakes.add(problem(f'MixedDataset.{name}', values, expected))
-            continue
-        mistakes.add(
-            *(
-                problem(f'MixedDataset.{name}[{number}]', value, 'is not a number above 0')
-                for number, value in enumerate(values)
-                if not isinstance(value, (int, float)) or not 0 < value < math.inf
-            )
-        )
+            problems = [problem(f'{key}.{name}', values, expected)]
+        mistakes.add(*problems)
     mistakes.raise_if_any()
 
 
@@ -158,7 +151,7 @@ class MixedSampler(MultiSourceSampler):
         dataset: Any,
         batch_size: int,
         source_ratio: Sequence[float],
-        num_batches: int | None = None,
+        num_batches: Count | None = None,
         shuffle: bool = True,
         seed: int | None = None,
     ) -> None:
@@ -229,11 +222,11 @@ def check_length(num_batches: object) -> None:
     """Check how many batches an epoch of a :class:`MixedSampler` is to have.
 
     Raises:
-        UserError: If it is no whole number above 0, nor None.
+        UserError: If it is no whole number from 1 on, nor None.
     """
-    if num_batches is not None and not (isinstance(num_batches, int) and num_batches > 0):
-        expected = 'is not a whole number above 0'
-        raise UserError(problem('MixedSampler.num_batches', num_batches, expected))
+    arguments = {'num_batches': num_batches}
+    if problems := check_values(MixedSampler, arguments, MixedSampler.__name__):
+        raise UserError(*problems)
 
 
 def resolve_mixed_loader(loader: Mapping[str, Any]) -> dict[str, Any]:

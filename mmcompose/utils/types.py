@@ -29,19 +29,24 @@ class Range:
         low: The lowest. Defaults to none.
         high: The highest. Defaults to none.
         above: A number that it has to be above. Defaults to none.
+        below: A number that it has to be below. Defaults to none.
     """
 
     low: float = -math.inf
     high: float = math.inf
     above: float = -math.inf
+    below: float = math.inf
 
     def __contains__(self, value: float) -> bool:
-        return math.isfinite(value) and self.low <= value <= self.high and value > self.above
+        inside = self.low <= value <= self.high and self.above < value < self.below
+        return inside and math.isfinite(value)
 
     def __str__(self) -> str:
         low = f'[{self.low:g}' if self.above == -math.inf else f'({self.above:g}'
         if self.high < math.inf:
             return f'in {low}, {self.high:g}]'
+        if self.below < math.inf:
+            return f'in {low}, {self.below:g})'
         return f'{self.low:g} or more' if self.above == -math.inf else f'above {self.above:g}'
 
 
@@ -157,7 +162,8 @@ def _words(hint: Any) -> str:
     if origin is tuple and arguments and Ellipsis not in arguments:
         return f'{len(arguments)} values: ' + ', '.join(_words(each) for each in arguments)
     if _is_sequence(origin):
-        word = _WORDS.get(arguments[0] if arguments else Any)
+        item = arguments[0] if arguments else Any
+        word = _WORDS.get(get_args(item)[0] if get_origin(item) is Annotated else item)
         return f'a list of {word.removeprefix("a ")}s' if word else 'a list'
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return 'a dict'

@@ -66,7 +66,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
         'composition.teachers.first:',
         "'classes_' is not a key here",
     ),
-    'weight': (_teacher(weight=0), 'composition.teachers.first.weight:', '0 is not a number'),
+    'weight': (_teacher(weight=0), 'composition.teachers.first.weight:', '0 is not above 0'),
     'step type': (
         {'label_pipeline': [{'type': 'mmcompose.ScoreFiltre'}]},
         'composition.label_pipeline[0].type:',
@@ -122,7 +122,12 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
         'composition.label_pipeline:',
         'is not a list',
     ),
-    'no worker': ({'workers': 0}, 'composition.workers:', '0 is not a number from 1 up'),
+    'no worker': ({'workers': 0}, 'composition.workers:', '0 is not 1 or more'),
+    'all unreadable': (
+        {'max_unreadable': 1},
+        'composition.max_unreadable:',
+        r'1 is not in \[0, 1\)',
+    ),
     'workers in words': ({'workers': 'two'}, 'composition.workers:', "'two' is not a whole number"),
     'ambiguous alias': (
         {'class_space': {'aliases': [{'red': ['rot'], 'green': ['rot']}]}},

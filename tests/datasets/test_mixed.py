@@ -104,9 +104,9 @@ def test_the_classes_are_the_students_and_other_ones_are_an_error(pool: Path, tr
     ('arguments', 'says'),
     [
         ({'weights': [1.0]}, 'MixedDataset.weights: [1.0] is not one number for each of 2'),
-        ({'weights': [1.0, 0]}, 'MixedDataset.weights[1]: 0 is not a number above 0'),
-        ({'source_ratio': [1, -1]}, 'MixedDataset.source_ratio[1]: -1 is not a number above 0'),
-        ({'source_ratio': 3}, 'MixedDataset.source_ratio: 3 is not one number'),
+        ({'weights': [1.0, 0]}, 'MixedDataset.weights[1]: 0 is not above 0'),
+        ({'source_ratio': [1, -1]}, 'MixedDataset.source_ratio[1]: -1 is not above 0'),
+        ({'source_ratio': 3}, 'MixedDataset.source_ratio: 3 is not a list of numbers'),
     ],
 )
 def test_a_mistake_in_the_numbers_is_told(
@@ -254,7 +254,7 @@ def test_a_sampler_of_the_users_own_keeps_its_length(
     config.train_dataloader.sampler = {'type': kind, 'num_batches': 3}
     assert resolve(config).config.train_dataloader.sampler.num_batches == 3
     config.train_dataloader.sampler.num_batches = 0
-    with pytest.raises(UserError, match=r'MixedSampler.num_batches: 0 is not a whole number'):
+    with pytest.raises(UserError, match=r'MixedSampler.num_batches: 0 is not 1 or more'):
         resolve(config)
 
 

@@ -76,6 +76,8 @@ def test_what_has_no_annotation_is_taken_as_it_comes() -> None:
         (Count, [1, 9], 0, 'key.name: 0 is not 1 or more'),
         (Count, [], 1.5, 'key.name: 1.5 is not a whole number'),
         (Annotated[float, Range(above=0, high=1)], [1], 0, 'key.name: 0 is not in (0, 1]'),
+        (Annotated[float, Range(0, below=1)], [0], 1, 'key.name: 1 is not in [0, 1)'),
+        (Sequence[Positive], [[1]], 3, 'key.name: 3 is not a list of numbers'),
         (Mapping[str, Fraction], [{'a': 1}], {'a': 2}, 'key.name.a: 2 is not in [0, 1]'),
         (
             Mapping[str, Fraction | Mapping[str, Fraction]],

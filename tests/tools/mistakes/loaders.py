@@ -9,7 +9,7 @@ TRUTH = f'{SET}.truth'
 MISTAKES = (
     # The loader.
     (f'{TRAIN}.batchsize', 2, f"{TRAIN}: 'batchsize' is not a key", None),
-    (f'{TRAIN}.batch_size', 0, f'{TRAIN}.batch_size: 0 is not a number from 1 up', None),
+    (f'{TRAIN}.batch_size', 0, f'{TRAIN}.batch_size: 0 is not 1 or more', None),
     (f'{TRAIN}.batch_size', '2', f"{TRAIN}.batch_size: '2' is not a whole number", None),
     (f'{TRAIN}.batch_size', True, f'{TRAIN}.batch_size: True is not a whole number', None),
     (f'{TRAIN}.batch_size', 2.0, f'{TRAIN}.batch_size: 2.0 is not a whole number', None),
