@@ -207,7 +207,7 @@ class Composition:
             class_space=self.class_space,
             pipeline=self.pipeline,
             steps=self._plain['label_pipeline'],
-            make_workers=self.make_workers or partial(Workers, self._resources),
+            make_workers=self._workers,
             readers=self._resources.readers,
             max_unreadable=self._plain['max_unreadable'],
             open_teacher=self._teachers.open_to_predict,
@@ -216,6 +216,10 @@ class Composition:
             reopen=partial(_reopened, self._for_another_process),
             features=self._features,
         )
+
+    def _workers(self, **arguments: Any) -> AnyWorkers:
+        # Not before they are needed: what makes them may be set after a first prediction.
+        return (self.make_workers or partial(Workers, self._resources))(**arguments)
 
     @property
     def _resources(self) -> Resources:

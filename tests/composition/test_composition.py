@@ -391,6 +391,17 @@ def test_what_labels_of_a_pool_taught_is_passed_on_to_a_picture(pool: Path, tmp_
     np.testing.assert_array_equal(made.predict(images[0], fitted).boxes, labels[0].boxes)
 
 
+def test_what_makes_workers_may_be_set_after_a_first_prediction(pool: Path, tmp_path: Path) -> None:
+    def cluster(**arguments: Any) -> Any:
+        raise RuntimeError('the cluster is asked')
+
+    made, images = Composition(**toys.composition(tmp_path)), toys.images_in(pool)
+    made.predict(images[0])
+    made.make_workers = cluster
+    with pytest.raises(RuntimeError, match='the cluster is asked'):
+        made.labels(images)
+
+
 def test_a_changed_threshold_repeats_only_what_follows_it(
     pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
