@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,28 @@ def test_results_are_read_by_name(results: Any, tmp_path: Path, told: list[str])
 def test_results_of_no_name_are_refused(results: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         _by_name(tmp_path, results)
+
+
+ELSE = {**IMAGE, 'id': 3, 'file_name': 'else.png'}
+
+
+@pytest.mark.parametrize(
+    ('rows', 'is_refused'),
+    [
+        ([], False),
+        ([RESULT], False),
+        ([RESULT, {**RESULT, 'image_id': 3}], False),
+        # Of the other half of a data set, whose images are in one file.
+        ([{**RESULT, 'image_id': 3}], True),
+    ],
+)
+def test_results_of_no_picture_of_the_pool_are_refused(
+    rows: list[Any], is_refused: bool, tmp_path: Path
+) -> None:
+    refused = pytest.raises(UserError, match=r'is of 1 pictures \(else\.png\), of which none')
+    with refused if is_refused else nullcontext():
+        one, other = _results(tmp_path, rows, [*IMAGES, ELSE], CATEGORIES)
+        assert (len(one), len(other)) == (RESULT in rows, 0)
 
 
 def test_results_that_are_there_twice_count_once(tmp_path: Path, told: list[str]) -> None:

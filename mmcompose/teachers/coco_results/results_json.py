@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -28,7 +28,7 @@ from mmcompose.structures.json_files import read_json
 from mmcompose.structures.repeats import is_repeated
 from mmcompose.teachers.coco_results.image_ids import ImageIds
 from mmcompose.teachers.named_classes import named_classes
-from mmcompose.utils import UserError, doubt, fault, log, problem, warn
+from mmcompose.utils import UserError, doubt, examples, fault, log, problem, warn
 
 # From how many boxes on scores that are all 1 are reported.
 _MANY = 20
@@ -81,6 +81,27 @@ class ResultsJson:
     @cached_property
     def _images(self) -> dict[str, dict[str, Any]]:
         return {entry['file_name']: entry for entry in self._coco.images}
+
+    def check_used(self, entries: Iterable[str]) -> None:
+        """Look whether results are of the pool at all.
+
+        Args:
+            entries: Those that belong to pictures of the pool.
+
+        Raises:
+            UserError: If there are results, and none is of these.
+        """
+        pool, found = set(entries), set(self._by_name)
+        if found and not found & pool:
+            expected = (
+                f'is of {len(found)} pictures ({examples(list(self._by_name), 3)}), of which none '
+                'is in the pool'
+            )
+            raise UserError(problem('results', self._path, expected))
+        if found - pool:
+            log(f'{self._path}: {len(found - pool)} pictures with results are not in the pool')
+        if pool - found:
+            log(f'{self._path}: {len(pool - found)} of {len(pool)} pictures have no result')
 
     def read(self, entry: str, image: Image) -> Detections:
         """Return the results of an entry, in pixels of the image.

@@ -81,8 +81,8 @@ class COCOResultsTeacher(Teacher):
         """See :meth:`Teacher.check_pool`: match the whole pool, and report what is left over.
 
         Raises:
-            UserError: If an entry may be of two pictures or a picture's of two; if no entry is
-                of any picture; if a picture has none, where that is an error.
+            UserError: If an entry may be of two pictures or a picture's of two; if no entry, or no
+                result, is of any picture; if a picture has none, where that is an error.
         """
         matching = self._match(images)
         without, spare = matching.without_entry, matching.without_picture
@@ -105,6 +105,7 @@ class COCOResultsTeacher(Teacher):
             log(f'{self._counted(without, images)} have no text file: no boxes there')
         elif spare:
             log(spared)
+        self._source.check_used(matching.entry_of.values())
 
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         """See :meth:`Teacher.predict`.

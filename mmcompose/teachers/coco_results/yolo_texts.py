@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -61,6 +61,9 @@ class YoloTexts:
             _picture_name(file.relative_to(self._folder).with_suffix('')): file
             for file in sorted(self._folder.rglob('*.txt'))
         }
+
+    def check_used(self, entries: Iterable[str]) -> None:
+        """Do nothing: a text file holds the results of its picture alone."""
 
     def read(self, entry: str, image: Image) -> Detections:
         """Return the boxes of a text file, in pixels of the image.
