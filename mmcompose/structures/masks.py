@@ -7,6 +7,7 @@ for a box without a mask.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -136,7 +137,7 @@ def _of_segmentation(given: Any, width: int, height: int) -> bytes | None:
     if given is None or (isinstance(given, (list, tuple)) and not given):
         return None
     if isinstance(given, (list, tuple)):
-        if any(len(polygon) < 6 or len(polygon) % 2 for polygon in given):
+        if not all(map(_is_polygon, given)):
             raise ValueError('a polygon is not [x1, y1, x2, y2, x3, y3, ...]')
         mask = coco.merge(coco.frPyObjects([list(p) for p in given], height, width))['counts']
     else:
@@ -144,9 +145,19 @@ def _of_segmentation(given: Any, width: int, height: int) -> bytes | None:
     return from_run_ends(run_ends(mask), width, height)
 
 
+def _is_polygon(given: Any) -> bool:
+    if not isinstance(given, (list, tuple)) or len(given) < 6 or len(given) % 2:
+        return False
+    return all(isinstance(side, (int, float)) and math.isfinite(side) for side in given)
+
+
 def _counts(rle: Any, width: int, height: int) -> bytes:
     if not isinstance(rle, dict) or not {'size', 'counts'} <= set(rle):
         raise ValueError(f'{type(rle).__name__} is neither polygons nor RLE')
+    kinds = (list, tuple), (list, tuple, str, bytes)
+    for name, kind in zip(('size', 'counts'), kinds, strict=True):
+        if not isinstance(rle[name], kind):
+            raise ValueError(f'{name} of a mask is {rle[name]!r}')
     if list(rle['size']) != [height, width]:
         size = 'x'.join(str(side) for side in reversed(rle['size']))
         raise ValueError(f'a mask is {size} pixels, the image is {width}x{height}')
@@ -156,7 +167,7 @@ def _counts(rle: Any, width: int, height: int) -> bytes:
         if (lengths < 0).any() or lengths.sum() != width * height:
             raise ValueError('the runs of a mask do not fill the image')
         return bytes(coco.frPyObjects({**rle, 'counts': lengths.tolist()}, height, width)['counts'])
-    mask = counts.encode('ascii') if isinstance(counts, str) else bytes(counts)
+    mask = counts.encode() if isinstance(counts, str) else counts
     # pycocotools would read what is no RLE past its end.
     if not mask or not all(48 <= byte < 112 for byte in mask) or mask[-1] - 48 & 0x20:
         raise ValueError('the counts of a mask are no compressed RLE')

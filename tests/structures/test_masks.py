@@ -76,6 +76,16 @@ def test_polygons_and_what_has_no_pixel() -> None:
         ([7], 'int is neither polygons nor RLE'),
         ([[[1, 2, 3, 4]]], 'a polygon is not'),
         ([[[1, 2, 3, 4, 5, 6, 7]]], 'a polygon is not'),
+        # Not in a list of polygons; of no numbers.
+        ([[1, 2, 3, 4, 5, 6]], 'a polygon is not'),
+        ([[None]], 'a polygon is not'),
+        ([[[1, 2, 3, 4, 5, float('nan')]]], 'a polygon is not'),
+        ([[[1, 2, 3, 4, 5, '6']]], 'a polygon is not'),
+        ([{'size': 72, 'counts': '1'}], 'size of a mask is 72'),
+        # As a size of bytes it would fill the memory.
+        ([{'size': [8, 9], 'counts': 10**12}], 'counts of a mask is 1000000000000'),
+        ([{'size': [8, 9], 'counts': None}], 'counts of a mask is None'),
+        ([{'size': [8, 9], 'counts': 'ä'}], 'no compressed RLE'),
     ],
 )
 def test_what_is_no_mask(given: Any, told: str) -> None:
