@@ -35,8 +35,9 @@ def allowing(checks: object) -> Iterator[None]:
     Args:
         checks: Names of :data:`CHECKS`; anything but a list or tuple allows nothing.
     """
-    names = checks if isinstance(checks, (list, tuple)) else ()
-    token = _allowed.set(_allowed.get() | set(names))
+    given = checks if isinstance(checks, (list, tuple)) else ()
+    names = {name for name in given if isinstance(name, str)}
+    token = _allowed.set(_allowed.get() | names)
     try:
         yield
     finally:
@@ -55,7 +56,7 @@ def check_names(key: str, names: object) -> list[Problem]:
     return [
         problem(f'{key}[{number}]', name, 'is no check', CHECKS)
         for number, name in enumerate(names)
-        if name not in CHECKS
+        if not isinstance(name, str) or name not in CHECKS
     ]
 
 

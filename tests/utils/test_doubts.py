@@ -27,7 +27,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return lines
 
 
-@pytest.mark.parametrize('allowed', [None, (), ['no-labels'], 'tiny-boxes', 5])
+@pytest.mark.parametrize('allowed', [None, (), ['no-labels'], 'tiny-boxes', 5, [{}, None]])
 def test_a_doubt_is_an_error_whose_line_tells_how_to_allow_it(
     allowed: Any, told: list[str]
 ) -> None:
@@ -49,5 +49,6 @@ def test_names_of_no_check_are_told_with_the_nearest() -> None:
     assert check_names('allow', ['box-form', 'no-labels']) == []
     (one,) = check_names('allow', ['boxform'])
     assert str(one) == "allow[0]: 'boxform' is no check; did you mean 'box-form'?"
+    assert len(check_names('allow', [{}, ['box-form'], None])) == 3
     (one,) = check_names('allow', 'box-form')
     assert 'is no list of checks' in str(one)

@@ -179,7 +179,9 @@ class ResultsJson:
             by_name[name].append(row)
         twice = 0
         for name, rows in by_name.items():
-            if is_repeated(row[:3] for row in rows):
+            # Masks without boxes may differ where all else is the same.
+            has_boxes = all(box is not None for box, *_ in rows)
+            if has_boxes and is_repeated(row[:3] for row in rows):
                 by_name[name] = list({row[:3]: row for row in rows}.values())
                 twice += len(rows) - len(by_name[name])
         if twice:
