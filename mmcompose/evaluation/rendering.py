@@ -10,25 +10,32 @@ from mmcompose.evaluation.evaluate import CompositionTable, Row
 from mmcompose.evaluation.outside_names import shown
 
 
-def composition_table(table: CompositionTable) -> Table:
-    """Return a row for each detector: AP over all classes and over each group of them."""
-    rendered = Table(title='Composition', title_justify='left')
-    groups = {name: f'{name} ({len(names)})' for name, names in table.groups.items()}
-    masks = ('mask mAP', 'mask AP50') if table.has_masks else ()
-    for column in ('', 'mAP', 'AP50', *masks, *groups.values(), 'parameters', 'ms/image'):
-        rendered.add_column(shown(column), justify='right' if column else 'left')
+def table_cells(table: CompositionTable) -> tuple[list[str], list[list[str]]]:
+    """Return the composition table as text: its head, and a row for each detector.
+
+    AP over all classes and over each group of them; masks' where a detector gives some. Names are
+    as they were given.
+    """
+    groups = {f'{name} ({len(names)})': names for name, names in table.groups.items()}
+    masks = ['mask mAP', 'mask AP50'] if table.has_masks else []
+    rows = []
     for row in table.rows:
-        means = [_figure(row.scores.mean_over(table.groups[group])) for group in groups]
-        if table.has_masks:
-            means = [_figure(row.scores.mask_mAP), _figure(row.scores.mask_AP50), *means]
-        rendered.add_row(
-            shown(row.name),
-            _figure(row.scores.mAP),
-            _figure(row.scores.AP50),
-            *means,
-            _millions(row),
-            f'{row.milliseconds:.0f}',
-        )
+        scores = row.scores
+        of_masks = [scores.mask_mAP, scores.mask_AP50] if masks else []
+        means = map(scores.mean_over, groups.values())
+        figures = map(_figure, (scores.mAP, scores.AP50, *of_masks, *means))
+        rows.append([row.name, *figures, _millions(row), f'{row.milliseconds:.0f}'])
+    return ['', 'mAP', 'AP50', *masks, *groups, 'parameters', 'ms/image'], rows
+
+
+def composition_table(table: CompositionTable) -> Table:
+    """Return the composition table for a terminal; see :func:`table_cells`."""
+    rendered = Table(title='Composition', title_justify='left')
+    head, rows = table_cells(table)
+    for column in head:
+        rendered.add_column(shown(column), justify='right' if column else 'left')
+    for name, *cells in rows:
+        rendered.add_row(shown(name), *cells)
     return rendered
 
 

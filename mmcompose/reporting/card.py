@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from html import escape
-from math import isnan
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mmcompose.evaluation import KINDS, LABELS, CompositionTable
+from mmcompose.evaluation import KINDS, LABELS, CompositionTable, table_cells
 from mmcompose.labeling import STUDENT
 from mmcompose.reporting.facts import Facts
 from mmcompose.reporting.figures import (
@@ -83,7 +82,7 @@ def write_card(
     }
     for name in ('card.html', 'card.md'):
         text = environment.get_template(name).render(values)
-        with atomic_write('--out', folder / name) as path:
+        with atomic_write('', folder / name) as path:
             path.write_text(text, encoding='utf-8')
     return folder / 'card.html'
 
@@ -95,17 +94,12 @@ def _in_markdown(name: object) -> str:
 
 
 def _plain(table: CompositionTable) -> dict[str, Any]:
-    """Return the table as text, a row a detector."""
-    groups = {f'{name} ({len(names)})': names for name, names in table.groups.items()}
-    rows = []
-    for row in table.rows:
-        size = '-' if row.num_parameters is None else f'{row.num_parameters / 1e6:.2f} M'
-        figures = [row.scores.mAP, row.scores.AP50, *map(row.scores.mean_over, groups.values())]
-        cells = ['-' if isnan(figure) else f'{figure:.3f}' for figure in figures]
-        rows.append([row.name, *cells, size, f'{row.milliseconds:.0f}'])
+    """Return the table as text, a row a detector, and what the student spares."""
+    head, rows = table_cells(table)
     if STUDENT in [row.name for row in table.rows]:
-        rows.append(_in_place_of(table, ['-'] * (2 + len(groups))))
-    return {'head': ['', 'mAP', 'AP50', *groups, 'parameters', 'ms/image'], 'rows': rows}
+        # Beside a name, size and time.
+        rows.append(_in_place_of(table, ['-'] * (len(head) - 3)))
+    return {'head': head, 'rows': rows}
 
 
 def _in_place_of(table: CompositionTable, no_figures: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmcompose.evaluation import CompositionTable, Row, composition_table, score
+from mmcompose.evaluation import CompositionTable, Row, composition_table, score, table_cells
 from mmcompose.structures import Detections, encode_masks, no_masks, to_rle
 
 CLASSES = ('cat', 'dog', 'cow')
@@ -123,3 +123,6 @@ def test_the_table_has_a_column_where_masks_were_scored() -> None:
     headers = [str(column.header) for column in columns]
     assert headers[1:5] == ['mAP', 'AP50', 'mask mAP', 'mask AP50']
     assert list(columns[3].cells) == ['1.000', '-']
+    head, cells = table_cells(table)
+    assert head == headers
+    assert [row[3] for row in cells] == ['1.000', '-']

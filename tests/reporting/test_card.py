@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from mmcompose.composition import Composition
-from mmcompose.labeling import FUSED
+from mmcompose.evaluation import CompositionTable, Row, Scores, table_cells
+from mmcompose.labeling import FUSED, STUDENT
 from mmcompose.reporting import (
     Made,
     choose,
@@ -112,6 +113,26 @@ def test_the_page_needs_no_network_and_takes_names_as_text(
     assert markdown.startswith('---\nlibrary_name: mmcompose\n')
     assert '- first: `FunctionTeacher`' in markdown
     assert '<script>' not in markdown and '&lt;script&gt;alert(1)' in markdown
+
+
+def test_the_table_is_that_of_the_terminal(
+    composition: Composition, images: list[Image], labels: DetectionTable, tmp_path: Path
+) -> None:
+    by_class = dict.fromkeys(composition.classes, 0.5)
+    rows = [
+        Row('first', Scores(0.5, 0.75, by_class, 0.25, 0.4), 2_000_000, 30.0),
+        Row(FUSED, Scores(0.5, 0.75, by_class), 2_000_000, 31.0),
+        Row(STUDENT, Scores(0.5, 0.75, by_class), 1_000_000, 10.0),
+    ]
+    table = CompositionTable(rows, {'shared': ['red']})
+    made, facts = Made('card', ''), gather(composition, images, labels)
+    write_card(tmp_path, made, facts, choose(composition, images, labels), table)
+    lines = (tmp_path / 'card.md').read_text(encoding='utf-8').splitlines()
+    found = [line for line in lines if line.startswith('| ')]
+    head, cells = table_cells(table)
+    assert found[:4] == [f'| {" | ".join(row)} |' for row in (head, *cells)]
+    assert 'mask mAP' in head
+    assert found[4] == (f'| one model in place of 1 |{" - |" * 5} 1.00 of 2.00 M | 10 of 30 |')
 
 
 def test_the_same_card_has_the_same_bytes(
