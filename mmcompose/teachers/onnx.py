@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import torch
@@ -18,10 +18,20 @@ from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
 from mmcompose.structures.json_files import read_json
 from mmcompose.teachers.batches import PreparedTeacher
+from mmcompose.teachers.decoders import DECODERS
 from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.preprocess import Geometry, Preprocess
 from mmcompose.teachers.tensor_teacher import TensorTeacher
-from mmcompose.utils import Count, UserError, fault, first_line, no_file, optional_package, problem
+from mmcompose.utils import (
+    Count,
+    UserError,
+    check_types,
+    fault,
+    first_line,
+    no_file,
+    optional_package,
+    problem,
+)
 
 _DTYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(uint8)': np.uint8}
 
@@ -70,7 +80,7 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
         self._read = [classes, decode, preprocess]
         for name, value in (('classes', classes), ('decode', decode)):
             if value is None:
-                expected = f'is missing, and so is {Path(model).with_suffix(".json")}'
+                expected = f'is missing, and so is that of {Path(model).with_suffix(".json")}'
                 raise UserError(problem(name, None, expected))
         assert classes is not None and decode is not None
         super().__init__(classes, decode, preprocess, batch_size, reduced_decode)
@@ -194,9 +204,20 @@ def _read_beside(model: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     about = read_json('model', str(path))
+    # Others write jsons of a model's name, too.
     if not isinstance(about, dict):
-        raise UserError(problem('model', str(path), 'is no json with classes and decode'))
-    return about
+        return {}
+    hints = get_type_hints(ONNXTeacher.__init__)
+    found = {name: about[name] for name in ('classes', 'decode', 'preprocess') if name in about}
+    if problems := check_types(str(path), found, hints):
+        raise UserError(*problems)
+    decode = found.get('decode')
+    name = decode.get('type') if isinstance(decode, dict) else decode
+    # A function is named by whoever writes the config, not by who made the model.
+    if name is not None and name not in DECODERS:
+        expected = f'is not one of {", ".join(DECODERS)}; name a function in the config'
+        raise UserError(problem(f'{path}.decode', name, expected, DECODERS))
+    return found
 
 
 def _stored_names(text: str | None) -> tuple[str, ...] | None:

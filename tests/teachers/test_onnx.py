@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -194,3 +195,34 @@ def test_class_names_that_the_model_holds_are_compared(make_onnx: Callable[..., 
     assert len(teacher(path).predict([picture(64, 64, 204)])[0]) == 1
     with pytest.raises(UserError, match=r"^classes: 'b' is given as class number 0"):
         teacher(path, classes=['b', 'a', 'c']).predict([picture(64, 64, 204)])
+
+
+@pytest.mark.parametrize(
+    ('beside', 'message'),
+    [
+        # Who made a model may not name what runs.
+        ({'classes': ['cat'], 'decode': 'os.system'}, "decode: 'os.system' is not one of mmdeploy"),
+        ({'classes': ['cat'], 'decode': {'type': 'a.b'}}, "decode: 'a.b' is not one of"),
+        ({'classes': ['cat'], 'decode': 5}, r'json.decode: 5 is not'),
+        ({'classes': 5, 'decode': 'detr'}, r'json.classes: 5 is not'),
+        (
+            {'classes': ['cat'], 'decode': 'detr', 'preprocess': 'none'},
+            r"preprocess: 'none' is not",
+        ),
+        ({'classes': ['cat']}, 'decode: None is missing, and so is that of'),
+        # Jsons of the same name that are of something else.
+        ({'images': []}, 'classes: None is missing'),
+        ([], 'classes: None is missing'),
+    ],
+)
+def test_a_json_beside_a_model_holds_plain_values(
+    tmp_path: Path, beside: Any, message: str
+) -> None:
+    (tmp_path / 'a.onnx').write_bytes(b'')
+    (tmp_path / 'a.json').write_text(json.dumps(beside))
+    config = {'type': 'mmcompose.ONNXTeacher', 'model': str(tmp_path / 'a.onnx')}
+    with pytest.raises(UserError, match=message):
+        build(TEACHERS, config, 'teacher')
+    if not isinstance(beside, dict) or 'images' in beside:
+        given = {**config, 'classes': ['cat'], 'decode': 'detr'}
+        assert build(TEACHERS, given, 'teacher').classes == ('cat',)
