@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,12 +19,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from mmdet.datasets import OpenImagesChallengeDataset
 from mmengine.model import PretrainedInit
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
 import mmcompose.engine  # noqa: F401  (registers everything)
 from mmcompose.class_space import AliasGroups
+from mmcompose.commands.export_student import export_student
 from mmcompose.datasets import UnlabeledImages
 from mmcompose.engine.last_checkpoint import last_checkpoint
 from mmcompose.labeling import ScoreCalibration
@@ -129,6 +132,9 @@ def _files() -> dict[str, Callable[[Path], Any]]:
         'an alias table in YAML': text(_aliases, 'a.yaml', tag.format('tv')),
         'a Hugging Face folder of a pickle': _hugging_face,
         'a Hugging Face folder with code': text(_hugging_face_code, 'modeling_a.py', script),
+        'a config in a checkpoint': _config_inside,
+        'a decoder beside an ONNX file': text(_decoder_beside, 'hostile_decoder.py', script),
+        'a hierarchy of OpenImages': _hierarchy,
         'numpy arrays of objects': _objects,
         'a Parquet part of pickled types': _parquet,
     }
@@ -232,6 +238,32 @@ def _hugging_face_teacher(model: Path) -> Any:
     config = {'type': 'mmcompose.HuggingFaceTeacher', 'model': str(model), 'device': 'cpu'}
     image = Image.of(np.zeros((64, 64, 3), np.uint8))
     return build(TEACHERS, config, 'teacher').predict([image])
+
+
+def _config_inside(folder: Path) -> Any:
+    program = f"__import__('pathlib').Path({str(folder / 'trace')!r}).touch()"
+    meta = {'cfg': f'model = dict()\n{program}\n', 'dataset_meta': {'classes': ['a']}}
+    torch.save({'state_dict': {}, 'meta': meta}, folder / 'a.pth')
+    return export_student(str(folder / 'a.pth'))
+
+
+def _decoder_beside(script: Path) -> Any:
+    (script.parent / 'a.onnx').touch()
+    about = {'classes': ['a'], 'decode': f'{script.stem}.decode'}
+    (script.parent / 'a.json').write_text(json.dumps(about))
+    sys.path.insert(0, str(script.parent))
+    try:
+        config = {'type': 'mmcompose.ONNXTeacher', 'model': str(script.parent / 'a.onnx')}
+        return build(TEACHERS, config, 'teacher')
+    finally:
+        sys.path.remove(str(script.parent))
+
+
+def _hierarchy(folder: Path) -> Any:
+    with open(folder / 'a.np', 'wb') as file:
+        np.save(file, np.array([Program(folder / 'trace')], dtype=object), allow_pickle=True)
+    dataset = OpenImagesChallengeDataset.__new__(OpenImagesChallengeDataset)
+    return dataset._get_relation_matrix(str(folder / 'a.np'))
 
 
 def _objects(folder: Path) -> Any:

@@ -26,6 +26,7 @@ from mmcompose.utils import (
     problem,
     write_json,
 )
+from mmcompose.utils.plain_python import plain_assignments
 
 OPSET = 17
 
@@ -85,11 +86,19 @@ def export_student(
 
 
 def config_of(checkpoint: dict[str, Any], path: str) -> Config:
-    """Return the config that MMEngine saved in a checkpoint."""
+    """Return the config that MMEngine saved in a checkpoint, without running any of it.
+
+    Raises:
+        UserError: If there is none, or it is more than plain values.
+    """
     text = (checkpoint.get('meta') or {}).get('cfg')
     if not isinstance(text, str):
         raise UserError(problem('checkpoint', path, 'has no config inside; name it (--config)'))
-    return Config.fromstring(text, '.py')
+    try:
+        return Config(plain_assignments(text))
+    except (ValueError, TypeError) as error:
+        expected = f'holds a config that {error}; name one that you know (--config)'
+        raise UserError(problem('checkpoint', path, expected)) from error
 
 
 def _write(network: DecodedBoxes, size: tuple[int, int], path: Path) -> None:

@@ -209,14 +209,15 @@ def _read_beside(model: Path) -> dict[str, Any]:
         return {}
     hints = get_type_hints(ONNXTeacher.__init__)
     found = {name: about[name] for name in ('classes', 'decode', 'preprocess') if name in about}
-    if problems := check_types(str(path), found, hints):
-        raise UserError(*problems)
+    problems = check_types('', found, hints)
     decode = found.get('decode')
     name = decode.get('type') if isinstance(decode, dict) else decode
     # A function is named by whoever writes the config, not by who made the model.
-    if name is not None and name not in DECODERS:
+    if isinstance(name, str) and name not in DECODERS:
         expected = f'is not one of {", ".join(DECODERS)}; name a function in the config'
-        raise UserError(problem(f'{path}.decode', name, expected, DECODERS))
+        problems.append(problem('decode', name, expected, DECODERS))
+    if problems:
+        raise UserError(*(problem('model', str(path), f'is wrong: {each}') for each in problems))
     return found
 
 

@@ -168,3 +168,13 @@ def test_what_a_file_cannot_hold_is_named(
     with pytest.raises(UserError, match=message):
         export_student(retinanet, str(tmp_path / 'no.onnx'), config)
     assert not list(tmp_path.glob('no*'))
+
+
+def test_the_config_in_a_checkpoint_runs_nothing(retinanet: str, tmp_path: Path) -> None:
+    saved = torch.load(retinanet, weights_only=False)
+    trace = tmp_path / 'trace'
+    saved['meta']['cfg'] += f"\n__import__('pathlib').Path({str(trace)!r}).touch()\n"
+    torch.save(saved, tmp_path / 'hostile.pth')
+    with pytest.raises(UserError, match='holds a config that has more than plain values in line'):
+        export_student(str(tmp_path / 'hostile.pth'))
+    assert not trace.exists()
