@@ -6,11 +6,10 @@ this file imports neither torch nor any optional package.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from importlib import import_module
-from typing import Any, get_type_hints
+from typing import Any
 
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
@@ -21,7 +20,16 @@ from mmengine.registry import TASK_UTILS as MMENGINE_TASK_UTILS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry as MMEngineRegistry
 
-from mmcompose.utils import Problem, UserError, check_keys, check_types, fault, key_prefix, problem
+from mmcompose.utils import (
+    Problem,
+    UserError,
+    check_arguments,
+    check_values,
+    constructor_parameters,
+    fault,
+    key_prefix,
+    problem,
+)
 
 SCOPE = 'mmcompose'
 
@@ -108,13 +116,7 @@ def build(registry: Registry, config: Mapping[str, Any], key: str) -> Any:
         raise UserError(problem(key, config, f'is no dict of a {registry.name}'))
     arguments = dict(config)
     name = arguments.pop('type', None)
-    cls = find(registry, name, f'{key}.type')
-    problems = check_arguments(cls, arguments, key)
-    problems += check_types(key, arguments, constructor_types(cls))
-    if problems:
-        raise UserError(*problems)
-    with key_prefix(key):
-        return cls(**arguments)
+    return _made(find(registry, name, f'{key}.type'), arguments, key)
 
 
 def build_method(registry: Registry, method: str, arguments: Mapping[str, Any], owner: type) -> Any:
@@ -130,85 +132,20 @@ def build_method(registry: Registry, method: str, arguments: Mapping[str, Any], 
         UserError: If there is no such method; if an argument is unknown to it and to the owner,
             is missing, is of another type or out of range.
     """
-    registry.import_from_location()
-    cls = registry.module_dict.get(str(method).removeprefix(f'{SCOPE}.'))
+    cls = _registered(registry, method)
     if cls is None:
         names = list(registry.module_dict)
         expected = f'is not one of {", ".join(names)}; is its module in custom_imports?'
         raise UserError(problem('method', method, expected, names))
-    own = _parameters(cls) or []
-    required = [each.name for each in own if each.default is each.empty]
-    known = [*(each.name for each in own), *constructor_parameters(owner)]
-    problems = check_keys('', arguments, known, required)
-    problems += check_types('', arguments, constructor_types(cls))
+    return _made(cls, arguments, '', constructor_parameters(owner))
+
+
+def _made(cls: Any, arguments: Mapping[str, Any], key: str, also: Iterable[str] = ()) -> Any:
+    problems = check_arguments(cls, arguments, key, also=also) + check_values(cls, arguments, key)
     if problems:
         raise UserError(*problems)
-    return cls(**arguments)
-
-
-def check_arguments(
-    cls: type, arguments: Iterable[str], key: str, partly: bool = False
-) -> list[Problem]:
-    """Return a problem for each argument that a class does not take, or misses.
-
-    Args:
-        cls: Anyone's; one that takes anything by ``**kwargs`` has to look itself.
-        arguments: The names of those that are given.
-        key: Where they stand in the user's config, for messages.
-        partly: Whether others give it arguments as well, so that none is missing. Defaults to
-            False.
-    """
-    parameters = _parameters(cls)
-    if parameters is None:
-        return []
-    required = [p.name for p in parameters if p.default is p.empty and not partly]
-    return check_keys(key, arguments, [p.name for p in parameters], required)
-
-
-def constructor_parameters(cls: Any) -> dict[str, inspect.Parameter]:
-    """Return what a class takes by name: its constructor, and those that its ``**kwargs`` reach.
-
-    Args:
-        cls: The class, or a function that makes something.
-    """
-    taken: dict[str, inspect.Parameter] = {}
-    for each in reversed(_constructed_by(cls)):
-        taken |= inspect.signature(each).parameters
-    unnamed = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return {name: each for name, each in taken.items() if each.kind not in unnamed}
-
-
-def constructor_types(cls: type) -> dict[str, Any]:
-    """Return the types of a class's arguments, or none where they name what is not imported."""
-    types: dict[str, Any] = {}
-    try:
-        for above in reversed(_constructed_by(cls)):
-            types |= get_type_hints(vars(above)['__init__'], include_extras=True)
-    except NameError:
-        return {}
-    return types
-
-
-def _constructed_by(cls: Any) -> list[Any]:
-    """Return the classes whose constructors see the arguments: ``**kwargs`` go on to the next."""
-    if not inspect.isclass(cls):
-        return [cls]
-    seen: list[Any] = []
-    for above in inspect.getmro(cls):
-        if '__init__' in vars(above):
-            seen.append(above)
-            parameters = inspect.signature(above).parameters.values()
-            if all(each.kind is not each.VAR_KEYWORD for each in parameters):
-                break
-    return seen
-
-
-def _parameters(cls: type) -> list[inspect.Parameter] | None:
-    """Return what a class takes by name; None if anything, and it has to look itself."""
-    constructed_by = _constructed_by(cls)
-    if constructed_by[-1] is object:
-        return None if len(constructed_by) > 1 else []
-    return list(constructor_parameters(cls).values())
+    with key_prefix(key):
+        return cls(**arguments)
 
 
 def plugin_modules() -> list[str]:
@@ -232,9 +169,7 @@ def find(registry: Registry, name: object, key: str) -> Any:
         return name
     if name is None:
         raise UserError(fault(key, f'is missing; name a {registry.name}'))
-    registry.import_from_location()
-    # Not registry.get: it makes a logger, which imports torch.
-    cls = registry.module_dict.get(str(name).removeprefix(f'{SCOPE}.'))
+    cls = _registered(registry, name)
     if cls is None:
         known = [f'{SCOPE}.{known}' for known in registry.module_dict]
         raise UserError(
@@ -246,6 +181,12 @@ def find(registry: Registry, name: object, key: str) -> Any:
             )
         )
     return cls
+
+
+def _registered(registry: Registry, name: object) -> Any:
+    registry.import_from_location()
+    # Not registry.get: it makes a logger, which imports torch.
+    return registry.module_dict.get(str(name).removeprefix(f'{SCOPE}.'))
 
 
 def class_of(config: Mapping[str, Any], registry: MMEngineRegistry) -> Any:
@@ -272,14 +213,3 @@ def missing_type(key: str, value: Any, kind: str) -> list[Problem]:
     if isinstance(named, str) or callable(named):
         return []
     return [problem(key, value, f'is no dict of a {kind}: it names no type')]
-
-
-def check_values(cls: type, arguments: Mapping[str, Any], key: str) -> list[Problem]:
-    """Return a problem for each argument of another type than a class is annotated with.
-
-    Args:
-        cls: Anyone's; arguments that it does not annotate are taken as they come.
-        arguments: Those that are given.
-        key: Where they stand in the user's config, for messages.
-    """
-    return check_types(key, arguments, constructor_types(cls))

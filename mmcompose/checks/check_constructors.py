@@ -12,8 +12,8 @@ from mmcompose.registry import DATASETS as OWN_DATASETS
 from mmcompose.registry import HOOKS as OWN_HOOKS
 from mmcompose.registry import MODELS as OWN_MODELS
 from mmcompose.registry import TRANSFORMS as OWN_TRANSFORMS
-from mmcompose.registry import check_arguments, check_values, class_of, missing_type, type_name
-from mmcompose.utils import Problem, fault, first_line, problem
+from mmcompose.registry import class_of, missing_type, type_name
+from mmcompose.utils import Problem, check_arguments, check_values, fault, first_line, problem
 
 # By the names that MMDetection's registries of the same have.
 _OWN = {

@@ -14,8 +14,8 @@ from mmengine.hooks import CheckpointHook, EMAHook
 from mmcompose.checks.check_constructors import argument_problems, type_problems, value_problems
 from mmcompose.checks.checks_config import ChecksConfig
 from mmcompose.registry import HOOKS as OWN_HOOKS
-from mmcompose.registry import build, check_arguments, class_of
-from mmcompose.utils import Mistakes, Problem, UserError, check_keys, key_prefix
+from mmcompose.registry import build, class_of
+from mmcompose.utils import Mistakes, Problem, UserError, check_arguments, check_keys, key_prefix
 
 # What MMEngine's Runner takes of a hook's dict itself.
 _BY_RUNNER = ('priority', '_scope_')

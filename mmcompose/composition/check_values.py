@@ -6,8 +6,16 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.registry import constructor_types
-from mmcompose.utils import Mistakes, Problem, UserError, check_keys, check_names, check_types
+from mmcompose.utils import (
+    Mistakes,
+    Problem,
+    UserError,
+    check_keys,
+    check_names,
+    check_types,
+    check_values,
+    constructor_types,
+)
 
 T = TypeVar('T')
 
@@ -67,7 +75,7 @@ def _value_problems(name: str, value: Any, types: Mapping[str, Any]) -> list[Pro
     key = f'composition.{name}'
     problems = check_types('composition', {name: value}, types)
     if not problems and name == 'class_space':
-        problems = check_types(key, value or {}, constructor_types(ClassSpace))
+        problems = check_values(ClassSpace, value or {}, key)
     if not problems and name == 'allow':
         problems = check_names(key, value)
     return problems

@@ -9,10 +9,9 @@ from typing import Any
 from mmcompose.class_space import ClassSpace
 from mmcompose.composition.teacher_group import TeacherGroup
 from mmcompose.labeling import ImageContext, LabelPipeline
-from mmcompose.registry import constructor_parameters
 from mmcompose.store import LabelStore
 from mmcompose.structures import Detections
-from mmcompose.utils import Mistakes, check_keys
+from mmcompose.utils import Mistakes, check_keys, constructor_parameters
 
 # The teachers' own classes are read from them.
 _CLASS_SPACE_KEYS = tuple(

@@ -13,8 +13,8 @@ from mmdet.datasets.samplers import MultiSourceSampler
 
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.wrapping import wrapped
-from mmcompose.registry import DATA_SAMPLERS, DATASETS, check_values, class_of
-from mmcompose.utils import Count, Mistakes, Positive, UserError, fault, problem
+from mmcompose.registry import DATA_SAMPLERS, DATASETS, class_of
+from mmcompose.utils import Count, Mistakes, Positive, UserError, check_values, fault, problem
 
 
 @DATASETS.register_module()

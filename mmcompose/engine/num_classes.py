@@ -7,7 +7,8 @@ from typing import Any
 
 from mmengine.registry import Registry
 
-from mmcompose.registry import class_of, constructor_parameters
+from mmcompose.registry import class_of
+from mmcompose.utils import constructor_parameters
 from mmcompose.utils.config_tree import walk
 
 # Parts whose number of classes is not the student's: region proposals are class-agnostic,

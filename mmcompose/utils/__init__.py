@@ -1,5 +1,11 @@
 """Errors, files, hashing and logging; stands above every other room."""
 
+from mmcompose.utils.constructors import (
+    check_arguments,
+    check_values,
+    constructor_parameters,
+    constructor_types,
+)
 from mmcompose.utils.doubts import (
     CHECKS,
     allowing,
@@ -42,10 +48,14 @@ __all__ = [
     'allowing',
     'at_root',
     'atomic_write',
+    'check_arguments',
     'check_keys',
     'check_names',
     'check_types',
+    'check_values',
     'check_writable',
+    'constructor_parameters',
+    'constructor_types',
     'doubt',
     'examples',
     'fault',
