@@ -26,7 +26,7 @@ from ensemble_boxes import weighted_boxes_fusion
 
 from benchmarks.common import Bar, console, exit_on_mistake, write_results
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling import FUSED, ByTeacher, ImageContext, WeightedBoxesFusion
+from mmcompose.labeling import FUSED, ByTeacher, ImageContext, LabelInput, WeightedBoxesFusion
 from mmcompose.labeling.compute.vote_weights import StackedDetections, VoteWeights, weight_factors
 from mmcompose.labeling.compute.weighted_boxes_kernel import CONF_TYPES, FusionOptions, fuse_boxes
 from mmcompose.structures import Detections, areas
@@ -164,7 +164,7 @@ def distinct(said: ByTeacher, image: ImageContext) -> ByTeacher:
     return kept
 
 
-def compare(pool: Iterable[tuple[ByTeacher, ImageContext]], space: ClassSpace) -> dict[str, Any]:
+def compare(pool: Iterable[LabelInput], space: ClassSpace) -> dict[str, Any]:
     """Return the largest difference from the package over images, by how scores are averaged."""
     largest = dict.fromkeys(CONF_TYPES, 0.0)
     images = boxes = 0
@@ -181,9 +181,7 @@ def compare(pool: Iterable[tuple[ByTeacher, ImageContext]], space: ClassSpace) -
     return {'images': images, 'boxes': boxes, 'largest_difference': largest}
 
 
-def real_predictions(
-    path: str, limit: int
-) -> tuple[Iterable[tuple[ByTeacher, ImageContext]], ClassSpace]:
+def real_predictions(path: str, limit: int) -> tuple[Iterable[LabelInput], ClassSpace]:
     """Return a composition's predictions of the first images of its pool, and its classes."""
     # Here, since the timing needs neither torch nor MMDetection.
     from mmcompose.commands.config_files import read_compose_config

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from mmcompose.composition.jobs import Tick
-from mmcompose.labeling import ByTeacher, ImageContext, LabelPipeline
+from mmcompose.labeling import LabelInput, LabelPipeline
 from mmcompose.store import LabelResult, LabelStore, LearnedResult, Leases
 
 # Returns what teachers predict in an image, by its row, and the image's context.
-TeacherDetections: TypeAlias = Callable[[int], tuple[ByTeacher, ImageContext]]
+TeacherDetections: TypeAlias = Callable[[int], LabelInput]
 
 
 class PoolWork(ABC):

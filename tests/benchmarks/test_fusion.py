@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from benchmarks.fusion import compare, distinct, measure
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling import ByTeacher, ImageContext
+from mmcompose.labeling import ImageContext, LabelInput
 from mmcompose.labeling.compute.weighted_boxes_kernel import CONF_TYPES
 from mmcompose.structures import Detections
 from mmcompose.teachers import MMDetTeacher
@@ -37,7 +37,7 @@ def untrained(seed: int, folder: Path) -> MMDetTeacher:
 @pytest.fixture(scope='module')
 def predicted(
     pool: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[list[tuple[ByTeacher, ImageContext]], ClassSpace]:
+) -> tuple[list[LabelInput], ClassSpace]:
     folder = tmp_path_factory.mktemp('detectors')
     teachers = {f't{seed}': untrained(seed, folder) for seed in range(3)}
     images = toys.images_in(pool)
@@ -54,7 +54,7 @@ def predicted(
 
 
 def test_fused_predictions_of_detectors_equal_those_of_the_package(
-    predicted: tuple[list[tuple[ByTeacher, ImageContext]], ClassSpace],
+    predicted: tuple[list[LabelInput], ClassSpace],
 ) -> None:
     compared = compare(*predicted)
     assert compared['images'] == len(predicted[0])
