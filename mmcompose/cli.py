@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
 
@@ -69,16 +70,21 @@ def run_verb(verb: str, arguments: Sequence[str] | None = None) -> None:
         # Not before, for it takes a while.
         from mmcompose.utils import UserError, printable, problem
 
+        parser, parsed = ArgumentParser(f'mmcompose {verb}'), Namespace()
         try:
             if verb not in VERBS:
                 expected = 'is no verb; see mmcompose --help'
                 raise UserError(problem('mmcompose', verb, expected, VERBS))
             found = module(verb)
-            found.run(_parsed(verb, found, arguments))
+            parsed = _parsed(parser, found, arguments)
+            found.run(parsed)
         except UserError as error:
+            flags = _flags(parser, parsed)
             # A worker that the same signal ended is no mistake.
-            for line in () if interruption.happened else error.lines:
-                sys.stderr.write(f'error: {printable(line)}\n')
+            for each in () if interruption.happened else error.problems:
+                # A function names its own argument, which the verb has as an option.
+                key = each.key if each.is_absolute else flags.get(each.key, each.key)
+                sys.stderr.write(f'error: {printable(str(replace(each, key=key)))}\n')
             sys.exit(USER_ERROR)
 
 
@@ -87,9 +93,20 @@ def module(verb: str) -> ModuleType:
     return import_module(f'mmcompose.commands.verbs.{verb.replace("-", "_")}')
 
 
-def _parsed(verb: str, found: ModuleType, arguments: Sequence[str]) -> Namespace:
+def _parsed(parser: ArgumentParser, found: ModuleType, arguments: Sequence[str]) -> Namespace:
     if getattr(found, 'PASSES_ON', False):
         return Namespace(arguments=list(arguments))
-    parser = ArgumentParser(f'mmcompose {verb}', description=found.__doc__)
+    parser.description = found.__doc__
     found.add_arguments(parser)
     return parser.parse_args(arguments)
+
+
+def _flags(parser: ArgumentParser, parsed: Namespace) -> dict[str, str]:
+    """Return the options of a command line by the arguments of functions that they become."""
+    flags: dict[str, str] = {}
+    for action in parser._actions:
+        if isinstance(action.choices, Mapping) and hasattr(parsed, action.dest):
+            flags |= _flags(action.choices[getattr(parsed, action.dest)], parsed)
+        elif action.option_strings:
+            flags[action.dest] = action.option_strings[-1]
+    return flags

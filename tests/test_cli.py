@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -52,6 +53,29 @@ def test_a_typo_in_a_verb_is_told_with_the_nearest(capsys: pytest.CaptureFixture
     assert told == (
         "error: mmcompose: 'lable' is no verb; see mmcompose --help; did you mean 'label'?\n"
     )
+
+
+def test_the_argument_of_a_function_is_named_by_its_option(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def add_arguments(parser: ArgumentParser) -> None:
+        parser.add_argument('config')
+        acts = parser.add_subparsers(dest='what')
+        inner = acts.add_parser('one')
+        acts.add_parser('other').add_argument('--config')
+        inner.add_argument('--ann', dest='ann_file')
+        inner.add_argument('-o', '--out')
+
+    def run(args: Namespace) -> None:
+        named = ('ann_file', 'out', 'config', 'composition.out')
+        raise UserError(*(fault(name, f'is {args.ann_file}') for name in named))
+
+    verb = SimpleNamespace(add_arguments=add_arguments, run=run)
+    monkeypatch.setattr(cli, 'module', lambda name: verb)
+    with pytest.raises(SystemExit):
+        cli.run_verb('label', ['x.py', 'one', '--ann', 'wrong'])
+    keys = [line.split(': ')[1] for line in capsys.readouterr().err.splitlines()]
+    assert keys == ['--ann', '--out', 'config', 'composition.out']
 
 
 def _ends(monkeypatch: pytest.MonkeyPatch, run: Any) -> Any:

@@ -38,5 +38,7 @@ def add_scored(parser: ArgumentParser) -> None:
     """Add what is scored beside teachers and labels, and on what."""
     parser.add_argument('--student', help="the student's checkpoint")
     parser.add_argument('--oracle', help='a checkpoint of the same model, from true labels')
-    parser.add_argument('--ann', help='a COCO json of true labels; default: the validation set')
+    parser.add_argument(
+        '--ann', dest='ann_file', help='a COCO json of true labels; default: the validation set'
+    )
     parser.add_argument('--img-prefix', help='the folder of its images')

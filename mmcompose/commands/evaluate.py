@@ -50,13 +50,13 @@ def evaluate_config(
     """
     config = read_compose_config(config)
     if not 0 <= score_floor < 1:
-        raise UserError(problem('--score-floor', score_floor, 'is not in [0, 1)'))
+        raise UserError(problem('score_floor', score_floor, 'is not in [0, 1)'))
     if ann_file is not None and not Path(ann_file).is_file():
-        raise UserError(no_file('--ann', ann_file))
+        raise UserError(no_file('ann_file', ann_file))
     resolved = resolved or resolve_checked(config, ['val_dataloader'], is_run=False)
     plain, composition = resolved.config, resolved.composition
     if ann_file is None and plain.get('val_dataloader') is None:
-        expected = 'is missing; there is nothing to score on (see --ann)'
+        expected = 'is missing; there is nothing to score on without a COCO json of true labels'
         raise UserError(fault('val_dataloader', expected))
     # Before any work, so that a wrong checkpoint is reported at once.
     models: dict[str, Teacher] = {

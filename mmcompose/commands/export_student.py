@@ -60,8 +60,8 @@ def export_student(
         raise UserError(no_file('checkpoint', checkpoint))
     path = Path(out) if out is not None else Path(checkpoint).with_suffix('.onnx')
     if path.suffix != '.onnx':
-        raise UserError(problem('--out', str(path), 'is no name of an ONNX file'))
-    check_writable('--out', path)
+        raise UserError(problem('out', str(path), 'is no name of an ONNX file'))
+    check_writable('out', path)
     optional_package('onnx', 'onnx', '--to')
     saved = read_checkpoint(checkpoint)
     read = config_of(saved, checkpoint) if config is None else read_config(config)
@@ -80,7 +80,7 @@ def export_student(
         'preprocess': taken.preprocess,
         'checkpoint': file_fingerprint(checkpoint),
     }
-    write_json('--out', path.with_suffix('.json'), about)
+    write_json('out', path.with_suffix('.json'), about)
     log(f'exported to {path}: {len(classes)} classes, {taken.size[0]}x{taken.size[1]} pixels')
     return path
 
@@ -125,5 +125,5 @@ def _write(network: DecodedBoxes, size: tuple[int, int], path: Path) -> None:
             expected = f'cannot be exported: {first_line(error)}'
             raise UserError(problem('model', name, expected)) from error
         whole = with_suppression(raw, iou_threshold, network.most)
-    with atomic_write('--out', path) as temporary:
+    with atomic_write('out', path) as temporary:
         temporary.write_bytes(whole.SerializeToString())

@@ -48,21 +48,21 @@ def init(
         UserError: If a file is missing or cannot be read, or ``out`` is there already.
     """
     if Path(out).exists():
-        raise UserError(problem('--out', out, 'is there already; name another, or move it away'))
-    check_writable('--out', out)
+        raise UserError(problem('out', out, 'is there already; name another, or move it away'))
+    check_writable('out', out)
     if (
         '://' not in images
         and not any(sign in images for sign in '*?[')
         and not os.path.isdir(images)
     ):
-        raise UserError(no_folder('--images', images))
+        raise UserError(no_folder('images', images))
     configs: dict[str, dict[str, Any]] = {}
     for given in teachers:
         config = _teacher(given)
         configs[_name(config, configs)] = config
     classes = {name: _classes(name, config) for name, config in configs.items()}
     text = _text(configs, classes, images, student, Path(out))
-    with atomic_write('--out', out) as path:
+    with atomic_write('out', out) as path:
         path.write_text(text, encoding='utf-8')
     log(f'{out}: {len(configs)} teachers; look at the commented lines, then: mmcompose plan {out}')
     return Path(out)

@@ -43,7 +43,7 @@ def label(
     """
     if export is not None:
         # Before hours of work.
-        check_writable('--export', export)
+        check_writable('export', export)
     check_launcher(launcher)
     if config.get('train_dataloader') is None:
         raise UserError(fault('train_dataloader', 'is missing; there is nothing to label'))

@@ -59,7 +59,7 @@ def push(
         )
     # The hub's answers, a missing token and a lost connection; a name that is none.
     except (OSError, ValueError) as error:
-        raise UserError(problem('--to', to, f'was not pushed to: {first_line(error)}')) from error
+        raise UserError(problem('to', to, f'was not pushed to: {first_line(error)}')) from error
     log(f'pushed to {commit.commit_url}')
     return str(commit.commit_url)
 
@@ -78,11 +78,11 @@ def write_hub_folder(checkpoint: str, out: str | None = None) -> Path:
         expected = 'has no card.md beside it; write one: mmcompose report CONFIG --student …'
         raise UserError(problem('checkpoint', checkpoint, expected))
     folder = Path(out) if out is not None else path.parent / 'hub'
-    check_writable('--out', folder, folder=True)
+    check_writable('out', folder, folder=True)
     saved = read_checkpoint(path)
     config = config_of(saved, checkpoint)
     meta = {'dataset_meta': saved['meta'].get('dataset_meta'), 'cfg': config.pretty_text}
-    with atomic_write('--out', folder / _WEIGHTS) as temporary:
+    with atomic_write('out', folder / _WEIGHTS) as temporary:
         torch.save({'state_dict': saved['state_dict'], 'meta': meta}, temporary)
     (folder / _CONFIG).write_text(config.pretty_text, encoding='utf-8')
     beside = {card: _README, card.with_suffix('.html'): 'card.html'}

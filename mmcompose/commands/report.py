@@ -47,13 +47,13 @@ def report(
         UserError: For a mistake in the config, or a checkpoint that does not fit it.
     """
     if not 1 <= pictures <= MOST:
-        raise UserError(problem('--pictures', pictures, f'is not a number from 1 to {MOST}'))
+        raise UserError(problem('pictures', pictures, f'is not a number from 1 to {MOST}'))
     for name, path in (('student', student), ('oracle', oracle), ('ann', ann_file)):
         if path is not None and not Path(path).is_file():
-            raise UserError(no_file(f'--{name}', path))
+            raise UserError(no_file(name, path))
     config = read_compose_config(config)
     folder = Path(out or (Path(student).parent if student else config.get('work_dir') or '.'))
-    check_writable('--out', folder, folder=True)
+    check_writable('out', folder, folder=True)
     resolved = resolve_checked(config, ['val_dataloader'], is_run=False)
     composition, table = resolved.composition, None
     if ann_file is not None or config.get('val_dataloader') is not None:

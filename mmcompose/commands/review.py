@@ -41,7 +41,7 @@ def export_review(
         UserError: For a mistake in the config; if it cannot be written.
     """
     if count < 1:
-        raise UserError(problem('--count', count, 'is not a number from 1 up'))
+        raise UserError(problem('count', count, 'is not a number from 1 up'))
     destination(to, out)
     composition = load(config)
     labels, images = composition.labels(), composition.pool
@@ -71,12 +71,12 @@ def import_review(
     Raises:
         UserError: If the export is none of that format, or does not fit pool and classes.
     """
-    check_writable('--out', out)
+    check_writable('out', out)
     composition = load(config)
     with allowing(composition.resolved['allow']):
         images, truth = read_corrections(source, corrected, composition.pool, composition.classes)
     if not images:
-        raise UserError(problem('--corrected', corrected, 'has no picture that was reviewed'))
+        raise UserError(problem('corrected', corrected, 'has no picture that was reviewed'))
     content = to_coco(images, truth, composition.classes)
     file = Path(corrected)
     content['info'] = {
@@ -87,6 +87,6 @@ def import_review(
         'date_created': datetime.now(UTC).isoformat(timespec='seconds'),
         'version': f'mmcompose {__version__}',
     }
-    write_json('--out', out, content, indent=None)
+    write_json('out', out, content, indent=None)
     log(f'{len(images)} reviewed pictures, {sum(map(len, truth))} boxes: {out}')
     return Path(out)

@@ -130,7 +130,7 @@ class SplitFile:
 
 
 def split_coco(
-    path: str | Path,
+    annotations: str | Path,
     percents: Sequence[float] = (),
     counts: Sequence[int] = (),
     folds: int = 1,
@@ -144,8 +144,8 @@ def split_coco(
     count is named ``{stem}.{fold}@{count}images.json``.
 
     Args:
-        path: The COCO json. Boxes with ``iscrowd`` or ``ignore``, from which no detector learns
-            a class, do not make it present.
+        annotations: The COCO json. Boxes with ``iscrowd`` or ``ignore``, from which no detector
+            learns a class, do not make it present.
         percents: Sizes in percent of the images, rounded to whole images.
         counts: Sizes in images.
         folds: How many times to split anew.
@@ -158,15 +158,15 @@ def split_coco(
     Raises:
         UserError: With a line for each mistake; then nothing is written.
     """
-    content = _read_coco(Path(path))
+    content = _read_coco(Path(annotations))
     sizes = split_sizes(len(content['images']), percents, counts)
     mistakes = Mistakes()
     if folds < 1:
-        mistakes.add(problem('--folds', folds, 'is not above 0'))
+        mistakes.add(problem('folds', folds, 'is not above 0'))
     if seed < 0:
-        mistakes.add(problem('--seed', seed, 'is below 0'))
+        mistakes.add(problem('seed', seed, 'is below 0'))
     with mistakes:
-        check_writable('--out', out, folder=True)
+        check_writable('out', out, folder=True)
     mistakes.raise_if_any()
     presence = _presence(content)
     names = [category['name'] for category in content['categories']]
@@ -175,7 +175,7 @@ def split_coco(
     for fold in range(1, folds + 1):
         chosen = nested_splits(presence, list(sizes.values()), seed, fold)
         for name, rows in zip(sizes, chosen, strict=True):
-            stem = f'{Path(path).stem}.{fold}@{name}'
+            stem = f'{Path(annotations).stem}.{fold}@{name}'
             labeled, rest = Path(out) / f'{stem}.json', Path(out) / f'{stem}-unlabeled.json'
             files[labeled], files[rest] = _parts(content, set(rows.tolist()))
             lost = presence.any(axis=0) & ~presence[rows].any(axis=0)
@@ -195,14 +195,14 @@ def split_sizes(
     """
     mistakes = Mistakes()
     infinite = [each for each in percents if not math.isfinite(each)]
-    mistakes.add(*(problem('--percent', each, 'is no number') for each in infinite))
+    mistakes.add(*(problem('percents', each, 'is no number') for each in infinite))
     mistakes.raise_if_any()
     sizes = {f'{each:g}': round(num_images * each / 100) for each in percents}
     sizes |= {f'{each}images': each for each in counts}
     if not sizes:
-        mistakes.add(fault('--percent', 'is missing; give it, or --counts'))
+        mistakes.add(fault('percents', 'is missing; give it, or counts'))
     for name, size in sizes.items():
-        flag, value = ('--counts', name[:-6]) if name.endswith('images') else ('--percent', name)
+        flag, value = ('counts', name[:-6]) if name.endswith('images') else ('percents', name)
         if not 0 < size < num_images:
             expected = f'of {num_images} images are {size}: neither part may be empty'
             mistakes.add(fault(flag, f'{value} {expected}'))
@@ -210,7 +210,7 @@ def split_sizes(
     mistakes.add(
         *(
             fault(
-                '--percent',
+                'percents',
                 f'{" and ".join(n for n in sizes if sizes[n] == size)} are both {size} images; '
                 'leave out one',
             )
@@ -253,5 +253,5 @@ def _write(files: Mapping[Path, Any]) -> None:
     """Write all files beside their places first, so that none is there without the others."""
     with ExitStack() as all_whole:
         for path, content in files.items():
-            temporary = all_whole.enter_context(atomic_write('--out', path))
+            temporary = all_whole.enter_context(atomic_write('out', path))
             temporary.write_text(json.dumps(content))

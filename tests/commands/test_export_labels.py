@@ -22,7 +22,7 @@ def test_the_pool_is_labeled_and_exported(pool: Path, truth: str, tmp_path: Path
     assert voters == {('first', 'second')}
     coco = json.loads(export_labels(config, 'coco', str(tmp_path / 'labels.json')).read_text())
     assert len(coco['images']) == 8 and len(coco['annotations']) == len(table)
-    with pytest.raises(UserError, match='--to'):
+    with pytest.raises(UserError, match=r'^to: '):
         export_labels(config, 'jolo')
 
 

@@ -143,9 +143,9 @@ def test_a_student_is_uploaded_with_its_card(hub: Hub, checkpoint: Path, tmp_pat
 
 
 def test_a_hub_that_refuses(hub: Hub, checkpoint: Path) -> None:
-    with pytest.raises(UserError, match=r"--to: 'others/digits' was not pushed to: .*403"):
+    with pytest.raises(UserError, match=r"to: 'others/digits' was not pushed to: .*403"):
         push(str(checkpoint), 'others/digits')
-    with pytest.raises(UserError, match=r"--to: 'no name' was not pushed to"):
+    with pytest.raises(UserError, match=r"to: 'no name' was not pushed to"):
         push(str(checkpoint), 'no name')
     assert hub.files == {}
 

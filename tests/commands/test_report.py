@@ -62,8 +62,8 @@ def test_a_card_with_a_table_takes_one_composition_and_reads_a_checkpoint_once(
 
 def test_mistakes_come_before_any_work(pool: Path, truth: str, tmp_path: Path) -> None:
     config = student_config(pool, truth, tmp_path)
-    with pytest.raises(UserError, match='--pictures: 0 is not a number from 1 to 500'):
+    with pytest.raises(UserError, match='pictures: 0 is not a number from 1 to 500'):
         report(config, pictures=0)
-    with pytest.raises(UserError, match=r'--student: .* is no file'):
+    with pytest.raises(UserError, match=r'student: .* is no file'):
         report(config, student=str(tmp_path / 'none.pth'))
     assert not (tmp_path / 'store').exists()

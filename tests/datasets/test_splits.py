@@ -103,12 +103,12 @@ def test_sizes_are_whole_images(percents: Any, counts: Any, sizes: Any) -> None:
 @pytest.mark.parametrize(
     ('percents', 'counts', 'says'),
     [
-        ([], [], '--percent: is missing; give it, or --counts'),
-        ([0.01], [], '--percent: 0.01 of 1200 images are 0: neither part may be empty'),
-        ([100], [], '--percent: 100 of 1200 images are 1200: neither part may be empty'),
-        ([], [-1], '--counts: -1 of 1200 images are -1: neither part may be empty'),
-        ([1], [12], '--percent: 1 and 12images are both 12 images; leave out one'),
-        ([float('nan')], [], '--percent: nan is no number'),
+        ([], [], 'percents: is missing; give it, or counts'),
+        ([0.01], [], 'percents: 0.01 of 1200 images are 0: neither part may be empty'),
+        ([100], [], 'percents: 100 of 1200 images are 1200: neither part may be empty'),
+        ([], [-1], 'counts: -1 of 1200 images are -1: neither part may be empty'),
+        ([1], [12], 'percents: 1 and 12images are both 12 images; leave out one'),
+        ([float('nan')], [], 'percents: nan is no number'),
     ],
 )
 def test_a_size_that_cannot_be_is_told(percents: Any, counts: Any, says: str) -> None:
@@ -206,7 +206,7 @@ def test_annotations_of_no_listed_image_are_left_out(truth: str, tmp_path: Path)
 
 
 def test_a_file_where_the_folder_should_be_is_told(truth: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r'--out: .* is a file; give the path of a folder'):
+    with pytest.raises(UserError, match=r'out: .* is a file; give the path of a folder'):
         split_coco(truth, counts=[2], out=truth)
 
 

@@ -39,7 +39,7 @@ def test_it_names_the_files_that_it_writes(
 @pytest.mark.parametrize(
     ('arguments', 'says'),
     [
-        ((), 'error: --percent: is missing; give it, or --counts'),
+        ((), 'error: --percent: is missing; give it, or counts'),
         (('--percent', 1), 'error: --percent: 1 of 8 images are 0: neither part may be empty'),
         (('--counts', 2, '--folds', 0), 'error: --folds: 0 is not above 0'),
         (('--counts', 2, '--seed', -1), 'error: --seed: -1 is below 0'),

@@ -10,7 +10,9 @@ from mmcompose.commands.arguments import add_config
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the verb's arguments to a parser."""
     add_config(parser)
-    parser.add_argument('--ann', required=True, help='a COCO json of labeled images')
+    parser.add_argument(
+        '--ann', dest='ann_file', required=True, help='a COCO json of labeled images'
+    )
     parser.add_argument('--img-prefix', help="their folder; default: the validation set's")
     parser.add_argument('--out', help='the file of a single step; default: its learned_file')
     parser.add_argument('--folds', type=int, default=5, help='for the figures on held-out images')
@@ -27,7 +29,9 @@ def run(args: Namespace) -> None:
     from mmcompose.evaluation import calibration_table
 
     config = read_compose_config(args.config, args.cfg_options)
-    made = calibrate(config, args.ann, args.img_prefix, args.out, args.folds, args.drop_unmapped)
+    made = calibrate(
+        config, args.ann_file, args.img_prefix, args.out, args.folds, args.drop_unmapped
+    )
     out = console()
     out.print(calibration_table(made.rows, args.folds))
     for line in made.learned:

@@ -27,7 +27,7 @@ def run(args: Namespace) -> None:
     if args.out:
         check_writable('--out', args.out)
     table = evaluate_config(
-        config, args.student, args.oracle, args.score_floor, args.ann, args.img_prefix
+        config, args.student, args.oracle, args.score_floor, args.ann_file, args.img_prefix
     )
     out = console(highlight=True)
     out.print(composition_table(table))

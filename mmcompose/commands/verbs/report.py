@@ -21,5 +21,5 @@ def run(args: Namespace) -> None:
     from mmcompose.commands.report import report
 
     config = read_compose_config(args.config, args.cfg_options)
-    truth = (args.ann, args.img_prefix)
+    truth = (args.ann_file, args.img_prefix)
     report(config, args.student, args.oracle, args.out, args.pictures, *truth)

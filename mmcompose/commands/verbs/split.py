@@ -8,7 +8,9 @@ from argparse import ArgumentParser, Namespace
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the verb's arguments to a parser."""
     parser.add_argument('annotations', help='a COCO json')
-    parser.add_argument('--percent', type=float, nargs='+', default=[], help='e.g. 1 5 10')
+    parser.add_argument(
+        '--percent', dest='percents', type=float, nargs='+', default=[], help='e.g. 1 5 10'
+    )
     parser.add_argument('--counts', type=int, nargs='+', default=[], help='sizes in images')
     parser.add_argument('--folds', type=int, default=1, help='how many times to split anew')
     parser.add_argument('--seed', type=int, default=0)
@@ -26,7 +28,7 @@ def run(args: Namespace) -> None:
 
     if wrong := check_names('--allow', args.allow):
         raise UserError(*wrong)
-    sizes = (args.percent, args.counts, args.folds, args.seed)
+    sizes = (args.percents, args.counts, args.folds, args.seed)
     with allowing(args.allow):
         files = split_coco(args.annotations, *sizes, args.out)
     table = Table('labeled part', 'images', 'classes lost', 'the rest')

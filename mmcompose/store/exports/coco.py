@@ -14,7 +14,7 @@ from mmcompose.utils import write_json
 def write_coco(labeled: Labeled, path: Path) -> None:
     """Write labels as a COCO json; see :func:`to_coco`."""
     content = to_coco(labeled.images, labeled.labels, labeled.classes)
-    write_json('--out', path, content, indent=None)
+    write_json('out', path, content, indent=None)
 
 
 def to_coco(

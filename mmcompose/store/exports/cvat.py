@@ -29,7 +29,7 @@ def write_cvat(labeled: Labeled, path: Path) -> None:
         _add_boxes(ElementTree.SubElement(root, 'image', attributes), found, labeled.classes)
     tree = ElementTree.ElementTree(root)
     ElementTree.indent(tree)
-    with atomic_write('--out', path) as temporary:
+    with atomic_write('out', path) as temporary:
         tree.write(temporary, encoding='utf-8', xml_declaration=True)
 
 

@@ -23,12 +23,10 @@ def write_fiftyone(labeled: Labeled, folder: Path) -> None:
     for (image, detections), stem in zip(labeled, labeled.stems(), strict=True):
         link = folder / 'data' / f'{stem}{PurePosixPath(image.key).suffix}'
         if not link_picture(image, link):
-            raise UserError(
-                problem('--to', image.path, 'is no local file: FiftyOne reads no other')
-            )
+            raise UserError(problem('to', image.path, 'is no local file: FiftyOne reads no other'))
         found[stem] = _boxes(image, detections, labeled.teachers)
     content = {'classes': list(labeled.classes), 'labels': found}
-    write_json('--out', folder / 'labels.json', content, indent=None)
+    write_json('out', folder / 'labels.json', content, indent=None)
 
 
 def _boxes(image: Image, found: Detections, teachers: tuple[str, ...]) -> list[dict[str, Any]]:

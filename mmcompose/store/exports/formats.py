@@ -47,9 +47,9 @@ FORMATS: Mapping[str, Format] = {
 def destination(to: str, out: str | Path | None = None) -> Path:
     """Return where labels are written; see :func:`export` for arguments and errors."""
     if to not in FORMATS:
-        raise UserError(problem('--to', to, f'is not one of {", ".join(FORMATS)}', FORMATS))
+        raise UserError(problem('to', to, f'is not one of {", ".join(FORMATS)}', FORMATS))
     path = Path(out if out is not None else FORMATS[to].default)
-    check_writable('--out', path, folder=FORMATS[to].is_folder)
+    check_writable('out', path, folder=FORMATS[to].is_folder)
     return path
 
 

@@ -24,10 +24,10 @@ def write_label_studio(labeled: Labeled, path: Path) -> None:
     picture's key in the pool, by which corrections find their way back.
     """
     tasks = [task_of(image, found, labeled.classes) for image, found in labeled]
-    write_json('--out', path, tasks, indent=None)
+    write_json('out', path, tasks, indent=None)
     tree = ElementTree.ElementTree(interface(labeled.classes))
     ElementTree.indent(tree)
-    with atomic_write('--out', path.with_suffix('.config.xml')) as temporary:
+    with atomic_write('out', path.with_suffix('.config.xml')) as temporary:
         tree.write(temporary, encoding='utf-8')
 
 

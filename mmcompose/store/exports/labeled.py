@@ -41,11 +41,11 @@ class Labeled:
         for image, stem in zip(self.images, stems, strict=True):
             if '..' in PurePosixPath(stem).parts or PurePosixPath(stem).is_absolute():
                 expected = 'does not lie in the folder of its pool, where its label file would be'
-                raise UserError(problem('--to', image.key, expected))
+                raise UserError(problem('to', image.key, expected))
         (stem, times), *_ = Counter(stems).most_common(1) or [('', 0)]
         if times > 1:
             expected = f'is the name of {times} pictures, and the format has one file for it'
-            raise UserError(problem('--to', stem, expected))
+            raise UserError(problem('to', stem, expected))
         return stems
 
 
@@ -53,6 +53,6 @@ def link_picture(image: Image, link: Path) -> bool:
     """Link a picture whose file is local; return whether it is."""
     if '://' in image.path or not Path(image.path).is_file():
         return False
-    with atomic_write('--out', link) as path:
+    with atomic_write('out', link) as path:
         path.symlink_to(Path(image.path).absolute())
     return True

@@ -52,5 +52,5 @@ def write_parquet(labeled: Labeled, path: Path) -> None:
                 [name for name, voted in zip(labeled.teachers, row, strict=True) if voted]
                 for row in found.votes.tolist()
             ]
-    with atomic_write('--out', path) as temporary:
+    with atomic_write('out', path) as temporary:
         pq.write_table(pa.table(columns, schema=_SCHEMA), temporary, compression='zstd')

@@ -19,9 +19,9 @@ def write_voc(labeled: Labeled, folder: Path) -> None:
     for (image, found), stem in zip(labeled, labeled.stems(), strict=True):
         tree = ElementTree.ElementTree(_annotation(image, found, labeled.classes))
         ElementTree.indent(tree)
-        with atomic_write('--out', folder / 'Annotations' / f'{stem}.xml') as path:
+        with atomic_write('out', folder / 'Annotations' / f'{stem}.xml') as path:
             tree.write(path, encoding='utf-8')
-    with atomic_write('--out', folder / 'classes.txt') as path:
+    with atomic_write('out', folder / 'classes.txt') as path:
         path.write_text(''.join(f'{name}\n' for name in labeled.classes), encoding='utf-8')
 
 

@@ -18,12 +18,12 @@ def write_yolo(labeled: Labeled, folder: Path) -> None:
     scores, and ignore boxes are left out. Pictures are linked where their files are local.
     """
     for (image, found), stem in zip(labeled, labeled.stems(), strict=True):
-        with atomic_write('--out', folder / 'labels' / f'{stem}.txt') as path:
+        with atomic_write('out', folder / 'labels' / f'{stem}.txt') as path:
             path.write_text(_lines(image, found), encoding='utf-8')
         link_picture(image, folder / 'images' / f'{stem}{PurePosixPath(image.key).suffix}')
     names = dict(enumerate(labeled.classes))
     content = {'path': str(folder.absolute()), 'train': 'images', 'val': 'images', 'names': names}
-    with atomic_write('--out', folder / 'data.yaml') as path:
+    with atomic_write('out', folder / 'data.yaml') as path:
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         path.write_text(text, encoding='utf-8')
 

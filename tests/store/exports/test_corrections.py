@@ -68,11 +68,11 @@ def test_what_does_not_fit_is_named(
     images: list[Image], labels: list[Detections], tmp_path: Path
 ) -> None:
     path = str(export('cvat', images[:3], labels, CLASSES, out=tmp_path / 'cvat.xml'))
-    with pytest.raises(UserError, match=r"--corrected: '\w+.*' is no class of the student"):
+    with pytest.raises(UserError, match=r"corrected: '\w+.*' is no class of the student"):
         read_corrections('cvat', path, images, ['cat'])
-    with pytest.raises(UserError, match=r"--corrected: '000\.png' is no picture of the pool"):
+    with pytest.raises(UserError, match=r"corrected: '000\.png' is no picture of the pool"):
         read_corrections('cvat', path, images[3:], CLASSES)
-    with pytest.raises(UserError, match=r"--from: 'cva' is not one of .*did you mean 'cvat'"):
+    with pytest.raises(UserError, match=r"source: 'cva' is not one of .*did you mean 'cvat'"):
         read_corrections('cva', path, images, CLASSES)
     with pytest.raises(UserError, match='is no JSON export of tasks'):
         (tmp_path / 'other.json').write_text('[{"data": {}}]')
@@ -114,7 +114,7 @@ def test_what_is_no_export_is_one_line(
         (path / 'data.yaml').write_text(content)
     else:
         path.write_text(content)
-    with pytest.raises(UserError, match=r'^--corrected: ') as caught:
+    with pytest.raises(UserError, match=r'^corrected: ') as caught:
         read_corrections(source, str(path), images, CLASSES)
     assert len(str(caught.value).splitlines()) == 1
 

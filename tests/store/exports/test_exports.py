@@ -156,7 +156,7 @@ def test_fiftyone(images: list[Image], labels: list[Detections], tmp_path: Path)
 def test_what_cannot_be_written_is_named(
     images: list[Image], labels: list[Detections], tmp_path: Path
 ) -> None:
-    with pytest.raises(UserError, match=r"--to: 'coc' is not one of .*did you mean 'coco'"):
+    with pytest.raises(UserError, match=r"to: 'coc' is not one of .*did you mean 'coco'"):
         export('coc', images, labels, CLASSES)
     images[1].key = 'more/000.jpg'
     with pytest.raises(UserError, match=r'more/000.* is the name of 2 pictures'):

@@ -9,7 +9,7 @@ from typing import Any
 from mmcompose.structures.finite import finite_number
 from mmcompose.utils import UserError, problem
 
-ARGUMENT = '--corrected'
+ARGUMENT = 'corrected'
 
 
 @dataclass(frozen=True)

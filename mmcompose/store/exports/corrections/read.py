@@ -24,7 +24,7 @@ READERS: Mapping[str, Callable[[str, Mapping[str, Image]], Iterator[Marked]]] = 
 
 
 def read_corrections(
-    source: str, path: str, images: Sequence[Image], classes: Sequence[str]
+    source: str, corrected: str, images: Sequence[Image], classes: Sequence[str]
 ) -> tuple[list[Image], list[Detections]]:
     """Read the pictures that somebody looked at, with what they marked there.
 
@@ -34,7 +34,7 @@ def read_corrections(
     Args:
         source: 'labelstudio' (its JSON export), 'cvat' ("CVAT for images 1.1"), 'coco' or 'yolo'
             (the folder with ``labels/`` and ``data.yaml``).
-        path: The file or folder.
+        corrected: The file or folder.
         images: The pool.
         classes: The student's classes.
 
@@ -47,11 +47,11 @@ def read_corrections(
             none of the student's, or a picture is not in the pool.
     """
     if source not in READERS:
-        raise UserError(problem('--from', source, f'is not one of {", ".join(READERS)}', READERS))
+        raise UserError(problem('source', source, f'is not one of {", ".join(READERS)}', READERS))
     by_key = {image.key: image for image in images}
     labels = {name: number for number, name in enumerate(classes)}
     found: dict[str, Detections] = {}
-    for marked in READERS[source](path, by_key):
+    for marked in READERS[source](corrected, by_key):
         image = by_key.get(marked.key)
         if image is None:
             raise UserError(problem(ARGUMENT, marked.key, 'is no picture of the pool', by_key))
