@@ -59,6 +59,8 @@ class HuggingFaceTeacher(Teacher):
         self._device = torch_device(device)
         config = self._load('AutoConfig')
         self._num_labels = config.num_labels
+        # Of the hub's files; None of a folder, whose content is looked at.
+        self._commit: str | None = getattr(config, '_commit_hash', None)
         if texts is None:
             self.classes = self._names(config, classes)
             return
@@ -86,6 +88,11 @@ class HuggingFaceTeacher(Teacher):
         names = [str(stored[number]) for number in range(len(stored))]
         check_order(given, names, 'classes', repr(self._name))
         return given
+
+    @property
+    def identity(self) -> Any:
+        """See :attr:`Teacher.identity`: which version of a model a hub's name stands for."""
+        return None if self._commit is None else {'commit': self._commit}
 
     @staticmethod
     def _library() -> Any:

@@ -19,6 +19,7 @@ from mmcompose.structures import Detections, Image
 from mmcompose.structures.json_files import read_json
 from mmcompose.teachers.batches import PreparedTeacher
 from mmcompose.teachers.decoders import DECODERS
+from mmcompose.teachers.external_data import external_data
 from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.preprocess import Geometry, Preprocess
 from mmcompose.teachers.tensor_teacher import TensorTeacher
@@ -27,6 +28,7 @@ from mmcompose.utils import (
     UserError,
     check_types,
     fault,
+    file_fingerprint,
     first_line,
     no_file,
     optional_package,
@@ -91,8 +93,10 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
 
     @property
     def identity(self) -> Any:
-        """See :attr:`Teacher.identity`: a json beside the model is named by no argument."""
-        return {**super().identity, 'read': self._read}
+        """See :attr:`Teacher.identity`: files beside the model that no argument names."""
+        identity = {**super().identity, 'read': self._read}
+        weights = [file_fingerprint(path) for path in external_data(self._path)]
+        return {**identity, 'weights': weights} if weights else identity
 
     @staticmethod
     def _runtime() -> Any:

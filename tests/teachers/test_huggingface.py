@@ -15,6 +15,7 @@ import transformers
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Image
 from mmcompose.teachers import Teacher
+from mmcompose.teachers.huggingface import HuggingFaceTeacher
 from mmcompose.utils import UserError
 
 
@@ -243,3 +244,23 @@ def test_mistakes_are_told_with_their_key(tmp_path: Path, rt_detr: str) -> None:
         image = Image('a', 'a.png', 64, 64)
         vars(image)['pixels'] = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
         _teacher(rt_detr, classes=['cat'], score_thr=0.0).predict([image])
+
+
+def test_the_version_of_a_hubs_model_is_part_of_what_it_is(
+    rt_detr: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {'type': 'mmcompose.HuggingFaceTeacher', 'model': rt_detr, 'device': 'cpu'}
+    # A folder is looked at as a whole.
+    assert build(TEACHERS, config, 'teacher').identity is None
+    load = HuggingFaceTeacher._load
+    commit = 'first'
+
+    def from_hub(teacher: Any, kind: str, **options: Any) -> Any:
+        loaded = load(teacher, kind, **options)
+        loaded._commit_hash = commit
+        return loaded
+
+    monkeypatch.setattr(HuggingFaceTeacher, '_load', from_hub)
+    before = build(TEACHERS, config, 'teacher').identity
+    commit = 'second'
+    assert before is not None and build(TEACHERS, config, 'teacher').identity != before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -226,3 +227,28 @@ def test_a_json_beside_a_model_holds_plain_values(
     if not isinstance(beside, dict) or 'images' in beside:
         given = {**config, 'classes': ['cat'], 'decode': 'detr'}
         assert build(TEACHERS, given, 'teacher').classes == ('cat',)
+
+
+def test_weights_beside_a_graph_are_part_of_what_it_is(
+    make_onnx: Callable[..., str], tmp_path: Path
+) -> None:
+    path = make_onnx({'dets': (np.zeros((1, 5), np.float32), 0), 'labels': (np.zeros(1), 0)})
+    config = {'type': 'mmcompose.ONNXTeacher', 'model': path, 'classes': ['cat']}
+    config['decode'] = 'mmdeploy'
+    alone = build(TEACHERS, config, 'teacher').identity
+    assert 'weights' not in alone
+    # Of names of any length.
+    for name in ('toy.bin', f'{"weights" * 30}.bin'):
+        onnx.save(
+            onnx.load(path), path, save_as_external_data=True, location=name, size_threshold=0
+        )
+        before = build(TEACHERS, config, 'teacher').identity
+        weights = tmp_path / name
+        weights.write_bytes(bytes(weights.stat().st_size))
+        os.utime(weights, (0, 0))
+        after = build(TEACHERS, config, 'teacher').identity
+        assert len(before['weights']) == 1 and before['weights'] != after['weights']
+        assert {**before, 'weights': after['weights']} == after
+        # Those of the next turn are read from the graph again.
+        weights.unlink()
+        path = make_onnx({'dets': (np.zeros((1, 5), np.float32), 0), 'labels': (np.zeros(1), 0)})
