@@ -199,7 +199,21 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
         for one in self._session.get_inputs()[1:]:
             feed[one.name] = np.tile(np.array(self._preprocess.scale, np.int64), (len(batch), 1))
         names = [output.name for output in self._session.get_outputs()]
-        return dict(zip(names, self._session.run(names, feed), strict=True))
+        # Inputs go to the device once, and outputs stay there until all of them are made.
+        binding, device = self._session.io_binding(), self._place
+        for name, array in feed.items():
+            value = self._runtime().OrtValue.ortvalue_from_numpy(array, *device)
+            binding.bind_ortvalue_input(name, value)
+        for name in names:
+            binding.bind_output(name, *device)
+        self._session.run_with_iobinding(binding)
+        return dict(zip(names, binding.copy_outputs_to_cpu(), strict=True))
+
+    @property
+    def _place(self) -> tuple[str, int]:
+        """The device that the model is on, as ONNX Runtime names it."""
+        options = self._session.get_provider_options().get('CUDAExecutionProvider')
+        return ('cpu', 0) if options is None else ('cuda', int(options.get('device_id', 0)))
 
 
 def _read_beside(model: Path) -> dict[str, Any]:
