@@ -3,7 +3,8 @@
     python benchmarks/fusion.py --out benchmarks/results/fusion.json
 
 Both fuse the same boxes in the same process, one thread each, compile time apart; each figure is
-the median of the medians of several rounds, in which the two take turns.
+the median of the medians of several rounds, in which the two take turns. That is run three times,
+each in a process of its own: figures are their medians, beside the lowest and the highest.
 
 With ``--config`` both also fuse what the teachers of a composition say of its pool (predictions
 are taken from its store, or made), in every way to average scores, and must agree to 1e-6.
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ensemble_boxes import weighted_boxes_fusion
 
 from benchmarks.common import Bar, console, exit_on_mistake, write_results
+from benchmarks.measuring import measured
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling import FUSED, ByTeacher, ImageContext, LabelInput, WeightedBoxesFusion
 from mmcompose.labeling.compute.vote_weights import StackedDetections, VoteWeights, weight_factors
@@ -34,7 +36,7 @@ from mmcompose.utils import UserError, fault
 
 WIDTH, HEIGHT = 1333, 800
 IOU_THR = 0.55
-ROUNDS = 7
+ROUNDS, RUNS = 7, 3
 
 # Teachers, boxes of each, classes; then the bars of the array kernel and the whole transform.
 CASES = (
@@ -117,6 +119,16 @@ def measure(teachers: int, boxes: int, classes: int, rounds: int = ROUNDS) -> di
         'largest_difference': difference,
         'first_call_s': first,
     }
+
+
+def in_runs(teachers: int, boxes: int, classes: int, runs: int) -> dict[str, Any]:
+    """Return the median of each figure of :func:`measure` over some runs, and their spread."""
+    found = [measured(measure, teachers, boxes, classes)[0] for _ in range(runs)]
+    values = {name: [each[name] for each in found] for name in found[0]}
+    figures: dict[str, Any] = {name: float(np.median(each)) for name, each in values.items()}
+    figures['lowest'] = {name: min(each) for name, each in values.items()}
+    figures['highest'] = {name: max(each) for name, each in values.items()}
+    return figures
 
 
 def for_the_package(said: ByTeacher, image: ImageContext) -> tuple[Any, Any, Any]:
@@ -204,13 +216,14 @@ def main() -> int:
     parser.add_argument('--out', type=Path, default=Path('benchmarks/results/fusion.json'))
     parser.add_argument('--config', help='also compare on the predictions of this composition')
     parser.add_argument('--images', type=int, default=1200, help='of its pool, at the most')
+    parser.add_argument('--runs', type=int, default=RUNS, help='of each case')
     arguments = parser.parse_args()
     figures: dict[str, Any] = {}
     bars: dict[str, Bar] = {}
     for teachers, boxes, classes, kernel_bar, transform_bar in CASES:
         name = f'{teachers} teachers x {boxes} boxes x {classes} classes'
-        figures[name] = measure(teachers, boxes, classes)
-        console.print(name, {key: round(value, 7) for key, value in figures[name].items()})
+        figures[name] = in_runs(teachers, boxes, classes, arguments.runs)
+        console.print(name, figures[name])
         bars[f'{name}: kernel, times faster'] = Bar(figures[name]['kernel_speedup'], kernel_bar)
         bars[f'{name}: transform, times faster'] = Bar(
             figures[name]['transform_speedup'], transform_bar
