@@ -190,9 +190,13 @@ class LabelMaker:
                 :attr:`mmcompose.class_space.ClassSpace.with_coarse`.
             cells: What the places of each image look like. Defaults to unknown.
         """
-        image, space = images[row], class_space or self.class_space.with_coarse
+        space = class_space or self.class_space.with_coarse
         look = None if cells is None else cells[row]
-        context = ImageContext(image.key, image.width, image.height, cells=look)
+        if isinstance(images, ImageTable):
+            key, _, width, height = images.plain_row(row)
+        else:
+            key, width, height = images[row].key, images[row].width, images[row].height
+        context = ImageContext(key, width, height, cells=look)
         converted = {name: space.convert(name, table[row]) for name, table in predictions.items()}
         return converted, context
 

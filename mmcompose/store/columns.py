@@ -169,7 +169,11 @@ class Rows:
             values = self._batch.column(FEATURES)[row].values
             if values is not None:
                 found[FEATURES] = values.to_numpy().reshape(len(found['boxes']), -1)
-        return _NOTHING.with_fields(**found)
+        made = object.__new__(Detections)
+        # Not by the constructor: columns of one table are of one length.
+        vars(made).update(_NOTHING)
+        vars(made).update(found)
+        return made
 
     def taught(self, row: int) -> Taught:
         """Return what a student learns from of the image at ``row``, as plain values."""
@@ -229,7 +233,7 @@ class Rows:
         return self._offsets[name], values if isinstance(values, np.ndarray) else unpacked(values)
 
 
-_NOTHING, _NOT_ASKED = Detections(), Detections(asked=False)
+_NOTHING, _NOT_ASKED = vars(Detections()), Detections(asked=False)
 
 
 def unpacked(values: pa.BooleanArray) -> NDArray[np.bool_]:

@@ -127,8 +127,8 @@ class Detections:
         made.update(fields)
         assert len(made) == _NUM_FIELDS, f'no such fields: {list(fields)}'
         count = len(made['boxes'])
-        for name, array in fields.items():
-            assert array is None or len(array) == count, f'{name} has {len(array)} rows'
+        for name in fields:
+            assert fields[name] is None or len(fields[name]) == count, f'{name} has other rows'
         return changed
 
     @classmethod
