@@ -19,7 +19,10 @@ if [ ! -f "$venv/ready" ]; then
     fi
     "$python" -m pip install -q "$cache"/onedl_mmcv-*.whl onedl-mmengine==0.10.12 \
         onedl-mmdetection==3.5.1
-    "$python" -m pip install -q -r requirements/runtime.txt -r requirements/tests.txt
+    "$python" -m pip install -q -c constraints.txt -r requirements/runtime.txt \
+        -r requirements/tests.txt
+    # The implementations that EfficientDet is compared with: `make setup` made them.
+    ln -sfn ../.venv/reference "$venv/reference"
     touch "$venv/ready"
 fi
 exec "$python" -m pytest -q -n 2 tests/engine tests/teachers tests/datasets tests/models "$@"

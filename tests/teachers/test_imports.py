@@ -25,22 +25,22 @@ def look(name, globals=None, *rest, **more):
     return real(name, globals, *rest, **more)
 builtins.__import__ = look
 import mmcompose
-print(sorted({{*OPTIONAL, 'torch', 'mmengine', 'mmdet'}} & set(sys.modules)))
+early = sorted({{*OPTIONAL, 'torch', 'mmengine', 'mmdet'}} & set(sys.modules))
 for name in OPTIONAL:
     sys.modules[name] = None  # as if it were not installed
 from mmcompose.registry import TEACHERS, build, find
-print(find(TEACHERS, 'mmcompose.ONNXTeacher', 'type').__name__)
+found = find(TEACHERS, 'mmcompose.ONNXTeacher', 'type').__name__
 config = dict(type='mmcompose.FunctionTeacher', function='math.sqrt', classes=['a'])
-print(build(TEACHERS, config, 'teacher').classes)
-print(asked)
+classes = build(TEACHERS, config, 'teacher').classes
+print(early, found, classes, asked)
 """
 
 
 def test_a_config_without_them_imports_no_optional_package() -> None:
     code = LOOK.format(optional=OPTIONAL)
     result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
-    expected = ['[]', 'ONNXTeacher', "('a',)", '[]']
-    assert result.stdout.splitlines() == expected, result.stderr
+    # MMDetection's forks print lines of their own before.
+    assert result.stdout.splitlines()[-1:] == ["[] ONNXTeacher ('a',) []"], result.stderr
 
 
 @pytest.mark.parametrize(

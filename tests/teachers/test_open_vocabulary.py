@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import mmdet
 import pytest
 import torch
 import transformers
 from mmengine.config import Config
+from mmengine.utils import digit_version
 
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Image
@@ -57,7 +59,17 @@ model = dict(
 """
 
 
-@pytest.fixture(scope='module', params=[GROUNDING_DINO, GLIP], ids=['grounding_dino', 'glip'])
+# OneDL's fork encodes places in twice the numbers that the layer behind takes.
+BROKEN = pytest.mark.xfail(
+    digit_version(mmdet.__version__) >= digit_version('3.5'), reason='of the fork', strict=True
+)
+
+
+@pytest.fixture(
+    scope='module',
+    params=[pytest.param(GROUNDING_DINO, marks=BROKEN), GLIP],
+    ids=['grounding_dino', 'glip'],
+)
 def teacher_config(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
