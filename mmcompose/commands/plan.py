@@ -16,6 +16,7 @@ from mmengine.registry import DefaultScope
 from mmcompose.class_space import Overview, overview
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.composition import Composition, preserve_process_state
+from mmcompose.composition.resources import peak_memory
 from mmcompose.datasets import UnlabeledImages, images_of
 from mmcompose.datasets.pool_summary import PoolSummary, summarize_pool
 from mmcompose.engine.checked import resolve_checked
@@ -35,7 +36,8 @@ class Plan:
 
     Args:
         mistakes: All that is wrong with the config.
-        teachers: By name the type and how many classes it knows.
+        teachers: By name the type and how many classes it has.
+        architectures: By name the model, as its library names it; None where that has no meaning.
         parameters: By name the number of weights, None where that has no meaning.
         class_space: As tables of names; None where the teachers cannot be read.
         pipeline: A line a step.
@@ -46,10 +48,13 @@ class Plan:
             pool, others do, as far as predictions are stored.
         seconds: By name the seconds an image, where teachers were timed.
         boxes: By name the boxes an image, likewise.
+        peak_memory: The most bytes that this process has held, all teachers loaded, likewise; of
+            the GPU's, too, where they ran there.
     """
 
     mistakes: list[Problem] = field(default_factory=list)
     teachers: dict[str, tuple[str, int]] = field(default_factory=dict)
+    architectures: dict[str, str | None] = field(default_factory=dict)
     parameters: dict[str, int | None] = field(default_factory=dict)
     class_space: Overview | None = None
     pipeline: list[str] = field(default_factory=list)
@@ -58,6 +63,7 @@ class Plan:
     owners_by_name: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     boxes: dict[str, float] = field(default_factory=dict)
+    peak_memory: dict[str, int] = field(default_factory=dict)
 
     @property
     def missing(self) -> list[str]:
@@ -106,6 +112,8 @@ def plan(config: str | Config, timed_images: int = 0) -> Plan:
         for name, record in composition.teacher_records.items():
             kind = type_name(config.composition.teachers[name])
             made.teachers[name] = (kind, len(record['classes']))
+        with mistakes:
+            made.architectures = {n: each.architecture for n, each in composition.teachers.items()}
     made.pipeline = [_in_words(step) for step in config.composition.get('label_pipeline') or ()]
     of_pool = Mistakes()
     with of_pool, allowing(config.get('allow')):
@@ -175,5 +183,6 @@ def _time(made: Plan, composition: Composition, images: Sequence[Image]) -> None
             found = teacher.predict(images)
             made.seconds[name] = (time.perf_counter() - started) / len(images)
             made.boxes[name] = sum(map(len, found)) / len(images)
+        made.peak_memory = peak_memory()
     for image in images:
         image.forget_pixels()

@@ -32,18 +32,24 @@ def print_plan(plan: Plan) -> None:
         minutes, megabytes = plan.total_seconds / 60, plan.total_bytes / 1e6
         out.print(f'  predicting takes about {minutes:.1f} minutes of one process, ', end='')
         out.print(f'and {megabytes:.1f} MB of the store')
+        peaks = ', '.join(f'{peak / 1e9:.1f} GB of {of}' for of, peak in plan.peak_memory.items())
+        out.print(f'  a process with all teachers took {peaks or "memory unknown"}')
 
 
 def _teachers(plan: Plan) -> Table:
     table = Table(title='Teachers', title_justify='left')
-    for column in ('', 'type', 'classes', 'parameters', 'ms/image', 'boxes/image'):
-        table.add_column(column, justify='left' if column in ('', 'type') else 'right')
+    for column in ('', 'type', 'architecture', 'classes', 'parameters', 'ms/image', 'boxes/image'):
+        table.add_column(
+            column, justify='left' if column in ('', 'type', 'architecture') else 'right'
+        )
     for name, (kind, classes) in plan.teachers.items():
         size = plan.parameters.get(name)
         millions = '-' if size is None else f'{size / 1e6:.2f} M'
         timed = f'{plan.seconds[name] * 1000:.0f}' if name in plan.seconds else '-'
         boxes = f'{plan.boxes[name]:.1f}' if name in plan.boxes else '-'
-        table.add_row(name, kind, str(classes), millions, timed, boxes)
+        table.add_row(
+            name, kind, plan.architectures.get(name) or '-', str(classes), millions, timed, boxes
+        )
     return table
 
 

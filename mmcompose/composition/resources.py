@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -92,6 +93,23 @@ class Resources:
     def of_other(self) -> Resources:
         """Return those of a process beside this one, which sees its own GPU alone."""
         return Resources(self.readers if torch.cuda.is_available() else self.workers)
+
+
+def peak_memory() -> dict[str, int]:
+    """Return the most bytes that this process has held: 'memory', and 'GPU memory' where used.
+
+    Windows has no figure of the former.
+    """
+    peaks = {}
+    if sys.platform != 'win32':
+        import resource
+
+        # In kilobytes, but for macOS.
+        unit = 1 if sys.platform == 'darwin' else 1024
+        peaks['memory'] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    if torch.cuda.is_initialized():
+        peaks['GPU memory'] = torch.cuda.max_memory_reserved()
+    return peaks
 
 
 def num_cores() -> int:

@@ -76,6 +76,11 @@ class Teacher(ABC):
         return None
 
     @property
+    def architecture(self) -> str | None:
+        """What the model is, as its library names it, or None where that has no meaning."""
+        return None
+
+    @property
     def num_parameters(self) -> int | None:
         """How many weights the model has, or None where that has no meaning."""
         return None

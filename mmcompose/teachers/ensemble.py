@@ -93,6 +93,12 @@ class EnsembleTeacher(Teacher):
         return any(member.may_give_masks for member in self._members)
 
     @property
+    def architecture(self) -> str | None:
+        """See :attr:`Teacher.architecture`: those of all members."""
+        names = [member.architecture for member in self._members]
+        return ', '.join(dict.fromkeys(filter(None, names))) or None
+
+    @property
     def num_parameters(self) -> int | None:
         """See :attr:`Teacher.num_parameters`: of all members together."""
         counts = [member.num_parameters for member in self._members]

@@ -61,6 +61,7 @@ class HuggingFaceTeacher(Teacher):
         self._num_labels = config.num_labels
         # Of the hub's files; None of a folder, whose content is looked at.
         self._commit: str | None = getattr(config, '_commit_hash', None)
+        self._model_type = config.model_type
         if texts is None:
             self.classes = self._names(config, classes)
             return
@@ -126,6 +127,11 @@ class HuggingFaceTeacher(Teacher):
         if self._reads_texts or self._num_labels == len(self.classes):
             return {}
         return {'num_labels': len(self.classes)}
+
+    @property
+    def architecture(self) -> str:
+        """See :attr:`Teacher.architecture`."""
+        return str(self._model_type)
 
     @property
     def num_parameters(self) -> int:

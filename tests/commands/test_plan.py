@@ -28,6 +28,9 @@ def test_a_plan_of_a_whole_config(pool: Path, truth: str, tmp_path: Path) -> Non
     assert made.stored == [] and made.missing == ['first', 'second']
     assert made.boxes == {'first': 2.0, 'second': 2.0}
     assert made.total_bytes and made.total_seconds
+    # A function has no architecture; a process that has imported torch holds this much.
+    assert made.architectures == {'first': None, 'second': None}
+    assert 1e8 < made.peak_memory['memory'] < 1e12
     assert not (tmp_path / 'store').exists()
 
 

@@ -153,6 +153,7 @@ def test_a_saved_folder_is_a_teacher(rt_detr: str, make_images: Callable[..., li
         kept = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         np.testing.assert_allclose(one.boxes, boxes[kept], atol=1e-3)
         np.testing.assert_allclose(one.scores, expected['scores'].numpy()[kept], atol=1e-5)
+    assert teacher.architecture == model.config.model_type
     assert teacher.num_parameters == sum(p.numel() for p in model.parameters())
 
 

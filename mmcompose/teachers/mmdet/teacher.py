@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
 from mmcompose.class_space import GivenNames, check_order
-from mmcompose.registry import TEACHERS
+from mmcompose.registry import TEACHERS, type_name
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers.batches import PreparedTeacher
 from mmcompose.teachers.checkpoint import checkpoint_classes, local_checkpoint, read_checkpoint
@@ -158,6 +158,11 @@ class MMDetTeacher(PreparedTeacher):
     def may_give_masks(self) -> bool:
         """See :attr:`Teacher.may_give_masks`."""
         return self._masks and may_give_masks(self._config.model)
+
+    @property
+    def architecture(self) -> str:
+        """See :attr:`Teacher.architecture`."""
+        return type_name(self._config.model)
 
     @property
     def num_parameters(self) -> int:

@@ -103,7 +103,9 @@ def test_identity_follows_inherited_settings_and_weights(
 
 
 def test_num_parameters(teacher_config: dict[str, Any], weights: dict[str, torch.Tensor]) -> None:
-    counted = _build(teacher_config).num_parameters
+    teacher = _build(teacher_config)
+    assert teacher.architecture == 'RetinaNet'
+    counted = teacher.num_parameters
     buffers = ('running_mean', 'running_var', 'num_batches_tracked')
     assert counted == sum(w.numel() for n, w in weights.items() if not n.endswith(buffers))
 
