@@ -56,7 +56,7 @@ def calibrate(
     Args:
         config: A config whose label pipeline has such a step.
         ann_file: A COCO json, in any class names that the class space knows.
-        img_prefix: The folder of its images. Defaults to that of the validation set.
+        img_prefix: The folder of its images; see :func:`labeled_set`.
         out: The file to write, for a single step. Defaults to each step's ``learned_file``, which
             need not exist.
         folds: For the figures on held-out images; see :func:`calibration_rows`. Defaults to 5.

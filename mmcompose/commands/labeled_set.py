@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os.path import join
 from pathlib import Path
 
@@ -30,39 +31,56 @@ def labeled_set(
         config: The composition's config, whose validation set or pool they may be of.
         composition: Whose classes and aliases hold.
         ann_file: A COCO json, in any class names that the class space knows.
-        img_prefix: The folder of its images. Defaults to that of the validation set, or else of
-            the pool.
+        img_prefix: The folder of its images. Defaults to that of the validation set, or of the
+            pool where they lie there.
         drop_unmapped: Whether boxes of classes that the student does not have are left out.
 
     Raises:
         UserError: If there are such and they are not left out, if no box is of a class of the
-            student, or a file is missing.
+            student, or a file is missing: predictions of another picture may bear its name.
     """
     classes = composition.class_space.classes
-    if img_prefix is None:
-        img_prefix = _image_folder(config)
-    coco = dict(
-        type='CocoDataset',
-        ann_file=ann_file,
-        data_prefix=dict(img=img_prefix),
-        test_mode=True,
-        # MMEngine cannot serialize a list of no images, and few need no memory saved.
-        serialize_data=False,
-    )
-    resolved = composition.resolved
-    aliases = resolved['class_space'].get('aliases', [])
-    with DefaultScope.overwrite_default_scope('mmdet'):
-        dataset = ClassSpaceDataset(coco, classes, aliases, allow=resolved['allow'])
-    dataset.full_init()
-    first = dataset.get_data_info(0)['img_path'] if len(dataset) else ann_file
-    if not Path(first).is_file():
-        raise UserError(no_file('img_prefix', first))
+    folders = _image_folders(config) if img_prefix is None else [img_prefix]
+    dataset = _where_all_are(composition, ann_file, folders)
     unmapped = _unmapped(dataset, composition)
     if unmapped and (not drop_unmapped or not len(covered_classes(dataset, composition))):
         raise UserError(_unmapped_problem(ann_file, unmapped, classes))
     # All that the teachers predict would be wrong.
     if not any(len(truth_of(dataset.get_data_info(row))) for row in range(len(dataset))):
         raise UserError(problem('ann_file', ann_file, 'labels no box of a class of the student'))
+    return dataset
+
+
+def _where_all_are(
+    composition: Composition, ann_file: str, folders: Sequence[str]
+) -> ClassSpaceDataset:
+    """Return the labeled set of the first folder that has all of its images."""
+    missing = []
+    for folder in folders:
+        dataset = _read(composition, ann_file, folder)
+        paths = (dataset.get_data_info(row)['img_path'] for row in range(len(dataset)))
+        absent = next((path for path in paths if not Path(path).is_file()), None)
+        if absent is None:
+            return dataset
+        missing.append(absent)
+    raise UserError(no_file('img_prefix', missing[0]))
+
+
+def _read(composition: Composition, ann_file: str, folder: str) -> ClassSpaceDataset:
+    coco = dict(
+        type='CocoDataset',
+        ann_file=ann_file,
+        data_prefix=dict(img=folder),
+        test_mode=True,
+        # MMEngine cannot serialize a list of no images, and few need no memory saved.
+        serialize_data=False,
+    )
+    resolved = composition.resolved
+    aliases = resolved['class_space'].get('aliases', [])
+    classes = composition.class_space.classes
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        dataset = ClassSpaceDataset(coco, classes, aliases, allow=resolved['allow'])
+    dataset.full_init()
     return dataset
 
 
@@ -85,14 +103,19 @@ def _unmapped(dataset: ClassSpaceDataset, composition: Composition) -> list[str]
     return [name for name, index in zip(names, indices, strict=True) if index < 0]
 
 
-def _image_folder(config: Config) -> str:
+def _image_folders(config: Config) -> list[str]:
+    """Return the folders of the validation set and of the pool."""
     validation = (config.get('val_dataloader') or {}).get('dataset')
     pool = first_pseudo_labeled(config) or {}
+    folders = []
     for dataset in (validation or {}, pool.get('dataset') or {}):
         prefix = (dataset.get('data_prefix') or {}).get('img')
-        if prefix is not None:
-            return join(dataset.get('data_root') or '', prefix)
-    raise UserError(fault('img_prefix', 'is missing; name the folder of the labeled images'))
+        # A pool may have several.
+        if isinstance(prefix, str):
+            folders.append(join(dataset.get('data_root') or '', prefix))
+    if not folders:
+        raise UserError(fault('img_prefix', 'is missing; name the folder of the labeled images'))
+    return list(dict.fromkeys(folders))
 
 
 def _unmapped_problem(ann_file: str, unmapped: list[str], classes: tuple[str, ...]) -> Problem:

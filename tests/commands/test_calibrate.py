@@ -12,6 +12,7 @@ import pytest
 from mmengine.config import Config
 
 from mmcompose.commands.calibrate import calibrate
+from mmcompose.commands.labeled_set import labeled_set
 from mmcompose.composition import Composition
 from mmcompose.utils import UserError
 from tests import toys
@@ -147,6 +148,21 @@ def test_a_file_that_labels_nothing_is_told(
     with pytest.raises(UserError, match=r"^ann_file: '.*empty.json' labels no box of a class"):
         calibrate(config_of(pool, truth, tmp_path), path, out=str(tmp_path / 'curves.json'))
     assert not (tmp_path / 'curves.json').exists()
+
+
+def test_a_folder_has_all_pictures_of_the_file_or_is_not_taken(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    # The validation set has one picture that bears the name of one of the pool's.
+    few = tmp_path / 'few'
+    toys.draw(few, 1)
+    config = student_config(pool, truth, tmp_path)
+    config.val_dataloader.dataset.data_prefix.img = str(few)
+    composition = Composition.from_config(config.composition.to_dict())
+    found = labeled_set(config, composition, truth, None, False)
+    assert {Path(found.get_data_info(row)['img_path']).parent for row in range(8)} == {pool}
+    with pytest.raises(UserError, match=r"^img_prefix: '.*few/001\.png' is no file"):
+        labeled_set(config, composition, truth, str(few), False)
 
 
 @pytest.mark.parametrize(
