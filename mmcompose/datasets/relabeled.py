@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +11,7 @@ from mmdet.registry import DATASETS as MMDET_DATASETS
 from mmengine.dataset import BaseDataset
 
 
-class RelabeledDataset(BaseDetDataset):
+class RelabeledDataset(BaseDetDataset, ABC):
     """Wrap a dataset and replace its instances before any transform sees them.
 
     The wrapper is itself a dataset of MMDet, so that samplers, mosaic and mixup (through

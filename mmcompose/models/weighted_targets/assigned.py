@@ -13,7 +13,13 @@ from torch import Tensor
 from mmcompose.models.weighted_targets.dense import DenseTargets
 from mmcompose.models.weighted_targets.patches import Patches, arguments, call_without
 from mmcompose.models.weighted_targets.soft_targets import QUALITY_ASSIGNERS, assigners_of
-from mmcompose.models.weighted_targets.targets import ImageTargets, lie_in, of_boxes, targets_of
+from mmcompose.models.weighted_targets.targets import (
+    ImageTargets,
+    labels_given,
+    lie_in,
+    of_boxes,
+    targets_of,
+)
 
 PRIORS = ('flat_anchors', 'priors', 'flat_squares')
 
@@ -71,7 +77,7 @@ class AssignedTargets(DenseTargets):
         generator = getattr(self.head, 'atss_prior_generator', None)
         generator = generator or getattr(self.head, 'prior_generator', None)
         offset = getattr(generator, 'offset', None)
-        ignored = lie_in(priors, left_out.bboxes if left_out is not None else None, offset)
+        ignored = lie_in(priors, left_out, offset)
         return targets_of(boxes, ignored, meta)
 
     def _assign(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -111,14 +117,12 @@ class AlignedTargets(AssignedTargets):
         if self.images is None:
             return original(*args, **kwargs)
         given = arguments(original, args, kwargs)
-        boxes, metas = given['batch_gt_instances'], given['batch_img_metas']
-        ignored = given.get('batch_gt_instances_ignore') or [None] * len(boxes)
         self._by_boxes = {}
-        for number, of_image in enumerate(boxes):
+        for number, (of_image, ignored, meta) in enumerate(labels_given(given)):
             priors = torch.cat(given['anchor_list'][number])
             flags = torch.cat(given['valid_flag_list'][number])
-            inside = self._inside(priors, flags, metas[number])
-            image = self._image(priors, inside, of_image, metas[number], ignored[number])
+            inside = self._inside(priors, flags, meta)
+            image = self._image(priors, inside, of_image, meta, ignored)
             self._by_boxes[id(of_image)] = image, inside
         try:
             result = original(*args, **kwargs)

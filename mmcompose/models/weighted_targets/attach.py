@@ -44,7 +44,7 @@ class Attachment:
                 targets.attach(self._patches)
                 self._note(name, box_heads[0], targets.takes_soft_targets, settings)
             else:
-                adapter = _adapter(module)(module, class_agnostic, settings)
+                adapter = _adapter(module)(module, settings, class_agnostic)
                 adapter.attach(self._patches)
                 if not class_agnostic:
                     self._note(name, module, adapter.takes_soft_targets, settings)

@@ -6,6 +6,7 @@ rest of the loss is that of each prior and class by itself.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -14,49 +15,42 @@ from mmdet.models.dense_heads import AutoAssignHead, FreeAnchorRetinaHead
 from mmdet.structures.bbox import bbox_overlaps
 from torch import Tensor, nn
 
+from mmcompose.models.weighted_targets.adapter import Adapter
+from mmcompose.models.weighted_targets.feature_maps import points_of
 from mmcompose.models.weighted_targets.patches import Patches, arguments
 from mmcompose.models.weighted_targets.targets import (
     Settings,
+    are_uncertain,
     box_values,
     class_factors_of_regions,
-    is_uncertain_batch,
+    labels_given,
     lie_in,
     scale_gradient,
 )
 
 
-class BagTargets:
-    """What the two have in common.
+class BagTargets(Adapter):
+    """What the two have in common; see :class:`Adapter` for the arguments."""
 
-    Args:
-        head: A head that the subclass :meth:`serves`.
-        class_agnostic: Has no effect: no such head is.
-        settings: How uncertain labels are learned from.
-    """
-
-    takes_soft_targets = False
-
-    def __init__(self, head: nn.Module, class_agnostic: bool, settings: Settings) -> None:
-        del class_agnostic
-        self.head: Any = head
-        self.settings = settings
+    def __init__(self, head: nn.Module, settings: Settings, class_agnostic: bool = False) -> None:
+        super().__init__(head, settings, class_agnostic)
         # Of the loss that is under way: its arguments, where its labels are uncertain; and, for
         # each image, the factors of the priors' background.
         self.given: dict[str, Any] = {}
         self.images: list[Tensor] = []
 
     def attach(self, patches: Patches) -> None:
-        """Listen."""
+        """See :meth:`Adapter.attach`."""
         patches.replace(self.head, 'loss_by_feat', self._loss_by_feat)
         self.listen(patches)
 
+    @abstractmethod
     def listen(self, patches: Patches) -> None:
         """Replace what computes the loss of bags and of background."""
-        raise NotImplementedError
 
     def _loss_by_feat(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         given = arguments(original, args, kwargs)
-        if not is_uncertain_batch(given, self.settings):
+        if not are_uncertain(labels_given(given), self.settings):
             return original(*args, **kwargs)
         self.given, self.images = given, []
         try:
@@ -66,13 +60,12 @@ class BagTargets:
 
     def _background(self, boxes: Any, regions: Tensor, priors: Tensor) -> Tensor:
         """Return ``(P, C)`` factors of the next image's background."""
-        number = len(self.images)
-        left_out = (self.given.get('batch_gt_instances_ignore') or {number: None})[number]
+        _, ignored, meta = labels_given(self.given)[len(self.images)]
         return class_factors_of_regions(
             regions,
             boxes,
-            lie_in(priors, left_out.bboxes if left_out is not None else None),
-            self.given['batch_img_metas'][number].get('covered_classes'),
+            lie_in(priors, ignored),
+            meta.get('covered_classes'),
             self.head.num_classes,
         )
 
@@ -170,7 +163,8 @@ class AutoAssignTargets(BagTargets):
             return original(*args, **kwargs)
         given = arguments(original, args, kwargs)
         regions = given['inside_gt_bbox_mask'].T.to(torch.float32)
-        factors = self._background(given['gt_instances'], regions, self._points())
+        points = points_of(self.head, self.given['cls_scores'])
+        factors = self._background(given['gt_instances'], regions, points)
         self.images.append(factors)
         scores = given['cls_score']
         # Of all classes: the objectness of a place has one gradient from each.
@@ -180,10 +174,3 @@ class AutoAssignTargets(BagTargets):
             scaled(objectness, factors),
             *(given[name] for name in ('gt_instances', 'ious', 'inside_gt_bbox_mask')),
         )
-
-    def _points(self) -> Tensor:
-        """Return ``(P, 4)`` the points, as boxes without a size."""
-        outputs = self.given['cls_scores']
-        sizes = [each.shape[-2:] for each in outputs]
-        points = self.head.prior_generator.grid_priors(sizes, device=outputs[0].device)
-        return torch.cat(points).repeat(1, 2)

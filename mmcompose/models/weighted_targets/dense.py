@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,7 +25,8 @@ from mmcompose.models.weighted_targets.soft_targets import (
 from mmcompose.models.weighted_targets.targets import (
     ImageTargets,
     Settings,
-    is_uncertain_batch,
+    are_uncertain,
+    labels_given,
     of_boxes,
     scale_gradient,
 )
@@ -34,18 +36,12 @@ class DenseTargets(SoftTargets):
     """Weighs the loss of a head that gives priors of feature maps their targets.
 
     Learns in each loss which prior got which box, then scales the gradients of the head's
-    outputs. How it learns that is the subclasses' matter: :meth:`listen`.
-
-    Args:
-        head: Any that :func:`not_reached` has nothing against.
-        class_agnostic: Whether its one class is any object, as in region proposals.
-        settings: How uncertain labels are learned from.
+    outputs. How it learns that is the subclasses' matter: :meth:`listen`. See :class:`Adapter` for
+    the arguments.
     """
 
-    def __init__(self, head: nn.Module, class_agnostic: bool, settings: Settings) -> None:
-        self.head = head
-        self.class_agnostic = class_agnostic
-        self.settings = settings
+    def __init__(self, head: nn.Module, settings: Settings, class_agnostic: bool = False) -> None:
+        super().__init__(head, settings, class_agnostic)
         self.images: list[ImageTargets] | None = None
         # Of the loss that is under way: its arguments, and priors a level.
         self.given: dict[str, Any] = {}
@@ -60,7 +56,7 @@ class DenseTargets(SoftTargets):
         return by_rows or assigns_by_quality(self.head)
 
     def attach(self, patches: Patches) -> None:
-        """Listen."""
+        """See :meth:`Adapter.attach`."""
         patches.replace(self.head, 'loss_by_feat', self._loss_by_feat)
         self.listen(patches)
         if not self.settings.soft_targets or self.class_agnostic:
@@ -73,9 +69,9 @@ class DenseTargets(SoftTargets):
             handle = self.head.loss_obj.register_forward_pre_hook(self._soften_objectness)
             patches.add(handle.remove)
 
+    @abstractmethod
     def listen(self, patches: Patches) -> None:
         """Replace what carries the targets of each image."""
-        raise NotImplementedError
 
     def _soften_objectness(
         self, loss: nn.Module, args: tuple[Tensor, Tensor]
@@ -95,7 +91,7 @@ class DenseTargets(SoftTargets):
 
     def _loss_by_feat(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         given = arguments(original, args, kwargs)
-        if not is_uncertain_batch(given, self.settings):
+        if not are_uncertain(labels_given(given), self.settings):
             return original(*args, **kwargs)
         self.given, self.images, self.level = given, [], 0
         number = len(given['batch_gt_instances'])

@@ -29,8 +29,7 @@ class DenseQueryTargets(SoftTargets):
     """
 
     def __init__(self, head: nn.Module, settings: Settings) -> None:
-        self.head = head
-        self.settings = settings
+        super().__init__(head, settings)
         # Those of the loss that is under way, where its labels are uncertain.
         self.samples: Sequence[Any] | None = None
         self.images: list[ImageTargets] = []
@@ -38,7 +37,7 @@ class DenseQueryTargets(SoftTargets):
         self.calls = 0
 
     def attach(self, patches: Patches) -> None:
-        """Listen."""
+        """See :meth:`Adapter.attach`."""
         patches.replace(self.head, 'loss', self._loss)
         patches.replace(self.head, '_get_target_single', self._get_target_single)
         patches.replace(self.head.assigner, 'assign', self._assign)
@@ -63,9 +62,8 @@ class DenseQueryTargets(SoftTargets):
             return original(*args, **kwargs)
         given = arguments(original, args, kwargs)
         sample = self.samples[len(self.images)]
-        left_out = sample.get('ignored_instances')
         boxes = given['bbox_preds'].detach()
-        ignored = lie_in(boxes, left_out.bboxes if left_out is not None else None)
+        ignored = lie_in(boxes, sample.get('ignored_instances'))
         self.current = targets_of(sample.gt_instances, ignored, sample.metainfo)
         try:
             result = original(*args, **kwargs)

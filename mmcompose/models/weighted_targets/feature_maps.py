@@ -58,6 +58,13 @@ def rows_of(head: Any, values: Tensor, sizes: Sequence[int], level: int) -> Tens
     return torch.cat(levels) if head.loss_by_feat in _LEVELS_FIRST else levels[level]
 
 
+def points_of(head: Any, outputs: Sequence[Tensor]) -> Tensor:
+    """Return ``(P, 4)`` the points of a head's outputs, as boxes without a size."""
+    sizes = [each.shape[-2:] for each in outputs]
+    points = head.prior_generator.grid_priors(sizes, device=outputs[0].device)
+    return torch.cat(points).repeat(1, 2)
+
+
 def on_feature_map(factors: Tensor, output: Tensor) -> Tensor:
     """Lay factors of priors out as a head lays out its outputs.
 

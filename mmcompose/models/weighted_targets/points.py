@@ -11,8 +11,9 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmcompose.models.weighted_targets.dense import DenseTargets
+from mmcompose.models.weighted_targets.feature_maps import points_of
 from mmcompose.models.weighted_targets.patches import Patches, arguments
-from mmcompose.models.weighted_targets.targets import lie_in, targets_of
+from mmcompose.models.weighted_targets.targets import labels_given, lie_in, targets_of
 
 
 class PointTargets(DenseTargets):
@@ -33,24 +34,14 @@ class PointTargets(DenseTargets):
             named = FCOSHead._get_targets_single.__get__(self.head)
         given = arguments(named, args, kwargs)
         boxes, number = given.pop('gt_instances'), len(self.images)
-        left_out = (self.given.get('batch_gt_instances_ignore') or {number: None})[number]
-        image = targets_of(
-            boxes,
-            lie_in(self._points(), left_out.bboxes if left_out is not None else None),
-            self.given['batch_img_metas'][number],
-        )
+        _, ignored, meta = labels_given(self.given)[number]
+        points = points_of(self.head, self.given['cls_scores'])
+        image = targets_of(boxes, lie_in(points, ignored), meta)
         image.assigned = assigned_by_number(
             lambda numbered: original(numbered, **given)[0], boxes, self.head.num_classes
         )
         self.images.append(image)
         return original(*args, **kwargs)
-
-    def _points(self) -> Tensor:
-        """Return ``(P, 4)`` the points, as boxes without a size."""
-        outputs = self.given['cls_scores']
-        sizes = [each.shape[-2:] for each in outputs]
-        points = self.head.prior_generator.grid_priors(sizes, device=outputs[0].device)
-        return torch.cat(points).repeat(1, 2)
 
 
 def assigned_by_number(

@@ -17,7 +17,8 @@ from mmcompose.models.weighted_targets.soft_targets import SoftTargets, lowers, 
 from mmcompose.models.weighted_targets.targets import (
     ImageTargets,
     Settings,
-    is_uncertain,
+    are_uncertain,
+    labels_of,
     lie_in,
     of_boxes,
     scale_gradient,
@@ -29,18 +30,11 @@ class QueryTargets(SoftTargets):
     """Weighs the losses of a head of queries: of each decoder layer, encoder and denoising part.
 
     A query without a box teaches nothing where it predicts a box in an ignore box. The gradients
-    of each layer's outputs are scaled by query.
-
-    Args:
-        head: DETR's or one that inherits its loss.
-        class_agnostic: Has no effect: no such head is.
-        settings: How uncertain labels are learned from.
+    of each layer's outputs are scaled by query. See :class:`Adapter` for the arguments.
     """
 
-    def __init__(self, head: nn.Module, class_agnostic: bool, settings: Settings) -> None:
-        del class_agnostic
-        self.head = head
-        self.settings = settings
+    def __init__(self, head: nn.Module, settings: Settings, class_agnostic: bool = False) -> None:
+        super().__init__(head, settings, class_agnostic)
         self.samples: Sequence[Any] | None = None
         # Of the layer whose loss is under way.
         self.images: list[ImageTargets] = []
@@ -60,7 +54,7 @@ class QueryTargets(SoftTargets):
         return mixes(self.head.loss_cls) or lowers(self.head.loss_cls)
 
     def attach(self, patches: Patches) -> None:
-        """Listen."""
+        """See :meth:`Adapter.attach`."""
         patches.replace(self.head, 'loss', self._loss)
         patches.replace(self.head, 'loss_by_feat_single', self._layer_loss)
         patches.replace(self.head, '_get_targets_single', self._get_targets_single)
@@ -79,15 +73,7 @@ class QueryTargets(SoftTargets):
 
     def _loss(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         samples = arguments(original, args, kwargs)['batch_data_samples']
-        if not any(
-            is_uncertain(
-                sample.gt_instances,
-                sample.get('ignored_instances'),
-                sample.metainfo.get('covered_classes'),
-                self.settings,
-            )
-            for sample in samples
-        ):
+        if not are_uncertain(labels_of(samples), self.settings):
             return original(*args, **kwargs)
         self.samples = samples
         if self.dense is not None:
@@ -138,8 +124,7 @@ class QueryTargets(SoftTargets):
         height, width = meta['img_shape'][:2]
         boxes = bbox_cxcywh_to_xyxy(predicted.detach())
         boxes = boxes * boxes.new_tensor([width, height, width, height])
-        left_out = self.samples[len(self.images)].get('ignored_instances')
-        ignored = lie_in(boxes, left_out.bboxes if left_out is not None else None)
+        ignored = lie_in(boxes, self.samples[len(self.images)].get('ignored_instances'))
         image = targets_of(given['gt_instances'], ignored, meta)
         self.current = image
         try:

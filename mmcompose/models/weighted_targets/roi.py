@@ -8,62 +8,55 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmcompose.models.weighted_targets.adapter import Adapter
 from mmcompose.models.weighted_targets.patches import Patches, arguments, call_without
 from mmcompose.models.weighted_targets.soft_targets import SoftTargets, mixes
 from mmcompose.models.weighted_targets.targets import (
     Settings,
+    are_uncertain,
     box_values,
-    is_uncertain,
+    labels_of,
     lie_in,
     scale_gradient,
 )
 
 
-class RoITargets:
+class RoITargets(Adapter):
     """Weighs the losses of a second stage, or of each stage of a cascade.
 
     Proposals in ignore boxes are never sampled; the gradients of the box head's outputs, and of
-    the mask head's, are scaled by RoI.
-
-    Args:
-        roi_head: Any that :func:`not_reached` has nothing against.
-        settings: How uncertain labels are learned from.
+    the mask head's, are scaled by RoI. See :class:`Adapter` for the arguments.
     """
 
-    def __init__(self, roi_head: nn.Module, settings: Settings) -> None:
-        self.roi_head = roi_head
-        self.settings = settings
+    def __init__(self, head: nn.Module, settings: Settings, class_agnostic: bool = False) -> None:
+        super().__init__(head, settings, class_agnostic)
         # What each image's labels cover, by the identity of its boxes; None outside a loss.
         self.covered: dict[int, Sequence[int] | None] | None = None
 
     @property
     def takes_soft_targets(self) -> bool:
         """Whether each stage's box head can learn from soft class targets."""
-        return all(mixes(head.loss_cls) for head in each_of(self.roi_head.bbox_head))
+        return all(mixes(head.loss_cls) for head in each_of(self.head.bbox_head))
 
     def attach(self, patches: Patches) -> None:
-        """Listen."""
-        patches.replace(self.roi_head, 'loss', self._loss)
-        for assigner in each_of(self.roi_head.bbox_assigner):
+        """See :meth:`Adapter.attach`."""
+        patches.replace(self.head, 'loss', self._loss)
+        for assigner in each_of(self.head.bbox_assigner):
             patches.replace(assigner, 'assign', self._assign)
-        for sampler in each_of(self.roi_head.bbox_sampler):
+        for sampler in each_of(self.head.bbox_sampler):
             patches.replace(sampler, 'sample', self._sample)
-        for head in each_of(self.roi_head.bbox_head):
+        for head in each_of(self.head.bbox_head):
             BoxHeadTargets(head, self).attach(patches)
-        if getattr(self.roi_head, 'with_mask', False):
-            for head in each_of(self.roi_head.mask_head):
+        if getattr(self.head, 'with_mask', False):
+            for head in each_of(self.head.mask_head):
                 patches.replace(head, 'loss_and_target', self._mask_loss)
 
     def _loss(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         samples = arguments(original, args, kwargs)['batch_data_samples']
-        covered = [sample.metainfo.get('covered_classes') for sample in samples]
-        if not any(
-            is_uncertain(sample.gt_instances, sample.get('ignored_instances'), each, self.settings)
-            for sample, each in zip(samples, covered, strict=True)
-        ):
+        labels = labels_of(samples)
+        if not are_uncertain(labels, self.settings):
             return original(*args, **kwargs)
-        boxes = [id(sample.gt_instances) for sample in samples]
-        self.covered = dict(zip(boxes, covered, strict=True))
+        self.covered = {id(boxes): meta.get('covered_classes') for boxes, _, meta in labels}
         try:
             return original(*args, **kwargs)
         finally:
@@ -75,10 +68,8 @@ class RoITargets:
         # See AssignedTargets._assign.
         result = call_without('gt_instances_ignore', original, args, kwargs)
         given = arguments(original, args, kwargs)
-        ignored = given.get('gt_instances_ignore')
-        if ignored is not None and 'bboxes' in ignored:
-            inside = lie_in(given['pred_instances'].priors, ignored.bboxes)
-            result.gt_inds[(result.gt_inds == 0) & inside] = -1
+        inside = lie_in(given['pred_instances'].priors, given.get('gt_instances_ignore'))
+        result.gt_inds[(result.gt_inds == 0) & inside] = -1
         return result
 
     def _sample(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -111,14 +102,14 @@ class BoxHeadTargets(SoftTargets):
     """
 
     def __init__(self, head: nn.Module, stage: RoITargets) -> None:
-        self.head = head
+        super().__init__(head, stage.settings)
         self.stage = stage
         self.scores: Tensor | None = None
 
     def attach(self, patches: Patches) -> None:
-        """Listen."""
+        """See :meth:`Adapter.attach`."""
         patches.replace(self.head, 'loss_and_target', self._loss_and_target)
-        if self.stage.settings.soft_targets:
+        if self.settings.soft_targets:
             self.soften(self.head.loss_cls, patches)
 
     def _loss_and_target(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -10,6 +10,7 @@ from mmdet.models.losses import CrossEntropyLoss, FocalLoss, QualityFocalLoss, V
 from mmdet.models.task_modules.assigners import DynamicSoftLabelAssigner, SimOTAAssigner
 from torch import Tensor, nn
 
+from mmcompose.models.weighted_targets.adapter import Adapter
 from mmcompose.models.weighted_targets.patches import Patches
 
 # Their heads' class target at a prior is its `max_overlaps`, which is then multiplied by s.
@@ -38,7 +39,7 @@ def lowers(loss: Any) -> bool:
     return isinstance(loss, (QualityFocalLoss, VarifocalLoss)) and loss.reduction == 'mean'
 
 
-class SoftTargets:
+class SoftTargets(Adapter):
     """Lets a classification loss learn soft targets, computed by the head's own loss.
 
     A loss of hard labels gets ``(1 - s) * (L(background) - L(class))`` added, which makes it
@@ -46,8 +47,6 @@ class SoftTargets:
     target, for sigmoid outputs that of the assigned class alone. A loss of qualities gets the
     quality multiplied by s.
     """
-
-    head: Any
 
     @abstractmethod
     def soft_scores(self) -> Tensor | None:

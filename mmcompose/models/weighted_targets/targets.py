@@ -9,14 +9,16 @@ of weight 1, so that a doubtful box does not make the others count more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from mmdet.structures.bbox import get_box_tensor
 from torch import Tensor
 
+# Of one image: its boxes, those to be ignored or None, and its metainfo.
+Labels: TypeAlias = tuple[Any, Any, Mapping[str, Any]]
 # A prior at least so much of which lies in an ignore box is left out, as with MMDet's assigners.
 IGNORE_IOF = 0.5
 # Bounds the memory that comparing all of an image's priors with its ignore boxes takes.
@@ -182,22 +184,32 @@ def is_uncertain(instances: Any, ignored: Any, covered: object, settings: Settin
     return any(name in instances and bool((instances[name] != 1).any()) for name in names)
 
 
-def is_uncertain_batch(given: Mapping[str, Any], settings: Settings) -> bool:
-    """Return whether it does of a batch's; ``given`` are the arguments of ``loss_by_feat``."""
-    boxes, metas = given['batch_gt_instances'], given['batch_img_metas']
-    ignored = given.get('batch_gt_instances_ignore') or [None] * len(boxes)
+def are_uncertain(labels: Iterable[Labels], settings: Settings) -> bool:
+    """Return whether :func:`is_uncertain` is true of any image of a batch."""
     return any(
-        is_uncertain(each, left_out, meta.get('covered_classes'), settings)
-        for each, left_out, meta in zip(boxes, ignored, metas, strict=True)
+        is_uncertain(boxes, ignored, meta.get('covered_classes'), settings)
+        for boxes, ignored, meta in labels
     )
 
 
-def lie_in(priors: Any, boxes: Any, point_offset: float | None = None) -> Tensor:
-    """Return which priors lie in a box: the centre does, or half of the area.
+def labels_given(given: Mapping[str, Any]) -> list[Labels]:
+    """Return the labels of a batch, from the arguments of a head's ``loss_by_feat``."""
+    boxes = given['batch_gt_instances']
+    ignored = given.get('batch_gt_instances_ignore') or [None] * len(boxes)
+    return list(zip(boxes, ignored, given['batch_img_metas'], strict=True))
+
+
+def labels_of(samples: Iterable[Any]) -> list[Labels]:
+    """Return the labels of a batch, from its data samples."""
+    return [(each.gt_instances, each.get('ignored_instances'), each.metainfo) for each in samples]
+
+
+def lie_in(priors: Any, ignored: Any, point_offset: float | None = None) -> Tensor:
+    """Return which priors lie in a box that is to be ignored: the centre does, or half of the area.
 
     Args:
         priors: ``(P, 4)`` xyxy; or points ``(x, y, stride, stride)``.
-        boxes: ``(G, 4)`` xyxy, or None.
+        ignored: The instances that are to be ignored, or None.
         point_offset: Of points, where in its cell of one stride a point stands; None for boxes.
 
     Returns:
@@ -205,8 +217,8 @@ def lie_in(priors: Any, boxes: Any, point_offset: float | None = None) -> Tensor
     """
     priors = get_box_tensor(priors)
     found = torch.zeros(len(priors), dtype=torch.bool, device=priors.device)
-    if boxes is not None:
-        for some in get_box_tensor(boxes).split(_BOXES_AT_ONCE):
+    if ignored is not None and 'bboxes' in ignored:
+        for some in get_box_tensor(ignored.bboxes).split(_BOXES_AT_ONCE):
             found |= _lie_in(priors, some, point_offset)
     return found
 

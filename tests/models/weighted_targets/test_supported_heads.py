@@ -11,6 +11,7 @@ from mmdet.models.roi_heads import bbox_heads
 from mmdet.registry import MODELS
 from mmengine.config import ConfigDict
 from mmengine.registry import DefaultScope
+from mmengine.structures import InstanceData
 
 from mmcompose.models.weighted_targets import attach, not_reached, unreached_heads
 from mmcompose.models.weighted_targets.soft_targets import mixes
@@ -99,11 +100,14 @@ def test_priors_in_a_box() -> None:
             [40.0, 40.0, 50.0, 50.0],  # outside
         ]
     )
-    assert lie_in(priors, boxes).tolist() == [True, True, True, False, False]
+    ignored = InstanceData(bboxes=boxes)
+    assert lie_in(priors, ignored).tolist() == [True, True, True, False, False]
     points = torch.tensor([[8.0, 8.0, 8.0, 8.0], [0.0, 8.0, 8.0, 8.0], [28.0, 8.0, 8.0, 8.0]])
-    assert lie_in(points, boxes, 0.0).tolist() == [True, False, False]
-    assert lie_in(points, boxes, 0.5).tolist() == [False, False, False]
-    assert lie_in(priors, boxes[:0]).tolist() == [False] * 5
+    assert lie_in(points, ignored, 0.0).tolist() == [True, False, False]
+    assert lie_in(points, ignored, 0.5).tolist() == [False, False, False]
+    assert lie_in(priors, ignored[:0]).tolist() == [False] * 5
+    assert lie_in(priors, None).tolist() == [False] * 5
     many = boxes.repeat(70, 1) + 100
-    assert not lie_in(priors, many).any()
-    assert lie_in(priors, torch.cat([many, boxes])).tolist() == lie_in(priors, boxes).tolist()
+    assert not lie_in(priors, InstanceData(bboxes=many)).any()
+    both = InstanceData(bboxes=torch.cat([many, boxes]))
+    assert lie_in(priors, both).tolist() == lie_in(priors, ignored).tolist()
