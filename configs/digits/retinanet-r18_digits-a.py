@@ -1,22 +1,10 @@
 # Teacher A: an anchor-based detector that knows the digits 0 to 5.
-_base_ = ['_base_/teacher_a.py', '_base_/schedule.py']
+_base_ = ['_base_/teacher_a.py', '_base_/resnet18_quarter.py', '_base_/schedule.py']
 
 custom_imports = dict(imports=['mmcompose.engine'], allow_failed_imports=False)
 model = dict(
     type='RetinaNet',
     data_preprocessor=_base_.preprocessor,
-    backbone=dict(
-        type='ResNet',
-        depth=18,
-        stem_channels=16,
-        base_channels=16,
-        num_stages=4,
-        out_indices=(1, 2, 3),
-        frozen_stages=-1,
-        norm_cfg=dict(type='BN', requires_grad=True),
-        norm_eval=False,
-    ),
-    neck=dict(type='FPN', in_channels=[32, 64, 128], out_channels=48, num_outs=3),
     bbox_head=dict(
         type='RetinaHead',
         num_classes=len(_base_.classes),

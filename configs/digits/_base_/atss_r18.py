@@ -1,4 +1,6 @@
 # The student's architecture: a third one, its assigner reads ignore boxes.
+_base_ = ['./resnet18_quarter.py']
+
 model = dict(
     type='ATSS',
     data_preprocessor=dict(
@@ -7,18 +9,6 @@ model = dict(
         std=[64.0, 64.0, 64.0],
         pad_size_divisor=32,
     ),
-    backbone=dict(
-        type='ResNet',
-        depth=18,
-        stem_channels=16,
-        base_channels=16,
-        num_stages=4,
-        out_indices=(1, 2, 3),
-        frozen_stages=-1,
-        norm_cfg=dict(type='BN', requires_grad=True),
-        norm_eval=False,
-    ),
-    neck=dict(type='FPN', in_channels=[32, 64, 128], out_channels=48, num_outs=3),
     bbox_head=dict(
         type='ATSSHead',
         # Overwritten by the number of classes in the class space.
