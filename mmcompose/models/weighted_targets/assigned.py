@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -65,12 +65,17 @@ class AssignedTargets(DenseTargets):
         self.images.append(image)
         return result
 
-    def _inside(self, priors: Tensor, flags: Tensor, meta: dict[str, Any]) -> Any:
+    def _inside(self, priors: Tensor, flags: Tensor, meta: Mapping[str, Any]) -> Any:
         border = self.head.train_cfg['allowed_border']
         return anchor_inside_flags(priors, flags, meta['img_shape'][:2], border)
 
     def _image(
-        self, priors: Tensor, inside: Tensor | None, boxes: Any, meta: dict[str, Any], left_out: Any
+        self,
+        priors: Tensor,
+        inside: Tensor | None,
+        boxes: Any,
+        meta: Mapping[str, Any],
+        left_out: Any,
     ) -> ImageTargets:
         priors = priors if inside is None else priors[inside]
         # VFNet's points are those of its loss alone.
