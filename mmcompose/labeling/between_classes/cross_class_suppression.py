@@ -141,13 +141,21 @@ class CrossClassSuppression(LabelTransform):
         conflict = self._conflicts[found.labels[rows], found.labels[columns]]
         if not conflict.any():
             return found
-        near = np.zeros((len(found), len(found)), np.bool_)
-        near[rows[conflict], columns[conflict]] = True
-        near |= near.T
+        # Of an image's many boxes few lie in one place with another.
+        crowded = np.unique(np.concatenate([rows[conflict], columns[conflict]]))
+        near = np.zeros((len(crowded), len(crowded)), np.bool_)
+        pairs = (
+            np.searchsorted(crowded, rows[conflict]),
+            np.searchsorted(crowded, columns[conflict]),
+        )
+        near[pairs] = near[pairs[::-1]] = True
+        keys = (*found.boxes[crowded].T[::-1], found.labels[crowded], -found.scores[crowded])
+        stays = np.ones(len(crowded), np.bool_)
+        for place in np.lexsort(keys):
+            if stays[place]:
+                stays &= ~near[place]
         kept = np.ones(len(found), np.bool_)
-        for row in np.lexsort((*found.boxes.T[::-1], found.labels, -found.scores)):
-            if kept[row]:
-                kept &= ~near[row]
+        kept[crowded] = stays
         if not self.decay:
             return found[kept]
         scores = np.where(kept, found.scores, found.scores * np.float32(self.decay))
