@@ -230,7 +230,9 @@ def cpu_bars(
     figures['a slow worker'] = slow_worker(folder / 'slow', 20_480 // less)
     console.print(figures['a slow worker'])
     many = photos(data, 2000 // less)
-    figures['two workers, times faster'], _ = measured(processes_speedup, folder, weights, many)
+    figures['two workers, times faster'], _ = measured(
+        processes_speedup, folder / 'speedup', teachers(weights)['yolox'], many
+    )
     faster = 1 / figures['3 teachers, 12 megapixels']['ratio']
     bars = {
         'labelling / bare, 3 teachers': Bar(
