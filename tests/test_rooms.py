@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -97,3 +98,12 @@ def test_a_pure_room_is_imported_when_a_name_of_it_is_looked_up_and_no_torch_wit
         [sys.executable, '-c', program], capture_output=True, text=True, cwd=PACKAGE.parent
     )
     assert run.stdout.strip() == 'ScoreBands False', run.stderr
+
+
+def test_files_are_short() -> None:
+    lengths = {
+        path.relative_to(PACKAGE).as_posix(): len(path.read_text(encoding='utf-8').splitlines())
+        for path in PACKAGE.rglob('*.py')
+    }
+    assert not {name: length for name, length in lengths.items() if length > 350}
+    assert median(lengths.values()) <= 95

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mmcompose.class_space import ClassSpace
 from mmcompose.composition.features import FEATURES, Features
 from mmcompose.composition.identity import content_of
+from mmcompose.composition.jobs import Work
 from mmcompose.composition.label_inputs import LabelInputs
 from mmcompose.composition.learning import Collecting, learned_from
 from mmcompose.composition.owners_by_name import owners_by_name
@@ -121,7 +122,7 @@ class LabelMaker:
 
     def _predict(self, pool: ImageTable, with_features: bool, workers: AnyWorkers) -> None:
         with pool_file(pool, workers.are_here) as listed:
-            job = partial(_open_predicting, self.reopen, with_features, listed)
+            job = partial(_reopened, LabelMaker._predicting, self.reopen, with_features, listed)
             workers.run(partial(self._predicting, with_features, pool), job, 'teachers predict')
 
     def cached_predictions(self, images: Sequence[Image]) -> dict[str, PoolResults]:
@@ -162,7 +163,7 @@ class LabelMaker:
                     if learned is None:
                         learned = self._learn(pool, listed, workers)
                         result.write_learned(learned)
-                    job = partial(_open_labeling, self.reopen, listed)
+                    job = partial(_reopened, LabelMaker._labeling, self.reopen, listed)
                     workers.run(partial(self._labeling, pool), job, 'labels')
             table = result.read()
             assert table is not None
@@ -242,7 +243,7 @@ class LabelMaker:
         result, last = self._learned_result(images, number), pipeline.steps[number].rounds - 1
         for turn in range(last + 1):
             task = (pipeline.learned, number, turn)
-            job = partial(_open_collecting, self.reopen, listed, *task)
+            job = partial(_reopened, LabelMaker._collecting, self.reopen, listed, *task)
             workers.run(partial(self._collecting, images, *task), job, 'the label pipeline learns')
             if turn < last:
                 pipeline = pipeline.learn(number, result.read_states(turn))
@@ -334,21 +335,6 @@ class LabelMaker:
         )
 
 
-def _open_predicting(
-    reopen: Callable[[], LabelMaker], with_features: bool, images: ImageTable
-) -> Predicting:
-    return reopen()._predicting(with_features, images)
-
-
-def _open_labeling(reopen: Callable[[], LabelMaker], images: ImageTable) -> Labeling:
-    return reopen()._labeling(images)
-
-
-def _open_collecting(
-    reopen: Callable[[], LabelMaker],
-    images: ImageTable,
-    learned: Sequence[Mapping[str, Any]],
-    number: int,
-    turn: int,
-) -> Collecting:
-    return reopen()._collecting(images, learned, number, turn)
+def _reopened(work: Callable[..., Work], reopen: Callable[[], LabelMaker], *arguments: Any) -> Work:
+    """Return a part of the work of a label maker that is made anew, in another process."""
+    return work(reopen(), *arguments)
