@@ -113,6 +113,8 @@ class LabelMaker:
             else:
                 self._predict(pool, with_features, workers)
             work.finish()
+        else:
+            self.store.work_list(pool, results).finish_if_left()
         made = {name: results[name].of(pool) for name in self.records}
         unreadable = Unreadable(len(pool), self.max_unreadable)
         for each in made.values():

@@ -154,3 +154,8 @@ class WorkList:
             results.index.refresh()
             results.index.keep()
         self._location.remove_folder(self.folder)
+
+    def finish_if_left(self) -> None:
+        """Finish what a run left that was killed when all was there."""
+        if _NAME in self._location.names(self.folder):
+            self.finish()

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from mmcompose.composition import Composition
 from mmcompose.labeling import AdaptiveScoreFilter, AgreementWeightedFusion
 from mmcompose.registry import TEACHERS
+from mmcompose.store import WorkList
 from mmcompose.structures import Image
 from mmcompose.utils import UserError
 from tests import toys
@@ -319,6 +321,20 @@ def test_a_pool_that_grew_asks_about_the_new_picture_alone(pool: Path, tmp_path:
         assert sorted(rows) == [1, 7]
     for row in range(7):
         np.testing.assert_array_equal(grown[row].boxes, before[row].boxes)
+
+
+def test_a_run_that_was_killed_when_all_was_predicted_leaves_nothing_behind(
+    pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = toys.images_in(pool)
+    Composition.from_config(toys.composition(tmp_path / 'whole')).labels(images)
+    with monkeypatch.context() as patch:
+        patch.setattr(WorkList, 'finish', lambda self: sys.exit(1))
+        with pytest.raises(SystemExit):
+            Composition.from_config(toys.composition(tmp_path / 'killed')).labels(images)
+    assert [*(tmp_path / 'killed' / 'work').iterdir()]
+    Composition.from_config(toys.composition(tmp_path / 'killed')).labels(images)
+    assert toys.files_below(tmp_path / 'killed') == toys.files_below(tmp_path / 'whole')
 
 
 @pytest.fixture
