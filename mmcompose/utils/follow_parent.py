@@ -46,13 +46,19 @@ def main() -> None:
     """Follow the parent, then do what it sends."""
     parent, descriptor = map(int, sys.argv[1:])
     follow(parent)
+    # A terminal's Ctrl-C reaches all; the parent ends the run, and with it this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection: Connection = Connection(descriptor)
     process = multiprocessing.current_process()
     # As in multiprocessing: a script without a guard must not start workers of workers.
     process._inheriting = True  # type: ignore[attr-defined]
-    prepare(connection.recv())
-    del process._inheriting  # type: ignore[attr-defined]
-    connection.recv()(connection)
+    try:
+        prepare(connection.recv())
+        del process._inheriting  # type: ignore[attr-defined]
+        connection.recv()(connection)
+    except EOFError:
+        # The parent has ended, and tells why.
+        sys.exit(1)
 
 
 if __name__ == '__main__':
