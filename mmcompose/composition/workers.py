@@ -104,8 +104,11 @@ class Workers:
             UserError: If one of the processes raises it, or is killed.
         """
         busy = list(self._processes)
-        for _, connection in busy:
-            connection.send(job)
+        for process, connection in busy:
+            try:
+                connection.send(job)
+            except OSError as gone:
+                raise self._killed(process) from gone
         with preserve_process_state():
             # The number of threads changes the last bits of a convolution, and so what is stored.
             torch.set_num_threads(1)
@@ -172,16 +175,19 @@ class Workers:
                     continue
                 error = connection.recv()
             except (EOFError, OSError) as gone:
-                raise UserError(
-                    fault(
-                        'composition.workers',
-                        f'one of {len(self._processes) + 1} processes was killed '
-                        f'(exit status {process.wait()}), perhaps for want of memory; try fewer',
-                    )
-                ) from gone
+                raise self._killed(process) from gone
             if error is not None:
                 raise error
             busy.remove((process, connection))
+
+    def _killed(self, process: subprocess.Popen[bytes]) -> UserError:
+        return UserError(
+            fault(
+                'composition.workers',
+                f'one of {len(self._processes) + 1} processes was killed '
+                f'(exit status {process.wait()}), perhaps for want of memory; try fewer',
+            )
+        )
 
 
 class _Forecast:
