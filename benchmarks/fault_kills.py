@@ -35,7 +35,8 @@ class Kill:
         moment: When, in seconds after its start.
         gone: Seconds until no process was left.
         ended_right: Whether it ended as it should: with its exit code, in one line.
-        told: What it wrote to stderr.
+        lines: How many lines it wrote to stderr.
+        told: The last of them.
         is_same: Whether the run after it made the bytes of one that nobody killed.
     """
 
@@ -45,6 +46,7 @@ class Kill:
     moment: float
     gone: float = 0.0
     ended_right: bool = True
+    lines: int = 0
     told: str = ''
     is_same: bool = False
 
@@ -86,11 +88,12 @@ def _kill(
         _send(run, kill.target, chance)
     # A run whose worker was killed tells so and ends, too.
     kill.gone = run.seconds_until_gone(ORPHAN_SECONDS)
-    kill.told = '\n'.join(run.told)
+    # A traceback names folders of the machine; its last line tells what was raised.
+    kill.lines, kill.told = len(run.told), ''.join(run.told[-1:])
     right = {'main': (-signal.SIGKILL, 0), 'worker': (2, 1)}.get(kill.target, (130, 1))
     # One that had made all and was about to exit may end by the signal itself.
     has_ended = has_ended or (store.exists() and content(store) == expected)
-    kill.ended_right = has_ended or (run.code, len(run.told)) == right
+    kill.ended_right = has_ended or (run.code, kill.lines) == right
     again = world.start(store, 1, 0.0)
     kill.is_same = again.wait() == 0 and content(store) == expected
     if kill.is_same:
