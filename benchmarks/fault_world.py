@@ -212,5 +212,9 @@ def _session(leader: int) -> list[int]:
 
 
 def content(store: Path) -> dict[str, bytes]:
-    """Return a store's files, but for what a killed process was about to write."""
-    return {name: each for name, each in toys.files_below(store).items() if '.tmp' not in name}
+    """Return a store's files, but for what a killed process was about to write.
+
+    Nor is the list of the pool's files looked at, which is kept only where these are old enough.
+    """
+    files = toys.files_below(store).items()
+    return {n: each for n, each in files if '.tmp' not in n and not n.startswith('pools/')}
