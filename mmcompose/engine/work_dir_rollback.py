@@ -20,6 +20,8 @@ class WorkDirRollback:
         work_dir = Path(work_dir).absolute()
         # From the inside out, as they can be removed.
         self._new_folders = [path for path in (work_dir, *work_dir.parents) if not path.exists()]
+        # MMEngine names what a run writes by the second it starts in: it may be another's, too.
+        self._stood = {path.name for path in work_dir.iterdir()} if work_dir.is_dir() else set()
         self._dumped = work_dir / Path(config).name if config is not None else None
         self._earlier: bytes | None = None
         if self._dumped is not None and self._dumped.is_file():
@@ -29,14 +31,15 @@ class WorkDirRollback:
         """Remove what the run wrote, but nothing that others put beside it.
 
         Args:
-            log_dir: The folder of its own in the work directory.
+            log_dir: The run's folder in the work directory; kept where it stood there before.
             unnamed: Where a config that is of no file was dumped.
         """
-        shutil.rmtree(log_dir, ignore_errors=True)
+        if Path(log_dir).name not in self._stood:
+            shutil.rmtree(log_dir, ignore_errors=True)
         dumped = self._dumped or Path(unnamed)
         if self._earlier is not None:
             dumped.write_bytes(self._earlier)
-        else:
+        elif dumped.name not in self._stood:
             dumped.unlink(missing_ok=True)
         for folder in self._new_folders:
             # Not where something lies in it: another's, or another process's.

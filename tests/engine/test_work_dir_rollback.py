@@ -15,7 +15,7 @@ CONFIG = '/somewhere/student.py'
 def _run(work_dir: Path, config: str | None) -> WorkDirRollback:
     """Write what MMEngine's Runner does as it is built."""
     traces = WorkDirRollback(work_dir, config)
-    (work_dir / 'now').mkdir(parents=True)
+    (work_dir / 'now').mkdir(parents=True, exist_ok=True)
     (work_dir / 'now' / 'now.log').touch()
     (work_dir / ('student.py' if config else 'now.py')).write_text('this run')
     return traces
@@ -43,3 +43,11 @@ def test_what_others_wrote_meanwhile_stays(tmp_path: Path) -> None:
     (work_dir / 'another').touch()
     traces.undo(work_dir / 'now', work_dir / 'now.py')
     assert set(files_below(tmp_path)) == {'runs/work/another'}
+
+
+@pytest.mark.parametrize('config', [CONFIG, None])
+def test_what_a_run_of_the_same_second_wrote_stays(tmp_path: Path, config: str | None) -> None:
+    _run(tmp_path, config)
+    before = files_below(tmp_path)
+    _run(tmp_path, config).undo(tmp_path / 'now', tmp_path / 'now.py')
+    assert files_below(tmp_path) == before
