@@ -84,10 +84,11 @@ class Interruption:
         number = os.read(self._reads, 1)
         while number != _NO_SIGNAL and number[0] not in _SIGNALS:
             number = os.read(self._reads, 1)
-        os.close(self._reads)
         if number == _NO_SIGNAL:
+            os.close(self._reads)
             os.close(self._writes)
             return
+        # The pipe stays open: Python complains where it cannot write a second signal into it.
         threading.Event().wait(GRACE_SECONDS)
         self._tell()
         for child in multiprocessing.active_children():
