@@ -29,7 +29,7 @@ class Evidence:
     It is gathered before anything is cut away: a box outside its picture leaves no trace after.
 
     Args:
-        boxes: How many have an area.
+        boxes: How many have an area, or a score.
         outside: Of those, whose middle is outside the picture.
         relative: Which lie within the first pixel, at a fraction of it.
         tiny: Which are narrower or lower than a pixel.
@@ -76,9 +76,10 @@ class Evidence:
             )
             self._doubt('inverted-boxes', fault('', expected))
         self._look_for_names(found, image, classes)
-        has_area = (sides > 0).all(axis=1)
-        boxes = found.boxes[has_area]
-        self.tiny += int((sides[has_area] < 1).any(axis=1).sum())
+        # Models of a fixed number of boxes fill up with empty ones that score nothing.
+        is_box = (sides > 0).all(axis=1) | ((sides >= 0).all(axis=1) & (found.scores > 0))
+        boxes = found.boxes[is_box]
+        self.tiny += int((sides[is_box] < 1).any(axis=1).sum())
         size = np.array([image.width, image.height], np.float32)
         middles = (boxes[:, :2] + boxes[:, 2:]) / 2
         self.boxes += len(boxes)

@@ -53,6 +53,7 @@ def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 GOOD: Row = ([10, 10, 50, 60], 0.5, 0)
 OUTSIDE: Row = ([300, 10, 350, 60], 0.5, 0)
 TINY: Row = ([20, 20, 20.5, 60], 0.5, 0)
+FLAT: Row = ([20, 20, 20, 60], 0.5, 0)
 INVERTED: Row = ([50, 10, 10, 60], 0.5, 0)
 RELATIVE: Row = ([0.2, 0.2, 0.8, 0.9], 0.5, 0)
 
@@ -80,6 +81,8 @@ RELATIVE: Row = ([0.2, 0.2, 0.8, 0.9], 0.5, 0)
         ([OUTSIDE, OUTSIDE], '^boxes: 2 of 2 lie outside their picture'),
         ([GOOD] + [OUTSIDE] * 30, '30 of 31 lie outside'),
         ([GOOD] + [TINY] * 30, '^boxes: 30 of 31 are less than a pixel wide or high'),
+        ([GOOD] + [FLAT] * 30, '^boxes: 30 of 31 are less than a pixel wide or high'),
+        ([([0, 0, 0, 0], 0.5, 0)] * 30, '^boxes: 30 of 30 are less than a pixel wide or high'),
     ],
 )
 def test_what_can_be_no_detection_is_refused(rows: list[Row], message: str) -> None:
@@ -119,8 +122,9 @@ def test_a_part_outside_the_picture_is_warned_of_once(warnings: list[str]) -> No
     assert warnings == ['7 of 21 boxes so far lie outside their picture']
 
 
-def test_a_part_of_less_than_a_pixel_is_warned_of_once(warnings: list[str]) -> None:
-    teacher = Replayed([GOOD, GOOD, TINY])
+@pytest.mark.parametrize('small', [TINY, FLAT])
+def test_a_part_of_less_than_a_pixel_is_warned_of_once(small: Row, warnings: list[str]) -> None:
+    teacher = Replayed([GOOD, GOOD, small])
     for _ in range(20):
         teacher.predict([Image('a', 'a.jpg', *SIZE)])
     assert warnings == ['7 of 21 boxes so far are less than a pixel wide or high']

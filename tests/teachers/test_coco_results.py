@@ -221,6 +221,19 @@ def test_results_of_resized_copies_may_be_scaled(tmp_path: Path) -> None:
         _teacher(tmp_path, rows, turned, rescale=True).predict([Image('a.jpg', 'a', 100, 50)])
 
 
+@pytest.mark.parametrize(
+    ('listed', 'is_told'), [((50, 25), False), ((33, 17), False), ((64, 64), True)]
+)
+def test_results_of_copies_of_another_shape_are_told_once(
+    tmp_path: Path, warnings: list[str], listed: tuple[int, int], is_told: bool
+) -> None:
+    sizes = {'width': listed[0], 'height': listed[1]}
+    images = _listed(*({**each, **sizes} for each in LISTED))
+    _teacher(tmp_path, [ONE], images, rescale=True).predict([_image('a.jpg'), _image('b.jpg')])
+    told = "'a.jpg' is listed as 64x64, but the picture is 100x50 pixels: boxes are stretched; "
+    assert warnings == [told + 'was it padded, cut?'] * is_told
+
+
 @pytest.mark.parametrize('on_unmatched', ['error', 'warn', 'no_boxes'])
 def test_a_picture_of_another_folder_is_not_listed(
     tmp_path: Path, on_unmatched: str, warnings: list[str]

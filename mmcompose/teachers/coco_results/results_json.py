@@ -52,6 +52,7 @@ class ResultsJson:
     ) -> None:
         self._path = results
         self._rescale = rescale
+        self._stretched_told = False
         self._coco: CocoFile = parse_coco(read_json('images', images), 'images', images, False)
         if not self._coco.categories:
             raise UserError(problem('images', images, 'has no categories'))
@@ -138,7 +139,12 @@ class ResultsJson:
         elif not self._rescale:
             expected += '; rescale=True scales the boxes'
         else:
-            return np.array([size[0] / width, size[1] / height] * 2)
+            factors = size[0] / width, size[1] / height
+            # A side is a whole number of pixels: it may be one off.
+            if abs(width * factors[1] - size[0]) > max(1, *factors) and not self._stretched_told:
+                self._stretched_told = True
+                warn(f'{entry["file_name"]!r} {expected}: boxes are stretched; was it padded, cut?')
+            return np.array([*factors, *factors])
         raise UserError(problem('images', entry['file_name'], expected))
 
     def _masks(self, segmentations: Sequence[Any], entry: str, image: Image) -> Masks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from mmcompose.store.exports import FORMATS, export, read_corrections
+from mmcompose.store.exports.corrections import read
 from mmcompose.store.exports.label_studio import KEY
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError
@@ -28,6 +30,13 @@ def images(tmp_path: Path) -> list[Image]:
 @pytest.fixture
 def labels() -> list[Detections]:
     return [toys.random_detections(number, 3 - number).sorted() for number in range(3)]
+
+
+@pytest.fixture
+def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lines: list[str] = []
+    monkeypatch.setattr(read, 'warn', lines.append)
+    return lines
 
 
 def _annotated(path: Path, cancelled: tuple[int, ...] = ()) -> None:
@@ -180,3 +189,104 @@ def test_blank_lines_of_text_files_are_passed_over(
     (path / 'labels' / '000.txt').write_text('\n0 0.5 0.5 0.5 0.5\n\n')
     _, found = read_corrections('yolo', str(path), images, CLASSES)
     np.testing.assert_allclose(found[0].boxes, [[24, 16, 72, 48]])
+
+
+# A quarter turn clockwise, about the upper left corner in Label Studio and the center in CVAT.
+TURNED = {
+    'labelstudio': TASK
+    % RESULT
+    % '{"x": 50, "y": 25, "width": 25, "height": 25, "rotation": 90, "rectanglelabels": ["dog"]}',
+    'cvat': IN_CVAT % 'label="dog" xtl="28" ytl="20" xbr="52" ybr="36" rotation="90.0"',
+}
+
+
+@pytest.mark.parametrize('source', TURNED)
+def test_around_a_box_that_is_turned_lies_an_upright_one(
+    source: str, images: list[Image], tmp_path: Path, warned: list[str]
+) -> None:
+    path = tmp_path / 'export'
+    path.write_text(f'[{TURNED[source]}]' if source == 'labelstudio' else TURNED[source])
+    _, (found,) = read_corrections(source, str(path), images, CLASSES)
+    np.testing.assert_allclose(found.boxes, [[32, 16, 48, 40]], atol=1e-4)
+    (line,) = warned
+    assert line.endswith("are turned: the upright one around each is taken (e.g. in '000.png')")
+
+
+POLYGON = '{"id": "a", "type": "polygonlabels", "value": {"points": [[1, 1]]}}'
+CHOICE = '{"type": "choices", "value": {"choices": ["checked"]}}'
+FULL = RESULT.replace('{', '{"id": "b", ', 1)
+SOUND = '{"x": 1, "y": 1, "width": 5, "height": 5, "rectanglelabels": ["dog"]}'
+OF_BOX = '{"id": "b", "type": "choices", "value": {"x": 1, "y": 1, "choices": ["far"]}}'
+LEFT_OUT = {
+    'a polygon': ('labelstudio', TASK % POLYGON, r'1 marks of .* are no boxes .*: 1 polygonlabels'),
+    'shapes': (
+        'cvat', IN_CVAT.replace('<box %s/>', '<polygon/><mask/><polygon/>'),
+        r'3 marks of .* are no boxes and are left out: 2 polygon, 1 mask',
+    ),
+    'a box beside its picture': (
+        'cvat', IN_CVAT % 'label="dog" xtl="100" ytl="1" xbr="120" ybr="9"',
+        r"1 boxes of .* lie outside their picture, or have no area: left out \(e\.g\. in '000",
+    ),
+    'choices': ('labelstudio', TASK % f'{CHOICE}, {FULL % SOUND}, {OF_BOX}', None),
+    'a tag': ('cvat', IN_CVAT.replace('<box %s/>', '<tag label="dog"/>'), None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(('source', 'content', 'expected'), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_what_is_left_out_is_counted(
+    source: str, content: str, expected: str | None, images: list[Image], tmp_path: Path,
+    warned: list[str],
+) -> None:  # fmt: skip
+    path = tmp_path / 'export'
+    path.write_text(f'[{content}]' if source == 'labelstudio' else content)
+    read_corrections(source, str(path), images, CLASSES)
+    if expected is None:
+        assert warned == []
+    else:
+        (line,) = warned
+        assert re.search(expected, line)
+
+
+TWICE = '<annotations><image name="000.png"/><image name="000.png"/></annotations>'
+LISTED = '<annotations><image name="000.png" width="%s" height="%s"/></annotations>'
+COCO_OF = (
+    '{"images": [{"id": 1, "file_name": "000.png", "width": %s, "height": 64}], '
+    '"categories": [{"id": 1, "name": "dog"}], "annotations": []}'
+)
+CONTRADICTORY = {
+    'a picture twice': ('cvat', TWICE, r"corrected: '000\.png' is there twice, in "),
+    'a task twice': (
+        'labelstudio', f'{TASK % ""}, {TASK % ""}', r"corrected: '000\.png' is there twice, in "
+    ),
+    'a size in CVAT': (
+        'cvat', LISTED % (64, 96), r"'000\.png' is listed as 64x96, but the picture is 96x64 pixels"
+    ),
+    'a size in COCO': ('coco', COCO_OF % 48, r'is listed as 48x64, but the picture is 96x64'),
+    'a size in Label Studio': (
+        'labelstudio', (TASK % RESULT % SOUND).replace('96', '192'), r'is listed as 192x64, but'
+    ),
+    'a turned picture': (
+        'labelstudio', (TASK % RESULT % SOUND).replace('"value"', '"image_rotation": 90, "value"'),
+        r'has a turned picture in result\[0\] of tasks\[0\]: turn it back',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(('source', 'content', 'told'), CONTRADICTORY.values(), ids=CONTRADICTORY)
+def test_what_contradicts_the_pool_is_one_line(
+    source: str, content: str, told: str, images: list[Image], tmp_path: Path
+) -> None:
+    path = tmp_path / 'export'
+    path.write_text(f'[{content}]' if source == 'labelstudio' else content)
+    with pytest.raises(UserError, match=told) as raised:
+        read_corrections(source, str(path), images, CLASSES)
+    assert len(raised.value.lines) == 1
+
+
+def test_a_size_that_is_the_pictures_is_no_contradiction(
+    images: list[Image], tmp_path: Path, warned: list[str]
+) -> None:
+    for source, content in (('cvat', LISTED % (96, 64)), ('coco', COCO_OF % 96)):
+        (tmp_path / 'export').write_text(content)
+        seen, _ = read_corrections(source, str(tmp_path / 'export'), images, CLASSES)
+        assert [image.key for image in seen] == ['000.png'] and warned == []

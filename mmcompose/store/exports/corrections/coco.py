@@ -20,6 +20,8 @@ def read_coco_corrections(path: str, images: Mapping[str, Image]) -> Iterator[Ma
         rows_of[row['image_id']].append(row)
     for image in content.images:
         marked = Marked(image['file_name'])
+        if image.get('width') is not None and image.get('height') is not None:
+            marked.size = (image['width'], image['height'])
         for row in rows_of[image['id']]:
             x, y, width, height = row['bbox']
             ignored = bool(row.get('iscrowd') or row.get('ignore'))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmcompose.store.exports.corrections.marked import ARGUMENT, Marked, take_numbers
@@ -10,6 +10,10 @@ from mmcompose.store.exports.label_studio import KEY
 from mmcompose.structures import Image
 from mmcompose.structures.json_files import read_json
 from mmcompose.utils import UserError, problem
+
+_BOX = 'rectanglelabels'
+# What a region's value has of one of, whatever its kind.
+_PLACES = {'x', 'points', 'rle', 'vertices'}
 
 
 def read_label_studio(path: str, images: Mapping[str, Image]) -> Iterator[Marked]:
@@ -29,8 +33,9 @@ def read_label_studio(path: str, images: Mapping[str, Image]) -> Iterator[Marked
                     problem(ARGUMENT, path, f'has no list of results in tasks[{number}]')
                 )
             for place, each in enumerate(results):
-                if isinstance(each, dict) and each.get('type') == 'rectanglelabels':
+                if isinstance(each, dict) and each.get('type') == _BOX:
                     _add(marked, path, f'result[{place}] of tasks[{number}]', each)
+            marked.others.extend(_other_regions(results))
             yield marked
 
 
@@ -39,14 +44,34 @@ def _has_key(task: Any) -> bool:
     return isinstance(data, dict) and isinstance(data.get(KEY), str)
 
 
+def _other_regions(results: Sequence[Any]) -> Iterator[str]:
+    """Yield the kind of each region that is no box; choices and texts of a region are none."""
+    regions = [each for each in results if isinstance(each, dict) and _is_region(each)]
+    boxes = {each.get('id') for each in regions if each.get('type') == _BOX}
+    for each in regions:
+        if each.get('type') != _BOX and (each.get('id') is None or each['id'] not in boxes):
+            yield str(each.get('type'))
+
+
+def _is_region(result: Mapping[str, Any]) -> bool:
+    value = result.get('value')
+    return isinstance(value, dict) and not _PLACES.isdisjoint(value)
+
+
 def _add(marked: Marked, path: str, place: str, result: Mapping[str, Any]) -> None:
     """Add a rectangle, which is in percent of the picture."""
     value = result.get('value')
     value = value if isinstance(value, dict) else {}
+    if result.get('image_rotation'):
+        raise UserError(problem(ARGUMENT, path, f'has a turned picture in {place}: turn it back'))
+    (degrees,) = take_numbers(path, place, {'rotation': 0, **value}, ('rotation',))
     sides = take_numbers(path, place, result, ('original_width', 'original_height'))
+    marked.size = (sides[0], sides[1])
     x, y, width, height = take_numbers(path, place, value, ('x', 'y', 'width', 'height'))
     names = value.get('rectanglelabels')
     if not isinstance(names, list) or not names or not isinstance(names[0], str):
         raise UserError(problem(ARGUMENT, path, f'has no class in {place}'))
     corners = (x, y, x + width, y + height)
-    marked.add([each * side / 100 for each, side in zip(corners, sides * 2, strict=True)], names[0])
+    box = [each * side / 100 for each, side in zip(corners, sides * 2, strict=True)]
+    # About its upper left corner.
+    marked.add(box, names[0], degrees=degrees, pivot=(box[0], box[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from mmcompose.store.exports.corrections.label_studio import read_label_studio
 from mmcompose.store.exports.corrections.marked import ARGUMENT, Marked
 from mmcompose.store.exports.corrections.yolo import read_yolo
 from mmcompose.structures import Detections, Image
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, problem, warn
 
 READERS: Mapping[str, Callable[[str, Mapping[str, Image]], Iterator[Marked]]] = {
     'labelstudio': read_label_studio,
@@ -44,23 +45,51 @@ def read_corrections(
 
     Raises:
         UserError: If the file is none of that format, an entry of it is incomplete, a class is
-            none of the student's, or a picture is not in the pool.
+            none of the student's, or a picture is not in the pool, there twice, or of another size.
     """
     if source not in READERS:
         raise UserError(problem('source', source, f'is not one of {", ".join(READERS)}', READERS))
     by_key = {image.key: image for image in images}
-    labels = {name: number for number, name in enumerate(classes)}
     found: dict[str, Detections] = {}
+    rotated: list[str] = []
+    others: list[str] = []
+    lost: list[str] = []
     for marked in READERS[source](corrected, by_key):
         image = by_key.get(marked.key)
         if image is None:
             raise UserError(problem(ARGUMENT, marked.key, 'is no picture of the pool', by_key))
-        for name in marked.names:
-            if name not in labels:
-                raise UserError(problem(ARGUMENT, name, 'is no class of the student', classes))
-        numbers = [labels[name] for name in marked.names]
-        each = Detections.from_arrays(marked.boxes, [1.0] * len(numbers), numbers)
-        each = replace(each, ignore=np.array(marked.ignored, np.bool_))
-        found[image.key] = each.clipped(image.width, image.height)
+        if image.key in found:
+            raise UserError(problem(ARGUMENT, marked.key, f'is there twice, in {corrected}'))
+        if marked.size is not None and marked.size != (image.width, image.height):
+            both = '{:g}x{:g}, but the picture is {}x{} pixels'.format(
+                *marked.size, image.width, image.height
+            )
+            raise UserError(problem(ARGUMENT, marked.key, f'is listed as {both}'))
+        boxes = _boxes(marked, classes)
+        found[image.key] = boxes.clipped(image.width, image.height)
+        lost += [marked.key] * (len(boxes) - len(found[image.key]))
+        rotated += [marked.key] * marked.rotated
+        others += marked.others
+    _tell(rotated, f'of {corrected} are turned: the upright one around each is taken')
+    _tell(lost, f'of {corrected} lie outside their picture, or have no area: left out')
+    if others:
+        counts = ', '.join(f'{count} {kind}' for kind, count in Counter(others).most_common())
+        warn(f'{len(others)} marks of {corrected} are no boxes and are left out: {counts}')
     seen = [image for image in images if image.key in found]
     return seen, [found[image.key] for image in seen]
+
+
+def _boxes(marked: Marked, classes: Sequence[str]) -> Detections:
+    labels = {name: number for number, name in enumerate(classes)}
+    for name in marked.names:
+        if name not in labels:
+            raise UserError(problem(ARGUMENT, name, 'is no class of the student', classes))
+    numbers = [labels[name] for name in marked.names]
+    boxes = Detections.from_arrays(marked.boxes, [1.0] * len(numbers), numbers)
+    return replace(boxes, ignore=np.array(marked.ignored, np.bool_))
+
+
+def _tell(keys: Sequence[str], what: str) -> None:
+    """Warn of boxes of some pictures."""
+    if keys:
+        warn(f'{len(keys)} boxes {what} (e.g. in {keys[0]!r})')

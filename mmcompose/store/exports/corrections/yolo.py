@@ -35,7 +35,7 @@ def read_yolo(path: str, images: Mapping[str, Image]) -> Iterator[Marked]:
         rows = np.array([row for _, row in lines], np.float64).reshape(-1, 5)
         boxes = yolo_corners(rows[:, 1:], image.width, image.height).tolist()
         found = [names[int(label)] for label in rows[:, 0]]
-        yield Marked(image.key, boxes, found, [False] * len(boxes))
+        yield Marked(image.key, None, boxes, found, [False] * len(boxes))
 
 
 def _names(file: Path) -> dict[int, str]:
