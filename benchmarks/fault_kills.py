@@ -34,6 +34,7 @@ class Kill:
         started: Whether it was started from nothing, rather than forked.
         moment: When, in seconds after its start.
         gone: Seconds until no process was left.
+        code: Its exit code.
         ended_right: Whether it ended as it should: with its exit code, in one line.
         lines: How many lines it wrote to stderr.
         told: The last of them.
@@ -45,6 +46,7 @@ class Kill:
     started: bool
     moment: float
     gone: float = 0.0
+    code: int | None = None
     ended_right: bool = True
     lines: int = 0
     told: str = ''
@@ -88,6 +90,7 @@ def _kill(
         _send(run, kill.target, chance)
     # A run whose worker was killed tells so and ends, too.
     kill.gone = run.seconds_until_gone(ORPHAN_SECONDS)
+    kill.code = run.code
     # A traceback names folders of the machine; its last line tells what was raised.
     kill.lines, kill.told = len(run.told), ''.join(run.told[-1:])
     right = {'main': (-signal.SIGKILL, 0), 'worker': (2, 1)}.get(kill.target, (130, 1))

@@ -5,11 +5,13 @@ Imports the standard library alone, so that a command can guard what it imports 
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType, TracebackType
 
 # As a shell reports a process that SIGINT ended.
@@ -57,8 +59,12 @@ class Interruption:
         self._is_over = True
         if self.happened:
             self._tell()
-            # From here on the thread sees to it that the process ends.
-            sys.exit(INTERRUPTED)
+            # Not sys.exit: to tear down what was imported takes seconds, in which no thread runs,
+            # and may crash where an import was cut short. The thread sees to it that this ends.
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()
+            atexit._run_exitfuncs()
+            os._exit(INTERRUPTED)
         self._restore()
         os.write(self._writes, _NO_SIGNAL)
 
