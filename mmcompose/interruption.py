@@ -63,7 +63,9 @@ class Interruption:
             # and may crash where an import was cut short. The thread sees to it that this ends.
             with suppress(OSError, ValueError):
                 sys.stdout.flush()
-            atexit._run_exitfuncs()
+            # Of a process that was forked they are another's.
+            if multiprocessing.parent_process() is None:
+                atexit._run_exitfuncs()
             os._exit(INTERRUPTED)
         self._restore()
         os.write(self._writes, _NO_SIGNAL)

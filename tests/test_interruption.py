@@ -51,7 +51,7 @@ AT_WORK = {
 
 def _start(body: str) -> subprocess.Popen[str]:
     program = (
-        'import hashlib, multiprocessing, os, signal, sys, threading, time\n'
+        'import atexit, hashlib, multiprocessing, os, signal, sys, threading, time\n'
         'from mmcompose.interruption import Interruption\n'
         'with Interruption():\n'
         "    print('ready', flush=True)\n"
@@ -85,6 +85,16 @@ def test_it_is_one_line_however_often_it_is_asked() -> None:
         time.sleep(0.02)
     assert process.communicate(timeout=SECONDS)[1] == LINE
     assert process.returncode == 130
+
+
+def test_what_is_to_happen_at_exit_happens(tmp_path: Path) -> None:
+    registered = f'atexit.register(open, {str(tmp_path / "made")!r}, "w")'
+    process = _start(f"{registered}\n    print('registered', flush=True)\n    time.sleep(60)")
+    assert process.stdout is not None
+    assert process.stdout.readline() == 'registered\n'
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=SECONDS)[1] == LINE
+    assert (tmp_path / 'made').is_file()
 
 
 def test_without_a_signal_all_is_as_before() -> None:
