@@ -1,4 +1,4 @@
-"""How many boxes each export format loses, as other readers find them."""
+"""How many boxes each export format loses, as other tools' own readers find them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import supervision
 from numpy.typing import NDArray
 from pycocotools.coco import COCO
 
-from mmcompose.store.exports import FORMATS, export, read_corrections
+from mmcompose.store.exports import FORMATS, export
 from mmcompose.structures import Detections, Image
-from tests import toys
+from tests import other_tools, toys
 
 PICTURES = 200
 BOXES = 20
@@ -104,16 +104,15 @@ def _fiftyone(path: Path, images: list[Image]) -> list[Detections]:
 
 
 def _label_studio(path: Path, images: list[Image]) -> list[Detections]:
-    """As Label Studio exports them where a person accepts every prediction."""
-    tasks = json.loads(path.read_text())
-    for task in tasks:
-        task['annotations'] = [{'result': each['result']} for each in task.pop('predictions')]
-    path.write_text(json.dumps(tasks))
-    return read_corrections('labelstudio', str(path), images, CLASSES)[1]
+    found = other_tools.read_label_studio(path, CLASSES, path.parent / 'converted')
+    return [found[image.path] for image in images]
 
 
 def _cvat(path: Path, images: list[Image]) -> list[Detections]:
-    return read_corrections('cvat', str(path), images, CLASSES)[1]
+    # datumaro looks for the pictures beside the file.
+    (path.parent / 'images').symlink_to(Path(images[0].path).parent)
+    found = other_tools.read_datumaro('cvat', path, CLASSES)
+    return [found[Path(image.key).stem] for image in images]
 
 
 _READERS = {

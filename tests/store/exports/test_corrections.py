@@ -16,7 +16,7 @@ from mmcompose.store.exports.corrections import read
 from mmcompose.store.exports.label_studio import KEY
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError
-from tests import toys
+from tests import other_tools, toys
 
 CLASSES = ('traffic light', 'a "quoted" & <b>bold</b> one', 'dog')
 
@@ -62,6 +62,23 @@ def test_a_round_trip_loses_no_box(
         np.testing.assert_allclose(one.boxes, other.boxes, atol=0.01)
         np.testing.assert_array_equal(one.labels, other.labels)
         assert (one.scores == 1).all()
+
+
+@pytest.mark.parametrize('source', ['labelstudio', 'cvat'])
+def test_what_the_tools_own_packages_write_comes_back(
+    source: str, images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    if source == 'cvat':
+        path = other_tools.write_cvat(images[:3], labels, CLASSES, tmp_path / 'cvat')
+    else:
+        path = export(source, images[:3], labels[::-1], CLASSES, out=tmp_path / 'tasks.json')
+        other_tools.annotate_in_label_studio(path, labels, images[:3], CLASSES)
+    seen, found = read_corrections(source, str(path), images, CLASSES)
+    assert [image.key for image in seen] == ['000.png', '001.png', '002.png']
+    for one, other in zip(found, labels, strict=True):
+        np.testing.assert_allclose(one.boxes, other.boxes, atol=0.01)
+        np.testing.assert_array_equal(one.labels, other.labels)
+        assert (one.scores == 1).all() and not one.is_ignored.any()
 
 
 def test_a_cancelled_annotation_is_no_review(

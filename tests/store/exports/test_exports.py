@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import numpy as np
@@ -16,7 +15,7 @@ from pycocotools.coco import COCO
 from mmcompose.store.exports import FORMATS, export
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError
-from tests import toys
+from tests import other_tools, toys
 
 # Names that mean something to XML, YAML and HTML.
 CLASSES = ('traffic light', 'a "quoted" & <b>bold</b> one', "O'Brien: #1")
@@ -106,30 +105,43 @@ def test_parquet(images: list[Image], labels: list[Detections], tmp_path: Path) 
 
 def test_label_studio(images: list[Image], labels: list[Detections], tmp_path: Path) -> None:
     path = _export('labelstudio', images, labels, tmp_path)
-    interface = ElementTree.parse(path.with_suffix('.config.xml')).getroot()
-    assert [each.get('value') for each in interface.iter('Label')] == list(CLASSES)
-    (shown,) = interface.iter('RectangleLabels')
-    for task, image, found in zip(json.loads(path.read_text()), images, labels, strict=True):
-        file = unquote(task['data']['image'].removeprefix('/data/local-files/?d='))
-        assert Path('/' + file) == Path(image.path)
-        boxes, numbers = [], []
-        for result in task['predictions'][0]['result']:
-            assert (result['from_name'], result['to_name']) == (shown.get('name'), 'image')
-            value = result['value']
-            x, y = value['x'] * 0.96, value['y'] * 0.64
-            boxes.append([x, y, x + value['width'] * 0.96, y + value['height'] * 0.64])
-            numbers.append(CLASSES.index(*value['rectanglelabels']))
-        _same(np.array(boxes).reshape(-1, 4), np.array(numbers, int), found)
+    read = other_tools.read_label_studio(path, CLASSES, tmp_path / 'converted')
+    assert list(read) == [image.path for image in images]
+    for each, found in zip(read.values(), labels, strict=True):
+        _same(each.boxes, each.labels, found)
+    first, *_ = json.loads(path.read_text())
+    results = first['predictions'][0]['result']
+    assert [each['score'] for each in results] == labels[0].scores.tolist()
 
 
 def test_cvat(images: list[Image], labels: list[Detections], tmp_path: Path) -> None:
-    root = ElementTree.parse(_export('cvat', images, labels, tmp_path)).getroot()
-    assert [each.findtext('name') for each in root.iter('label')] == list(CLASSES)
-    for picture, image, found in zip(root.iter('image'), images, labels, strict=True):
-        assert (picture.get('name'), picture.get('width')) == (image.key, '96')
-        boxes = [[float(b.get(s, '')) for s in ('xtl', 'ytl', 'xbr', 'ybr')] for b in picture]
-        numbers = [CLASSES.index(b.get('label', '')) for b in picture]
-        _same(np.array(boxes).reshape(-1, 4), np.array(numbers, int), found)
+    path = _export('cvat', images, labels, tmp_path)
+    (tmp_path / 'images').symlink_to(tmp_path / 'pool')
+    _same_in_datumaro('cvat', path, [image.key for image in images], labels)
+
+
+def _same_in_datumaro(form: str, path: Path, keys: list[str], labels: list[Detections]) -> None:
+    read = other_tools.read_datumaro(form, path, CLASSES)
+    assert sorted(read) == [key.removesuffix('.png') for key in keys]
+    for name, found in zip(sorted(read), labels, strict=True):
+        each = read[name]
+        _same(each.boxes, each.labels, found)
+        assert each.is_ignored.sum() == found.is_ignored.sum()
+        if form != 'yolo':
+            np.testing.assert_allclose(sorted(each.scores), sorted(found.scores), atol=1e-4)
+
+
+def test_datumaro_reads_coco_and_yolo_too(
+    images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    # It finds a COCO file, and its pictures, by names and folders as COCO's own have them.
+    (tmp_path / 'images').symlink_to(tmp_path / 'pool')
+    out = tmp_path / 'annotations' / 'instances_all.json'
+    export('coco', images, labels, CLASSES, out=out)
+    _same_in_datumaro('coco', tmp_path, [image.key for image in images], labels)
+    folder = _export('yolo', images, labels, tmp_path)
+    kept = [each.kept() for each in labels]
+    _same_in_datumaro('yolo', folder, [Path(image.key).name for image in images], kept)
 
 
 def test_fiftyone(images: list[Image], labels: list[Detections], tmp_path: Path) -> None:
