@@ -38,6 +38,7 @@ class Interruption:
         self.happened = False
         self._is_over = False
         self._is_told = False
+        self._telling = threading.Lock()
         self._before = [signal.getsignal(number) for number in _SIGNALS]
         self._reads, self._writes = os.pipe()
 
@@ -104,7 +105,9 @@ class Interruption:
         os._exit(INTERRUPTED)
 
     def _tell(self) -> None:
-        if not self._is_told:
-            self._is_told = True
-            # Not through sys.stderr, whose lock the main thread may hold.
-            os.write(2, f'{_LINE}\n'.encode())
+        # Whoever comes second waits until the line is written: it ends the process.
+        with self._telling:
+            if not self._is_told:
+                self._is_told = True
+                # Not through sys.stderr, whose lock the main thread may hold.
+                os.write(2, f'{_LINE}\n'.encode())

@@ -87,6 +87,21 @@ def test_it_is_one_line_however_often_it_is_asked() -> None:
     assert process.returncode == 130
 
 
+def test_a_line_that_is_slow_to_write_is_written() -> None:
+    body = (
+        'write = os.write\n'
+        '    os.write = lambda *given: (time.sleep(1), write(*given))\n'
+        "    print('slow', flush=True)\n"
+        '    time.sleep(60)'
+    )
+    process = _start(body)
+    assert process.stdout is not None
+    assert process.stdout.readline() == 'slow\n'
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=SECONDS)[1] == LINE
+    assert process.returncode == 130
+
+
 def test_what_is_to_happen_at_exit_happens(tmp_path: Path) -> None:
     registered = f'atexit.register(open, {str(tmp_path / "made")!r}, "w")'
     process = _start(f"{registered}\n    print('registered', flush=True)\n    time.sleep(60)")
