@@ -50,7 +50,8 @@ def task_of(image: Image, found: Detections, classes: tuple[str, ...]) -> dict[s
     ]
     mean = sum(found.scores.tolist()) / len(found) if len(found) else 0.0
     remote = '://' in image.path
-    address = image.path if remote else _LOCAL_FILES + quote(image.path.lstrip('/'))
+    local = Path(image.path).absolute().as_posix().lstrip('/')
+    address = image.path if remote else _LOCAL_FILES + quote(local)
     return {
         'data': {'image': address, KEY: image.key},
         'predictions': [{'model_version': 'mmcompose', 'score': mean, 'result': results}],

@@ -103,10 +103,20 @@ def test_parquet(images: list[Image], labels: list[Detections], tmp_path: Path) 
     assert first[0]['weight'] is None and first[0]['spread'] == 0.25
 
 
-def test_label_studio(images: list[Image], labels: list[Detections], tmp_path: Path) -> None:
+def test_label_studio(
+    images: list[Image],
+    labels: list[Detections],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As a config names a pool: Label Studio knows nothing of this process's working directory.
+    paths = [image.path for image in images]
+    monkeypatch.chdir(tmp_path)
+    for image in images:
+        image.path = str(Path(image.path).relative_to(tmp_path))
     path = _export('labelstudio', images, labels, tmp_path)
     read = other_tools.read_label_studio(path, CLASSES, tmp_path / 'converted')
-    assert list(read) == [image.path for image in images]
+    assert list(read) == paths
     for each, found in zip(read.values(), labels, strict=True):
         _same(each.boxes, each.labels, found)
     first, *_ = json.loads(path.read_text())
