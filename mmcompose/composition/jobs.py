@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from mmcompose.store import Leases
@@ -19,9 +19,11 @@ class Work(Protocol):
 
     Attributes:
         part_size: How many images a part holds at most.
+        num_images: How many all parts hold, those that are there included.
     """
 
     part_size: int
+    num_images: int
 
     def unfinished(self) -> Sequence[int]:
         """Return the parts that are not there yet, whoever makes them."""
@@ -43,6 +45,11 @@ class Work(Protocol):
 
 # Prepares work in the process that is to take part in it; must travel to another process.
 Job = Callable[[], Work]
+
+
+def images_of(work: Work, parts: Iterable[int]) -> int:
+    """Return how many images parts of a work hold: the last one may be smaller."""
+    return sum(min(work.part_size, work.num_images - part * work.part_size) for part in parts)
 
 
 def take_parts(work: Work, tick: Tick, wait: bool) -> Iterator[int]:

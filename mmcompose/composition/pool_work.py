@@ -38,6 +38,7 @@ class PoolWork(ABC):
         self._pipeline = pipeline
         self._teacher_detections = teacher_detections
         self.part_size = result.part_size
+        self.num_images = len(result.images)
 
     def leases(self) -> Leases:
         """Return claims on the parts."""

@@ -48,6 +48,7 @@ class Predicting:
         prepares = any(isinstance(each, PreparedTeacher) for each in teachers.values())
         self._readers = readers if prepares else 0
         self.part_size = work.part_size
+        self.num_images = len(work)
         self._times = TeacherTimes(teachers)
 
     def unfinished(self) -> Sequence[int]:

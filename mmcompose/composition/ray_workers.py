@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-from mmcompose.composition.jobs import Job, Work, take_parts
+from mmcompose.composition.jobs import Job, Work, images_of, take_parts
 from mmcompose.composition.workers import portable
 from mmcompose.registry import plugin_modules
-from mmcompose.utils import UserError, fault, first_line, problem, progress
+from mmcompose.utils import UserError, counted, fault, first_line, problem
 
 _POLL_SECONDS = 1.0
 _KEY = '--launcher'
@@ -89,26 +89,30 @@ class RayWorkers:
             UserError: If one of the processes raises it.
         """
         work = own()
-        left = len(work.unfinished())
+        left = set(work.unfinished())
         if not left:
             return
         sent = self._ray.put(job)
         busy = [actor.take_part.remote(sent) for actor in self._actors]
-        for _ in progress(self._parts_done(work, busy, left), description, left, work.detail):
-            pass
+        done = 0
+        with counted(description, images_of(work, left), work.detail) as show:
+            for parts in self._parts_done(work, busy, left):
+                done += images_of(work, parts)
+                show(done)
 
-    def _parts_done(self, work: Work, busy: list[Any], left: int) -> Iterator[int]:
+    def _parts_done(self, work: Work, busy: list[Any], left: set[int]) -> Iterator[set[int]]:
         while left:
             self._check_others()
             finished, busy = self._ray.wait(busy, num_returns=len(busy), timeout=_POLL_SECONDS)
             for answer in self._ray.get(finished):
                 if answer is not None:
                     raise answer
-            now = len(work.unfinished())
-            yield from range(left - now)
+            now = set(work.unfinished())
+            yield left - now
             left = now
             if left and not busy:
-                raise UserError(fault(_KEY, f'{left} parts are missing, and no process is left'))
+                problem = f'{len(left)} parts are missing, and no process is left'
+                raise UserError(fault(_KEY, problem))
 
 
 class _Actor:

@@ -19,11 +19,11 @@ from typing import Protocol, TypeAlias
 
 import torch
 
-from mmcompose.composition.jobs import Job, take_parts
+from mmcompose.composition.jobs import Job, images_of, take_parts
 from mmcompose.composition.process_state import preserve_process_state
 from mmcompose.composition.resources import Resources
 from mmcompose.registry import plugin_modules
-from mmcompose.utils import UserError, fault, follow_parent, progress
+from mmcompose.utils import UserError, counted, fault, follow_parent
 
 # Further processes take about 8 seconds to import what they need: less work is done sooner alone.
 PAYS_SECONDS = 30.0
@@ -118,20 +118,26 @@ class Workers:
     def _take_part(self, own: Job, job: Job, busy: list[Worker], description: str) -> None:
         work = own()
         forecast = _Forecast()
+        left = work.unfinished()
+        made = of_parts = 0
 
         def tick(images: int) -> None:
+            nonlocal made
+            made += images
+            # Of parts that others make it is seen only when they are there.
+            show(max(made, of_parts))
             self._check_others()
             self._check(busy)
             if busy or not self._others or not forecast.is_due(images):
                 return
-            left = len(work.unfinished())
-            if left > 1 and forecast.pays(left * work.part_size):
-                busy.extend(self._start(min(self._others, left - 1), job))
+            unmade = len(work.unfinished())
+            if unmade > 1 and forecast.pays(unmade * work.part_size):
+                busy.extend(self._start(min(self._others, unmade - 1), job))
 
-        left = len(work.unfinished())
-        parts = take_parts(work, tick, wait=True)
-        for _ in progress(parts, description, left, work.detail):
-            pass
+        with counted(description, images_of(work, left), work.detail) as show:
+            for part in take_parts(work, tick, wait=True):
+                of_parts += images_of(work, [part])
+                show(max(made, of_parts))
 
     def _dismiss(self, busy: list[Worker]) -> None:
         """End those that do not answer soon: there is nothing left to do."""

@@ -29,7 +29,7 @@ from mmcompose.utils.problem import (
     no_folder,
     problem,
 )
-from mmcompose.utils.progress_bar import progress
+from mmcompose.utils.progress_bar import counted, progress
 from mmcompose.utils.selection import Selection
 from mmcompose.utils.types import Count, Fraction, Positive, Range, check_types
 from mmcompose.utils.wording import examples, first_line
@@ -56,6 +56,7 @@ __all__ = [
     'check_writable',
     'constructor_parameters',
     'constructor_types',
+    'counted',
     'doubt',
     'examples',
     'fault',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -28,19 +29,41 @@ SECONDS_BETWEEN_LINES = 60.0
 def progress(
     items: Iterable[T], description: str, total: int, detail: Callable[[], str] | None = None
 ) -> Iterator[T]:
-    """Yield ``items``; on a terminal beside a bar on stderr, else with a log line a minute.
+    """Yield ``items``, and show how many were: see :func:`counted`.
+
+    Args:
+        items: Yielded one by one.
+        description: What is at work, e.g. 'counting labels'.
+        total: How many there are; 0 where that is not known.
+        detail: Returns what else there is to tell by now. Defaults to nothing.
+    """
+    with counted(description, total, detail) as show:
+        done = 0
+        for done, item in enumerate(items, start=1):
+            show(done - 1)
+            yield item
+        show(done)
+
+
+@contextmanager
+def counted(
+    description: str, total: int, detail: Callable[[], str] | None = None
+) -> Iterator[Callable[[int], None]]:
+    """Show how far work has come: a bar on stderr on a terminal, else a log line a minute.
 
     Work of less than a minute leaves no line.
 
     Args:
-        items: Yielded one by one.
         description: What is at work, e.g. 'teachers predict'.
-        total: How many there are; 0 where that is not known.
+        total: How much there is; 0 where that is not known.
         detail: Returns what else there is to tell by now. Defaults to nothing.
+
+    Yields:
+        A function of how much is done, to be called now and then.
     """
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield from _lines(items, description, total, detail)
+        yield _Lines(description, total, detail)
         return
     columns = (
         TextColumn('{task.description}'),
@@ -51,10 +74,12 @@ def progress(
     )
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(description, total=total or None)
-        for item in items:
-            yield item
+
+        def show(done: int) -> None:
             more = f' ({detail()})' if detail is not None and detail() else ''
-            bar.update(task, advance=1, description=description + more)
+            bar.update(task, completed=done, description=description + more)
+
+        yield show
 
 
 class _Speed(ProgressColumn):
@@ -66,17 +91,22 @@ class _Speed(ProgressColumn):
         return Text('' if speed is None else f'{speed:.3g}/s')
 
 
-def _lines(
-    items: Iterable[T], description: str, total: int, detail: Callable[[], str] | None
-) -> Iterator[T]:
-    started = logged = time.monotonic()
-    for done, item in enumerate(items):
+class _Lines:
+    """A log line a minute."""
+
+    def __init__(self, description: str, total: int, detail: Callable[[], str] | None) -> None:
+        self._description = description
+        self._total = total
+        self._detail = detail
+        self._started = self._logged = time.monotonic()
+
+    def __call__(self, done: int) -> None:
         now = time.monotonic()
-        if now - logged >= SECONDS_BETWEEN_LINES and done:
-            logged = now
-            more = f'; {detail()}' if detail is not None and detail() else ''
-            log(f'{description}: {in_words(done, total, now - started)}{more}')
-        yield item
+        if now - self._logged < SECONDS_BETWEEN_LINES or not done or done == self._total:
+            return
+        self._logged = now
+        more = f'; {self._detail()}' if self._detail is not None and self._detail() else ''
+        log(f'{self._description}: {in_words(done, self._total, now - self._started)}{more}')
 
 
 def in_words(done: int, total: int, seconds: float) -> str:

@@ -11,7 +11,9 @@ from functools import partial
 
 import pytest
 
-from mmcompose.composition.jobs import Tick, take_parts
+from mmcompose.composition.jobs import Tick, images_of, take_parts
+from mmcompose.composition.resources import Resources
+from mmcompose.composition.workers import Workers
 from mmcompose.store import Leases
 from mmcompose.store.location import Location
 from mmcompose.utils import UserError, fault
@@ -32,7 +34,7 @@ class ToyWork:
         lease_seconds: float = 30.0,
     ) -> None:
         self.location = location
-        self.count = count
+        self.count = self.num_images = count
         self.seconds = seconds
         self.fails_at = fails_at
         self.lease_seconds = lease_seconds
@@ -70,6 +72,13 @@ def toy() -> Callable[..., ToyWork]:
 
 def _run(work: ToyWork, wait: bool = True) -> list[int]:
     return list(take_parts(work, lambda images: None, wait))
+
+
+def test_the_last_part_may_be_smaller(toy: Callable[..., ToyWork]) -> None:
+    work = toy(2)
+    work.part_size, work.num_images = 256, 300
+    assert images_of(work, work.unfinished()) == 300
+    assert images_of(work, [1]) == 44
 
 
 def test_one_process_makes_all_in_order(toy: Callable[..., ToyWork]) -> None:
@@ -115,3 +124,26 @@ def test_a_part_that_fails_is_given_back(toy: Callable[..., ToyWork]) -> None:
     assert toy(3).unfinished() == [1, 2]
     assert toy(3).location.names('leases') == []
     assert _run(toy(3)) == [1, 2]
+
+
+def test_progress_is_shown_within_a_part(
+    toy: Callable[..., ToyWork], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr('mmcompose.utils.progress_bar.SECONDS_BETWEEN_LINES', 0)
+    monkeypatch.setattr('mmcompose.utils.progress_bar.log', lines.append)
+    work = toy(2)
+    work.part_size, work.num_images = 256, 300
+    make_one = work.make_one
+
+    def slowly(part: int, tick: Tick) -> None:
+        for _ in range(3):
+            tick(32)
+        make_one(part, lambda images: None)
+
+    monkeypatch.setattr(work, 'make_one', slowly)
+    with Workers(Resources(workers=1)) as workers:
+        workers.run(lambda: work, lambda: work, 'teachers predict')
+    shown = [int(line.split()[2]) for line in lines]
+    assert shown[:3] == [32, 64, 96] and set(shown[3:]) == {256}
+    assert all(' of 300 (' in line for line in lines)

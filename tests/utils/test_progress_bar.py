@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mmcompose.utils import counted
 from mmcompose.utils import progress as module_progress
 from mmcompose.utils.progress_bar import in_words
 
@@ -33,6 +34,15 @@ def test_a_log_has_a_line_a_minute(lines: list[str]) -> None:
 def test_a_line_has_what_else_there_is_to_tell(lines: list[str]) -> None:
     list(module_progress(range(4), 'teachers predict', 4, lambda: 'time of a 75%, b 25%'))
     assert lines == ['teachers predict: 2 of 4 (0.0267/s, 1:15 left); time of a 75%, b 25%']
+
+
+def test_work_that_is_no_loop_has_a_line_a_minute(lines: list[str]) -> None:
+    with counted('teachers predict', 1000) as show:
+        for done in (0, 0, 0, 32, 64, 96, 1000):
+            show(done)
+    assert lines == [
+        'teachers predict: 32 of 1000 (0.32/s, 50:25 left)',
+    ]
 
 
 def test_short_work_says_nothing(lines: list[str]) -> None:
