@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pprint import pformat
@@ -10,6 +11,7 @@ from typing import Any
 
 from mmcompose.class_space import shipped_ties
 from mmcompose.commands.onnx_guess import guess_onnx
+from mmcompose.commands.student_config import student_base
 from mmcompose.composition import RESERVED_NAMES
 from mmcompose.registry import TEACHERS, build
 from mmcompose.utils import (
@@ -24,6 +26,8 @@ from mmcompose.utils import (
 
 STUDENT = 'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'
 _WEIGHTS = ('.pth', '.safetensors')
+# Names that trainings give to checkpoints: the model's is that of the folder.
+_OF_ANY = re.compile(r'(epoch|iter)_\d+|best_.*|latest|last|best|model|checkpoint|weights')
 
 
 def init(
@@ -38,14 +42,15 @@ def init(
         teachers: Of each ``checkpoint.pth:config.py``, an ``.onnx`` file, or the name of a model of
             MMDetection's zoo.
         images: The folder of unlabeled pictures, or a glob.
-        student: The config that the student starts from. Defaults to RTMDet-tiny's.
+        student: The config that the student starts from: a file, or one of MMDetection's by its
+            name. Defaults to RTMDet-tiny's.
         out: The file to write.
 
     Returns:
         ``out``.
 
     Raises:
-        UserError: If a file is missing or cannot be read, or ``out`` is there already.
+        UserError: If a file or config is missing or cannot be read, or ``out`` is there already.
     """
     if Path(out).exists():
         raise UserError(problem('out', out, 'is there already; name another, or move it away'))
@@ -56,6 +61,7 @@ def init(
         and not os.path.isdir(images)
     ):
         raise UserError(no_folder('images', images))
+    student = student_base(student, Path(out))
     configs: dict[str, dict[str, Any]] = {}
     for given in teachers:
         config = _teacher(given)
@@ -64,7 +70,8 @@ def init(
     text = _text(configs, classes, images, student, Path(out))
     with atomic_write('out', out) as path:
         path.write_text(text, encoding='utf-8')
-    log(f'{out}: {len(configs)} teachers; look at the commented lines, then: mmcompose plan {out}')
+    count = f'{len(configs)} teacher{"s" if len(configs) != 1 else ""}'
+    log(f'{out}: {count}; look at the commented lines, then: mmcompose plan {out}')
     return Path(out)
 
 
@@ -88,9 +95,11 @@ def _teacher(given: str) -> dict[str, Any]:
 
 
 def _name(config: Mapping[str, Any], taken: Mapping[str, Any]) -> str:
-    """Return a name after the teacher's file that no other has."""
+    """Return a name after the teacher's file, or its folder, that no other has."""
     file = config.get('checkpoint') or config['model']
-    stem = ''.join(c if c.isalnum() else '_' for c in Path(file).stem).strip('_') or 'teacher'
+    path = Path(file).absolute()
+    name = path.parent.name if _OF_ANY.fullmatch(path.stem) else path.stem
+    stem = ''.join(c if c.isalnum() else '_' for c in name).strip('_') or 'teacher'
     stem = f'teacher_{stem}' if stem[0].isdigit() or stem in RESERVED_NAMES else stem
     number = 1
     while (name := stem if number == 1 else f'{stem}_{number}') in taken:
@@ -146,8 +155,9 @@ def _text(
         '    dataset=dict(',
         '        _delete_=True,',
         "        type='mmcompose.PseudoLabeledDataset',",
-        "        dataset=dict(type='mmcompose.UnlabeledImages', "
-        f'data_prefix=dict(img={images!r})),',
+        '        dataset=dict(',
+        f"            type='mmcompose.UnlabeledImages', data_prefix=dict(img={images!r})",
+        '        ),',
         '        pipeline=_base_.train_pipeline,',
         '    )',
         ')',

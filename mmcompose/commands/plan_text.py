@@ -34,6 +34,10 @@ def print_plan(plan: Plan) -> None:
         out.print(f'and {megabytes:.1f} MB of the store')
         peaks = ', '.join(f'{peak / 1e9:.1f} GB of {of}' for of, peak in plan.peak_memory.items())
         out.print(f'  a process with all teachers took {peaks or "memory unknown"}')
+    elif plan.teachers and plan.pool is not None and plan.missing:
+        out.print('  parameters, time, disk and memory: mmcompose plan CONFIG --time 8')
+    if not plan.mistakes:
+        out.print('No mistakes found')
 
 
 def _teachers(plan: Plan) -> Table:

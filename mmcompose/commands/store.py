@@ -9,7 +9,7 @@ from mmcompose.store import LabelStore
 from mmcompose.store.contents import Folder, folders
 from mmcompose.store.tidying import collect_garbage, compact
 from mmcompose.store.verifying import verify
-from mmcompose.utils import UserError, fault, log, progress
+from mmcompose.utils import UserError, fault, progress
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,7 @@ def compact_store(location: str) -> int:
     Raises:
         UserError: If somebody is at work in the store, or a part is damaged.
     """
-    merged = compact(_open(location).location)
-    log(f'{merged} parts merged')
-    return merged
+    return compact(_open(location).location)
 
 
 def _open(location: str) -> LabelStore:

@@ -41,9 +41,11 @@ class PoolSummary:
             for width, height in (self.sizes[n] for n in (0, len(self.sizes) // 2, -1))
         )
         of = '' if len(self.sizes) == self.num_images else f', of {len(self.sizes)} looked at'
-        lines = [
-            f'{self.num_images} images, {smallest} to {largest} pixels, half over {middle}{of}'
-        ]
+        many = 'images' if self.num_images > 1 else 'image'
+        sizes = f'{smallest} to {largest} pixels, half up to {middle}'
+        if smallest == largest:
+            sizes = f'{smallest} pixels'
+        lines = [f'{self.num_images} {many}, {sizes}{of}']
         if self.passed_over:
             counts = ', '.join(f'{n} {suffix}' for suffix, n in self.passed_over.most_common(5))
             lines.append(f'passed over, no pictures by their names: {counts}')

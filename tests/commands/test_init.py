@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import onnx
@@ -55,6 +56,35 @@ def test_what_a_file_does_not_tell_is_a_commented_line(pool: Path, tmp_path: Pat
     config = Config.fromfile(path, import_custom_modules=False)
     # 'student' is taken.
     assert set(config.composition.teachers) == {'teacher_student', 'teacher_student_2'}
+
+
+def test_a_checkpoint_of_any_training_is_named_after_its_folder(
+    checkpoint: str, pool: Path, tmp_path: Path
+) -> None:
+    weights, _, config = checkpoint.partition(':')
+    given = []
+    for folder, name in (('cats', 'epoch_12.pth'), ('dogs', 'epoch_12.pth'), ('dogs', 'new.pth')):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        given.append(f'{shutil.copy(weights, tmp_path / folder / name)}:{config}')
+    path = init(given, str(pool), out=str(tmp_path / 'compose.py'))
+    read = Config.fromfile(path, import_custom_modules=False)
+    assert list(read.composition.teachers) == ['cats', 'dogs', 'new']
+
+
+def test_a_student_is_a_file_or_a_name(
+    checkpoint: str, pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'configs').mkdir()
+    (tmp_path / 'student.py').write_text('answer = 42\ntrain_pipeline = []\n')
+    path = init([checkpoint], str(pool), 'student.py', 'configs/compose.py')
+    assert Config.fromfile(path, import_custom_modules=False).answer == 42
+    path = init([checkpoint], str(pool), 'yolox_nano_8xb8-300e_coco', 'configs/other.py')
+    assert "'mmdet::yolox/yolox_nano_8xb8-300e_coco.py'" in path.read_text()
+    with pytest.raises(UserError, match=r"^student: 'rtmdet_tinny_8xb32-300e_coco' is no file and"
+                       r" no config of MMDetection; did you mean 'rtmdet_tiny_8xb32"):  # fmt: skip
+        init([checkpoint], str(pool), 'rtmdet_tinny_8xb32-300e_coco', 'configs/third.py')
+    assert not Path('configs/third.py').exists()
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_a_plan_of_a_whole_config(pool: Path, truth: str, tmp_path: Path) -> Non
     assert made.pipeline[1].startswith('WeightedBoxesFusion(iou_thr=0.55): ')
     assert made.pipeline[0].endswith(': Keep boxes whose score is at least min_score')
     assert made.pool is not None
-    assert made.pool.describe() == ['8 images, 96x64 to 96x64 pixels, half over 96x64']
+    assert made.pool.describe() == ['8 images, 96x64 pixels']
     assert made.stored == [] and made.missing == ['first', 'second']
     assert made.boxes == {'first': 2.0, 'second': 2.0}
     assert made.total_bytes and made.total_seconds

@@ -14,7 +14,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         help='checkpoint.pth:config.py, model.onnx, or a name of the zoo; once for each',
     )
     parser.add_argument('--images', required=True, help='a folder of unlabeled pictures, or a glob')
-    parser.add_argument('--student', help="the student's config; default: RTMDet-tiny's")
+    parser.add_argument(
+        '--student',
+        help="its config: a file, or the name of one of MMDetection's; default: RTMDet-tiny's",
+    )
     parser.add_argument('-o', '--out', default='compose.py', help='the config to write')
 
 

@@ -48,7 +48,9 @@ def _print_info(location: str) -> None:
     from mmcompose.commands.console import console
     from mmcompose.commands.store import store_info
 
-    table = Table('folder', 'teachers', 'pictures', 'unreadable', 'files', 'MB')
+    table = Table('folder', 'made of teachers')
+    for name in ('pictures', 'unreadable', 'files', 'MB'):
+        table.add_column(name, justify='right')
     for each in store_info(location):
         unreadable = '' if each.num_unreadable is None else str(each.num_unreadable)
         numbers = (str(each.num_images), unreadable, str(each.num_files))

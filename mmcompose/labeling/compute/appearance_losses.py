@@ -69,6 +69,6 @@ def describe_losses(losses: Mapping[str, Any], relevances: Mapping[str, float]) 
         *lines,
         f'{name} spoils this pool most: by what its boxes look like, those from score {_SURE} on '
         f'lose {worst["lost"]:.0%} of their score{compared}',
-        f'its {worst["class"]} lose {worst["class_lost"]:.0%}; the wrong ones look like '
-        f'{worst["alike"]}',
+        f'of {name}, boxes of {worst["class"]!r} lose most, {worst["class_lost"]:.0%}; the wrong '
+        f'ones look like {worst["alike"]!r}',
     ]
