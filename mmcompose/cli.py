@@ -10,6 +10,7 @@ from importlib import import_module
 from types import ModuleType
 
 from mmcompose.interruption import Interruption
+from mmcompose.known_warnings import mute_known_warnings
 from mmcompose.version import __version__
 
 # Each is a module of mmcompose.commands.verbs; in the order in which they are used.
@@ -66,6 +67,7 @@ def run_verb(verb: str, arguments: Sequence[str] | None = None) -> None:
         arguments: Its arguments. Defaults to those of this process.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    mute_known_warnings()
     with Interruption() as interruption:
         # Not before, for it takes a while.
         from mmcompose.utils import UserError, printable, problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from mmcompose import cli
+from mmcompose.known_warnings import mute_known_warnings
 from mmcompose.utils import UserError, fault
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,3 +103,14 @@ def test_mistakes_are_a_line_each(
 def test_every_verb_has_a_tool(verb: str) -> None:
     tool = ROOT / 'tools' / f'{verb.replace("-", "_")}.py'
     assert f"run_verb('{verb}')" in tool.read_text()
+
+
+def test_a_command_leaves_out_only_what_is_known_to_be_idle() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        mute_known_warnings()
+        warnings.warn('`torch.cuda.amp.autocast(args...)` is deprecated.', FutureWarning, 2)
+        warnings.warn('This DataLoader will create 10 worker processes', UserWarning, 2)
+    assert [str(each.message) for each in caught] == [
+        'This DataLoader will create 10 worker processes'
+    ]

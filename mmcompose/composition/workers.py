@@ -22,6 +22,7 @@ import torch
 from mmcompose.composition.jobs import Job, images_of, take_parts
 from mmcompose.composition.process_state import preserve_process_state
 from mmcompose.composition.resources import Resources
+from mmcompose.known_warnings import mute_known_warnings
 from mmcompose.registry import plugin_modules
 from mmcompose.utils import UserError, counted, fault, follow_parent
 
@@ -221,6 +222,7 @@ class _Forecast:
 
 def _serve(connection: Connection) -> None:
     """Take part in one job after another, and answer each with what was raised, or None."""
+    mute_known_warnings()
     plugins: Sequence[str] = connection.recv()
     for module in plugins:
         import_module(module)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import io
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from mmdet.evaluation import CocoMetric
+from mmengine.logging import MMLogger
 
 from mmcompose.structures import Detections, to_rle
 
@@ -98,9 +102,9 @@ def _coco_figures(
     for number, (info, found) in enumerate(zip(infos, detections, strict=True), start=1):
         height, width = info['height'], info['width']
         predicted: dict[str, Any] = {
-            'bboxes': torch.from_numpy(found.boxes),
-            'scores': torch.from_numpy(found.scores),
-            'labels': torch.from_numpy(found.labels),
+            'bboxes': torch.tensor(found.boxes),
+            'scores': torch.tensor(found.scores),
+            'labels': torch.tensor(found.labels),
         }
         if kind == 'segm':
             predicted['masks'] = [to_rle(mask, width, height) for mask in found.each_mask]
@@ -111,5 +115,19 @@ def _coco_figures(
             'pred_instances': predicted,
         }
         metric.process({}, [sample])
-    figures: dict[str, float] = metric.evaluate(len(infos))
+    with _without_reports():
+        figures: dict[str, float] = metric.evaluate(len(infos))
     return figures
+
+
+@contextmanager
+def _without_reports() -> Iterator[None]:
+    """Leave out what CocoMetric and pycocotools print: 40 lines an evaluation, for one table."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 
 from mmcompose.evaluation import CompositionTable, Row, composition_table, score, table_cells
 from mmcompose.structures import Detections, encode_masks, no_masks, to_rle
@@ -35,6 +36,14 @@ def test_perfect_detections_score_one() -> None:
     scores = score(INFOS, [_found(0, 1), _found(0), Detections()], CLASSES)
     assert scores.mAP == scores.AP50 == 1
     assert scores.by_class['cat'] == scores.by_class['dog'] == 1
+
+
+def test_a_score_is_not_printed_beside_the_table(capfd: pytest.CaptureFixture[str]) -> None:
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    score(INFOS, [_found(0, 1), _found(0), Detections()], CLASSES)
+    assert capfd.readouterr() == ('', '')
+    assert logger.level == level
 
 
 def test_a_class_without_truth_has_no_score() -> None:
