@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -72,14 +72,26 @@ def counted(
         _Speed(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as bar:
+    with _Bar(*columns, console=console) as bar:
         task = bar.add_task(description, total=total or None)
 
         def show(done: int) -> None:
-            more = f' ({detail()})' if detail is not None and detail() else ''
-            bar.update(task, completed=done, description=description + more)
+            bar.detail = detail() if detail is not None else ''
+            bar.update(task, completed=done)
 
         yield show
+
+
+class _Bar(Progress):
+    """A bar, and what else there is to tell on a line of its own: beside it there is no room."""
+
+    detail = ''
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return the lines."""
+        yield from super().get_renderables()
+        if self.detail:
+            yield Text(f'  {self.detail}')
 
 
 class _Speed(ProgressColumn):

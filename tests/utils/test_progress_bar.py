@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Iterator
 
 import pytest
+from rich.console import Console
 
 from mmcompose.utils import counted
 from mmcompose.utils import progress as module_progress
@@ -43,6 +46,18 @@ def test_work_that_is_no_loop_has_a_line_a_minute(lines: list[str]) -> None:
     assert lines == [
         'teachers predict: 32 of 1000 (0.32/s, 50:25 left)',
     ]
+
+
+def test_a_terminal_has_a_bar_and_the_rest_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    terminal = Console(file=shown, force_terminal=True, width=80, color_system=None)
+    monkeypatch.setattr(f'{MODULE}.Console', lambda stderr: terminal)
+    with counted('teachers predict', 1000, lambda: f'time of {"a long name" * 4} 75%') as show:
+        show(32)
+    plain = re.sub(r'\x1b\[[\d?]*[A-Za-z]', '', shown.getvalue())
+    lines = [line for line in re.split(r'[\r\n]', plain) if line.strip()]
+    assert re.match(r'teachers predict .* 32/1000 ', lines[-2])
+    assert lines[-1].strip() == f'time of {"a long name" * 4} 75%'
 
 
 def test_short_work_says_nothing(lines: list[str]) -> None:
