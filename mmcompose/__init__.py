@@ -4,6 +4,7 @@ The front door: the names below are loaded when they are first used. Importing t
 neither torch nor any OpenMMLab package; it only looks at which of them are installed.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load a public name from its home."""
     if name not in _HOMES:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+        # With the name and where it was looked for, Python adds the nearest one to the traceback.
+        text = f'module {__name__!r} has no attribute {name!r}'
+        raise AttributeError(text, name=name, obj=sys.modules[__name__])
     module, _, attribute = _HOMES[name].rpartition('.')
     value = getattr(import_module(f'{__name__}.{module}'), attribute)
     # The next look-up finds it here.
