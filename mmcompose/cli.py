@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
+from typing import NoReturn
 
 from mmcompose.interruption import Interruption
 from mmcompose.known_warnings import mute_known_warnings
@@ -32,6 +33,26 @@ VERBS = (
     'convert-effdet',
 )
 USER_ERROR = 2
+
+
+class _OneLineParser(ArgumentParser):
+    """Tells a mistake in one line, as everything here does, with the nearest option."""
+
+    def error(self, message: str) -> NoReturn:
+        """See :meth:`argparse.ArgumentParser.error`.
+
+        Raises:
+            UserError: Always.
+        """
+        from mmcompose.utils import UserError, fault, problem
+
+        see = f'see {self.prog} --help'
+        _, _, unknown = message.partition('unrecognized arguments: ')
+        if not unknown:
+            raise UserError(fault(self.prog, f'{message}; {see}', is_absolute=True))
+        option = unknown.split()[0].partition('=')[0]
+        what = f'is no {"option" if option.startswith("-") else "argument"}; {see}'
+        raise UserError(problem(self.prog, option, what, _options(self)))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -72,7 +93,7 @@ def run_verb(verb: str, arguments: Sequence[str] | None = None) -> None:
         # Not before, for it takes a while.
         from mmcompose.utils import UserError, printable, problem
 
-        parser, parsed = ArgumentParser(f'mmcompose {verb}'), Namespace()
+        parser, parsed = _OneLineParser(f'mmcompose {verb}'), Namespace()
         try:
             if verb not in VERBS:
                 expected = 'is no verb; see mmcompose --help'
@@ -101,6 +122,15 @@ def _parsed(parser: ArgumentParser, found: ModuleType, arguments: Sequence[str])
     parser.description = found.__doc__
     found.add_arguments(parser)
     return parser.parse_args(arguments)
+
+
+def _options(parser: ArgumentParser) -> list[str]:
+    """Return the options of a command line, those of its subcommands too."""
+    options = list(parser._option_string_actions)
+    for action in parser._actions:
+        if isinstance(action.choices, Mapping):
+            options += [name for below in action.choices.values() for name in _options(below)]
+    return options
 
 
 def _flags(parser: ArgumentParser, parsed: Namespace) -> dict[str, str]:

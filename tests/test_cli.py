@@ -57,6 +57,43 @@ def test_a_typo_in_a_verb_is_told_with_the_nearest(capsys: pytest.CaptureFixture
     )
 
 
+@pytest.mark.parametrize(
+    ('arguments', 'expected'),
+    [
+        (
+            ['label', 'a.py', '--wrokers', '2'],
+            "error: mmcompose label: '--wrokers' is no option; see mmcompose label --help; "
+            "did you mean '--workers'?\n",
+        ),
+        (
+            ['export', 'labels', 'a.py', '--two=coco'],
+            "error: mmcompose export: '--two' is no option; see mmcompose export --help; "
+            "did you mean '--to'?\n",
+        ),
+        (
+            ['label', 'a.py', 'b.py'],
+            "error: mmcompose label: 'b.py' is no argument; see mmcompose label --help\n",
+        ),
+        (
+            ['label', 'a.py', '--workers', 'two'],
+            "error: mmcompose label: argument --workers: invalid int value: 'two'; "
+            'see mmcompose label --help\n',
+        ),
+        (
+            ['label'],
+            'error: mmcompose label: the following arguments are required: config; '
+            'see mmcompose label --help\n',
+        ),
+    ],
+)
+def test_a_mistake_in_arguments_is_one_line(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert (ended.value.code, capsys.readouterr().err) == (2, expected)
+
+
 def test_the_argument_of_a_function_is_named_by_its_option(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -59,7 +59,10 @@ def push(
         )
     # The hub's answers, a missing token and a lost connection; a name that is none.
     except (OSError, ValueError) as error:
-        raise UserError(problem('to', to, f'was not pushed to: {first_line(error)}')) from error
+        # What a lost connection is told with is a chain of objects.
+        is_lost = 'Connection' in type(error).__name__
+        why = f'{api.endpoint} is out of reach' if is_lost else first_line(error)
+        raise UserError(problem('to', to, f'was not pushed to: {why}')) from error
     log(f'pushed to {commit.commit_url}')
     return str(commit.commit_url)
 

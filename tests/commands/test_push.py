@@ -150,6 +150,13 @@ def test_a_hub_that_refuses(hub: Hub, checkpoint: Path) -> None:
     assert hub.files == {}
 
 
+def test_a_hub_that_is_out_of_reach(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('huggingface_hub.constants.ENDPOINT', 'http://127.0.0.1:9')
+    expected = r"^to: 'me/digits' was not pushed to: http://127\.0\.0\.1:9 is out of reach$"
+    with pytest.raises(UserError, match=expected):
+        push(str(checkpoint), 'me/digits')
+
+
 def test_a_student_without_a_card(checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / 'card.md').unlink()
     with pytest.raises(UserError, match=r'has no card\.md beside it; write one: mmcompose report'):
