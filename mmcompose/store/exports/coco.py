@@ -12,8 +12,12 @@ from mmcompose.utils import write_json
 
 
 def write_coco(labeled: Labeled, path: Path) -> None:
-    """Write labels as a COCO json; see :func:`to_coco`."""
+    """Write labels as a COCO json; see :func:`to_coco`. ``votes`` are the teachers' names."""
     content = to_coco(labeled.images, labeled.labels, labeled.classes)
+    voters = (each for _, found in labeled for each in labeled.voters(found))
+    for annotation, names in zip(content['annotations'], voters, strict=True):
+        if names is not None:
+            annotation['votes'] = names
     write_json('out', path, content, indent=None)
 
 

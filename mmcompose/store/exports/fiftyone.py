@@ -24,19 +24,20 @@ def write_fiftyone(labeled: Labeled, folder: Path) -> None:
         link = folder / 'data' / f'{stem}{PurePosixPath(image.key).suffix}'
         if not link_picture(image, link):
             raise UserError(problem('to', image.path, 'is no local file: FiftyOne reads no other'))
-        found[stem] = _boxes(image, detections, labeled.teachers)
+        found[stem] = _boxes(image, detections, labeled.voters(detections))
     content = {'classes': list(labeled.classes), 'labels': found}
     write_json('out', folder / 'labels.json', content, indent=None)
 
 
-def _boxes(image: Image, found: Detections, teachers: tuple[str, ...]) -> list[dict[str, Any]]:
+def _boxes(
+    image: Image, found: Detections, voters: list[list[str]] | list[None]
+) -> list[dict[str, Any]]:
     columns = (found.boxes.tolist(), found.labels.tolist(), found.scores.tolist())
     boxes = []
     for row, ((x1, y1, x2, y2), label, score) in enumerate(zip(*columns, strict=True)):
         attributes: dict[str, Any] = {'ignored': bool(found.is_ignored[row])}
-        if found.votes is not None:
-            pairs = zip(teachers, found.votes[row], strict=True)
-            attributes['votes'] = [name for name, voted in pairs if voted]
+        if voters[row] is not None:
+            attributes['votes'] = voters[row]
         corner, size = (x1, y1), (x2 - x1, y2 - y1)
         sides = (image.width, image.height) * 2
         box = [value / side for value, side in zip((*corner, *size), sides, strict=True)]

@@ -65,9 +65,10 @@ def export(
 
     Args:
         to: 'coco', 'yolo', 'voc', 'parquet', 'fiftyone', 'labelstudio' or 'cvat'. Scores, votes
-            and ignore flags are written where the format has room: COCO (``score``, ``iscrowd``),
-            VOC (``difficult``), Parquet (all), FiftyOne (attributes), Label Studio (``score``),
-            CVAT (attributes). Of YOLO's, which has none, ignore boxes are left out.
+            and ignore flags are written where the format has room: COCO (``score``, ``iscrowd``,
+            ``votes``), VOC (``difficult``), Parquet (all), FiftyOne and CVAT (attributes), Label
+            Studio (``score``, a region's notes). Of YOLO's, which has none, ignore boxes are left
+            out.
         images: The pictures.
         labels: Of each.
         classes: Class names.

@@ -15,15 +15,20 @@ from mmcompose.utils import atomic_write, write_json
 _LOCAL_FILES = '/data/local-files/?d='
 FROM_NAME, TO_NAME = 'label', 'image'
 KEY = 'mmcompose_key'
+# In the notes of a region whose box neither teaches nor counts as background.
+IGNORED = 'ignored'
 
 
 def write_label_studio(labeled: Labeled, path: Path) -> None:
     """Write a task a picture with its labels as predictions, and beside it ``<name>.config.xml``.
 
     Boxes are in percent of the picture, as Label Studio has them. ``data.mmcompose_key`` is the
-    picture's key in the pool, by which corrections find their way back.
+    picture's key in the pool, by which corrections find their way back. A region's notes tell
+    which teachers found it, and whether it is ignored.
     """
-    tasks = [task_of(image, found, labeled.classes) for image, found in labeled]
+    tasks = [
+        task_of(image, found, labeled.classes, labeled.voters(found)) for image, found in labeled
+    ]
     write_json('out', path, tasks, indent=None)
     tree = ElementTree.ElementTree(interface(labeled.classes))
     ElementTree.indent(tree)
@@ -31,9 +36,15 @@ def write_label_studio(labeled: Labeled, path: Path) -> None:
         tree.write(temporary, encoding='utf-8')
 
 
-def task_of(image: Image, found: Detections, classes: tuple[str, ...]) -> dict[str, Any]:
+def task_of(
+    image: Image,
+    found: Detections,
+    classes: tuple[str, ...],
+    voters: list[list[str]] | list[None],
+) -> dict[str, Any]:
     """Return the task of one picture."""
-    columns = (found.boxes, found.labels.tolist(), found.scores.tolist())
+    about = [_about(*each) for each in zip(voters, found.is_ignored.tolist(), strict=True)]
+    columns = (found.boxes, found.labels.tolist(), found.scores.tolist(), about)
     results = [
         {
             'id': f'box-{number}',
@@ -45,8 +56,9 @@ def task_of(image: Image, found: Detections, classes: tuple[str, ...]) -> dict[s
             'image_rotation': 0,
             'score': score,
             'value': {**_percent(box.tolist(), image), 'rectanglelabels': [classes[label]]},
+            **({'meta': {'text': text}} if text else {}),
         }
-        for number, (box, label, score) in enumerate(zip(*columns, strict=True))
+        for number, (box, label, score, text) in enumerate(zip(*columns, strict=True))
     ]
     mean = sum(found.scores.tolist()) / len(found) if len(found) else 0.0
     remote = '://' in image.path
@@ -66,6 +78,12 @@ def interface(classes: tuple[str, ...]) -> ElementTree.Element:
     for name in classes:
         ElementTree.SubElement(labels, 'Label', value=name)
     return view
+
+
+def _about(voters: list[str] | None, ignored: bool) -> list[str]:
+    """Return what the region's own notes tell of a box."""
+    found_by = [f'found by {", ".join(voters)}'] if voters else []
+    return [*found_by, IGNORED] if ignored else found_by
 
 
 def _percent(box: list[float], image: Image) -> dict[str, float]:

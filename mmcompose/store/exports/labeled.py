@@ -31,6 +31,15 @@ class Labeled:
         for row, image in enumerate(self.images):
             yield image, self.labels[row]
 
+    def voters(self, found: Detections) -> list[list[str]] | list[None]:
+        """Return for each box the teachers that found it; None where nobody counted votes."""
+        if found.votes is None or not self.teachers:
+            return [None] * len(found)
+        return [
+            [name for name, voted in zip(self.teachers, row, strict=True) if voted]
+            for row in found.votes.tolist()
+        ]
+
     def stems(self) -> list[str]:
         """Return each picture's key without its ending, for formats of a file a picture.
 

@@ -45,12 +45,6 @@ def write_parquet(labeled: Labeled, path: Path) -> None:
         columns['ignore'] += found.is_ignored.tolist()
         for name, values in (('weight', found.weights), ('spread', found.spread)):
             columns[name] += [None] * count if values is None else values.tolist()
-        if found.votes is None or not labeled.teachers:
-            columns['votes'] += [None] * count
-        else:
-            columns['votes'] += [
-                [name for name, voted in zip(labeled.teachers, row, strict=True) if voted]
-                for row in found.votes.tolist()
-            ]
+        columns['votes'] += labeled.voters(found)
     with atomic_write('out', path) as temporary:
         pq.write_table(pa.table(columns, schema=_SCHEMA), temporary, compression='zstd')

@@ -145,13 +145,15 @@ def test_what_is_no_export_is_one_line(
     assert len(str(caught.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize('source', ['cvat', 'coco'])
+@pytest.mark.parametrize('source', ['cvat', 'coco', 'labelstudio'])
 def test_what_was_ignored_comes_back_so(
     source: str, images: list[Image], labels: list[Detections], tmp_path: Path
 ) -> None:
     flags = [np.arange(len(each)) % 2 == 0 for each in labels]
     flagged = [replace(each, ignore=flag) for each, flag in zip(labels, flags, strict=True)]
     path = export(source, images[:3], flagged, CLASSES, out=tmp_path / FORMATS[source].default)
+    if source == 'labelstudio':
+        _annotated(path)
     _, found = read_corrections(source, str(path), images, CLASSES)
     assert [each.is_ignored.tolist() for each in found] == [flag.tolist() for flag in flags]
 

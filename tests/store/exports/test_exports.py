@@ -66,6 +66,7 @@ def test_coco(images: list[Image], labels: list[Detections], tmp_path: Path) -> 
         found_labels = np.array([CLASSES.index(names[row['category_id']]) for row in rows], int)
         _same(boxes, found_labels, found)
         assert sum(row['iscrowd'] for row in rows) == found.is_ignored.sum()
+        assert [len(row['votes']) for row in rows] == found.votes.sum(axis=1).tolist()
 
 
 def test_yolo(images: list[Image], labels: list[Detections], tmp_path: Path) -> None:
@@ -122,12 +123,16 @@ def test_label_studio(
     first, *_ = json.loads(path.read_text())
     results = first['predictions'][0]['result']
     assert [each['score'] for each in results] == labels[0].scores.tolist()
+    notes = [each['meta']['text'] for each in results[:2]]
+    assert notes == [['found by one'], ['found by one, two', 'ignored']]
 
 
 def test_cvat(images: list[Image], labels: list[Detections], tmp_path: Path) -> None:
     path = _export('cvat', images, labels, tmp_path)
     (tmp_path / 'images').symlink_to(tmp_path / 'pool')
     _same_in_datumaro('cvat', path, [image.key for image in images], labels)
+    votes = ElementTree.parse(path).iterfind('image/box/attribute[@name="votes"]')
+    assert [each.text for each in votes][:3] == ['one', 'one, two', 'two']
 
 
 def _same_in_datumaro(form: str, path: Path, keys: list[str], labels: list[Detections]) -> None:

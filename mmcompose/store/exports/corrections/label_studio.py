@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmcompose.store.exports.corrections.marked import ARGUMENT, Marked, take_numbers
-from mmcompose.store.exports.label_studio import KEY
+from mmcompose.store.exports.label_studio import IGNORED, KEY
 from mmcompose.structures import Image
 from mmcompose.structures.json_files import read_json
 from mmcompose.utils import UserError, problem
@@ -73,5 +73,8 @@ def _add(marked: Marked, path: str, place: str, result: Mapping[str, Any]) -> No
         raise UserError(problem(ARGUMENT, path, f'has no class in {place}'))
     corners = (x, y, x + width, y + height)
     box = [each * side / 100 for each, side in zip(corners, sides * 2, strict=True)]
-    # About its upper left corner.
-    marked.add(box, names[0], degrees=degrees, pivot=(box[0], box[1]))
+    meta = result.get('meta')
+    notes = meta.get('text') if isinstance(meta, dict) else None
+    ignored = isinstance(notes, list) and IGNORED in notes
+    # It is turned about its upper left corner.
+    marked.add(box, names[0], ignored, degrees, (box[0], box[1]))
