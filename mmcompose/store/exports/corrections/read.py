@@ -41,7 +41,7 @@ def read_corrections(
 
     Returns:
         The pictures, in the pool's order, and the boxes of each, of score 1; those that CVAT's
-        attribute or COCO's ``iscrowd`` marks have ``ignore``.
+        attribute, COCO's ``iscrowd`` or Label Studio's note marks have ``ignore``.
 
     Raises:
         UserError: If the file is none of that format, an entry of it is incomplete, a class is
