@@ -52,7 +52,8 @@ class _OneLineParser(ArgumentParser):
             raise UserError(fault(self.prog, f'{message}; {see}', is_absolute=True))
         option = unknown.split()[0].partition('=')[0]
         what = f'is no {"option" if option.startswith("-") else "argument"}; {see}'
-        raise UserError(problem(self.prog, option, what, _options(self)))
+        known = _options(self) if option.startswith('-') else []
+        raise UserError(problem(self.prog, option, what, known))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

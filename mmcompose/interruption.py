@@ -28,7 +28,7 @@ class Interruption:
 
     Either raises KeyboardInterrupt in the main thread. That may come late, while C code runs, or
     be lost, where a destructor is interrupted; so a thread, which the system wakes, ends the
-    process where it does not end by itself.
+    process where it has not ended by itself after :data:`GRACE_SECONDS`, exit functions included.
 
     Attributes:
         happened: Whether one of the signals came.

@@ -1,4 +1,4 @@
-"""Warnings of other packages by which a user of the command has nothing to do."""
+"""Warnings of other packages about which a user of the command can do nothing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ _MESSAGES = (
 
 
 def mute_known_warnings() -> None:
-    """Leave out what MMEngine and MMDetection do in old ways, in this process from now on."""
+    """Mute deprecation warnings of MMEngine's and MMDetection's own code in this process."""
     for message in _MESSAGES:
         warnings.filterwarnings('ignore', message)

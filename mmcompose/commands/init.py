@@ -26,7 +26,7 @@ from mmcompose.utils import (
 
 STUDENT = 'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'
 _WEIGHTS = ('.pth', '.safetensors')
-# Names that trainings give to checkpoints: the model's is that of the folder.
+# Names that trainings give to checkpoints: the folder names the model.
 _OF_ANY = re.compile(r'(epoch|iter)_\d+|best_.*|latest|last|best|model|checkpoint|weights')
 
 

@@ -50,6 +50,7 @@ def push(
         UserError: If the checkpoint has no card, or the hub refuses it.
     """
     hub = optional_package('huggingface_hub', 'hub', 'mmcompose push')
+    requests = optional_package('requests', 'hub', 'mmcompose push')
     folder = write_hub_folder(checkpoint, out)
     api = hub.HfApi()
     try:
@@ -60,8 +61,8 @@ def push(
     # The hub's answers, a missing token and a lost connection; a name that is none.
     except (OSError, ValueError) as error:
         # What a lost connection is told with is a chain of objects.
-        is_lost = 'Connection' in type(error).__name__
-        why = f'{api.endpoint} is out of reach' if is_lost else first_line(error)
+        is_lost = isinstance(error, (requests.ConnectionError, requests.Timeout))
+        why = f'the connection to {api.endpoint} failed' if is_lost else first_line(error)
         raise UserError(problem('to', to, f'was not pushed to: {why}')) from error
     log(f'pushed to {commit.commit_url}')
     return str(commit.commit_url)

@@ -17,7 +17,6 @@ from mmcompose.utils import (
     check_writable,
     file_fingerprint,
     log,
-    no_file,
     problem,
     write_json,
 )
@@ -73,8 +72,6 @@ def import_review(
         UserError: If the export is none of that format, or does not fit pool and classes.
     """
     check_writable('out', out)
-    if not Path(corrected).exists():
-        raise UserError(no_file('corrected', corrected))
     composition = load(config)
     with allowing(composition.resolved['allow']):
         images, truth = read_corrections(source, corrected, composition.pool, composition.classes)

@@ -106,7 +106,7 @@ class LabelMaker:
                     with allowing(teacher.allow):
                         teacher.check_pool(pool)
             work = self.store.work_list(pool, results)
-            log(f'to predict on {len(work)} images, into {self.store}: {", ".join(absent)}')
+            log(f'predicting on {len(work)} images with {", ".join(absent)}, into {self.store}')
             if workers is None:
                 with self.make_workers() as own:
                     self._predict(pool, with_features, own)

@@ -13,6 +13,7 @@ import torch
 
 from mmcompose.composition.jobs import Job, Work, images_of, take_parts
 from mmcompose.composition.workers import portable
+from mmcompose.known_warnings import mute_known_warnings
 from mmcompose.registry import plugin_modules
 from mmcompose.utils import UserError, counted, fault, first_line, problem
 
@@ -111,8 +112,8 @@ class RayWorkers:
             yield left - now
             left = now
             if left and not busy:
-                problem = f'{len(left)} parts are missing, and no process is left'
-                raise UserError(fault(_KEY, problem))
+                missing = f'{len(left)} parts are missing, and no process is left'
+                raise UserError(fault(_KEY, missing))
 
 
 class _Actor:
@@ -127,6 +128,7 @@ class _Actor:
     def __init__(self, folder: str, plugins: Sequence[str], beside: int) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.chdir(folder)
+        mute_known_warnings()
         # By which readers share the cores.
         os.environ['LOCAL_WORLD_SIZE'] = str(beside)
         for module in plugins:

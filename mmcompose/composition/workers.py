@@ -120,13 +120,13 @@ class Workers:
         work = own()
         forecast = _Forecast()
         left = work.unfinished()
-        made = of_parts = 0
+        of_parts = in_part = 0
 
         def tick(images: int) -> None:
-            nonlocal made
-            made += images
+            nonlocal in_part
+            in_part += images
             # Of parts that others make it is seen only when they are there.
-            show(max(made, of_parts))
+            show(of_parts + in_part)
             self._check_others()
             self._check(busy)
             if busy or not self._others or not forecast.is_due(images):
@@ -137,8 +137,10 @@ class Workers:
 
         with counted(description, images_of(work, left), work.detail) as show:
             for part in take_parts(work, tick, wait=True):
-                of_parts += images_of(work, [part])
-                show(max(made, of_parts))
+                of_parts, in_part = of_parts + images_of(work, [part]), 0
+                show(of_parts)
+            # Others may have made some between the two looks at what is left.
+            show(images_of(work, left))
 
     def _dismiss(self, busy: list[Worker]) -> None:
         """End those that do not answer soon: there is nothing left to do."""

@@ -101,6 +101,7 @@ def _coco_figures(
     metric.dataset_meta = {'classes': tuple(classes)}
     for number, (info, found) in enumerate(zip(infos, detections, strict=True), start=1):
         height, width = info['height'], info['width']
+        # Copies: the arrays of a store are mapped, and torch warns of what it cannot write to.
         predicted: dict[str, Any] = {
             'bboxes': torch.tensor(found.boxes),
             'scores': torch.tensor(found.scores),

@@ -29,10 +29,11 @@ class Evidence:
     It is gathered before anything is cut away: a box outside its picture leaves no trace after.
 
     Args:
-        boxes: How many have an area, or a score.
+        boxes: How many have an area.
         outside: Of those, whose middle is outside the picture.
         relative: Which lie within the first pixel, at a fraction of it.
         tiny: Which are narrower or lower than a pixel.
+        flat: How many boxes beside those have a width or height of 0, and a score.
         inverted: How many boxes beside those have a negative width or height.
         pictures: How many pictures have a box.
         reach: Of all boxes the farthest right and lower edge, as a share of width and height.
@@ -42,6 +43,7 @@ class Evidence:
     outside: int = 0
     relative: int = 0
     tiny: int = 0
+    flat: int = 0
     inverted: int = 0
     pictures: int = 0
     reach: tuple[float, float] = (0.0, 0.0)
@@ -76,10 +78,11 @@ class Evidence:
             )
             self._doubt('inverted-boxes', fault('', expected))
         self._look_for_names(found, image, classes)
+        has_area = (sides > 0).all(axis=1)
         # Models of a fixed number of boxes fill up with empty ones that score nothing.
-        is_box = (sides > 0).all(axis=1) | ((sides >= 0).all(axis=1) & (found.scores > 0))
-        boxes = found.boxes[is_box]
-        self.tiny += int((sides[is_box] < 1).any(axis=1).sum())
+        self.flat += int(((sides >= 0).all(axis=1) & ~has_area & (found.scores > 0)).sum())
+        boxes = found.boxes[has_area]
+        self.tiny += int((sides[has_area] < 1).any(axis=1).sum())
         size = np.array([image.width, image.height], np.float32)
         middles = (boxes[:, :2] + boxes[:, 2:]) / 2
         self.boxes += len(boxes)
@@ -142,20 +145,21 @@ class Evidence:
                     'decoder is needed, or x, y, width, height are taken for corners',
                 ),
             )
-        if self._share(self.tiny) >= NEAR_ALL:
+        small, every = self.tiny + self.flat, self.boxes + self.flat
+        if every >= ENOUGH and small >= NEAR_ALL * every:
             self._doubt(
                 'tiny-boxes',
                 fault(
                     'boxes',
-                    f'{self.tiny} of {self.boxes} are less than a pixel wide or high: are they '
+                    f'{small} of {every} are less than a pixel wide or high: are they '
                     'relative (0 to 1), or x, y, width, height of a smaller picture?',
                 ),
             )
-        self._warn(self.outside, A_PART, 'boxes so far lie outside their picture')
-        self._warn(self.tiny, A_PART, 'boxes so far are less than a pixel wide or high')
+        self._warn(self.outside, self.boxes, 'boxes so far lie outside their picture')
+        self._warn(small, every, 'boxes so far are less than a pixel wide or high')
         if self.boxes >= MANY and self.pictures >= ENOUGH and max(self.reach) <= A_QUARTER:
             what = 'boxes so far lie in the upper left quarter of their picture: are they in pixels'
-            self._warn(self.boxes, A_PART, f'{what} of a smaller copy?')
+            self._warn(self.boxes, self.boxes, f'{what} of a smaller copy?')
 
     def _doubt(self, check: str, found: Problem) -> None:
         """Doubt the boxes; once, where that is allowed."""
@@ -163,11 +167,11 @@ class Evidence:
             doubt(check, found)
             self._told.add(check)
 
-    def _warn(self, count: int, least: float, what: str) -> None:
-        """Warn once of a share of the boxes."""
-        if self._share(count) >= least and what not in self._told:
+    def _warn(self, count: int, every: int, what: str) -> None:
+        """Warn once of a part of the boxes."""
+        if every >= ENOUGH and count >= A_PART * every and what not in self._told:
             self._told.add(what)
-            warn(f'{count} of {self.boxes} {what}')
+            warn(f'{count} of {every} {what}')
 
     def _share(self, count: int) -> float:
         return count / self.boxes if self.boxes >= ENOUGH else 0.0

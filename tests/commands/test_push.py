@@ -152,7 +152,9 @@ def test_a_hub_that_refuses(hub: Hub, checkpoint: Path) -> None:
 
 def test_a_hub_that_is_out_of_reach(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('huggingface_hub.constants.ENDPOINT', 'http://127.0.0.1:9')
-    expected = r"^to: 'me/digits' was not pushed to: http://127\.0\.0\.1:9 is out of reach$"
+    expected = (
+        r"^to: 'me/digits' was not pushed to: the connection to http://127\.0\.0\.1:9 failed$"
+    )
     with pytest.raises(UserError, match=expected):
         push(str(checkpoint), 'me/digits')
 

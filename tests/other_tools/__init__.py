@@ -24,12 +24,14 @@ REFERENCE = Path(sys.prefix) / 'reference'
 
 
 def _run(program: str, **task: Any) -> Any:
-    assert REFERENCE.is_dir(), f'{REFERENCE} is missing: `make setup` makes it'
+    for name in ('datumaro', 'label_studio_sdk'):
+        assert (REFERENCE / name).is_dir(), f'{REFERENCE / name} is missing: run `make setup`'
     result = subprocess.run(
         [sys.executable, '-P', str(Path(__file__).with_name(f'{program}.py'))],
         input=json.dumps(task, default=str),
         capture_output=True,
         text=True,
+        timeout=300,
         env={**os.environ, 'PYTHONPATH': str(REFERENCE)},
     )
     assert result.returncode == 0, result.stderr

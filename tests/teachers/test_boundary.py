@@ -81,6 +81,7 @@ RELATIVE: Row = ([0.2, 0.2, 0.8, 0.9], 0.5, 0)
         ([OUTSIDE, OUTSIDE], '^boxes: 2 of 2 lie outside their picture'),
         ([GOOD] + [OUTSIDE] * 30, '30 of 31 lie outside'),
         ([GOOD] + [TINY] * 30, '^boxes: 30 of 31 are less than a pixel wide or high'),
+        ([RELATIVE] * 7 + [([0, 0, 0, 0], 1e-6, 0)], 'all 7 lie within the first pixel'),
         ([GOOD] + [FLAT] * 30, '^boxes: 30 of 31 are less than a pixel wide or high'),
         ([([0, 0, 0, 0], 0.5, 0)] * 30, '^boxes: 30 of 30 are less than a pixel wide or high'),
     ],

@@ -222,7 +222,8 @@ def test_results_of_resized_copies_may_be_scaled(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ('listed', 'is_told'), [((50, 25), False), ((33, 17), False), ((64, 64), True)]
+    ('listed', 'is_told'),
+    [((50, 25), False), ((33, 17), False), ((7, 3), False), ((64, 64), True), ((60, 25), True)],
 )
 def test_results_of_copies_of_another_shape_are_told_once(
     tmp_path: Path, warnings: list[str], listed: tuple[int, int], is_told: bool
@@ -230,8 +231,11 @@ def test_results_of_copies_of_another_shape_are_told_once(
     sizes = {'width': listed[0], 'height': listed[1]}
     images = _listed(*({**each, **sizes} for each in LISTED))
     _teacher(tmp_path, [ONE], images, rescale=True).predict([_image('a.jpg'), _image('b.jpg')])
-    told = "'a.jpg' is listed as 64x64, but the picture is 100x50 pixels: boxes are stretched; "
-    assert warnings == [told + 'was it padded, cut?'] * is_told
+    told = (
+        f"'a.jpg' is listed as {listed[0]}x{listed[1]}, but the picture is 100x50 pixels: "
+        'boxes are scaled by different factors, which is wrong of a padded or cropped copy'
+    )
+    assert warnings == [told] * is_told
 
 
 @pytest.mark.parametrize('on_unmatched', ['error', 'warn', 'no_boxes'])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +18,7 @@ FROM_NAME, TO_NAME = 'label', 'image'
 KEY = 'mmcompose_key'
 # In the notes of a region whose box neither teaches nor counts as background.
 IGNORED = 'ignored'
+FOUND_BY = 'found by'
 
 
 def write_label_studio(labeled: Labeled, path: Path) -> None:
@@ -62,7 +64,8 @@ def task_of(
     ]
     mean = sum(found.scores.tolist()) / len(found) if len(found) else 0.0
     remote = '://' in image.path
-    local = Path(image.path).absolute().as_posix().lstrip('/')
+    # Not `absolute`, which keeps `..`: it would lie in no folder of a storage.
+    local = Path(os.path.abspath(image.path)).as_posix().lstrip('/')
     address = image.path if remote else _LOCAL_FILES + quote(local)
     return {
         'data': {'image': address, KEY: image.key},
@@ -82,7 +85,8 @@ def interface(classes: tuple[str, ...]) -> ElementTree.Element:
 
 def _about(voters: list[str] | None, ignored: bool) -> list[str]:
     """Return what the region's own notes tell of a box."""
-    found_by = [f'found by {", ".join(voters)}'] if voters else []
+    # Without a comma: where a reviewer edits them, the notes of a region become one text.
+    found_by = [f'{FOUND_BY} {" and ".join(voters)}'] if voters else []
     return [*found_by, IGNORED] if ignored else found_by
 
 

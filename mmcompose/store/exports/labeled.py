@@ -32,7 +32,7 @@ class Labeled:
             yield image, self.labels[row]
 
     def voters(self, found: Detections) -> list[list[str]] | list[None]:
-        """Return for each box the teachers that found it; None where nobody counted votes."""
+        """Return for each box the teachers that found it; None where votes were not counted."""
         if found.votes is None or not self.teachers:
             return [None] * len(found)
         return [

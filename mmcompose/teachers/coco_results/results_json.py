@@ -139,12 +139,16 @@ class ResultsJson:
         elif not self._rescale:
             expected += '; rescale=True scales the boxes'
         else:
-            factors = size[0] / width, size[1] / height
-            # A side is a whole number of pixels: it may be one off.
-            if abs(width * factors[1] - size[0]) > max(1, *factors) and not self._stretched_told:
+            aspect = size[0] / size[1]
+            # A side of the copy is a whole number of pixels: either may be one off.
+            is_stretched = min(abs(width / aspect - height), abs(height * aspect - width)) > 1
+            if is_stretched and not self._stretched_told:
                 self._stretched_told = True
-                warn(f'{entry["file_name"]!r} {expected}: boxes are stretched; was it padded, cut?')
-            return np.array([*factors, *factors])
+                warn(
+                    f'{entry["file_name"]!r} {expected}: boxes are scaled by different factors, '
+                    'which is wrong of a padded or cropped copy'
+                )
+            return np.array([size[0] / width, size[1] / height] * 2)
         raise UserError(problem('images', entry['file_name'], expected))
 
     def _masks(self, segmentations: Sequence[Any], entry: str, image: Image) -> Masks:

@@ -160,8 +160,29 @@ def test_what_was_ignored_comes_back_so(
 
 TASK = '{"data": {"mmcompose_key": "000.png"}, "annotations": [{"result": [%s]}]}'
 RESULT = '{"type": "rectanglelabels", "original_width": 96, "original_height": 64, "value": %s}'
+SOUND = '{"x": 1, "y": 1, "width": 5, "height": 5, "rectanglelabels": ["dog"]}'
 IN_CVAT = '<annotations><image name="000.png"><box %s/></image></annotations>'
 SIDES = 'xtl="1" ytl="1" xbr="9" ybr="9"'
+NOTES = {
+    'as it was exported': ('["found by one and two", "ignored"]', True),
+    'edited': ('"found by one and two,ignored"', True),
+    'a remark': ('"ignored\\nhalf behind a tree"', True),
+    'written by hand': ('" Ignored "', True),
+    'taken away': ('"found by one and ignored"', False),
+    'of another kind': ('7', False),
+}
+
+
+@pytest.mark.parametrize(('notes', 'expected'), NOTES.values(), ids=NOTES)
+def test_a_note_of_label_studio_marks_what_is_ignored(
+    notes: str, expected: bool, images: list[Image], tmp_path: Path
+) -> None:
+    region = (RESULT % SOUND).replace('{', f'{{"meta": {{"text": {notes}}}, ', 1)
+    (tmp_path / 'export').write_text(f'[{TASK % region}]')
+    _, (found,) = read_corrections('labelstudio', str(tmp_path / 'export'), images, CLASSES)
+    assert found.is_ignored.tolist() == [expected]
+
+
 BROKEN = {
     'a line that is no box': ('yolo', 'labels/000.txt', '0 0.5', r'not "class cx cy w h": line 1'),
     'an outline': ('yolo', 'labels/000.txt', '0 0 0 1 0 1 1', r'is not "class cx cy w h": line 1'),
@@ -234,7 +255,6 @@ def test_around_a_box_that_is_turned_lies_an_upright_one(
 POLYGON = '{"id": "a", "type": "polygonlabels", "value": {"points": [[1, 1]]}}'
 CHOICE = '{"type": "choices", "value": {"choices": ["checked"]}}'
 FULL = RESULT.replace('{', '{"id": "b", ', 1)
-SOUND = '{"x": 1, "y": 1, "width": 5, "height": 5, "rectanglelabels": ["dog"]}'
 OF_BOX = '{"id": "b", "type": "choices", "value": {"x": 1, "y": 1, "choices": ["far"]}}'
 LEFT_OUT = {
     'a polygon': ('labelstudio', TASK % POLYGON, r'1 marks of .* are no boxes .*: 1 polygonlabels'),

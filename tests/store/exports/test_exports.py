@@ -111,7 +111,7 @@ def test_label_studio(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # As a config names a pool: Label Studio knows nothing of this process's working directory.
-    paths = [image.path for image in images]
+    paths = [str(Path(image.path).resolve()) for image in images]
     monkeypatch.chdir(tmp_path)
     for image in images:
         image.path = str(Path(image.path).relative_to(tmp_path))
@@ -124,7 +124,7 @@ def test_label_studio(
     results = first['predictions'][0]['result']
     assert [each['score'] for each in results] == labels[0].scores.tolist()
     notes = [each['meta']['text'] for each in results[:2]]
-    assert notes == [['found by one'], ['found by one, two', 'ignored']]
+    assert notes == [['found by one'], ['found by one and two', 'ignored']]
 
 
 def test_cvat(images: list[Image], labels: list[Detections], tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmcompose.store.exports.corrections.marked import ARGUMENT, Marked, take_numbers
-from mmcompose.store.exports.label_studio import IGNORED, KEY
+from mmcompose.store.exports.label_studio import FOUND_BY, IGNORED, KEY
 from mmcompose.structures import Image
 from mmcompose.structures.json_files import read_json
 from mmcompose.utils import UserError, problem
@@ -73,8 +73,14 @@ def _add(marked: Marked, path: str, place: str, result: Mapping[str, Any]) -> No
         raise UserError(problem(ARGUMENT, path, f'has no class in {place}'))
     corners = (x, y, x + width, y + height)
     box = [each * side / 100 for each, side in zip(corners, sides * 2, strict=True)]
-    meta = result.get('meta')
-    notes = meta.get('text') if isinstance(meta, dict) else None
-    ignored = isinstance(notes, list) and IGNORED in notes
+    ignored = IGNORED in _notes(result.get('meta'))
     # It is turned about its upper left corner.
     marked.add(box, names[0], ignored, degrees, (box[0], box[1]))
+
+
+def _notes(meta: Any) -> list[str]:
+    """Return the notes of a region: a list as they were imported, a text where they were edited."""
+    notes = meta.get('text') if isinstance(meta, dict) else None
+    texts = notes if isinstance(notes, list) else [notes]
+    lines = '\n'.join(str(each) for each in texts).replace(',', '\n').splitlines()
+    return [line.strip().lower() for line in lines if not line.startswith(FOUND_BY)]
