@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import ROOT, Bar, Stages, console, exit_on_mistake, machine, tool
+from common import ROOT, Bar, Stages, console, exit_on_mistake, machine, tool, write_results
 from label_quality import pipeline_steps
 from rich.table import Table
 from world_data import WORLDS, Pictures, Raw
@@ -269,14 +269,16 @@ def main() -> int:
     parser = parser_of(__doc__)
     parser.add_argument('--epochs', type=int, default=EPOCHS)
     parser.add_argument('worlds', nargs='*', help=f'of {", ".join(RATIOS)}; default: all')
+    parser.add_argument('--out', type=Path, default=Path('benchmarks/results/world_students.json'))
     args = parser.parse_args()
 
+    out = args.out.resolve()
     cast = Cast.at(args.data, args.cells, args.weights, args.work_dir)
     worlds = args.worlds or list(RATIOS)
     check_names(worlds, RATIOS, 'world with students')
     figures = Students(cast, args.epochs).reached(worlds, args.jobs)
     console.print(student_table(figures))
-    return 0
+    return write_results(out, figures, student_bars(figures))
 
 
 if __name__ == '__main__':
