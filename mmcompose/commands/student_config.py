@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import mmdet
-
+from mmcompose.prerequisites import package_folder
 from mmcompose.utils import UserError, problem
 
 _SCOPE = 'mmdet::'
@@ -27,7 +26,10 @@ def student_base(student: str, out: Path) -> str:
     scope, mark, _ = student.partition('::')
     if mark and f'{scope}{mark}' != _SCOPE:
         return student
-    folder = Path(mmdet.__file__).parent / '.mim' / 'configs'
+    package = package_folder('mmdet')
+    # Importing mmcompose has looked for it.
+    assert package is not None
+    folder = package / '.mim' / 'configs'
     shipped = {
         path.stem: f'{_SCOPE}{path.relative_to(folder).as_posix()}'
         for path in folder.rglob('*.py')
