@@ -20,6 +20,7 @@ from mmcompose.engine.hooks import UncertainLabelsHook
 from mmcompose.engine.hooks.uncertain_labels import _check_mixes
 from mmcompose.engine.label_weights import carry_weights
 from mmcompose.engine.runner import CompositionRunner
+from mmcompose.models.weighted_targets.targets import box_values
 from mmcompose.registry import HOOKS
 from mmcompose.utils import UserError
 from tests import toys
@@ -147,8 +148,8 @@ def test_a_pseudo_labels_score_is_its_weight_in_the_sample(
     for index in range(len(drawn)):
         instances = dataset[index]['data_samples'].gt_instances
         scores = [each['score'] for each in dataset.get_data_info(index)['instances']]
-        assert instances.weights.tolist() == pytest.approx(scores)
-        assert instances.scores.tolist() == pytest.approx(scores, abs=1e-4)
+        assert box_values(instances, 'weights').tolist() == pytest.approx(scores)
+        assert box_values(instances, 'scores').tolist() == pytest.approx(scores, abs=1e-4)
         boxes += len(scores)
     assert boxes > 0
 
@@ -166,7 +167,8 @@ class _Watch(Hook):
         assert data_batch is not None
         head = runner.model.bbox_head
         _Watch.seen['attached'] = 'loss_by_feat' in vars(head)
-        weights = [sample.gt_instances.weights for sample in data_batch['data_samples']]
+        samples = data_batch['data_samples']
+        weights = [box_values(sample.gt_instances, 'weights') for sample in samples]
         _Watch.seen.setdefault('weights', []).extend(weights)
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:

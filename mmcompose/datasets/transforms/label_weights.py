@@ -112,8 +112,9 @@ class LoadLabelWeights(BaseTransform):
 class PackDetInputs(MMDetPackDetInputs):
     """MMDet's, and beside each box its weight and score.
 
-    ``gt_instances`` and ``ignored_instances`` have ``weights`` and ``scores``, ``(N,)`` float32;
-    the sample's metainfo has ``covered_classes`` where the image lists the classes whose labels are
+    ``gt_instances`` and ``ignored_instances`` have ``weights`` and ``scores``, ``(N,)`` float32,
+    where one of the image differs from 1: so no loss has to ask a GPU whether one does. The
+    sample's metainfo has ``covered_classes`` where the image lists the classes whose labels are
     complete. ``resolve`` puts it in the place of MMDet's in the training pipelines.
     """
 
@@ -127,8 +128,9 @@ class PackDetInputs(MMDetPackDetInputs):
         """Take labels, weights and scores apart, then pack."""
         if 'gt_bboxes_labels' in results:
             labels, weights, scores = decode(results['gt_bboxes_labels'])
-            more = {'gt_bboxes_labels': labels, 'gt_weights': weights, 'gt_scores': scores}
-            results = {**results, **more}
+            more = {'gt_weights': weights, 'gt_scores': scores}
+            differing = {name: each for name, each in more.items() if (each != 1).any()}
+            results = {**results, 'gt_bboxes_labels': labels, **differing}
         packed: dict[str, Any] = super().transform(results)
         covered = results.get('covered_classes')
         if covered is not None:

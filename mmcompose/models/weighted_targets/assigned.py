@@ -50,19 +50,15 @@ class AssignedTargets(DenseTargets):
         inside = given.get('inside_flags')
         if 'valid_flags' in given:
             inside = self._inside(priors, given['valid_flags'], given['img_meta'])
-        image = self._image(
+        self.current = self._image(
             priors, inside, given['gt_instances'], given['img_meta'],
             given.get('gt_instances_ignore'),
         )  # fmt: skip
-        self.current = image
         try:
             result = original(*args, **kwargs)
+            self.images.append(self.current)
         finally:
             self.current = None
-        if inside is not None:
-            # Priors outside the image take no gradient.
-            image.spread(inside)
-        self.images.append(image)
         return result
 
     def _inside(self, priors: Tensor, flags: Tensor, meta: Mapping[str, Any]) -> Any:
@@ -77,13 +73,11 @@ class AssignedTargets(DenseTargets):
         meta: Mapping[str, Any],
         left_out: Any,
     ) -> ImageTargets:
-        priors = priors if inside is None else priors[inside]
         # VFNet's points are those of its loss alone.
         generator = getattr(self.head, 'atss_prior_generator', None)
         generator = generator or getattr(self.head, 'prior_generator', None)
         offset = getattr(generator, 'offset', None)
-        ignored = lie_in(priors, left_out, offset)
-        return targets_of(boxes, ignored, meta)
+        return targets_of(boxes, lie_in(priors, left_out, offset), meta, inside)
 
     def _assign(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         image = self._assigned_image(original, args, kwargs)
@@ -92,8 +86,9 @@ class AssignedTargets(DenseTargets):
         # By itself, with `ignore_iof_thr`, it would blank priors of kept boxes under ignore boxes.
         result = call_without('gt_instances_ignore', original, args, kwargs)
         # No sampler takes these for background. Heads without a sampler do: the factor is 0, too.
-        result.gt_inds[(result.gt_inds == 0) & image.ignored] = -1
-        image.assigned = result.gt_inds.clone()
+        ignored = image.ignored_inside(len(result.gt_inds))
+        result.gt_inds.masked_fill_((result.gt_inds == 0) & ignored, -1)
+        image.assign(result.gt_inds)
         assigner = getattr(original, '__self__', None)
         if self.settings.soft_targets and isinstance(assigner, QUALITY_ASSIGNERS):
             soft = of_boxes(result.gt_inds, image.scores)
@@ -110,7 +105,7 @@ class AssignedTargets(DenseTargets):
 class AlignedTargets(AssignedTargets):
     """Of TOOD, whose ``_get_targets_single`` is another in its first epochs."""
 
-    _by_boxes: dict[int, tuple[ImageTargets, Tensor]] | None = None
+    _by_boxes: dict[int, ImageTargets] | None = None
 
     def listen(self, patches: Patches) -> None:
         """See :meth:`DenseTargets.listen`."""
@@ -127,13 +122,10 @@ class AlignedTargets(AssignedTargets):
             priors = torch.cat(given['anchor_list'][number])
             flags = torch.cat(given['valid_flag_list'][number])
             inside = self._inside(priors, flags, meta)
-            image = self._image(priors, inside, of_image, meta, ignored)
-            self._by_boxes[id(of_image)] = image, inside
+            self._by_boxes[id(of_image)] = self._image(priors, inside, of_image, meta, ignored)
         try:
             result = original(*args, **kwargs)
-            for image, inside in self._by_boxes.values():
-                image.spread(inside)
-                self.images.append(image)
+            self.images += self._by_boxes.values()
         finally:
             self._by_boxes = None
         return result
@@ -144,4 +136,4 @@ class AlignedTargets(AssignedTargets):
         """See :meth:`AssignedTargets._assigned_image`."""
         if self._by_boxes is None:
             return None
-        return self._by_boxes[id(arguments(original, args, kwargs)['gt_instances'])][0]
+        return self._by_boxes[id(arguments(original, args, kwargs)['gt_instances'])]

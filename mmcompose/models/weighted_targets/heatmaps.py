@@ -47,7 +47,8 @@ class CenterNetTargets(BagTargets):
                 target, _ = original([one.bboxes], [one.labels], shape, image_shape)
                 bumps[number] = target['center_heatmap_target'].amax(dim=(0, 1)).flatten()
                 # Of two boxes with one center, the last is learned.
-                at_center[target['wh_offset_target_weight'][0, 0].flatten() > 0] = weight
+                own = target['wh_offset_target_weight'][0, 0].flatten() > 0
+                at_center = torch.where(own[:, None], weight, at_center)
             of_boxes.append(at_center)
             places = self._places(height, width, image_shape, bumps)
             self.images.append(self._background(boxes, bumps, places))
@@ -95,7 +96,7 @@ class CenterNetUpdateTargets(BagTargets):
             heat, target = original(boxes[number : number + 1], **given)
             bumps[number] = heat.amax(dim=1)
             own = (target == result[1]).all(dim=1) & (target.amax(dim=1) >= 0)
-            of_boxes[own] = weight
+            of_boxes = torch.where(own[:, None], weight, of_boxes)
         if not self.images:
             self.of_boxes = []
         self.of_boxes.append(of_boxes)

@@ -13,13 +13,18 @@ from torch import Tensor
 from mmcompose.models.weighted_targets.dense import DenseTargets
 from mmcompose.models.weighted_targets.feature_maps import points_of
 from mmcompose.models.weighted_targets.patches import Patches, arguments
-from mmcompose.models.weighted_targets.targets import labels_given, lie_in, targets_of
+from mmcompose.models.weighted_targets.targets import (
+    labels_given,
+    lie_in,
+    of_boxes,
+    targets_of,
+)
 
 
 class PointTargets(DenseTargets):
     """Of a head without an assigner, whose targets have a label for each point.
 
-    Asks the head's ``_get_targets_single`` a second time with each box's number as its label.
+    Gives the head's ``_get_targets_single`` each box's number as its label.
     """
 
     def listen(self, patches: Patches) -> None:
@@ -37,24 +42,29 @@ class PointTargets(DenseTargets):
         _, ignored, meta = labels_given(self.given)[number]
         points = points_of(self.head, self.given['cls_scores'])
         image = targets_of(boxes, lie_in(points, ignored), meta)
-        image.assigned = assigned_by_number(
-            lambda numbered: original(numbered, **given)[0], boxes, self.head.num_classes
+        result, image.assigned = targets_by_number(
+            lambda numbered: original(numbered, **given), boxes, self.head.num_classes
         )
         self.images.append(image)
-        return original(*args, **kwargs)
+        return result
 
 
-def assigned_by_number(
-    labels_for: Callable[[InstanceData], Any], boxes: InstanceData, num_classes: int
-) -> Tensor:
-    """Return ``(P,)`` which box each prior got, from 1, or 0, by its label for numbered boxes.
+def targets_by_number(
+    targets_for: Callable[[InstanceData], tuple[Any, ...]], boxes: InstanceData, num_classes: int
+) -> tuple[tuple[Any, ...], Tensor]:
+    """Return a head's targets, and ``(P,)`` which box each prior got, from 1, or 0.
 
     Args:
-        labels_for: Returns the priors' labels, as a tensor or one a level, for boxes with labels.
+        targets_for: Returns the targets for boxes with labels, first the priors' labels: a tensor,
+            or one a level. It is given numbers beyond all classes in the place of labels.
         boxes: The boxes.
         num_classes: The label of background.
     """
     numbers = torch.arange(1, len(boxes.bboxes) + 1, device=boxes.labels.device)
-    labels = labels_for(InstanceData(bboxes=boxes.bboxes, labels=numbers + num_classes))
-    flat = labels if isinstance(labels, Tensor) else torch.cat([each.flatten() for each in labels])
-    return (flat - num_classes).clamp(min=0)
+    numbered = InstanceData(bboxes=boxes.bboxes, labels=numbers + num_classes)
+    found, *others = targets_for(numbered)
+    levels = [found] if isinstance(found, Tensor) else found
+    by_level = [(each - num_classes).clamp(min=0) for each in levels]
+    labels = [of_boxes(each, boxes.labels, without=num_classes) for each in by_level]
+    assigned = torch.cat([each.flatten() for each in by_level])
+    return (labels[0] if isinstance(found, Tensor) else labels, *others), assigned

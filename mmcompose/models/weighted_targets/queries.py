@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mmcompose.models.weighted_targets.dense_queries import DenseQueryTargets
 from mmcompose.models.weighted_targets.patches import Patches, arguments
-from mmcompose.models.weighted_targets.points import assigned_by_number
+from mmcompose.models.weighted_targets.points import targets_by_number
 from mmcompose.models.weighted_targets.soft_targets import SoftTargets, lowers, mixes
 from mmcompose.models.weighted_targets.targets import (
     ImageTargets,
@@ -146,17 +146,16 @@ class QueryTargets(SoftTargets):
     def _get_dn_targets_single(
         self, original: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Any:
-        result = original(*args, **kwargs)
         if self.samples is None:
-            return result
+            return original(*args, **kwargs)
         given = arguments(original, args, kwargs)
         boxes, meta = given.pop('gt_instances'), given['img_meta']
-        *_, positive, negative = result
-        nowhere = torch.zeros(len(result[0]), dtype=torch.bool, device=boxes.labels.device)
-        image = targets_of(boxes, nowhere, meta)
-        image.assigned = assigned_by_number(
-            lambda numbered: original(numbered, **given)[0], boxes, self.head.num_classes
+        result, assigned = targets_by_number(
+            lambda numbered: original(numbered, **given), boxes, self.head.num_classes
         )
+        *_, positive, negative = result
+        image = targets_of(boxes, torch.zeros_like(assigned, dtype=torch.bool), meta)
+        image.assigned = assigned
         # Beside each noised box stands one with more noise, which is to be no object.
         image.assigned[negative] = image.assigned[positive]
         self.images.append(image)

@@ -69,7 +69,7 @@ class RoITargets(Adapter):
         result = call_without('gt_instances_ignore', original, args, kwargs)
         given = arguments(original, args, kwargs)
         inside = lie_in(given['pred_instances'].priors, given.get('gt_instances_ignore'))
-        result.gt_inds[(result.gt_inds == 0) & inside] = -1
+        result.gt_inds.masked_fill_((result.gt_inds == 0) & inside, -1)
         return result
 
     def _sample(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

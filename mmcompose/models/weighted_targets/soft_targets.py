@@ -69,8 +69,10 @@ class SoftTargets(Adapter):
             return None
         prediction, labels, *rest = args
         num_classes = self.head.num_classes
-        rows = (scores < 1) & (labels >= 0) & (labels < num_classes)
-        if not rows.any():
+        doubtful = (scores < 1) & (labels >= 0) & (labels < num_classes)
+        # The one wait for a device: all rows would take the memory of two more losses.
+        rows = doubtful.nonzero().squeeze(1)
+        if not len(rows):
             return None
         doubt = (1 - scores[rows]).to(prediction)
         if rest:

@@ -5,12 +5,16 @@ outputs alone, divided by a normaliser that takes no gradient. To weigh a term i
 multiply the gradient at that prior's outputs, whatever the loss is; and a factor of 1 changes
 nothing, to the bit. The normaliser stays MMDet's: it counts a box of weight 0 as it counts one
 of weight 1, so that a doubtful box does not make the others count more.
+
+A GPU is fed ahead of what it computes. So nothing here asks for a value, or for the places where a
+mask is true: either would wait until all is computed that was asked for before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import torch
@@ -51,6 +55,8 @@ class ImageTargets:
         weights: ``(G,)`` float32 of the boxes.
         scores: ``(G,)`` float32 of the boxes, in [0, 1].
         covered: Classes whose labels are complete in this image; None for all.
+        inside: ``(P,)`` bool, which priors are inside the image, where an assigner sees those
+            alone; None where it sees all.
     """
 
     assigned: Tensor
@@ -59,18 +65,24 @@ class ImageTargets:
     weights: Tensor
     scores: Tensor
     covered: Sequence[int] | None
+    inside: Tensor | None = None
 
-    def spread(self, inside: Tensor) -> None:
-        """Turn from the priors inside the image to all: the others got no box.
+    def ignored_inside(self, count: int) -> Tensor:
+        """Return ``(count,)`` bool: ``ignored`` of the priors that an assigner sees."""
+        if self.inside is None:
+            return self.ignored
+        return self.ignored[torch.argsort(~self.inside, stable=True)[:count]]
+
+    def assign(self, numbers: Tensor) -> None:
+        """Set ``assigned`` of the priors that an assigner sees; the others got no box.
 
         Args:
-            inside: ``(all,)`` bool, which priors these are.
+            numbers: Of those, as ``assigned``.
         """
-        for name in ('assigned', 'ignored'):
-            value = getattr(self, name)
-            spread = value.new_zeros(len(inside))
-            spread[inside] = value
-            setattr(self, name, spread)
+        if self.inside is None:
+            self.assigned = numbers.clone()
+        else:
+            self.assigned = torch.zeros_like(self.assigned).masked_scatter(self.inside, numbers)
 
     @property
     def without_box(self) -> Tensor:
@@ -80,35 +92,36 @@ class ImageTargets:
     def prior_factors(self) -> Tensor:
         """``(P,)``: the weight of the prior's box; 0 in ignore boxes; else 1."""
         factors = of_boxes(self.assigned, self.weights)
-        factors[self.ignored & self.without_box] = 0
-        return factors
+        return factors.masked_fill(self.ignored & self.without_box, 0)
 
     def class_factors(self, num_classes: int) -> Tensor:
         """``(P, num_classes)``: and 0 for classes not covered, but that of the prior's box."""
-        factors = self.prior_factors()[:, None].repeat(1, num_classes)
-        if self.covered is not None:
-            left_out = torch.ones_like(factors, dtype=torch.bool)
-            left_out[:, list(self.covered)] = False
-            has_box = ~self.without_box
-            left_out[has_box, self.labels[self.assigned[has_box] - 1]] = False
-            factors[left_out] = 0
-        return factors
+        factors = self.prior_factors()[:, None].expand(-1, num_classes)
+        if self.covered is None:
+            return factors
+        classes = torch.arange(num_classes, device=factors.device)
+        own = of_boxes(self.assigned, self.labels, without=-1)[:, None] == classes
+        covered = covered_mask(tuple(self.covered), num_classes, factors.device)
+        return factors.masked_fill(~(own | covered), 0)
 
     def shared_factors(self, settings: Settings) -> Tensor:
         """``(P,)``, of an output that all classes share; see ``uncovered_objectness``."""
         factors = self.prior_factors()
-        if self.covered is not None:
-            factors[self.without_box] *= settings.uncovered_objectness
-        return factors
+        if self.covered is None:
+            return factors
+        return torch.where(self.without_box, factors * settings.uncovered_objectness, factors)
 
 
-def targets_of(boxes: Any, ignored: Tensor, meta: Mapping[str, Any]) -> ImageTargets:
+def targets_of(
+    boxes: Any, ignored: Tensor, meta: Mapping[str, Any], inside: Tensor | None = None
+) -> ImageTargets:
     """Return what is known of an image's labels, before any prior is assigned.
 
     Args:
         boxes: The boxes, with ``weights`` and ``scores`` where they have some.
         ignored: ``(P,)`` bool, which priors lie in an ignore box.
         meta: Of the image.
+        inside: See :class:`ImageTargets`.
     """
     return ImageTargets(
         torch.zeros(len(ignored), dtype=torch.long, device=ignored.device),
@@ -117,7 +130,16 @@ def targets_of(boxes: Any, ignored: Tensor, meta: Mapping[str, Any]) -> ImageTar
         box_values(boxes, 'weights'),
         box_values(boxes, 'scores'),
         meta.get('covered_classes'),
+        inside,
     )
+
+
+@lru_cache(maxsize=1024)
+def covered_mask(covered: tuple[int, ...], num_classes: int, device: torch.device) -> Tensor:
+    """Return ``(num_classes,)`` bool on a device: which classes are covered; not to be changed."""
+    mask = torch.zeros(num_classes, dtype=torch.bool)
+    mask[list(covered)] = True
+    return mask.to(device)
 
 
 def class_factors_of_regions(
@@ -142,30 +164,32 @@ def class_factors_of_regions(
     Returns:
         ``(P, num_classes)`` float32.
     """
-    of_priors = torch.ones(regions.shape[1], device=regions.device)
-    of_priors[ignored] = 0
-    weights = box_values(boxes, 'weights').to(of_priors)
+    of_priors = (~ignored).float()
+    weights = box_values(boxes, 'weights')
     if len(regions):
         most, number = regions.max(dim=0)
-        of_priors[most > 0] = weights[number[most > 0]]
+        of_priors = torch.where(most > 0, weights[number], of_priors)
     factors = of_priors[:, None].repeat(1, num_classes)
     if covered is not None:
-        left_out = torch.ones(num_classes, dtype=torch.bool, device=regions.device)
-        left_out[list(covered)] = False
-        factors[:, left_out] = 0
-    for label in boxes.labels.unique():
-        own = boxes.labels == label
-        most, number = regions[own].max(dim=0)
-        factors[most > 0, label] = weights[own][number[most > 0]]
+        factors *= covered_mask(tuple(covered), num_classes, factors.device)
+    best = torch.zeros_like(factors)
+    for own, weight, label in zip(regions[..., None], weights, boxes.labels[:, None], strict=True):
+        before = best.index_select(1, label)
+        of_class = torch.where(own > before, weight, factors.index_select(1, label))
+        factors.index_copy_(1, label, of_class)
+        best.index_copy_(1, label, torch.maximum(own, before))
     return factors
 
 
-def of_boxes(assigned: Tensor, values: Tensor) -> Tensor:
-    """Return ``(P,)`` float32: the value of each prior's box, 1 where it has none."""
-    found = torch.ones(len(assigned), dtype=torch.float32, device=assigned.device)
-    has_box = assigned > 0
-    found[has_box] = values.to(found)[assigned[has_box] - 1]
-    return found
+def of_boxes(assigned: Tensor, values: Tensor, without: float = 1.0) -> Tensor:
+    """Return ``(P,)``: the value of each prior's box, or another one where it has none.
+
+    Args:
+        assigned: ``(P,)`` as of :class:`ImageTargets`.
+        values: ``(G,)`` of the boxes.
+        without: For priors without a box. Defaults to 1.
+    """
+    return torch.cat([values.new_full((1,), without), values])[assigned.clamp(min=0)]
 
 
 def box_values(instances: Any, name: str) -> Tensor:
@@ -173,15 +197,19 @@ def box_values(instances: Any, name: str) -> Tensor:
     values: Tensor | None = instances.get(name)
     if values is None:
         return torch.ones(len(instances.bboxes), device=instances.bboxes.device)
-    return values
+    return values.float()
 
 
 def is_uncertain(instances: Any, ignored: Any, covered: object, settings: Settings) -> bool:
-    """Return whether anything of an image's labels differs from plain ground truth."""
+    """Return whether anything of an image's labels is beyond plain ground truth.
+
+    Boxes carry weights or scores only where one differs from 1: see
+    :class:`~mmcompose.datasets.PackDetInputs`.
+    """
     if covered is not None or (ignored is not None and len(ignored.get('bboxes', ())) > 0):
         return True
     names = ('weights', 'scores') if settings.soft_targets else ('weights',)
-    return any(name in instances and bool((instances[name] != 1).any()) for name in names)
+    return any(name in instances for name in names)
 
 
 def are_uncertain(labels: Iterable[Labels], settings: Settings) -> bool:
@@ -246,12 +274,13 @@ def scale_gradient(output: Tensor, factors: Tensor) -> None:
         output: Of a head, of any shape.
         factors: Of a shape that broadcasts to it.
     """
-    if not output.requires_grad or bool((factors == 1).all()):
+    if not output.requires_grad:
         return
 
     def scaled(gradient: Tensor) -> Tensor:
         times = factors.to(gradient)
-        # Not a product alone: 0 times a gradient that is no number is no number.
-        return torch.where(times == 0, torch.zeros_like(gradient), gradient * times)
+        # Not a product alone: 0 times a gradient that is no number is no number. The gradient
+        # comes first: its order in memory stays, by which sums of it round.
+        return (gradient * times).masked_fill_(times == 0, 0)
 
     output.register_hook(scaled)

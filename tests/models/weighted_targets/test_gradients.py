@@ -433,7 +433,7 @@ def test_a_copy_of_an_attached_model_listens_to_itself(name: str) -> None:
 
 
 def test_plain_ground_truth_is_not_uncertain() -> None:
-    (sample, _) = samples(weights=ONES, scores=SCORES)
+    (sample, _) = samples(scores=SCORES)
     plain = (sample.gt_instances, sample.ignored_instances, None)
     assert not is_uncertain(*plain, Settings())
     assert is_uncertain(*plain, Settings(soft_targets=True))
