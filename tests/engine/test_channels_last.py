@@ -44,6 +44,13 @@ def test_the_student_computes_in_channels_last() -> None:
     assert output.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_a_model_that_is_not_on_the_cpu_is_left_alone() -> None:
+    model = _network().to('meta')
+    ChannelsLastHook().before_train(SimpleNamespace(model=model))
+    assert model[0].weight.is_contiguous()
+    assert not model[0].weight.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_training_goes_the_same_way() -> None:
     plain, with_hook = _trained(hook=False), _trained(hook=True)
     torch.testing.assert_close(with_hook[1], plain[1], rtol=1e-4, atol=1e-5)
