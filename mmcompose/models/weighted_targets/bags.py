@@ -7,7 +7,7 @@ rest of the loss is that of each prior and class by itself.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from mmcompose.models.weighted_targets.targets import (
     Settings,
     are_uncertain,
     box_values,
+    by_class,
     class_factors_of_regions,
     labels_given,
     lie_in,
@@ -35,9 +36,16 @@ class BagTargets(Adapter):
     def __init__(self, head: nn.Module, settings: Settings, class_agnostic: bool = False) -> None:
         super().__init__(head, settings, class_agnostic)
         # Of the loss that is under way: its arguments, where its labels are uncertain; and, for
-        # each image, the factors of the priors' background.
+        # each image, the factors of the priors' background, and the scores of the boxes to which
+        # priors belong, by class.
         self.given: dict[str, Any] = {}
         self.images: list[Tensor] = []
+        self.scores: list[Tensor] = []
+
+    @property
+    def takes_soft_targets(self) -> bool:
+        """Whether the head can learn from soft class targets."""
+        return True
 
     def attach(self, patches: Patches) -> None:
         """See :meth:`Adapter.attach`."""
@@ -52,22 +60,55 @@ class BagTargets(Adapter):
         given = arguments(original, args, kwargs)
         if not are_uncertain(labels_given(given), self.settings):
             return original(*args, **kwargs)
-        self.given, self.images = given, []
+        self.given, self.images, self.scores = given, [], []
         try:
             return original(*args, **kwargs)
         finally:
-            self.given, self.images = {}, []
+            self.given, self.images, self.scores = {}, [], []
 
-    def _background(self, boxes: Any, regions: Tensor, priors: Tensor) -> Tensor:
-        """Return ``(P, C)`` factors of the next image's background."""
+    def _add_image(self, boxes: Any, regions: Tensor, priors: Tensor) -> None:
+        """Keep what the next image's priors count, whose boxes have regions ``(G, P)``."""
         _, ignored, meta = labels_given(self.given)[len(self.images)]
-        return class_factors_of_regions(
+        factors = class_factors_of_regions(
             regions,
             boxes,
             lie_in(priors, ignored),
             meta.get('covered_classes'),
             self.head.num_classes,
         )
+        scores = torch.ones_like(factors)
+        if self.settings.soft_targets:
+            scores = by_class(scores, regions, boxes.labels, box_values(boxes, 'scores'))
+        self.images.append(factors)
+        self.scores.append(scores)
+
+    def _worth(self, boxes: Any) -> Tensor:
+        """Return ``(G,)``: how much the loss of each box's bag counts."""
+        weights = box_values(boxes, 'weights')
+        return weights * box_values(boxes, 'scores') if self.settings.soft_targets else weights
+
+    def _mixed(
+        self,
+        loss: Callable[..., Tensor],
+        background: Callable[..., Tensor],
+        predictions: Sequence[Tensor],
+        scores: Tensor,
+    ) -> Tensor:
+        """Return a loss whose gradient is, as far as scores are below 1, that of background.
+
+        Args:
+            loss: Of predictions, a term for each of their values.
+            background: The same as if there were no boxes.
+            predictions: Which both take.
+            scores: Of the predictions' shape, in [0, 1].
+        """
+        own = loss(*predictions)
+        if not self.settings.soft_targets:
+            return own
+        doubtful = [scaled(each, 1 - scores) for each in predictions]
+        change = background(*doubtful) - loss(*doubtful)
+        # Scaled gradients leave the value of the change as it is.
+        return own + (change - change.detach())
 
 
 def scaled(tensor: Tensor, factors: Tensor) -> Tensor:
@@ -96,7 +137,7 @@ class FreeAnchorTargets(BagTargets):
             return result
         given = arguments(original, args, kwargs)
         boxes, anchors = given.pop('gt_instances'), given['flat_anchors']
-        scale_gradient(result[1], box_values(boxes, 'weights'))
+        scale_gradient(result[1], self._worth(boxes))
         regions = torch.zeros(len(boxes.bboxes), len(anchors), device=anchors.device)
         for number in range(len(regions)):
             with torch.no_grad():
@@ -105,14 +146,21 @@ class FreeAnchorTargets(BagTargets):
             overlaps = bbox_overlaps(boxes.bboxes[number : number + 1], anchors)[0]
             bag = overlaps.topk(self.head.pre_anchor_topk).indices
             regions[number, bag] += overlaps[bag] + 1
-        self.images.append(self._background(boxes, regions, anchors))
+        self._add_image(boxes, regions, anchors)
         return result
 
     def _negative_loss(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if not self.given:
             return original(*args, **kwargs)
         given = arguments(original, args, kwargs)
-        return original(scaled(given['cls_prob'], torch.stack(self.images)), given['box_prob'])
+        # The probability that an anchor matches a box.
+        matched = given['box_prob']
+        return self._mixed(
+            lambda probability: original(probability, matched),
+            lambda probability: original(probability, torch.zeros_like(matched)),
+            [scaled(given['cls_prob'], torch.stack(self.images))],
+            torch.stack(self.scores),
+        )
 
 
 class AutoAssignTargets(BagTargets):
@@ -133,13 +181,13 @@ class AutoAssignTargets(BagTargets):
         result = original(*args, **kwargs)
         if self.given:
             boxes = arguments(original, args, kwargs)['gt_instances']
-            scale_gradient(result[0], box_values(boxes, 'weights'))
+            scale_gradient(result[0], self._worth(boxes))
         return result
 
     def _positive_loss(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         given = arguments(original, args, kwargs)
         boxes = given['gt_instances']
-        weights = box_values(boxes, 'weights')
+        weights = self._worth(boxes)
         if not self.given or bool((weights == 1).all()):
             return original(*args, **kwargs)
         loss = 0.0
@@ -162,15 +210,19 @@ class AutoAssignTargets(BagTargets):
         if not self.given:
             return original(*args, **kwargs)
         given = arguments(original, args, kwargs)
-        regions = given['inside_gt_bbox_mask'].T.to(torch.float32)
+        boxes, inside = given['gt_instances'], given['inside_gt_bbox_mask']
         points = points_of(self.head, self.given['cls_scores'])
-        factors = self._background(given['gt_instances'], regions, points)
-        self.images.append(factors)
+        self._add_image(boxes, inside.T.to(torch.float32), points)
+        factors = self.images[-1]
         scores = given['cls_score']
         # Of all classes: the objectness of a place has one gradient from each.
         objectness = given['objectness'].expand_as(scores)
-        return original(
-            scaled(scores, factors),
-            scaled(objectness, factors),
-            *(given[name] for name in ('gt_instances', 'ious', 'inside_gt_bbox_mask')),
+        loss = self._mixed(
+            lambda *predictions: original(*predictions, boxes, given['ious'], inside)[0],
+            lambda *predictions: original(
+                *predictions, boxes[:0], given['ious'][:, :0], inside[:, :0]
+            )[0],
+            [scaled(scores, factors), scaled(objectness, factors)],
+            self.scores[-1],
         )
+        return (loss,)

@@ -5,6 +5,7 @@ A place of a class's map belongs to the box whose bump it lies on, the highest w
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,32 @@ from mmcompose.models.weighted_targets.patches import Patches, arguments
 from mmcompose.models.weighted_targets.targets import box_values, scale_gradient
 
 
-class CenterNetTargets(BagTargets):
+class HeatmapTargets(BagTargets):
+    """What the two have in common; see :class:`Adapter` for the arguments."""
+
+    def _heatmap_loss(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        given = arguments(original, args, kwargs)
+        if not self.given:
+            return original(**given)
+        prediction = given.pop('pred')
+        # No bump and, in the update's, no place for a positive.
+        nothing = {'target': torch.zeros_like(given['target'])}
+        for name in ('pos_inds', 'pos_labels'):
+            if given.get(name) is not None:
+                nothing[name] = given[name][:0]
+        return self._mixed(
+            lambda heatmap: original(heatmap, **given),
+            lambda heatmap: original(heatmap, **{**given, **nothing}),
+            [prediction],
+            self._laid(torch.stack(self.scores), prediction),
+        )
+
+    @abstractmethod
+    def _laid(self, values: Tensor, prediction: Tensor) -> Tensor:
+        """Lay ``(B, P, C)`` values out as the loss gets its prediction."""
+
+
+class CenterNetTargets(HeatmapTargets):
     """Of CenterNet: one map a class, and the size and offset of a box at its center."""
 
     @staticmethod
@@ -30,6 +56,8 @@ class CenterNetTargets(BagTargets):
     def listen(self, patches: Patches) -> None:
         """See :meth:`BagTargets.listen`."""
         patches.replace(self.head, 'get_targets', self._get_targets)
+        if self.settings.soft_targets:
+            patches.replace(self.head.loss_center_heatmap, 'forward', self._heatmap_loss)
 
     def _get_targets(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         result = original(*args, **kwargs)
@@ -51,12 +79,15 @@ class CenterNetTargets(BagTargets):
                 at_center = torch.where(own[:, None], weight, at_center)
             of_boxes.append(at_center)
             places = self._places(height, width, image_shape, bumps)
-            self.images.append(self._background(boxes, bumps, places))
+            self._add_image(boxes, bumps, places)
         names = ('center_heatmap_preds', 'wh_preds', 'offset_preds')
         for name, factors in zip(names, (self.images, of_boxes, of_boxes), strict=True):
             (output,) = self.given[name]
             scale_gradient(output, on_feature_map(torch.stack(factors), output))
         return result
+
+    def _laid(self, values: Tensor, prediction: Tensor) -> Tensor:
+        return on_feature_map(values, prediction)
 
     @staticmethod
     def _places(height: int, width: int, image_shape: Any, like: Tensor) -> Tensor:
@@ -67,7 +98,7 @@ class CenterNetTargets(BagTargets):
         return torch.stack([x, y], dim=-1).reshape(-1, 2).repeat(1, 2)
 
 
-class CenterNetUpdateTargets(BagTargets):
+class CenterNetUpdateTargets(HeatmapTargets):
     """Of CenterNet's update: maps on the levels of a pyramid, boxes at the places near a center.
 
     Beside the bumps, it takes places near a center where it predicts well for positives.
@@ -83,6 +114,8 @@ class CenterNetUpdateTargets(BagTargets):
         self.of_boxes: list[Tensor] = []
         patches.replace(self.head, '_get_targets_single', self._get_targets_single)
         patches.replace(self.head, 'add_cls_pos_inds', self._add_cls_pos_inds)
+        if self.settings.soft_targets:
+            patches.replace(self.head.loss_cls, 'forward', self._heatmap_loss)
 
     def _get_targets_single(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         result = original(*args, **kwargs)
@@ -100,7 +133,7 @@ class CenterNetUpdateTargets(BagTargets):
         if not self.images:
             self.of_boxes = []
         self.of_boxes.append(of_boxes)
-        self.images.append(self._background(boxes, bumps, points.repeat(1, 2)))
+        self._add_image(boxes, bumps, points.repeat(1, 2))
         return result
 
     def _add_cls_pos_inds(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -108,6 +141,7 @@ class CenterNetUpdateTargets(BagTargets):
         if not self.given:
             return result
         of_classes, places = torch.stack(self.images), result[0]
+        scores = torch.stack(self.scores)
         if places is not None:
             given = arguments(original, args, kwargs)
             every = given.pop('batch_gt_instances')
@@ -118,11 +152,13 @@ class CenterNetUpdateTargets(BagTargets):
                 for each, own in zip(every, numbers, strict=True)
             ]
             places, number = original(batch_gt_instances=numbered, **given)
-            weights = torch.cat([box_values(each, 'weights') for each in every])
             labels = torch.cat([each.labels for each in every])
-            flat = of_classes.view(-1, self.head.num_classes)
             rows = self._rows(of_classes)[places]
-            flat[rows, labels[number]] = weights.to(flat)[number]
+            for found, name in ((of_classes, 'weights'), (scores, 'scores')):
+                values = torch.cat([box_values(each, name) for each in every]).to(found)
+                flat = found.view(-1, self.head.num_classes)
+                flat[rows, labels[number]] = values[number]
+            self.scores = list(scores)
         self._scale('cls_scores', of_classes)
         self._scale('bbox_preds', torch.stack(self.of_boxes))
         return result
@@ -135,6 +171,9 @@ class CenterNetUpdateTargets(BagTargets):
         images, priors = factors.shape[:2]
         number = torch.arange(images * priors, device=factors.device).view(images, priors)
         return torch.cat([each.flatten() for each in number.split(self._sizes(), dim=1)])
+
+    def _laid(self, values: Tensor, prediction: Tensor) -> Tensor:
+        return values.view(-1, self.head.num_classes)[self._rows(values)]
 
     def _scale(self, name: str, factors: Tensor) -> None:
         levels = factors.split(self._sizes(), dim=1)

@@ -31,7 +31,7 @@ def assigns_by_quality(head: nn.Module) -> bool:
 
 def mixes(loss: Any) -> bool:
     """Return whether a classification loss learns hard labels and can be mixed of two of them."""
-    return isinstance(loss, (FocalLoss, CrossEntropyLoss)) and loss.reduction == 'mean'
+    return isinstance(loss, (FocalLoss, CrossEntropyLoss)) and loss.reduction in ('mean', 'none')
 
 
 def lowers(loss: Any) -> bool:
@@ -76,12 +76,18 @@ class SoftTargets(Adapter):
             return None
         doubt = (1 - scores[rows]).to(prediction)
         if rest:
-            doubt = doubt * rest[0][rows]
+            # One a row, or one for each of its classes.
+            of_rows = rest[0].reshape(len(labels), -1)[rows]
+            doubt = (doubt[:, None] * of_rows).reshape(-1)
         background = torch.full_like(labels[rows], num_classes)
         negative = loss.forward(prediction[rows], background, doubt, **kwargs)
         positive = loss.forward(prediction[rows], labels[rows], doubt, **kwargs)
-        mixed: Tensor = output + negative - positive
-        return mixed
+        change = negative - positive
+        if loss.reduction == 'none':
+            # By the values of an unreduced loss FSAF chooses levels, too.
+            change = torch.zeros_like(output).index_add(0, rows, change)
+            change = change - change.detach()
+        return output + change
 
     def _lower(self, loss: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         scores = self.soft_scores()

@@ -172,13 +172,25 @@ def class_factors_of_regions(
     factors = of_priors[:, None].repeat(1, num_classes)
     if covered is not None:
         factors *= covered_mask(tuple(covered), num_classes, factors.device)
-    best = torch.zeros_like(factors)
-    for own, weight, label in zip(regions[..., None], weights, boxes.labels[:, None], strict=True):
+    return by_class(factors, regions, boxes.labels, weights)
+
+
+def by_class(values: Tensor, regions: Tensor, labels: Tensor, numbers: Tensor) -> Tensor:
+    """Return values of priors and classes, with those of boxes where priors belong to some.
+
+    Args:
+        values: ``(P, num_classes)``.
+        regions: ``(G, P)`` of at least 0: how much a prior belongs to a box.
+        labels: ``(G,)`` int64, the boxes' classes.
+        numbers: ``(G,)``: each prior takes that of the box of the class to which it belongs most.
+    """
+    found, best = values.clone(), torch.zeros_like(values)
+    for own, value, label in zip(regions[..., None], numbers, labels[:, None], strict=True):
         before = best.index_select(1, label)
-        of_class = torch.where(own > before, weight, factors.index_select(1, label))
-        factors.index_copy_(1, label, of_class)
+        of_class = torch.where(own > before, value, found.index_select(1, label))
+        found.index_copy_(1, label, of_class)
         best.index_copy_(1, label, torch.maximum(own, before))
-    return factors
+    return found
 
 
 def of_boxes(assigned: Tensor, values: Tensor, without: float = 1.0) -> Tensor:

@@ -81,12 +81,12 @@ def test_a_second_stage_of_another_kind_is_named_in_config_and_model() -> None:
     assert attached.unreached == [line.replace('.type', '')]
 
 
-def test_a_focal_loss_that_is_not_summed_up_takes_no_soft_targets() -> None:
+def test_a_loss_that_is_summed_up_takes_no_soft_targets() -> None:
     with DefaultScope.overwrite_default_scope('mmdet'):
         config = copy.deepcopy(RETINANET)
-        assert mixes(MODELS.build(ConfigDict(config)).bbox_head.loss_cls)
-        config['bbox_head']['loss_cls']['reduction'] = 'none'
-        assert not mixes(MODELS.build(ConfigDict(config)).bbox_head.loss_cls)
+        for reduction, takes in (('mean', True), ('none', True), ('sum', False)):
+            config['bbox_head']['loss_cls']['reduction'] = reduction
+            assert mixes(MODELS.build(ConfigDict(config)).bbox_head.loss_cls) is takes
 
 
 def test_priors_in_a_box() -> None:

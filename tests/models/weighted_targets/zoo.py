@@ -19,6 +19,7 @@ CONFIGS = Path(mmdet.__file__).parent / '.mim' / 'configs'
 ONE_STAGE = {
     'FCOS': 'fcos/fcos_r50-caffe_fpn_gn-head_1x_coco',
     'FoveaBox': 'foveabox/fovea_r50_fpn_4xb4-1x_coco',
+    'FSAF': 'fsaf/fsaf_r50_fpn_1x_coco',
     'PAA': 'paa/paa_r50_fpn_1x_coco',
     'VFNet': 'vfnet/vfnet_r50_fpn_1x_coco',
     'TOOD': 'tood/tood_r50_fpn_1x_coco',
