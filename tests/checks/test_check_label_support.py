@@ -17,7 +17,7 @@ WEIGHTS = {'type': 'mmcompose.BoxWeights'}
 RETINANET = {'type': 'RetinaNet', 'bbox_head': {'type': 'RetinaHead'}}
 CORNERNET = {'type': 'CornerNet', 'bbox_head': {'type': 'CornerHead'}}
 REPPOINTS = {'type': 'RepPointsDetector', 'bbox_head': {'type': 'RepPointsHead'}}
-DDOD = {'type': 'DDOD', 'bbox_head': {'type': 'DDODHead'}}
+PISA = {'type': 'RetinaNet', 'bbox_head': {'type': 'PISARetinaHead'}}
 
 
 def _said(model: dict[str, Any], *steps: dict[str, Any], **train_cfg: Any) -> list[str]:
@@ -56,8 +56,8 @@ def test_a_student_that_does_not_is_named_with_what_is_lost(model: dict[str, Any
 
 def test_ignore_boxes_that_mmdet_reads_itself_are_no_matter() -> None:
     assigner = {'type': 'MaxIoUAssigner', 'ignore_iof_thr': 0.5}
-    assert _said(DDOD, BANDS, assigner=assigner) == []
-    assert len(_said(DDOD, BANDS, assigner={**assigner, 'ignore_iof_thr': -1})) == 1
+    assert _said(PISA, BANDS, assigner=assigner) == []
+    assert len(_said(PISA, BANDS, assigner={**assigner, 'ignore_iof_thr': -1})) == 1
 
 
 @pytest.mark.parametrize('steps', [[NO_BAND], []], ids=['no band', 'no bands'])

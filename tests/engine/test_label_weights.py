@@ -25,7 +25,7 @@ from mmcompose.registry import HOOKS
 from mmcompose.utils import UserError
 from tests import toys
 from tests.engine.toys import TRAIN_PIPELINE, student_config
-from tests.models.weighted_targets.students import DDOD, SSD, build, samples
+from tests.models.weighted_targets.students import PISA, SSD, build, samples
 
 WEIGHED = [*toys.LABEL_PIPELINE, {'type': 'mmcompose.BoxWeights', 'by': 'score'}]
 
@@ -238,13 +238,13 @@ def test_what_does_not_reach_a_head_is_said_when_it_matters(
     said: list[str] = []
     monkeypatch.setattr('mmcompose.engine.hooks.uncertain_labels.warn', said.append)
     loader = SimpleNamespace(dataset=None)
-    heads = {'DDODHead': DDOD, 'SSDHead': SSD}
+    heads = {'PISARetinaHead': PISA, 'SSDHead': SSD}
     for name, head in heads.items():
         said.clear()
         hook = UncertainLabelsHook(soft_targets=soft)
         runner = SimpleNamespace(model=build(head), train_dataloader=loader)
         hook.before_train(runner)
-        # SSD takes weights, and mines background that no score could be mixed with; DDOD neither.
+        # SSD takes weights, and mines background that no score could be mixed with; PISA neither.
         told = f'model.bbox_head: {name} takes no soft class targets'
         assert [line.startswith(told) for line in said] == [True] * soft
         said.clear()
@@ -252,6 +252,6 @@ def test_what_does_not_reach_a_head_is_said_when_it_matters(
         assert said == []
         for _ in range(2):
             hook.before_train_iter(runner, 1, {'data_samples': samples([[1.0, 0.5]] * 2)})
-        told = 'model.bbox_head: DDODHead has a loss of its own'
-        assert [line.startswith(told) for line in said] == [True] * (name == 'DDODHead')
+        told = 'model.bbox_head: PISARetinaHead has a loss of its own'
+        assert [line.startswith(told) for line in said] == [True] * (name == 'PISARetinaHead')
         hook.after_train(runner)

@@ -87,7 +87,8 @@ class DenseTargets(SoftTargets):
         return prediction, target * torch.cat(self._scores()).to(target).reshape(target.shape)
 
     def _scores(self) -> list[Tensor]:
-        return [of_boxes(image.assigned, image.scores) for image in self.images or ()]
+        number = len(self.given['batch_gt_instances'])
+        return [of_boxes(image.assigned, image.scores) for image in (self.images or ())[:number]]
 
     def _loss_by_feat(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         given = arguments(original, args, kwargs)
@@ -102,18 +103,24 @@ class DenseTargets(SoftTargets):
         given |= {name: _views(given[name]) for name in OUTPUTS if name in given}
         try:
             losses = original(**given)
-            if len(self.images) != number:
+            # DDOD assigns twice: boxes to scores, then boxes to places.
+            if len(self.images) not in (number, 2 * number):
                 raise RuntimeError(
                     f'{type(self.head).__name__} assigned targets of {len(self.images)} images '
                     f'out of {number}: weights of labels do not reach its loss'
                 )
-            self._scale(given, self.images)
+            self._scale(given, self.images[:number], self.images[-number:])
         finally:
             self.images, self.given = None, {}
         return losses
 
-    def _scale(self, given: dict[str, Any], images: Sequence[ImageTargets]) -> None:
-        priors = torch.stack([image.prior_factors() for image in images])[..., None]
+    def _scale(
+        self,
+        given: dict[str, Any],
+        images: Sequence[ImageTargets],
+        of_places: Sequence[ImageTargets],
+    ) -> None:
+        priors = torch.stack([image.prior_factors() for image in of_places])[..., None]
         shared = torch.stack([image.shared_factors(self.settings) for image in images])[..., None]
         num_classes = self.head.cls_out_channels
         if self.class_agnostic or not getattr(self.head, 'use_sigmoid_cls', True):

@@ -12,6 +12,7 @@ from mmdet.models.dense_heads import (
     FCOSHead,
     FoveaHead,
     GFLHead,
+    LDHead,
     PAAHead,
     SABLRetinaHead,
     TOODHead,
@@ -24,9 +25,12 @@ from torch import Tensor
 OUTPUTS = (
     'cls_scores', 'bbox_preds', 'objectnesses', 'centernesses', 'iou_preds', 'bbox_preds_refine',
 )  # fmt: skip
+# What a head's loss takes that is the output of another model.
+OF_TEACHERS = ('soft_targets',)
 # Heads that call their classification loss once a level, with a row for each prior.
 _BY_LEVEL = tuple(
-    each.loss_by_feat_single for each in (AnchorHead, ATSSHead, GFLHead, SABLRetinaHead, TOODHead)
+    each.loss_by_feat_single
+    for each in (AnchorHead, ATSSHead, GFLHead, LDHead, SABLRetinaHead, TOODHead)
 )
 # Once, with all levels in a row, the images of each one after the other.
 _LEVELS_FIRST = (FCOSHead.loss_by_feat, FoveaHead.loss_by_feat, VFNetHead.loss_by_feat)

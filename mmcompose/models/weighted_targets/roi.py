@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
+from mmdet.models.roi_heads import SparseRoIHead
 from torch import Tensor, nn
 
 from mmcompose.models.weighted_targets.adapter import Adapter
 from mmcompose.models.weighted_targets.patches import Patches, arguments, call_without
 from mmcompose.models.weighted_targets.soft_targets import SoftTargets, mixes
 from mmcompose.models.weighted_targets.targets import (
+    ImageTargets,
+    Labels,
     Settings,
     are_uncertain,
     box_values,
     labels_of,
     lie_in,
+    of_boxes,
     scale_gradient,
+    targets_of,
 )
+
+# Parts of a second stage that learn of RoIs with a box alone: the method that computes the loss,
+# and its argument with a row for each of them.
+_OF_POSITIVES = {
+    'mask_head': ('loss_and_target', 'mask_preds'),
+    'mask_iou_head': ('loss_and_target', 'mask_iou_pred'),
+    'point_head': ('loss_and_target', 'point_pred'),
+    'grid_head': ('loss', 'grid_pred'),
+}
 
 
 class RoITargets(Adapter):
@@ -30,8 +45,10 @@ class RoITargets(Adapter):
 
     def __init__(self, head: nn.Module, settings: Settings, class_agnostic: bool = False) -> None:
         super().__init__(head, settings, class_agnostic)
-        # What each image's labels cover, by the identity of its boxes; None outside a loss.
-        self.covered: dict[int, Sequence[int] | None] | None = None
+        # Each image's labels, by the identity of its boxes; None outside a loss.
+        self.labels: dict[int, Labels] | None = None
+        # Each of its RoIs is in the loss, in its own row.
+        self.by_query = isinstance(head, SparseRoIHead)
 
     @property
     def takes_soft_targets(self) -> bool:
@@ -47,50 +64,63 @@ class RoITargets(Adapter):
             patches.replace(sampler, 'sample', self._sample)
         for head in each_of(self.head.bbox_head):
             BoxHeadTargets(head, self).attach(patches)
-        if getattr(self.head, 'with_mask', False):
-            for head in each_of(self.head.mask_head):
-                patches.replace(head, 'loss_and_target', self._mask_loss)
+        for part, (method, output) in _OF_POSITIVES.items():
+            for head in each_of(getattr(self.head, part, None) or []):
+                patches.replace(head, method, partial(self._loss_of_positives, output))
 
     def _loss(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         samples = arguments(original, args, kwargs)['batch_data_samples']
         labels = labels_of(samples)
         if not are_uncertain(labels, self.settings):
             return original(*args, **kwargs)
-        self.covered = {id(boxes): meta.get('covered_classes') for boxes, _, meta in labels}
+        self.labels = {id(of_image[0]): of_image for of_image in labels}
         try:
             return original(*args, **kwargs)
         finally:
-            self.covered = None
+            self.labels = None
 
     def _assign(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if self.covered is None:
+        if self.labels is None:
             return original(*args, **kwargs)
         # See AssignedTargets._assign.
         result = call_without('gt_instances_ignore', original, args, kwargs)
         given = arguments(original, args, kwargs)
-        inside = lie_in(given['pred_instances'].priors, given.get('gt_instances_ignore'))
-        result.gt_inds.masked_fill_((result.gt_inds == 0) & inside, -1)
+        _, ignored, _ = self.labels[id(given['gt_instances'])]
+        inside = lie_in(given['pred_instances'].priors, ignored)
+        result.left_out = (result.gt_inds == 0) & inside
+        if not self.by_query:
+            result.gt_inds.masked_fill_(result.left_out, -1)
         return result
 
     def _sample(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         result = original(*args, **kwargs)
-        if self.covered is not None:
-            boxes = arguments(original, args, kwargs)['gt_instances']
-            owner = result.pos_assigned_gt_inds
-            result.pos_weights = box_values(boxes, 'weights')[owner]
-            result.pos_scores = box_values(boxes, 'scores')[owner]
-            partly = self.covered.get(id(boxes)) is not None
-            result.neg_weight = self.settings.uncovered_objectness if partly else 1.0
+        if self.labels is not None:
+            given = arguments(original, args, kwargs)
+            boxes, _, meta = self.labels[id(given['gt_instances'])]
+            positive = result.pos_assigned_gt_inds + 1
+            result.pos_weights = of_boxes(positive, box_values(boxes, 'weights'))
+            # RoIs with a box come first, as MMDet orders them.
+            assigned = torch.cat([positive, positive.new_zeros(len(result.neg_inds))])
+            left_out = torch.zeros_like(assigned, dtype=torch.bool)
+            if self.by_query:
+                assigned, left_out = torch.zeros_like(assigned), given['assign_result'].left_out
+                assigned[result.pos_inds] = positive
+            result.image = targets_of(boxes, left_out, meta)
+            result.image.assigned = assigned
         return result
 
-    def _mask_loss(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if self.covered is not None:
-            given = arguments(original, args, kwargs)
-            factors = torch.cat([result.pos_weights for result in given['sampling_results']])
-            predictions = given['mask_preds']
-            if len(predictions) == len(factors):
-                scale_gradient(predictions, factors.view(-1, *[1] * (predictions.dim() - 1)))
-        return original(*args, **kwargs)
+    def _loss_of_positives(
+        self, output: str, original: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        if self.labels is None:
+            return original(*args, **kwargs)
+        given = arguments(original, args, kwargs)
+        factors = torch.cat([result.pos_weights for result in given['sampling_results']])
+        if 'sample_idx' in given:
+            # Grid R-CNN takes some of them.
+            factors = factors[given['sample_idx']]
+        given[output] = _scaled_rows(given[output], factors)
+        return original(**given)
 
 
 class BoxHeadTargets(SoftTargets):
@@ -104,7 +134,7 @@ class BoxHeadTargets(SoftTargets):
     def __init__(self, head: nn.Module, stage: RoITargets) -> None:
         super().__init__(head, stage.settings)
         self.stage = stage
-        self.scores: Tensor | None = None
+        self.images: list[ImageTargets] | None = None
 
     def attach(self, patches: Patches) -> None:
         """See :meth:`Adapter.attach`."""
@@ -113,37 +143,50 @@ class BoxHeadTargets(SoftTargets):
             self.soften(self.head.loss_cls, patches)
 
     def _loss_and_target(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if self.stage.covered is None:
+        if self.stage.labels is None:
             return original(*args, **kwargs)
         given = arguments(original, args, kwargs)
-        results = given['sampling_results']
-        factors = torch.cat(
-            [part for each in results for part in _with_negatives(each, 'pos_weights')]
-        )
-        for name in ('cls_score', 'bbox_pred'):
+        self.images = [result.image for result in given['sampling_results']]
+        factors = {
+            'cls_score': torch.cat([self._class_factors(image) for image in self.images]),
+            'bbox_pred': torch.cat([image.prior_factors() for image in self.images]),
+        }
+        for name, of_rows in factors.items():
             if given.get(name) is not None:
-                # SABL's boxes are buckets and offsets.
-                parts = given[name] if isinstance(given[name], tuple) else [given[name]]
-                for part in parts:
-                    scale_gradient(part, factors.view(-1, *[1] * (part.dim() - 1)))
-        self.scores = torch.cat(
-            [part for each in results for part in _with_negatives(each, 'pos_scores')]
-        )
+                given[name] = _scaled_rows(given[name], of_rows)
         try:
-            return original(*args, **kwargs)
+            return original(**given)
         finally:
-            self.scores = None
+            self.images = None
+
+    def _class_factors(self, image: ImageTargets) -> Tensor:
+        """Return ``(N,)`` or ``(N, C)`` the factors of the RoIs' scores."""
+        if self.head.loss_cls.use_sigmoid:
+            return image.class_factors(self.head.num_classes)
+        return image.shared_factors(self.settings)
 
     def soft_scores(self) -> Tensor | None:
         """See :class:`SoftTargets`."""
-        return self.scores
+        if self.images is None:
+            return None
+        return torch.cat([of_boxes(image.assigned, image.scores) for image in self.images])
 
 
-def _with_negatives(result: Any, name: str) -> tuple[Tensor, Tensor]:
-    """Return the values of an image's RoIs: those with a box first, as MMDet orders them."""
-    positive = getattr(result, name)
-    value = result.neg_weight if name == 'pos_weights' else 1.0
-    return positive, positive.new_full((len(result.neg_inds),), value)
+def _scaled_rows(output: Any, factors: Tensor) -> Any:
+    """Return an output whose gradient is scaled by row, and so is that of each of its parts.
+
+    Args:
+        output: ``(N, ...)``; of SABL's buckets and offsets or the grid's maps, several.
+        factors: ``(N,)``, or ``(N, C)`` of an output of that shape.
+    """
+    if isinstance(output, dict):
+        return {name: _scaled_rows(part, factors) for name, part in output.items()}
+    if isinstance(output, (list, tuple)):
+        return type(output)(_scaled_rows(part, factors) for part in output)
+    # A view, since other parts of a stage learn through the mask's output.
+    view = output.view_as(output)
+    scale_gradient(view, factors.view(*factors.shape, *[1] * (view.dim() - factors.dim())))
+    return view
 
 
 def each_of(value: Any) -> Sequence[Any]:

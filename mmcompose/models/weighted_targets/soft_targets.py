@@ -82,12 +82,13 @@ class SoftTargets(Adapter):
         background = torch.full_like(labels[rows], num_classes)
         negative = loss.forward(prediction[rows], background, doubt, **kwargs)
         positive = loss.forward(prediction[rows], labels[rows], doubt, **kwargs)
-        change = negative - positive
+        change: Tensor = negative - positive
         if loss.reduction == 'none':
             # By the values of an unreduced loss FSAF chooses levels, too.
             change = torch.zeros_like(output).index_add(0, rows, change)
             change = change - change.detach()
-        return output + change
+        mixed: Tensor = output + change
+        return mixed
 
     def _lower(self, loss: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         scores = self.soft_scores()

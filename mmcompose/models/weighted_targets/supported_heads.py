@@ -8,7 +8,6 @@ from typing import Any
 
 from mmdet.models.dense_heads import (
     ATSSVLFusionHead,
-    DDODHead,
     FCOSHead,
     FoveaHead,
     PISARetinaHead,
@@ -21,22 +20,28 @@ from mmdet.models.roi_heads import (
     CascadeRoIHead,
     DoubleHeadRoIHead,
     DynamicRoIHead,
+    GridRoIHead,
+    HybridTaskCascadeRoIHead,
+    MaskScoringRoIHead,
+    PointRendRoIHead,
+    SparseRoIHead,
     StandardRoIHead,
+    TridentRoIHead,
 )
 from mmdet.models.roi_heads.bbox_heads import BBoxHead, SABLHead
 from mmengine.registry import Registry
 
 from mmcompose.models.weighted_targets.assigned import PRIORS, AlignedTargets, AssignedTargets
 from mmcompose.models.weighted_targets.bags import AutoAssignTargets, FreeAnchorTargets
-from mmcompose.models.weighted_targets.feature_maps import OUTPUTS
+from mmcompose.models.weighted_targets.feature_maps import OF_TEACHERS, OUTPUTS
 from mmcompose.models.weighted_targets.heatmaps import CenterNetTargets, CenterNetUpdateTargets
 from mmcompose.models.weighted_targets.points import PointTargets
 from mmcompose.models.weighted_targets.queries import QueryTargets
 from mmcompose.registry import class_of
 
 # Of the form of priors on feature maps, but their loss does not go by what the assigner returns, or
-# assigns twice, or has a column for each token of a text.
-_OTHER_LOSSES = (ATSSVLFusionHead, DDODHead, PISARetinaHead, PISASSDHead)
+# has a column for each token of a text.
+_OTHER_LOSSES = (ATSSVLFusionHead, PISARetinaHead, PISASSDHead)
 _BY_SHAPE = (
     QueryTargets,
     AutoAssignTargets,
@@ -45,7 +50,18 @@ _BY_SHAPE = (
     CenterNetUpdateTargets,
 )
 # Others have losses beside those of boxes and masks.
-_ROI_HEADS = (StandardRoIHead, CascadeRoIHead, DoubleHeadRoIHead, DynamicRoIHead)
+_ROI_HEADS = (
+    StandardRoIHead,
+    CascadeRoIHead,
+    DoubleHeadRoIHead,
+    DynamicRoIHead,
+    GridRoIHead,
+    HybridTaskCascadeRoIHead,
+    MaskScoringRoIHead,
+    PointRendRoIHead,
+    SparseRoIHead,
+    TridentRoIHead,
+)
 _ROI_LOSSES = (BBoxHead.loss, SABLHead.loss)
 _HEADS = ('bbox_head', 'rpn_head', 'roi_head', 'mask_head', 'query_head')
 
@@ -91,7 +107,10 @@ def not_reached(cls: Any, box_heads: Sequence[Any] = ()) -> str | None:
 
 
 def _wrong_outputs(cls: Any) -> bool:
-    given = [name for name in _parameters(cls, 'loss_by_feat') if not name.startswith('batch_')]
+    given = [
+        name for name in _parameters(cls, 'loss_by_feat')
+        if not name.startswith('batch_') and name not in OF_TEACHERS
+    ]  # fmt: skip
     return not given or 'cls_scores' not in given or not set(given) <= set(OUTPUTS)
 
 

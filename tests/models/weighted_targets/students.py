@@ -88,18 +88,8 @@ YOLOX = _one_stage(
     {'assigner': {'type': 'SimOTAAssigner', 'center_radius': 2.5}},
 )
 # What weights do not reach, and what soft targets do not.
-DDOD = _one_stage(
-    'DDOD',
-    {
-        **{key: value for key, value in ATSS['bbox_head'].items() if key != 'loss_centerness'},
-        'type': 'DDODHead', 'norm_cfg': {'type': 'GN', 'num_groups': 4},
-        'loss_iou': {'type': 'CrossEntropyLoss', 'use_sigmoid': True},
-    },
-    {
-        **MAX_IOU, 'assigner': {'type': 'ATSSAssigner', 'topk': 4, 'alpha': 0.8},
-        'reg_assigner': {'type': 'ATSSAssigner', 'topk': 4, 'alpha': 0.5},
-    },
-)  # fmt: skip
+PISA = copy.deepcopy(RETINANET)
+PISA['bbox_head']['type'] = 'PISARetinaHead'
 GFL = _one_stage(
     'GFL',
     {

@@ -62,11 +62,12 @@ def _waits(name: str, settings: Settings | None) -> Counter[str]:
     MessageHub.get_current_instance().update_info('epoch', 9)
     known = {**students.CONFIGS, **students.OTHERS}
     model = students.student(name) if name in known else zoo.model_of(name)
+    samples = students.samples if name in known else zoo.samples
     if settings is not None:
         attach(model, settings)
     torch.manual_seed(0)
     images = torch.rand(2, 3, students.SIZE, students.SIZE) * 255
-    labels = students.samples(**UNCERTAIN)
+    labels = samples(**UNCERTAIN)
     data = model.data_preprocessor({'inputs': images, 'data_samples': labels}, True)
     with Waits() as waits:
         total, _ = model.parse_losses(model.loss(data['inputs'], data['data_samples']))

@@ -23,7 +23,7 @@ from tests.models.weighted_targets.students import CONFIGS, RETINANET
     'name',
     ['RetinaHead', 'RetinaSepBNHead', 'ATSSHead', 'GFLHead', 'RTMDetHead',
      'RTMDetSepBNHead', 'YOLOXHead', 'RPNHead', 'SSDHead', 'PAAHead', 'VFNetHead', 'TOODHead',
-     'SABLRetinaHead'],
+     'SABLRetinaHead', 'DDODHead', 'LDHead'],
 )  # fmt: skip
 def test_heads_that_assign_boxes_to_priors_are_reached(name: str) -> None:
     assert not_reached(getattr(dense_heads, name)) is None
@@ -41,8 +41,8 @@ def test_heads_with_targets_of_their_own_are_reached(name: str) -> None:
 
 @pytest.mark.parametrize(
     'name',
-    ['CornerHead', 'YOLOV3Head', 'PISARetinaHead', 'RTMDetInsHead', 'DDODHead', 'LADHead',
-     'LDHead', 'CondInstBboxHead', 'RepPointsHead', 'GroundingDINOHead', 'ATSSVLFusionHead'],
+    ['CornerHead', 'YOLOV3Head', 'PISARetinaHead', 'RTMDetInsHead', 'LADHead',
+     'CondInstBboxHead', 'RepPointsHead', 'GroundingDINOHead', 'ATSSVLFusionHead'],
 )  # fmt: skip
 def test_other_heads_are_told_with_a_reason(name: str) -> None:
     assert name in (not_reached(getattr(dense_heads, name)) or '')
@@ -51,7 +51,8 @@ def test_other_heads_are_told_with_a_reason(name: str) -> None:
 def test_second_stages() -> None:
     assert not_reached(roi_heads.StandardRoIHead) is None
     assert not_reached(roi_heads.CascadeRoIHead) is None
-    assert not_reached(roi_heads.SparseRoIHead) is not None
+    assert not_reached(roi_heads.SparseRoIHead, [bbox_heads.DIIHead]) is None
+    assert not_reached(roi_heads.PISARoIHead) is not None
     shared, sabl = bbox_heads.Shared2FCBBoxHead, bbox_heads.SABLHead
     assert not_reached(roi_heads.StandardRoIHead, [shared, sabl]) is None
     crowds = bbox_heads.MultiInstanceBBoxHead

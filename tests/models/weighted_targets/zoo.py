@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import mmdet
+import numpy as np
 import torch
 from mmdet.structures import DetDataSample
+from mmdet.structures.mask import BitmapMasks
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from tests.models.weighted_targets.students import BACKBONE, CLASSES, SIZE, build, samples
+from tests.models.weighted_targets import students
+from tests.models.weighted_targets.students import BACKBONE, CLASSES, SIZE, build
 
 CONFIGS = Path(mmdet.__file__).parent / '.mim' / 'configs'
 ONE_STAGE = {
@@ -22,6 +25,8 @@ ONE_STAGE = {
     'FSAF': 'fsaf/fsaf_r50_fpn_1x_coco',
     'PAA': 'paa/paa_r50_fpn_1x_coco',
     'VFNet': 'vfnet/vfnet_r50_fpn_1x_coco',
+    'DDOD': 'ddod/ddod_r50_fpn_1x_coco',
+    'LD': 'ld/ld_r18-gflv1-r101_fpn_1x_coco',
     'TOOD': 'tood/tood_r50_fpn_1x_coco',
     'SABL': 'sabl/sabl-retinanet_r50_fpn_1x_coco',
     'FreeAnchor': 'free_anchor/freeanchor_r50_fpn_1x_coco',
@@ -39,7 +44,17 @@ QUERIES = {
     'DINO': 'dino/dino-4scale_r50_8xb2-12e_coco',
     'DDQ': 'ddq/ddq-detr-4scale_r50_8xb2-12e_coco',
 }
-TWO_STAGES = {'SABL R-CNN': 'sabl/sabl-faster-rcnn_r50_fpn_1x_coco'}
+TWO_STAGES = {
+    'SABL R-CNN': 'sabl/sabl-faster-rcnn_r50_fpn_1x_coco',
+    'Grid R-CNN': 'grid_rcnn/grid-rcnn_r50_fpn_gn-head_1x_coco',
+    'Mask Scoring R-CNN': 'ms_rcnn/ms-rcnn_r50_fpn_1x_coco',
+    'PointRend': 'point_rend/point-rend_r50-caffe_fpn_ms-1x_coco',
+    'HTC': 'htc/htc-without-semantic_r50_fpn_1x_coco',
+    'Sparse R-CNN': 'sparse_rcnn/sparse-rcnn_r50_fpn_1x_coco',
+    'QueryInst': 'queryinst/queryinst_r50_fpn_1x_coco',
+}
+# A background of all classes at once.
+SOFTMAX = {'DETR', *TWO_STAGES} - {'Sparse R-CNN', 'QueryInst'}
 ALL = {**ONE_STAGE, **QUERIES, **TWO_STAGES}
 # What a network of 256 channels is made of, at an eighth.
 _SMALLER = {256: 32, 512: 32, 1024: 32, 2048: 32, 128: 16, 6: 2, 900: 30, 300: 20, 100: 20}
@@ -53,7 +68,7 @@ def _small(value: Any, smaller: dict[int, int], key: str = '') -> Any:
         return {name: _small(each, smaller, name) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(_small(each, smaller, key) for each in value)
-    width = key.endswith(('channels', 'dims', 'feats', 'queries', 'layers'))
+    width = key.endswith(('channels', 'channel', 'dims', 'feats', 'queries', 'layers'))
     return smaller.get(value, value) if width and isinstance(value, int) else value
 
 
@@ -75,6 +90,16 @@ def _built(name: str) -> nn.Module:
         config['backbone']['out_indices'] = tuple(range(4 - len(neck['in_channels']), 4))
     if name in QUERIES and smaller is _SMALLER:
         config['bbox_head']['embed_dims'] = 32
+    if name == 'DDOD':
+        # The smallest level has one place.
+        config['bbox_head']['use_dcn'] = False
+    if 'teacher_config' in config:
+        head = {**config['bbox_head'], 'type': 'GFLHead'}
+        del head['loss_ld']
+        plain = ('data_preprocessor', 'neck', 'train_cfg', 'test_cfg')
+        teacher = {name: config[name] for name in plain}
+        teacher |= {'type': 'GFL', 'backbone': config['backbone'], 'bbox_head': head}
+        config |= {'teacher_config': {'model': teacher}, 'teacher_ckpt': None}
     _set_classes(config)
     torch.manual_seed(0)
     model = build(config)
@@ -83,7 +108,8 @@ def _built(name: str) -> nn.Module:
     for parameter in model.parameters():
         if parameter.dim() > 1:
             parameter.data += 0.02 * torch.randn_like(parameter)
-    return model.train()
+    model.train()
+    return model
 
 
 def _set_classes(value: Any) -> None:
@@ -102,6 +128,15 @@ def model_of(name: str) -> nn.Module:
     return copy.deepcopy(_built(name))
 
 
+def samples(**labels: Any) -> list[DetDataSample]:
+    """Return the labels of two images, see :func:`students.samples`, with masks."""
+    made = students.samples(**labels)
+    for sample in made:
+        outlines = np.ones((len(sample.gt_instances), SIZE, SIZE), np.uint8)
+        sample.gt_instances.masks = BitmapMasks(outlines, SIZE, SIZE)
+    return made
+
+
 def gradients(model: nn.Module, labels: list[DetDataSample]) -> tuple[dict[str, Tensor], Any]:
     """Return the gradients of a model's parameters on two images of noise, and its losses."""
     torch.manual_seed(0)
@@ -117,6 +152,3 @@ def gradients(model: nn.Module, labels: list[DetDataSample]) -> tuple[dict[str, 
         for name, each in model.named_parameters()
     }
     return found, {name: float(value) for name, value in logged.items()}
-
-
-__all__ = ['ALL', 'QUERIES', 'gradients', 'model_of', 'samples']
