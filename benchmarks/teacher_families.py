@@ -68,12 +68,18 @@ FOR_GOOD = (
 
 def smallest_variants(configs: Path) -> Iterator[tuple[str, Path]]:
     """Yield each family and the variant that is likely to be its smallest."""
+    for family, variants in variants_by_size(configs):
+        yield family, variants[0]
+
+
+def variants_by_size(configs: Path) -> Iterator[tuple[str, list[Path]]]:
+    """Yield each family and its variants, first the one that is likely to be the smallest."""
     for folder in sorted(configs.iterdir()):
         variants = [
             path for path in folder.glob('*.py') if not path.stem.endswith(('_tta', '_base'))
         ]
         if folder.name not in NO_MODELS and variants:
-            yield folder.name, min(variants, key=_likely_size)
+            yield folder.name, sorted(variants, key=_likely_size)
 
 
 def _likely_size(path: Path) -> tuple[int, int, str]:

@@ -14,6 +14,7 @@ from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.last_checkpoint import last_checkpoint
 from mmcompose.engine.work_dir_rollback import WorkDirRollback
 from mmcompose.registry import RUNNERS
+from mmcompose.teachers import let_decode
 from mmcompose.utils import UserError
 
 
@@ -40,6 +41,12 @@ class CompositionRunner(Runner):
         runner: CompositionRunner = super().from_cfg(resolved)
         runner._rollback = rollback
         return runner
+
+    def build_model(self, model: nn.Module | dict[str, Any]) -> nn.Module:
+        """Build the student; see :meth:`mmengine.runner.Runner.build_model`."""
+        built: nn.Module = super().build_model(model)
+        let_decode(built)
+        return built
 
     def train(self) -> nn.Module:
         """Train; see :meth:`mmengine.runner.Runner.train`.

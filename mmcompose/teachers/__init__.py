@@ -13,7 +13,7 @@ from mmcompose.teachers.function import FunctionTeacher
 from mmcompose.teachers.http_server.teacher import HTTPTeacher
 from mmcompose.teachers.huggingface import HuggingFaceTeacher
 from mmcompose.teachers.mmdet.config import read_config
-from mmcompose.teachers.mmdet.model import check_class_count, load_weights
+from mmcompose.teachers.mmdet.model import check_class_count, let_decode, load_weights
 from mmcompose.teachers.mmdet.teacher import MMDetTeacher
 from mmcompose.teachers.named_classes import named_classes
 from mmcompose.teachers.onnx import ONNXTeacher
@@ -34,6 +34,7 @@ __all__ = [
     'allow_mmengine_checkpoints',
     'check_class_count',
     'checkpoint_classes',
+    'let_decode',
     'load_weights',
     'named_classes',
     'read_checkpoint',

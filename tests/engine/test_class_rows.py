@@ -32,6 +32,7 @@ class Head(nn.Module):
         self.fc_reg = nn.Linear(2, 4 * num_classes)  # class-specific boxes
         self.mask = nn.Conv2d(2, num_classes, 1)
         self.queries = nn.Embedding(num_classes, 2)  # DINO's denoising queries
+        self.point = nn.Conv1d(3 + num_classes, num_classes, 1)  # PointRend: features first
         self.seesaw = nn.Linear(2, num_classes + 2)  # objectness last
         self.other = nn.Linear(2, 3)
 
@@ -112,6 +113,21 @@ def test_four_box_coordinates_of_a_class_stay_together(
         came_from = own[name] if source is None else old[name]
         place = row if source is None else source
         assert torch.equal(new[name][4 * row :][:4], came_from[4 * place :][:4])
+
+
+@pytest.mark.parametrize(('classes', 'sources'), CASES.values(), ids=CASES)
+def test_a_layer_that_reads_scores_of_classes_keeps_them_by_class(
+    classes: tuple[str, ...], sources: tuple[int | None, ...]
+) -> None:
+    old, own, new = (each['point.weight'] for each in _loaded(classes, _checkpoint()))
+    for row, source in enumerate(sources):
+        features, scores = new[row, :3], new[row, 3:]
+        # A class that the checkpoint lacks begins afresh, and so does what is read of one.
+        assert torch.equal(features, own[row, :3] if source is None else old[source, :3])
+        for column, read in enumerate(sources):
+            fresh = source is None or read is None
+            expected = own[row, 3 + column] if fresh else old[source, 3 + read]
+            assert torch.equal(scores[column], expected)
 
 
 def test_other_layers_are_loaded_as_they_are() -> None:

@@ -1,4 +1,4 @@
-"""Tests of CompositionRunner: what a run that fails leaves behind."""
+"""Tests of CompositionRunner: the student it builds, and what a run that fails leaves behind."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mmengine.config import Config
+import torch
+from mmengine.config import Config, ConfigDict
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS, RUNNERS
+from mmengine.registry import HOOKS, RUNNERS, DefaultScope
 from mmengine.runner import Runner
 
+from mmcompose.engine import CompositionRunner
 from mmcompose.utils import UserError, fault
 from tests.engine.toys import student_config
+from tests.models.weighted_targets.students import SIZE, SSD, samples
 from tests.toys import files_below
 
 
@@ -53,6 +56,17 @@ def config(pool: Path, truth: str, tmp_path: Path) -> Config:
         config[f'val_{part}'] = config[f'test_{part}'] = None
     config.pop('visualizer', None)
     return config
+
+
+def test_a_head_that_mmdet_cannot_decode_is_validated() -> None:
+    """MMDet 3.3 reads the loss of a head to decode it; SSD's head has none."""
+    decode = {'nms_pre': 10, 'score_thr': 0.0, 'max_per_img': 5, 'min_bbox_size': 0}
+    test_cfg = {**decode, 'nms': {'type': 'nms', 'iou_threshold': 0.5}}
+    runner = CompositionRunner.__new__(CompositionRunner)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        model = runner.build_model(ConfigDict({**SSD, 'test_cfg': test_cfg})).eval()
+    found = model.predict(torch.rand(2, 3, SIZE, SIZE), samples(), rescale=False)
+    assert [len(each.pred_instances) for each in found] == [5, 5]
 
 
 def test_a_resumed_run_that_makes_no_step_leaves_the_work_dir_as_it_was(config: Config) -> None:

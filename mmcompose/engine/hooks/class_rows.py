@@ -97,7 +97,8 @@ class ClassRowsHook(Hook):
         space = ClassSpace({CHECKPOINT: old}, self.classes, self.aliases, on_unmapped='drop')
         sources = rows_by_class(space)
         for name in present:
-            weights[name] = copy_rows(own[name], weights[name], sources, len(old), layers[name])
+            counts = len(self.classes), len(old)
+            weights[name] = copy_rows(own[name], weights[name], sources, counts, layers[name])
         log(f'{len(sources)} of {len(self.classes)} classes keep their rows')
         self._began_with = old
 
@@ -119,14 +120,14 @@ class ClassRowsHook(Hook):
             )
 
 
-class ClassLayer:
-    """How a weight grows with the number of classes.
+class ClassAxis:
+    """How a dimension of a weight grows with the number of classes.
 
     Args:
-        axis: The dimension that does.
+        axis: The dimension.
         rows: Rows a class: anchors of a convolution, box coordinates of a linear layer.
         extra: Rows that stand for no class, for each anchor: 1 for a background, 2 for
-            objectness, 5 for the box and objectness of YOLOv3.
+            objectness, 5 for the box and objectness of YOLOv3; of inputs, the other features.
         class_major: Whether a class's rows stand together, as a linear layer's do.
     """
 
@@ -136,36 +137,38 @@ class ClassLayer:
         self.extra = extra
         self.class_major = class_major
 
-    def view(self, weight: torch.Tensor, num_classes: int) -> torch.Tensor:
-        """Return a view ``(rows, num_classes + extra, …)`` of a weight with ``axis`` first."""
-        rest = weight.shape[1:]
-        if self.class_major:
-            return weight.view(num_classes + self.extra, self.rows, *rest).transpose(0, 1)
-        return weight.view(self.rows, num_classes + self.extra, *rest)
+    def size(self, num_classes: int) -> int:
+        """Return how many rows there are."""
+        return self.rows * (num_classes + self.extra)
 
-    @property
-    def offset(self) -> int:
-        """Where the classes begin: YOLOv3's box comes first, all else last."""
-        return self.extra if self.extra == _YOLO_BOX else 0
+    def places(self, num_classes: int, classes: Sequence[int]) -> torch.Tensor:
+        """Return the indices of the rows of some classes, and of all that stand for none."""
+        every = torch.arange(self.size(num_classes))
+        if self.class_major:
+            every = every.view(-1, self.rows).T
+        by_class = every.reshape(self.rows, num_classes + self.extra)
+        # YOLOv3's box comes first, and so do features before PointRend's coarse scores of classes.
+        first = self.extra if self.axis or self.extra == _YOLO_BOX else 0
+        others = range(first) if first else range(num_classes, num_classes + self.extra)
+        return by_class[:, [*others, *(first + each for each in classes)]].flatten()
 
 
 def class_layers(
     model: Mapping[str, Any], own: Mapping[str, torch.Tensor], num_classes: int
-) -> dict[str, ClassLayer]:
+) -> dict[str, list[ClassAxis]]:
     """Find the weights that depend on the number of classes, by building with one class more."""
     config = copy.deepcopy(model)
     set_num_classes(config, num_classes + 1, MODELS)
     with preserve_process_state():
         larger = MODELS.build(config).state_dict()
-    layers = {}
+    layers: dict[str, list[ClassAxis]] = {}
     for name, weight in own.items():
-        other = larger[name].shape
-        axes = [axis for axis, size in enumerate(weight.shape) if size != other[axis]]
-        if axes:
-            axis = axes[0]
-            rows = other[axis] - weight.shape[axis]
-            extra = (weight.shape[axis] - rows * num_classes) // rows
-            layers[name] = ClassLayer(axis, rows, extra, rows > 1 and _is_linear(name, own))
+        for axis, size in enumerate(weight.shape):
+            rows = larger[name].shape[axis] - size
+            if rows:
+                extra = (size - rows * num_classes) // rows
+                class_major = rows > 1 and _is_linear(name, own)
+                layers.setdefault(name, []).append(ClassAxis(axis, rows, extra, class_major))
     return layers
 
 
@@ -200,8 +203,8 @@ def copy_rows(
     own: torch.Tensor,
     loaded: torch.Tensor,
     sources: Mapping[int, int],
-    num_old: int,
-    layer: ClassLayer,
+    num_classes: tuple[int, int],
+    axes: Sequence[ClassAxis],
 ) -> torch.Tensor:
     """Return the student's weight with the rows of shared classes taken from a checkpoint's.
 
@@ -209,14 +212,16 @@ def copy_rows(
         own: The student's weight, freshly initialised.
         loaded: The checkpoint's.
         sources: Student class index to the checkpoint's.
-        num_old: How many classes the checkpoint has.
-        layer: How the weight grows with the number of classes.
+        num_classes: How many the student has, and the checkpoint.
+        axes: Which dimensions grow with the number of classes.
 
     Raises:
         UserError: If the checkpoint's weight is of another layer altogether.
     """
+    num_new, num_old = num_classes
     expected = list(own.shape)
-    expected[layer.axis] = layer.rows * (num_old + layer.extra)
+    for each in axes:
+        expected[each.axis] = each.size(num_old)
     if list(loaded.shape) != expected:
         raise UserError(
             fault(
@@ -225,14 +230,11 @@ def copy_rows(
                 f'would make it {expected}; is this checkpoint of the same model?',
             )
         )
-    new = own.movedim(layer.axis, 0).clone(memory_format=torch.contiguous_format)
-    num_new = len(new) // layer.rows - layer.extra
-    target = layer.view(new, num_new)
-    source = layer.view(loaded.movedim(layer.axis, 0).contiguous(), num_old)
-    for to, since in sources.items():
-        target[:, layer.offset + to] = source[:, layer.offset + since].to(new)
-    if layer.offset:
-        target[:, : layer.offset] = source[:, : layer.offset].to(new)
-    else:
-        target[:, num_new:] = source[:, num_old:].to(new)
-    return new.movedim(0, layer.axis)
+    places = [torch.arange(size) for size in own.shape]
+    for each in axes:
+        places[each.axis] = each.places(num_new, list(sources))
+        since = each.places(num_old, list(sources.values())).to(loaded.device)
+        loaded = loaded.index_select(each.axis, since)
+    new = own.clone(memory_format=torch.contiguous_format)
+    new[torch.meshgrid(*places, indexing='ij')] = loaded.to(new)
+    return new

@@ -34,11 +34,15 @@ def build_model(config: Config, extra: Mapping[str, Any] | None = None) -> torch
         raise UserError(
             fault('config', f'its model cannot be built: {first_line(error)}')
         ) from error
-    for module in built.modules():
-        # MMDet 3.3 reads every dense head's loss when it decodes; SSD's have none.
+    let_decode(built)
+    return revert_sync_batchnorm(built)  # type: ignore[no-any-return]
+
+
+def let_decode(model: torch.nn.Module) -> None:
+    """Let all dense heads decode: MMDet 3.3 reads the loss of each, and SSD's have none."""
+    for module in model.modules():
         if isinstance(module, BaseDenseHead) and not hasattr(module, 'loss_cls'):
             module.loss_cls = None
-    return revert_sync_batchnorm(built)  # type: ignore[no-any-return]
 
 
 def load_weights(model: torch.nn.Module, weights: Mapping[str, Any], checkpoint: str) -> None:
