@@ -29,7 +29,7 @@ from mmcompose.engine.num_classes import set_num_classes
 from mmcompose.models.weighted_targets import Settings, attach
 from mmcompose.teachers import named_classes, read_config
 from mmcompose.teachers.mmdet.tracking import detector_of
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, fault
 
 CLASSES = ('person', 'car', 'dog', 'cat', 'chair', 'bottle', 'horse')
 # Of the second source: in its pictures the other classes are not labelled.
@@ -337,7 +337,7 @@ def _loads_masks(settings: Any) -> bool:
     """
     if isinstance(settings, Mapping):
         if settings.get('with_seg') or settings.get('type') == 'LoadPanopticAnnotations':
-            raise UserError('it learns from semantic maps, which no teacher gives')
+            raise UserError(fault('', 'it learns from semantic maps, which no teacher gives'))
         return bool(settings.get('with_mask')) or any(map(_loads_masks, settings.values()))
     return isinstance(settings, (list, tuple)) and any(map(_loads_masks, settings))
 
@@ -345,13 +345,15 @@ def _loads_masks(settings: Any) -> bool:
 def _check_that_labels_suffice(model: Mapping[str, Any]) -> None:
     """Raise a UserError if a detector learns of more than boxes, classes and masks, or of less."""
     if 'language_model' in model:
-        raise UserError('it learns from texts, which no pseudo-label carries')
+        raise UserError(fault('', 'it learns from texts, which no pseudo-label carries'))
     if 'roi_head' in model and 'rpn_head' not in model:
-        raise UserError('it learns from proposals made by another detector')
+        raise UserError(fault('', 'it learns from proposals made by another detector'))
     if 'track' in str(model.get('data_preprocessor', {}).get('type', '')).lower():
-        raise UserError('it learns from videos')
+        raise UserError(fault('', 'it learns from videos'))
     if model.get('roi_head', {}).get('type') == 'MultiInstanceRoIHead':
-        raise UserError('it learns from boxes of one class alone, whatever its num_classes is')
+        raise UserError(
+            fault('', 'it learns from boxes of one class alone, whatever its num_classes is')
+        )
 
 
 def _make_it_run_here(settings: Any) -> None:

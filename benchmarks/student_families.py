@@ -35,7 +35,7 @@ from rich.table import Table
 from teacher_families import variants_by_size
 
 from mmcompose.prerequisites import package_folder
-from mmcompose.utils import UserError, check_writable, write_json
+from mmcompose.utils import UserError, check_writable, fault, write_json
 
 STEPS = ('builds', 'learns', 'keeps rows', 'saves')
 # A variant that begins so wants more than labels tell; another of its family may not.
@@ -205,7 +205,7 @@ def main() -> int:
     parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
     args = parser.parse_args()
     if args.families and args.out == parser.get_default('out'):
-        raise UserError('--families: a part of them needs an --out of its own')
+        raise UserError(fault('--families', 'a part of them needs an --out of its own'))
     check_writable('--out', args.out)
     register_all_modules(init_default_scope=False)
     # What an interrupted sweep has found so far.
