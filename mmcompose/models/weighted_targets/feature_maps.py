@@ -9,6 +9,7 @@ import torch
 from mmdet.models.dense_heads import (
     AnchorHead,
     ATSSHead,
+    CondInstBboxHead,
     FCOSHead,
     FoveaHead,
     GFLHead,
@@ -33,7 +34,9 @@ _BY_LEVEL = tuple(
     for each in (AnchorHead, ATSSHead, GFLHead, LDHead, SABLRetinaHead, TOODHead)
 )
 # Once, with all levels in a row, the images of each one after the other.
-_LEVELS_FIRST = (FCOSHead.loss_by_feat, FoveaHead.loss_by_feat, VFNetHead.loss_by_feat)
+_LEVELS_FIRST = tuple(
+    each.loss_by_feat for each in (FCOSHead, FoveaHead, VFNetHead, CondInstBboxHead)
+)
 # Once, with all images in a row, the levels of each one after the other.
 _IMAGES_FIRST = (PAAHead.loss_by_feat, YOLOFHead.loss_by_feat)
 

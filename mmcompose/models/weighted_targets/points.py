@@ -42,11 +42,30 @@ class PointTargets(DenseTargets):
         _, ignored, meta = labels_given(self.given)[number]
         points = points_of(self.head, self.given['cls_scores'])
         image = targets_of(boxes, lie_in(points, ignored), meta)
-        result, image.assigned = targets_by_number(
-            lambda numbered: original(numbered, **given), boxes, self.head.num_classes
-        )
+        result, image.assigned = self._assigned(lambda some: original(some, **given), boxes)
         self.images.append(image)
         return result
+
+    def _assigned(
+        self, targets_for: Callable[[InstanceData], tuple[Any, ...]], boxes: InstanceData
+    ) -> tuple[tuple[Any, ...], Tensor]:
+        """Return the head's targets for boxes, and ``(P,)`` as :class:`ImageTargets`.assigned."""
+        return targets_by_number(targets_for, boxes, self.head.num_classes)
+
+
+class PositivePointTargets(PointTargets):
+    """Of CondInst, whose targets name the points that got a box, and the box of each.
+
+    Its box centers are those of masks, which numbered boxes lack.
+    """
+
+    def _assigned(
+        self, targets_for: Callable[[InstanceData], tuple[Any, ...]], boxes: InstanceData
+    ) -> tuple[tuple[Any, ...], Tensor]:
+        """See :meth:`PointTargets._assigned`."""
+        result = targets_for(boxes)
+        labels, _, places, numbers = result
+        return result, torch.zeros_like(labels).index_copy(0, places, numbers + 1)
 
 
 def targets_by_number(

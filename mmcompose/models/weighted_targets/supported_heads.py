@@ -8,6 +8,7 @@ from typing import Any
 
 from mmdet.models.dense_heads import (
     ATSSVLFusionHead,
+    CondInstBboxHead,
     FCOSHead,
     FoveaHead,
     PISARetinaHead,
@@ -35,7 +36,8 @@ from mmcompose.models.weighted_targets.assigned import PRIORS, AlignedTargets, A
 from mmcompose.models.weighted_targets.bags import AutoAssignTargets, FreeAnchorTargets
 from mmcompose.models.weighted_targets.feature_maps import OF_TEACHERS, OUTPUTS
 from mmcompose.models.weighted_targets.heatmaps import CenterNetTargets, CenterNetUpdateTargets
-from mmcompose.models.weighted_targets.points import PointTargets
+from mmcompose.models.weighted_targets.instance_masks import InstanceMaskTargets
+from mmcompose.models.weighted_targets.points import PointTargets, PositivePointTargets
 from mmcompose.models.weighted_targets.queries import QueryTargets
 from mmcompose.registry import class_of
 
@@ -48,6 +50,7 @@ _BY_SHAPE = (
     FreeAnchorTargets,
     CenterNetTargets,
     CenterNetUpdateTargets,
+    InstanceMaskTargets,
 )
 # Others have losses beside those of boxes and masks.
 _ROI_HEADS = (
@@ -73,6 +76,8 @@ def adapter_of(cls: Any) -> Any:
     for adapter in _BY_SHAPE:
         if adapter.serves(cls):
             return adapter
+    if getattr(cls, 'loss_by_feat', None) is CondInstBboxHead.loss_by_feat:
+        return PositivePointTargets
     if _wrong_outputs(cls):
         return None
     if issubclass(cls, TOODHead):

@@ -23,6 +23,7 @@ ONE_STAGE = {
     'FCOS': 'fcos/fcos_r50-caffe_fpn_gn-head_1x_coco',
     'FoveaBox': 'foveabox/fovea_r50_fpn_4xb4-1x_coco',
     'FSAF': 'fsaf/fsaf_r50_fpn_1x_coco',
+    'CondInst': 'condinst/condinst_r50_fpn_ms-poly-90k_coco_instance',
     'PAA': 'paa/paa_r50_fpn_1x_coco',
     'VFNet': 'vfnet/vfnet_r50_fpn_1x_coco',
     'DDOD': 'ddod/ddod_r50_fpn_1x_coco',
