@@ -25,7 +25,7 @@ from mmcompose.registry import HOOKS
 from mmcompose.utils import UserError
 from tests import toys
 from tests.engine.toys import TRAIN_PIPELINE, student_config
-from tests.models.weighted_targets.students import PISA, SSD, build, samples
+from tests.models.weighted_targets.students import GHM, PISA, build, samples
 
 WEIGHED = [*toys.LABEL_PIPELINE, {'type': 'mmcompose.BoxWeights', 'by': 'score'}]
 
@@ -238,13 +238,13 @@ def test_what_does_not_reach_a_head_is_said_when_it_matters(
     said: list[str] = []
     monkeypatch.setattr('mmcompose.engine.hooks.uncertain_labels.warn', said.append)
     loader = SimpleNamespace(dataset=None)
-    heads = {'PISARetinaHead': PISA, 'SSDHead': SSD}
+    heads = {'PISARetinaHead': PISA, 'RetinaHead': GHM}
     for name, head in heads.items():
         said.clear()
         hook = UncertainLabelsHook(soft_targets=soft)
         runner = SimpleNamespace(model=build(head), train_dataloader=loader)
         hook.before_train(runner)
-        # SSD takes weights, and mines background that no score could be mixed with; PISA neither.
+        # GHM's loss takes weights, but counts the labels that it sees; PISA's takes neither.
         told = f'model.bbox_head: {name} takes no soft class targets'
         assert [line.startswith(told) for line in said] == [True] * soft
         said.clear()

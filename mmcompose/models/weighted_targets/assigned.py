@@ -137,3 +137,31 @@ class AlignedTargets(AssignedTargets):
         if self._by_boxes is None:
             return None
         return self._by_boxes[id(arguments(original, args, kwargs)['gt_instances'])]
+
+
+class MinedTargets(AssignedTargets):
+    """Of SSD, which computes a cross-entropy by itself and mines the background for it."""
+
+    @property
+    def takes_soft_targets(self) -> bool:
+        """Whether the head can learn from soft class targets."""
+        return True
+
+    def listen(self, patches: Patches) -> None:
+        """See :meth:`DenseTargets.listen`."""
+        super().listen(patches)
+        if self.settings.soft_targets:
+            patches.replace(self.head, 'loss_by_feat_single', self._loss_by_feat_single)
+
+    def _loss_by_feat_single(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        loss_cls, loss_bbox = original(*args, **kwargs)
+        if self.images is None:
+            return loss_cls, loss_bbox
+        given = arguments(original, args, kwargs)
+        image, logits = self.images[self.level], given['cls_score']
+        self.level += 1
+        # Background's cross-entropy is that of a class, and the difference of their logits.
+        own = logits.gather(1, given['labels'][:, None])[:, 0]
+        change = (own - logits[:, self.head.num_classes]) * given['label_weights']
+        doubt = 1 - of_boxes(image.assigned, image.scores)
+        return loss_cls + (doubt * change).sum() / given['avg_factor'], loss_bbox

@@ -13,6 +13,7 @@ from mmdet.models.dense_heads import (
     FoveaHead,
     PISARetinaHead,
     PISASSDHead,
+    SSDHead,
     TOODHead,
     VFNetHead,
 )
@@ -32,7 +33,12 @@ from mmdet.models.roi_heads import (
 from mmdet.models.roi_heads.bbox_heads import BBoxHead, SABLHead
 from mmengine.registry import Registry
 
-from mmcompose.models.weighted_targets.assigned import PRIORS, AlignedTargets, AssignedTargets
+from mmcompose.models.weighted_targets.assigned import (
+    PRIORS,
+    AlignedTargets,
+    AssignedTargets,
+    MinedTargets,
+)
 from mmcompose.models.weighted_targets.bags import AutoAssignTargets, FreeAnchorTargets
 from mmcompose.models.weighted_targets.feature_maps import OF_TEACHERS, OUTPUTS
 from mmcompose.models.weighted_targets.heatmaps import CenterNetTargets, CenterNetUpdateTargets
@@ -82,6 +88,8 @@ def adapter_of(cls: Any) -> Any:
         return None
     if issubclass(cls, TOODHead):
         return AlignedTargets
+    if issubclass(cls, SSDHead):
+        return MinedTargets
     if getattr(cls, 'loss_by_feat', None) in (FCOSHead.loss_by_feat, FoveaHead.loss_by_feat):
         return PointTargets
     targets = set(_parameters(cls, '_get_targets_single'))

@@ -90,6 +90,8 @@ YOLOX = _one_stage(
 # What weights do not reach, and what soft targets do not.
 PISA = copy.deepcopy(RETINANET)
 PISA['bbox_head']['type'] = 'PISARetinaHead'
+GHM = copy.deepcopy(RETINANET)
+GHM['bbox_head']['loss_cls'] = {'type': 'GHMC'}
 GFL = _one_stage(
     'GFL',
     {

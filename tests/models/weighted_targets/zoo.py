@@ -55,8 +55,9 @@ TWO_STAGES = {
     'QueryInst': 'queryinst/queryinst_r50_fpn_1x_coco',
 }
 # A background of all classes at once.
-SOFTMAX = {'DETR', *TWO_STAGES} - {'Sparse R-CNN', 'QueryInst'}
-ALL = {**ONE_STAGE, **QUERIES, **TWO_STAGES}
+SOFTMAX = {'SSD', 'DETR', *TWO_STAGES} - {'Sparse R-CNN', 'QueryInst'}
+FILES = {**ONE_STAGE, **QUERIES, **TWO_STAGES}
+ALL = ['SSD', *ONE_STAGE, *QUERIES, *TWO_STAGES]
 # What a network of 256 channels is made of, at an eighth.
 _SMALLER = {256: 32, 512: 32, 1024: 32, 2048: 32, 128: 16, 6: 2, 900: 30, 300: 20, 100: 20}
 # These encode places in 256 channels, whatever their own are.
@@ -73,9 +74,8 @@ def _small(value: Any, smaller: dict[int, int], key: str = '') -> Any:
     return smaller.get(value, value) if width and isinstance(value, int) else value
 
 
-@cache
-def _built(name: str) -> nn.Module:
-    config = Config.fromfile(CONFIGS / f'{ALL[name]}.py').model.to_dict()
+def _small_config(name: str) -> dict[str, Any]:
+    config: dict[str, Any] = Config.fromfile(CONFIGS / f'{FILES[name]}.py').model.to_dict()
     config['backbone'] = {**BACKBONE, 'out_indices': (0, 1, 2, 3)}
     channels = [8, 16, 32, 64]
     smaller = _NARROWER if name in _ENCODE_PLACES else _SMALLER
@@ -102,8 +102,14 @@ def _built(name: str) -> nn.Module:
         teacher |= {'type': 'GFL', 'backbone': config['backbone'], 'bbox_head': head}
         config |= {'teacher_config': {'model': teacher}, 'teacher_ckpt': None}
     _set_classes(config)
+    return config
+
+
+@cache
+def _built(name: str) -> nn.Module:
     torch.manual_seed(0)
-    model = build(config)
+    # MMDet's SSD is of pictures of 300 pixels.
+    model = build(students.SSD if name == 'SSD' else _small_config(name))
     model.init_weights()
     # Scores and boxes that differ from place to place: a fresh head's are all alike.
     for parameter in model.parameters():
