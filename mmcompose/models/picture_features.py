@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from mmcv.cnn import fuse_conv_bn
 from numpy.typing import NDArray
 from torch.nn import functional
 
@@ -56,17 +57,18 @@ class PictureFeatures(PreparedTeacher):
         return {'weights': version(PACKAGE), 'long_side': self._long_side, 'revision': 1}
 
     @cached_property
-    def _model(self) -> EfficientNetLite0:
+    def _model(self) -> torch.nn.Module:
         model = EfficientNetLite0(pretrained=False, out_indices=_STAGES)
         model.load_state_dict(imagenet_weights(model))
-        model.to(self._device)
         model.eval()
-        return model
+        # A quarter of the time on a CPU, for what differs in the fifth digit.
+        fused: torch.nn.Module = fuse_conv_bn(model)
+        return fused.to(self._device, memory_format=torch.channels_last)
 
     @property
     def batch_size(self) -> int:
-        """1: padding would change what the borders of pictures look like."""
-        return 1
+        """4 on a CPU, whose caches more would leave; 32 on a GPU. Nothing is padded."""
+        return 4 if self._device == 'cpu' else 32
 
     def prepare(self, image: Image) -> tuple[NDArray[np.uint8], float]:
         """Return a picture as the network takes it, and by what it was scaled."""
@@ -80,23 +82,32 @@ class PictureFeatures(PreparedTeacher):
         self, images: Sequence[Image], prepared: Sequence[tuple[NDArray[np.uint8], float]]
     ) -> list[Detections]:
         """Return the cells of each image, with ``features``."""
-        return [self._cells(*each) for each in prepared]
+        pixels, scales = zip(*prepared, strict=True)
+        rows, columns = (side // _STRIDE for side in pixels[0].shape[:2])
+        features = self._features(np.stack(pixels))
+        return [_cells(*each, rows, columns) for each in zip(features, scales, strict=True)]
 
     @torch.no_grad()
-    def _cells(self, pixels: NDArray[np.uint8], scale: float) -> Detections:
-        inputs = torch.from_numpy(pixels).permute(2, 0, 1)[None]
-        inputs = (inputs.to(self._device).float() - 127) / 128
-        fine, coarse = self._model(inputs.contiguous(memory_format=torch.channels_last))
+    def _features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
+        """Return ``(B, cells, D)`` of pictures ``(B, H, W, 3)``."""
+        # Their channels are last in memory already.
+        inputs = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2)
+        fine, coarse = self._model((inputs.float() - 127) / 128)
         fine = functional.avg_pool2d(fine, 2)
         # Alike in length, lest one stage drown the other.
-        both = [functional.normalize(each[0], dim=0).flatten(1).T for each in (fine, coarse)]
-        features = torch.cat(both, dim=1).to(torch.float16).cpu().numpy()
-        rows, columns = np.mgrid[: coarse.shape[2], : coarse.shape[3]].reshape(2, -1)
-        corners = np.stack([columns, rows, columns + 1, rows + 1], axis=1)
-        boxes = (corners * (_STRIDE / scale)).astype(np.float32)
-        count = len(boxes)
-        ones, labels = np.ones(count, np.float32), np.zeros(count, np.int64)
-        return Detections(boxes, ones, labels, features=features)
+        both = [functional.normalize(each, dim=1).flatten(2) for each in (fine, coarse)]
+        cells = torch.cat(both, dim=1).mT.to(torch.float16).contiguous()
+        features: NDArray[np.float16] = cells.cpu().numpy()
+        return features
+
+
+def _cells(features: NDArray[np.float16], scale: float, rows: int, columns: int) -> Detections:
+    """Return the cells of a picture, row after row."""
+    y, x = np.mgrid[:rows, :columns].reshape(2, -1)
+    corners = np.stack([x, y, x + 1, y + 1], axis=1)
+    boxes = (corners * (_STRIDE / scale)).astype(np.float32)
+    ones, labels = np.ones(len(boxes), np.float32), np.zeros(len(boxes), np.int64)
+    return Detections(boxes, ones, labels, features=features)
 
 
 def _resized(pixels: NDArray[np.uint8], long_side: int) -> tuple[NDArray[np.uint8], float]:
