@@ -57,13 +57,14 @@ class PictureFeatures(PreparedTeacher):
         return {'weights': version(PACKAGE), 'long_side': self._long_side, 'revision': 1}
 
     @cached_property
-    def _model(self) -> torch.nn.Module:
+    def _model(self) -> EfficientNetLite0:
         model = EfficientNetLite0(pretrained=False, out_indices=_STAGES)
         model.load_state_dict(imagenet_weights(model))
         model.eval()
-        # A quarter of the time on a CPU, for what differs in the fifth digit.
-        fused: torch.nn.Module = fuse_conv_bn(model)
-        return fused.to(self._device, memory_format=torch.channels_last)
+        # In place: a quarter of the time on a CPU, for what differs in the fifth digit.
+        fuse_conv_bn(model)
+        model.to(self._device).to(memory_format=torch.channels_last)
+        return model
 
     @property
     def batch_size(self) -> int:
