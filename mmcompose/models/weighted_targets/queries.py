@@ -33,6 +33,9 @@ class QueryTargets(SoftTargets):
     of each layer's outputs are scaled by query. See :class:`Adapter` for the arguments.
     """
 
+    # The method of a head that computes the loss of one layer.
+    layer_loss = 'loss_by_feat_single'
+
     def __init__(self, head: nn.Module, settings: Settings, class_agnostic: bool = False) -> None:
         super().__init__(head, settings, class_agnostic)
         self.samples: Sequence[Any] | None = None
@@ -56,7 +59,7 @@ class QueryTargets(SoftTargets):
     def attach(self, patches: Patches) -> None:
         """See :meth:`Adapter.attach`."""
         patches.replace(self.head, 'loss', self._loss)
-        patches.replace(self.head, 'loss_by_feat_single', self._layer_loss)
+        patches.replace(self.head, self.layer_loss, self._layer_loss)
         patches.replace(self.head, '_get_targets_single', self._get_targets_single)
         patches.replace(self.head.assigner, 'assign', self._assign)
         if hasattr(self.head, '_loss_dn_single'):
@@ -92,13 +95,14 @@ class QueryTargets(SoftTargets):
         losses = original(*args, **kwargs)
         given = arguments(original, args, kwargs)
         scores = given['cls_scores' if 'cls_scores' in given else 'dn_cls_scores']
-        boxes = given['bbox_preds' if 'bbox_preds' in given else 'dn_bbox_preds']
+        names = ('bbox_preds', 'dn_bbox_preds', 'mask_preds')
+        places = next(given[name] for name in names if name in given)
         # Deformable DETR's encoder learns of objects of any class, on copies of the labels.
         agnostic = given['batch_gt_instances'][0] is not self.samples[0].gt_instances
         of_classes = [self._class_factors(image, agnostic) for image in self.images]
         scale_gradient(scores, torch.stack(of_classes))
-        priors = [image.prior_factors()[:, None] for image in self.images]
-        scale_gradient(boxes, torch.stack(priors))
+        priors = torch.stack([image.prior_factors() for image in self.images])
+        scale_gradient(places, priors.view(*priors.shape, *[1] * (places.dim() - 2)))
         return losses
 
     def _class_factors(self, image: ImageTargets, class_agnostic: bool = False) -> Tensor:
@@ -120,12 +124,7 @@ class QueryTargets(SoftTargets):
         if self.samples is None:
             return original(*args, **kwargs)
         given = arguments(original, args, kwargs)
-        predicted, meta = given['bbox_pred'], given['img_meta']
-        height, width = meta['img_shape'][:2]
-        boxes = bbox_cxcywh_to_xyxy(predicted.detach())
-        boxes = boxes * boxes.new_tensor([width, height, width, height])
-        ignored = lie_in(boxes, self.samples[len(self.images)].get('ignored_instances'))
-        image = targets_of(given['gt_instances'], ignored, meta)
+        image = self._image(given, self.samples[len(self.images)])
         self.current = image
         try:
             result = original(*args, **kwargs)
@@ -134,8 +133,22 @@ class QueryTargets(SoftTargets):
         self.images.append(image)
         if self.by_image:
             scale_gradient(given['cls_score'], self._class_factors(image))
-            scale_gradient(predicted, image.prior_factors()[:, None])
+            scale_gradient(given['bbox_pred'], image.prior_factors()[:, None])
         return result
+
+    def _image(self, given: dict[str, Any], sample: Any) -> ImageTargets:
+        """Return the targets of an image's queries, before they are assigned.
+
+        Args:
+            given: The arguments of ``_get_targets_single``.
+            sample: The image's.
+        """
+        predicted, meta = given['bbox_pred'], given['img_meta']
+        height, width = meta['img_shape'][:2]
+        boxes = bbox_cxcywh_to_xyxy(predicted.detach())
+        boxes = boxes * boxes.new_tensor([width, height, width, height])
+        ignored = lie_in(boxes, sample.get('ignored_instances'))
+        return targets_of(given['gt_instances'], ignored, meta)
 
     def _assign(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         result = original(*args, **kwargs)

@@ -43,6 +43,7 @@ from mmcompose.models.weighted_targets.bags import AutoAssignTargets, FreeAnchor
 from mmcompose.models.weighted_targets.feature_maps import OF_TEACHERS, OUTPUTS
 from mmcompose.models.weighted_targets.heatmaps import CenterNetTargets, CenterNetUpdateTargets
 from mmcompose.models.weighted_targets.instance_masks import InstanceMaskTargets
+from mmcompose.models.weighted_targets.mask_queries import MaskQueryTargets
 from mmcompose.models.weighted_targets.points import PointTargets, PositivePointTargets
 from mmcompose.models.weighted_targets.queries import QueryTargets
 from mmcompose.registry import class_of
@@ -52,6 +53,7 @@ from mmcompose.registry import class_of
 _OTHER_LOSSES = (ATSSVLFusionHead, PISARetinaHead, PISASSDHead)
 _BY_SHAPE = (
     QueryTargets,
+    MaskQueryTargets,
     AutoAssignTargets,
     FreeAnchorTargets,
     CenterNetTargets,
@@ -72,7 +74,7 @@ _ROI_HEADS = (
     TridentRoIHead,
 )
 _ROI_LOSSES = (BBoxHead.loss, SABLHead.loss)
-_HEADS = ('bbox_head', 'rpn_head', 'roi_head', 'mask_head', 'query_head')
+_HEADS = ('bbox_head', 'rpn_head', 'roi_head', 'mask_head', 'query_head', 'panoptic_head')
 
 
 def adapter_of(cls: Any) -> Any:

@@ -43,6 +43,7 @@ QUERIES = {
     'two-stage Deformable DETR': 'deformable_detr/'
     'deformable-detr-refine-twostage_r50_16xb2-50e_coco',
     'DINO': 'dino/dino-4scale_r50_8xb2-12e_coco',
+    'Mask2Former': 'mask2former/mask2former_r50_8xb2-lsj-50e_coco',
     'DDQ': 'ddq/ddq-detr-4scale_r50_8xb2-12e_coco',
 }
 TWO_STAGES = {
@@ -55,7 +56,7 @@ TWO_STAGES = {
     'QueryInst': 'queryinst/queryinst_r50_fpn_1x_coco',
 }
 # A background of all classes at once.
-SOFTMAX = {'SSD', 'DETR', *TWO_STAGES} - {'Sparse R-CNN', 'QueryInst'}
+SOFTMAX = {'SSD', 'DETR', 'Mask2Former', *TWO_STAGES} - {'Sparse R-CNN', 'QueryInst'}
 FILES = {**ONE_STAGE, **QUERIES, **TWO_STAGES}
 ALL = ['SSD', *ONE_STAGE, *QUERIES, *TWO_STAGES]
 # What a network of 256 channels is made of, at an eighth.
@@ -81,6 +82,14 @@ def _small_config(name: str) -> dict[str, Any]:
     smaller = _NARROWER if name in _ENCODE_PLACES else _SMALLER
     backbone = config.pop('backbone')
     config = {**_small(config, smaller), 'backbone': backbone}
+    if name == 'Mask2Former':
+        things = {'in_channels': channels, 'num_things_classes': CLASSES}
+        config['panoptic_head'] |= things
+        config['panoptic_head']['loss_cls']['class_weight'] = [1.0] * CLASSES + [0.1]
+        config['panoptic_fusion_head']['num_things_classes'] = CLASSES
+        # Large-scale jitter pads to 1024 pixels.
+        config['data_preprocessor'] = students.PREPROCESSOR
+        return config
     neck = config['neck']
     if neck['type'] == 'CTResNetNeck':
         neck |= {'in_channels': 64, 'num_deconv_filters': [32, 16, 8], 'use_dcn': False}
