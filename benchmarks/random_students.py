@@ -302,9 +302,13 @@ def _gradients(
 ) -> list[Tensor]:
     """Return the gradient of each parameter for a batch whose labels are changed.
 
-    A copy computes it: DDOD and Seesaw loss count the classes that they have seen.
+    The model stays as it was: DDOD and Seesaw loss count what they have seen.
     """
-    model = copy.deepcopy(model)
+    weights = copy.deepcopy(model.state_dict())
+    counts = [
+        (value, list(value)) for module in model.modules() for value in vars(module).values()
+        if isinstance(value, list) and all(isinstance(each, (int, float)) for each in value)
+    ]  # fmt: skip
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
@@ -316,10 +320,14 @@ def _gradients(
     total, _ = model.parse_losses(losses)
     model.zero_grad(set_to_none=False)
     total.backward()
-    return [
+    found = [
         torch.zeros_like(each) if each.grad is None else each.grad.clone()
         for each in model.parameters()
     ]
+    model.load_state_dict(weights)
+    for now, before in counts:
+        now[:] = before
+    return found
 
 
 def _difference(one: Sequence[Tensor], other: Sequence[Tensor]) -> float:
