@@ -96,9 +96,7 @@ class DenseTargets(SoftTargets):
             return original(*args, **kwargs)
         self.given, self.images, self.level = given, [], 0
         number = len(given['batch_gt_instances'])
-        self.sizes = [
-            score[0].numel() // self.head.cls_out_channels for score in given['cls_scores']
-        ]
+        self.sizes = self._priors_by_level(given)
         # Views, since VFNet's outputs are inputs of one another: only the loss is to be scaled.
         given |= {name: _views(given[name]) for name in OUTPUTS if name in given}
         try:
@@ -113,6 +111,9 @@ class DenseTargets(SoftTargets):
         finally:
             self.images, self.given = None, {}
         return losses
+
+    def _priors_by_level(self, given: dict[str, Any]) -> list[int]:
+        return [score[0].numel() // self.head.cls_out_channels for score in given['cls_scores']]
 
     def _scale(
         self,

@@ -16,6 +16,7 @@ from mmdet.models.dense_heads import (
     SSDHead,
     TOODHead,
     VFNetHead,
+    YOLOV3Head,
 )
 from mmdet.models.roi_heads import (
     BaseRoIHead,
@@ -46,6 +47,7 @@ from mmcompose.models.weighted_targets.instance_masks import InstanceMaskTargets
 from mmcompose.models.weighted_targets.mask_queries import MaskQueryTargets
 from mmcompose.models.weighted_targets.points import PointTargets, PositivePointTargets
 from mmcompose.models.weighted_targets.queries import QueryTargets
+from mmcompose.models.weighted_targets.yolov3 import YOLOV3Targets
 from mmcompose.registry import class_of
 
 # Of the form of priors on feature maps, but their loss does not go by what the assigner returns, or
@@ -86,6 +88,8 @@ def adapter_of(cls: Any) -> Any:
             return adapter
     if getattr(cls, 'loss_by_feat', None) is CondInstBboxHead.loss_by_feat:
         return PositivePointTargets
+    if issubclass(cls, YOLOV3Head):
+        return YOLOV3Targets
     if _wrong_outputs(cls):
         return None
     if issubclass(cls, TOODHead):

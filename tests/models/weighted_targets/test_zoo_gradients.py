@@ -15,7 +15,14 @@ from mmengine.logging import MessageHub
 from torch import Tensor
 
 from mmcompose.models.weighted_targets import Settings, attach
-from tests.models.weighted_targets.zoo import ALL, QUERIES, SOFTMAX, gradients, model_of, samples
+from tests.models.weighted_targets.zoo import (
+    ALL,
+    ONE_BACKGROUND,
+    QUERIES,
+    gradients,
+    model_of,
+    samples,
+)
 
 ONES = [[1.0, 1.0], [1.0, 1.0]]
 NOTHING = [[0.0, 0.0], [0.0, 0.0]]
@@ -97,7 +104,7 @@ def test_where_no_class_is_covered_only_boxes_teach(name: str) -> None:
 def test_a_class_that_is_not_covered_has_no_background(name: str) -> None:
     """Of classes 0 to 2, each labeled somewhere, 2 is not covered and 0 is."""
     seen, _ = _look(name, weights=NOTHING, covered=((0,), (0,)))
-    if name in SOFTMAX:
+    if name in ONE_BACKGROUND:
         return
     # FreeAnchor has nine anchors at each place.
     anchors = 9 if name == 'FreeAnchor' else 1

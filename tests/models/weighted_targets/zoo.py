@@ -22,6 +22,7 @@ CONFIGS = Path(mmdet.__file__).parent / '.mim' / 'configs'
 ONE_STAGE = {
     'FCOS': 'fcos/fcos_r50-caffe_fpn_gn-head_1x_coco',
     'FoveaBox': 'foveabox/fovea_r50_fpn_4xb4-1x_coco',
+    'YOLOv3': 'yolo/yolov3_d53_8xb8-ms-608-273e_coco',
     'FSAF': 'fsaf/fsaf_r50_fpn_1x_coco',
     'CondInst': 'condinst/condinst_r50_fpn_ms-poly-90k_coco_instance',
     'PAA': 'paa/paa_r50_fpn_1x_coco',
@@ -55,8 +56,11 @@ TWO_STAGES = {
     'Sparse R-CNN': 'sparse_rcnn/sparse-rcnn_r50_fpn_1x_coco',
     'QueryInst': 'queryinst/queryinst_r50_fpn_1x_coco',
 }
-# A background of all classes at once.
-SOFTMAX = {'SSD', 'DETR', 'Mask2Former', *TWO_STAGES} - {'Sparse R-CNN', 'QueryInst'}
+# A background of all classes at once: a softmax's, or YOLOv3's objectness.
+ONE_BACKGROUND = {'YOLOv3', 'SSD', 'DETR', 'Mask2Former', *TWO_STAGES} - {
+    'Sparse R-CNN',
+    'QueryInst',
+}
 FILES = {**ONE_STAGE, **QUERIES, **TWO_STAGES}
 ALL = ['SSD', *ONE_STAGE, *QUERIES, *TWO_STAGES]
 # What a network of 256 channels is made of, at an eighth.
@@ -95,6 +99,10 @@ def _small_config(name: str) -> dict[str, Any]:
         neck |= {'in_channels': 64, 'num_deconv_filters': [32, 16, 8], 'use_dcn': False}
         config['bbox_head'] |= {'in_channels': 8, 'feat_channels': 8}
         config['backbone']['out_indices'] = (3,)
+    elif neck['type'] == 'YOLOV3Neck':
+        neck |= {'in_channels': [64, 32, 16], 'out_channels': [32, 16, 8]}
+        config['bbox_head'] |= {'in_channels': [32, 16, 8], 'out_channels': [32, 16, 8]}
+        config['backbone']['out_indices'] = (1, 2, 3)
     elif 'in_channels' in neck:
         neck['in_channels'] = channels[-len(neck['in_channels']) :]
         config['backbone']['out_indices'] = tuple(range(4 - len(neck['in_channels']), 4))
