@@ -16,7 +16,7 @@ WEIGHTS = {'type': 'mmcompose.BoxWeights'}
 
 RETINANET = {'type': 'RetinaNet', 'bbox_head': {'type': 'RetinaHead'}}
 CORNERNET = {'type': 'CornerNet', 'bbox_head': {'type': 'CornerHead'}}
-REPPOINTS = {'type': 'RepPointsDetector', 'bbox_head': {'type': 'RepPointsHead'}}
+LAD = {'type': 'LAD', 'bbox_head': {'type': 'LADHead'}}
 PISA = {'type': 'RetinaNet', 'bbox_head': {'type': 'PISARetinaHead'}}
 
 
@@ -43,7 +43,7 @@ def test_a_student_that_takes_all_is_not_spoken_of(heads: dict[str, Any]) -> Non
     assert _said({'type': 'Any', **heads}, BANDS, WEIGHTS, assigner=assigner) == []
 
 
-@pytest.mark.parametrize('model', [CORNERNET, REPPOINTS], ids=['CornerNet', 'RepPoints'])
+@pytest.mark.parametrize('model', [CORNERNET, LAD], ids=['CornerNet', 'LAD'])
 def test_a_student_that_does_not_is_named_with_what_is_lost(model: dict[str, Any]) -> None:
     head = model['bbox_head']['type']
     (ignored,) = _said(model, BANDS)

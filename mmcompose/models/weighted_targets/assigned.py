@@ -50,15 +50,21 @@ class AssignedTargets(DenseTargets):
         inside = given.get('inside_flags')
         if 'valid_flags' in given:
             inside = self._inside(priors, given['valid_flags'], given['img_meta'])
-        self.current = self._image(
+        image = self._image(
             priors, inside, given['gt_instances'], given['img_meta'],
             given.get('gt_instances_ignore'),
         )  # fmt: skip
+        return self._while_current(image, lambda: original(*args, **kwargs))
+
+    def _while_current(self, image: ImageTargets, assign: Callable[[], Any]) -> Any:
+        """Return what the head's own computation of an image's targets returns."""
+        self.current = image
         try:
-            result = original(*args, **kwargs)
-            self.images.append(self.current)
+            result = assign()
         finally:
             self.current = None
+        assert self.images is not None
+        self.images.append(image)
         return result
 
     def _inside(self, priors: Tensor, flags: Tensor, meta: Mapping[str, Any]) -> Any:

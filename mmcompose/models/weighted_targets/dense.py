@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -86,9 +86,12 @@ class DenseTargets(SoftTargets):
         prediction, target = args
         return prediction, target * torch.cat(self._scores()).to(target).reshape(target.shape)
 
+    def _of_scores(self) -> list[ImageTargets]:
+        """Return the targets of scores: DDOD assigns boxes to them, and then to places."""
+        return (self.images or [])[: len(self.given['batch_gt_instances'])]
+
     def _scores(self) -> list[Tensor]:
-        number = len(self.given['batch_gt_instances'])
-        return [of_boxes(image.assigned, image.scores) for image in (self.images or ())[:number]]
+        return [of_boxes(image.assigned, image.scores) for image in self._of_scores()]
 
     def _loss_by_feat(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         given = arguments(original, args, kwargs)
@@ -101,13 +104,12 @@ class DenseTargets(SoftTargets):
         given |= {name: _views(given[name]) for name in OUTPUTS if name in given}
         try:
             losses = original(**given)
-            # DDOD assigns twice: boxes to scores, then boxes to places.
             if len(self.images) not in (number, 2 * number):
                 raise RuntimeError(
                     f'{type(self.head).__name__} assigned targets of {len(self.images)} images '
                     f'out of {number}: weights of labels do not reach its loss'
                 )
-            self._scale(given, self.images[:number], self.images[-number:])
+            self._scale(given)
         finally:
             self.images, self.given = None, {}
         return losses
@@ -115,12 +117,9 @@ class DenseTargets(SoftTargets):
     def _priors_by_level(self, given: dict[str, Any]) -> list[int]:
         return [score[0].numel() // self.head.cls_out_channels for score in given['cls_scores']]
 
-    def _scale(
-        self,
-        given: dict[str, Any],
-        images: Sequence[ImageTargets],
-        of_places: Sequence[ImageTargets],
-    ) -> None:
+    def _scale(self, given: dict[str, Any]) -> None:
+        images = self._of_scores()
+        of_places = (self.images or [])[-len(images) :]
         priors = torch.stack([image.prior_factors() for image in of_places])[..., None]
         shared = torch.stack([image.shared_factors(self.settings) for image in images])[..., None]
         num_classes = self.head.cls_out_channels

@@ -15,6 +15,7 @@ from mmdet.models.dense_heads import (
     GFLHead,
     LDHead,
     PAAHead,
+    RepPointsHead,
     SABLRetinaHead,
     TOODHead,
     VFNetHead,
@@ -31,7 +32,7 @@ OF_TEACHERS = ('soft_targets',)
 # Heads that call their classification loss once a level, with a row for each prior.
 _BY_LEVEL = tuple(
     each.loss_by_feat_single
-    for each in (AnchorHead, ATSSHead, GFLHead, LDHead, SABLRetinaHead, TOODHead)
+    for each in (AnchorHead, ATSSHead, GFLHead, LDHead, RepPointsHead, SABLRetinaHead, TOODHead)
 )
 # Once, with all levels in a row, the images of each one after the other.
 _LEVELS_FIRST = tuple(

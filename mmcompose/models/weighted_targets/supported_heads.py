@@ -13,6 +13,7 @@ from mmdet.models.dense_heads import (
     FoveaHead,
     PISARetinaHead,
     PISASSDHead,
+    RepPointsHead,
     SSDHead,
     TOODHead,
     VFNetHead,
@@ -47,6 +48,7 @@ from mmcompose.models.weighted_targets.instance_masks import InstanceMaskTargets
 from mmcompose.models.weighted_targets.mask_queries import MaskQueryTargets
 from mmcompose.models.weighted_targets.points import PointTargets, PositivePointTargets
 from mmcompose.models.weighted_targets.queries import QueryTargets
+from mmcompose.models.weighted_targets.reppoints import RepPointsTargets
 from mmcompose.models.weighted_targets.yolov3 import YOLOV3Targets
 from mmcompose.registry import class_of
 
@@ -90,6 +92,8 @@ def adapter_of(cls: Any) -> Any:
         return PositivePointTargets
     if issubclass(cls, YOLOV3Head):
         return YOLOV3Targets
+    if issubclass(cls, RepPointsHead):
+        return RepPointsTargets
     if _wrong_outputs(cls):
         return None
     if issubclass(cls, TOODHead):

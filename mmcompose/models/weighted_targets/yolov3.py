@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mmcompose.models.weighted_targets.assigned import AssignedTargets
 from mmcompose.models.weighted_targets.feature_maps import on_feature_map
 from mmcompose.models.weighted_targets.patches import Patches, arguments
-from mmcompose.models.weighted_targets.targets import ImageTargets, labels_given, scale_gradient
+from mmcompose.models.weighted_targets.targets import labels_given, scale_gradient
 
 
 class YOLOV3Targets(AssignedTargets):
@@ -38,13 +38,8 @@ class YOLOV3Targets(AssignedTargets):
         given = arguments(original, args, kwargs)
         _, ignored, meta = labels_given(self.given)[len(self.images)]
         anchors = torch.cat(given['anchors'])
-        self.current = self._image(anchors, None, given['gt_instances'], meta, ignored)
-        try:
-            result = original(*args, **kwargs)
-            self.images.append(self.current)
-        finally:
-            self.current = None
-        return result
+        image = self._image(anchors, None, given['gt_instances'], meta, ignored)
+        return self._while_current(image, lambda: original(*args, **kwargs))
 
     def _soften_objectness(
         self, loss: nn.Module, args: tuple[Tensor, Tensor]
@@ -59,12 +54,8 @@ class YOLOV3Targets(AssignedTargets):
     def _priors_by_level(self, given: dict[str, Any]) -> list[int]:
         return [each[0].numel() // self.head.num_attrib for each in given['pred_maps']]
 
-    def _scale(
-        self,
-        given: dict[str, Any],
-        images: Sequence[ImageTargets],
-        of_places: Sequence[ImageTargets],
-    ) -> None:
+    def _scale(self, given: dict[str, Any]) -> None:
+        images = self._of_scores()
         scores = torch.stack(self._scores())[..., None] if self.settings.soft_targets else 1.0
         priors = torch.stack([image.prior_factors() for image in images])[..., None]
         shared = torch.stack([image.shared_factors(self.settings) for image in images])[..., None]

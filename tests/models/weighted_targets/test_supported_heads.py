@@ -33,8 +33,8 @@ def test_heads_that_assign_boxes_to_priors_are_reached(name: str) -> None:
     'name',
     ['FCOSHead', 'NASFCOSHead', 'FoveaHead', 'CenterNetHead', 'CenterNetUpdateHead',
      'AutoAssignHead', 'FreeAnchorRetinaHead', 'DETRHead', 'ConditionalDETRHead', 'DABDETRHead',
-     'DeformableDETRHead', 'DINOHead', 'DDQDETRHead', 'YOLOV3Head', 'CondInstBboxHead',
-     'CondInstMaskHead', 'BoxInstMaskHead'],
+     'DeformableDETRHead', 'DINOHead', 'DDQDETRHead', 'YOLOV3Head', 'RepPointsHead',
+     'CondInstBboxHead', 'CondInstMaskHead', 'BoxInstMaskHead'],
 )  # fmt: skip
 def test_heads_with_targets_of_their_own_are_reached(name: str) -> None:
     assert not_reached(getattr(dense_heads, name)) is None
@@ -43,7 +43,7 @@ def test_heads_with_targets_of_their_own_are_reached(name: str) -> None:
 @pytest.mark.parametrize(
     'name',
     ['CornerHead', 'CascadeRPNHead', 'PISARetinaHead', 'RTMDetInsHead', 'LADHead',
-     'YOLACTHead', 'RepPointsHead', 'GroundingDINOHead', 'ATSSVLFusionHead'],
+     'YOLACTHead', 'GroundingDINOHead', 'ATSSVLFusionHead'],
 )  # fmt: skip
 def test_other_heads_are_told_with_a_reason(name: str) -> None:
     assert name in (not_reached(getattr(dense_heads, name)) or '')

@@ -22,6 +22,7 @@ CONFIGS = Path(mmdet.__file__).parent / '.mim' / 'configs'
 ONE_STAGE = {
     'FCOS': 'fcos/fcos_r50-caffe_fpn_gn-head_1x_coco',
     'FoveaBox': 'foveabox/fovea_r50_fpn_4xb4-1x_coco',
+    'RepPoints': 'reppoints/reppoints-moment_r50_fpn_1x_coco',
     'YOLOv3': 'yolo/yolov3_d53_8xb8-ms-608-273e_coco',
     'FSAF': 'fsaf/fsaf_r50_fpn_1x_coco',
     'CondInst': 'condinst/condinst_r50_fpn_ms-poly-90k_coco_instance',
