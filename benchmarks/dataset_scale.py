@@ -211,6 +211,9 @@ def main() -> int:
     steps = STEPS // 10 if args.quick else STEPS
     if args.gpu:
         return training_on_gpu(steps, args.out.resolve())
+    if torch.cuda.is_available():
+        expected = "a training step is to be a CPU's: set CUDA_VISIBLE_DEVICES= (or take --gpu)"
+        raise UserError(fault('', expected))
     less = 50 if args.quick else 1
     images, files, read = IMAGES // less, FILES // less, READ // less
     with tempfile.TemporaryDirectory() as temporary:

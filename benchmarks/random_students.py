@@ -118,7 +118,7 @@ def _rows_are_in(few: Tensor, many: Tensor) -> bool:
     """Return whether each row of a layer is one of another's."""
     axes = [n for n, (a, b) in enumerate(zip(few.shape, many.shape, strict=True)) if a != b]
     if len(axes) > 1:
-        # PointRend's scores are read of other scores: values that are random, and each another.
+        # PointRend reads scores of other scores. The values are random: none is there twice.
         return bool(torch.isin(few, many).all())
     axis = axes[0]
     few, many = (each.movedim(axis, 0).reshape(each.shape[axis], -1) for each in (few, many))

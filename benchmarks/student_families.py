@@ -110,12 +110,13 @@ def trials(path: Path, first: Trial) -> dict[str, Any]:
 
 
 def first_that_can(paths: Sequence[Path], first: Trial) -> dict[str, Any]:
-    """Try a family's variants until one learns from what labels tell."""
+    """Try a family's variants until one learns from what labels tell; else, return the first's."""
+    results = []
     for path in paths:
-        result = {'config': path.stem, **trials(path, first)}
-        if not result.get('why', '').startswith(LEARNS_FROM):
-            return result
-    return {'config': paths[0].stem, **trials(paths[0], first)}
+        results.append({'config': path.stem, **trials(path, first)})
+        if not results[-1].get('why', '').startswith(LEARNS_FROM):
+            return results[-1]
+    return results[0]
 
 
 def sweep(results: dict[str, Any], args: argparse.Namespace, kept: Path) -> None:

@@ -53,7 +53,7 @@ class PictureFeatures(PreparedTeacher):
 
     @property
     def identity(self) -> Any:
-        """See :attr:`Teacher.identity`: which weights."""
+        """See :attr:`Teacher.identity`: which weights. No device: the last digits are its own."""
         return {'weights': version(PACKAGE), 'long_side': self._long_side, 'revision': 1}
 
     @cached_property

@@ -96,8 +96,8 @@ class ClassRowsHook(Hook):
             )
         space = ClassSpace({CHECKPOINT: old}, self.classes, self.aliases, on_unmapped='drop')
         sources = rows_by_class(space)
+        counts = len(self.classes), len(old)
         for name in present:
-            counts = len(self.classes), len(old)
             weights[name] = copy_rows(own[name], weights[name], sources, counts, layers[name])
         log(f'{len(sources)} of {len(self.classes)} classes keep their rows')
         self._began_with = old

@@ -88,7 +88,9 @@ class LabelAgreementHook(Hook):
         scores = nn.functional.pad(same * found.scores, (1, 0))
         support = scores.amax(dim=1)
         weights = boxes.get('weights', torch.ones(len(known)))
-        boxes.weights = weights * self._factors(boxes.labels, support)
+        weights = weights * self._factors(boxes.labels, support)
+        if 'weights' in boxes or (weights != 1).any():
+            boxes.weights = weights
         self._leave_out(sample, found, ~overlaps.any(dim=0))
 
     def _factors(self, labels: Tensor, support: Tensor) -> Tensor:

@@ -70,7 +70,7 @@ def attach(model: nn.Module, settings: Settings | None = None) -> Attachment:
 
     What the boxes of a training sample carry is read from ``gt_instances.weights`` and
     ``.scores``, ``ignored_instances.bboxes`` and the metainfo's ``covered_classes``; a batch
-    where nothing differs from plain ground truth goes through untouched.
+    that has none of them goes through untouched.
 
     Args:
         model: Any detector, built.

@@ -121,13 +121,7 @@ class DenseTargets(SoftTargets):
         images = self._of_scores()
         of_places = (self.images or [])[-len(images) :]
         priors = torch.stack([image.prior_factors() for image in of_places])[..., None]
-        shared = torch.stack([image.shared_factors(self.settings) for image in images])[..., None]
-        num_classes = self.head.cls_out_channels
-        if self.class_agnostic or not getattr(self.head, 'use_sigmoid_cls', True):
-            by_class = shared
-        else:
-            by_class = torch.stack([image.class_factors(num_classes) for image in images])
-        by_output = {'cls_scores': by_class, 'objectnesses': shared}
+        by_output = {'cls_scores': self._class_factors(), 'objectnesses': self._shared_factors()}
         if self.settings.soft_targets and hasattr(self.head, 'loss_obj'):
             by_output['bbox_preds'] = priors * torch.stack(self._scores())[..., None].to(priors)
         for name in OUTPUTS:
@@ -137,6 +131,18 @@ class DenseTargets(SoftTargets):
                     # SABL's boxes are buckets and offsets.
                     for part in output if isinstance(output, tuple) else [output]:
                         scale_gradient(part, on_feature_map(of_level, part))
+
+    def _class_factors(self) -> Tensor:
+        """Return ``(B, P, K or 1)`` the factors of the scores."""
+        if self.class_agnostic or not getattr(self.head, 'use_sigmoid_cls', True):
+            return self._shared_factors()
+        num_classes = self.head.cls_out_channels
+        return torch.stack([image.class_factors(num_classes) for image in self._of_scores()])
+
+    def _shared_factors(self) -> Tensor:
+        """Return ``(B, P, 1)`` the factors of an output that all classes share."""
+        factors = [image.shared_factors(self.settings) for image in self._of_scores()]
+        return torch.stack(factors)[..., None]
 
     def soft_scores(self) -> Tensor | None:
         """See :class:`SoftTargets`."""

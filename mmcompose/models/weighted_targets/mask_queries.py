@@ -31,7 +31,7 @@ class MaskQueryTargets(QueryTargets):
         meta = given['img_meta']
         points = _middles(given['mask_pred'].detach().sigmoid())
         height, width = meta['batch_input_shape']
-        points = points * points.new_tensor([width, height])
+        points = torch.stack([points[:, 0] * width, points[:, 1] * height], dim=1)
         ignored = lie_in(points.repeat(1, 2), sample.get('ignored_instances'))
         # Those given to the head are its own, without weights, in the same order.
         return targets_of(sample.gt_instances, ignored, meta)
@@ -43,6 +43,6 @@ def _middles(masks: Tensor) -> Tensor:
     for axis in (2, 1):
         size = masks.shape[axis]
         along = masks.sum(dim=3 - axis)
-        steps = (torch.arange(size).to(masks) + 0.5) / size
+        steps = (torch.arange(size, dtype=masks.dtype, device=masks.device) + 0.5) / size
         places.append((along * steps).sum(dim=1) / along.sum(dim=1))
     return torch.stack(places, dim=1)

@@ -97,7 +97,8 @@ class QueryTargets(SoftTargets):
         scores = given['cls_scores' if 'cls_scores' in given else 'dn_cls_scores']
         names = ('bbox_preds', 'dn_bbox_preds', 'mask_preds')
         places = next(given[name] for name in names if name in given)
-        # Deformable DETR's encoder learns of objects of any class, on copies of the labels.
+        # Deformable DETR's encoder learns of objects of any class, on copies of the labels. So do
+        # heads of masks, whose softmax has one background for all classes anyway.
         agnostic = given['batch_gt_instances'][0] is not self.samples[0].gt_instances
         of_classes = [self._class_factors(image, agnostic) for image in self.images]
         scale_gradient(scores, torch.stack(of_classes))
@@ -146,7 +147,7 @@ class QueryTargets(SoftTargets):
         predicted, meta = given['bbox_pred'], given['img_meta']
         height, width = meta['img_shape'][:2]
         boxes = bbox_cxcywh_to_xyxy(predicted.detach())
-        boxes = boxes * boxes.new_tensor([width, height, width, height])
+        boxes = torch.stack([boxes[:, 0::2] * width, boxes[:, 1::2] * height], dim=-1).flatten(1)
         ignored = lie_in(boxes, sample.get('ignored_instances'))
         return targets_of(given['gt_instances'], ignored, meta)
 

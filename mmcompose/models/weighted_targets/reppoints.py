@@ -69,7 +69,6 @@ class RepPointsTargets(AssignedTargets):
         return (self.images or [])[self._num_images() :]
 
     def _scale(self, given: dict[str, Any]) -> None:
-        classes = [image.class_factors(self.head.num_classes) for image in self._of_scores()]
-        by_level = torch.stack(classes).split(self.sizes, dim=1)
+        by_level = self._class_factors().split(self.sizes, dim=1)
         for output, of_level in zip(given['cls_scores'], by_level, strict=True):
             scale_gradient(output, on_feature_map(of_level, output))

@@ -39,8 +39,9 @@ _OF_POSITIVES = {
 class RoITargets(Adapter):
     """Weighs the losses of a second stage, or of each stage of a cascade.
 
-    Proposals in ignore boxes are never sampled; the gradients of the box head's outputs, and of
-    the mask head's, are scaled by RoI. See :class:`Adapter` for the arguments.
+    Proposals in ignore boxes are never sampled, or count nothing where each has its row; the
+    gradients of the box head's outputs, and of those of masks, points and grids, are scaled by
+    RoI. See :class:`Adapter` for the arguments.
     """
 
     def __init__(self, head: nn.Module, settings: Settings, class_agnostic: bool = False) -> None:
@@ -147,8 +148,9 @@ class BoxHeadTargets(SoftTargets):
             return original(*args, **kwargs)
         given = arguments(original, args, kwargs)
         self.images = [result.image for result in given['sampling_results']]
+        columns = given['cls_score'].shape[-1]
         factors = {
-            'cls_score': torch.cat([self._class_factors(image) for image in self.images]),
+            'cls_score': torch.cat([self._class_factors(image, columns) for image in self.images]),
             'bbox_pred': torch.cat([image.prior_factors() for image in self.images]),
         }
         for name, of_rows in factors.items():
@@ -159,10 +161,13 @@ class BoxHeadTargets(SoftTargets):
         finally:
             self.images = None
 
-    def _class_factors(self, image: ImageTargets) -> Tensor:
-        """Return ``(N,)`` or ``(N, C)`` the factors of the RoIs' scores."""
-        if self.head.loss_cls.use_sigmoid:
-            return image.class_factors(self.head.num_classes)
+    def _class_factors(self, image: ImageTargets, columns: int) -> Tensor:
+        """Return ``(N,)`` or ``(N, C)`` the factors of the RoIs' scores.
+
+        MMDet's box heads have a column for background, with a sigmoid loss, too.
+        """
+        if columns == self.head.num_classes:
+            return image.class_factors(columns)
         return image.shared_factors(self.settings)
 
     def soft_scores(self) -> Tensor | None:

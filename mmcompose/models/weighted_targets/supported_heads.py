@@ -90,15 +90,15 @@ def adapter_of(cls: Any) -> Any:
             return adapter
     if getattr(cls, 'loss_by_feat', None) is CondInstBboxHead.loss_by_feat:
         return PositivePointTargets
-    if issubclass(cls, YOLOV3Head):
+    if getattr(cls, 'loss_by_feat', None) is YOLOV3Head.loss_by_feat:
         return YOLOV3Targets
-    if issubclass(cls, RepPointsHead):
+    if getattr(cls, 'loss_by_feat', None) is RepPointsHead.loss_by_feat:
         return RepPointsTargets
     if _wrong_outputs(cls):
         return None
     if issubclass(cls, TOODHead):
         return AlignedTargets
-    if issubclass(cls, SSDHead):
+    if getattr(cls, 'loss_by_feat_single', None) is SSDHead.loss_by_feat_single:
         return MinedTargets
     if getattr(cls, 'loss_by_feat', None) in (FCOSHead.loss_by_feat, FoveaHead.loss_by_feat):
         return PointTargets
@@ -114,7 +114,7 @@ def not_reached(cls: Any, box_heads: Sequence[Any] = ()) -> str | None:
         cls: Class of a one-stage head, of a region proposal head or of a RoI head.
         box_heads: Classes of a RoI head's own box heads.
     """
-    if inspect.isclass(cls) and issubclass(cls, BaseRoIHead):
+    if _is_roi_head(cls):
         if cls not in _ROI_HEADS:
             known = ', '.join(each.__name__ for each in _ROI_HEADS)
             return f'{cls.__name__} is none of {known}'
@@ -127,6 +127,10 @@ def not_reached(cls: Any, box_heads: Sequence[Any] = ()) -> str | None:
     if _wrong_outputs(cls):
         return f'{_name(cls)} has outputs that are not those of priors on feature maps'
     return f'{_name(cls)} has no target assignment of its own for each image'
+
+
+def _is_roi_head(cls: Any) -> bool:
+    return inspect.isclass(cls) and issubclass(cls, BaseRoIHead)
 
 
 def _wrong_outputs(cls: Any) -> bool:
@@ -150,7 +154,11 @@ def unreached_heads(model: Mapping[str, Any], registry: Registry) -> list[str]:
         own = head.get('bbox_head') or []
         box_heads = own if isinstance(own, (list, tuple)) else [own]
         box_classes = [class_of(each, registry) for each in box_heads]
-        reason = not_reached(class_of(head, registry), box_classes)
+        cls = class_of(head, registry)
+        if inspect.isclass(cls) and not hasattr(cls, 'loss_by_feat') and not _is_roi_head(cls):
+            # Sparse R-CNN's proposals are learned by its second stage.
+            continue
+        reason = not_reached(cls, box_classes)
         if reason is not None:
             lines.append(f'{key}.type: {reason}')
     return lines if found else [f'model.type: {model["type"]} has no head of its own']

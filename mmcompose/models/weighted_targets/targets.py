@@ -175,17 +175,18 @@ def class_factors_of_regions(
     return by_class(factors, regions, boxes.labels, weights)
 
 
-def by_class(values: Tensor, regions: Tensor, labels: Tensor, numbers: Tensor) -> Tensor:
+def by_class(values: Tensor, regions: Tensor, labels: Tensor, own_values: Tensor) -> Tensor:
     """Return values of priors and classes, with those of boxes where priors belong to some.
 
     Args:
         values: ``(P, num_classes)``.
         regions: ``(G, P)`` of at least 0: how much a prior belongs to a box.
         labels: ``(G,)`` int64, the boxes' classes.
-        numbers: ``(G,)``: each prior takes that of the box of the class to which it belongs most.
+        own_values: ``(G,)``: each prior takes that of the box of the class to which it belongs
+            most.
     """
     found, best = values.clone(), torch.zeros_like(values)
-    for own, value, label in zip(regions[..., None], numbers, labels[:, None], strict=True):
+    for own, value, label in zip(regions[..., None], own_values, labels[:, None], strict=True):
         before = best.index_select(1, label)
         of_class = torch.where(own > before, value, found.index_select(1, label))
         found.index_copy_(1, label, of_class)

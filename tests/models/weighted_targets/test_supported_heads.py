@@ -9,14 +9,23 @@ import torch
 from mmdet.models import dense_heads, roi_heads
 from mmdet.models.roi_heads import bbox_heads
 from mmdet.registry import MODELS
-from mmengine.config import ConfigDict
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
 from mmcompose.models.weighted_targets import attach, not_reached, unreached_heads
 from mmcompose.models.weighted_targets.soft_targets import mixes
 from mmcompose.models.weighted_targets.targets import lie_in
-from tests.models.weighted_targets.students import CONFIGS, RETINANET
+from tests.models.weighted_targets.students import (
+    CLASSES,
+    CONFIGS,
+    RETINANET,
+    build,
+    look,
+    samples,
+)
+from tests.models.weighted_targets.zoo import CONFIGS as ZOO
+from tests.models.weighted_targets.zoo import FILES
 
 
 @pytest.mark.parametrize(
@@ -81,6 +90,24 @@ def test_a_second_stage_of_another_kind_is_named_in_config_and_model() -> None:
         attached = attach(MODELS.build(ConfigDict(config)))
     assert line == 'model.roi_head.type: its bbox_head MultiInstanceBBoxHead has a loss of its own'
     assert attached.unreached == [line.replace('.type', '')]
+
+
+def test_a_second_stage_with_a_column_for_background_learns_with_a_sigmoid_loss() -> None:
+    config = copy.deepcopy(CONFIGS['Faster R-CNN'])
+    config['roi_head']['bbox_head']['loss_cls'] = {'type': 'FocalLoss', 'use_sigmoid': True}
+    model = build(config)
+    assert not attach(model).unreached
+    seen = look(model, samples(weights=[[1.0, 0.5], [1.0, 1.0]], covered=((0,), None)))
+    gradient = seen.gradients['roi_head']['cls']
+    assert gradient.shape[1] == CLASSES + 1 and gradient.isfinite().all()
+
+
+def test_proposals_without_a_loss_of_their_own_are_not_named() -> None:
+    path = FILES['Sparse R-CNN']
+    model = Config.fromfile(ZOO / f'{path}.py').model
+    assert model.rpn_head.type == 'EmbeddingRPNHead'
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        assert unreached_heads(model, MODELS) == []
 
 
 def test_a_loss_that_is_summed_up_takes_no_soft_targets() -> None:

@@ -45,6 +45,7 @@ QUERIES = {
     'two-stage Deformable DETR': 'deformable_detr/'
     'deformable-detr-refine-twostage_r50_16xb2-50e_coco',
     'DINO': 'dino/dino-4scale_r50_8xb2-12e_coco',
+    'MaskFormer': 'maskformer/maskformer_r50_ms-16xb1-75e_coco',
     'Mask2Former': 'mask2former/mask2former_r50_8xb2-lsj-50e_coco',
     'DDQ': 'ddq/ddq-detr-4scale_r50_8xb2-12e_coco',
 }
@@ -58,7 +59,7 @@ TWO_STAGES = {
     'QueryInst': 'queryinst/queryinst_r50_fpn_1x_coco',
 }
 # A background of all classes at once: a softmax's, or YOLOv3's objectness.
-ONE_BACKGROUND = {'YOLOv3', 'SSD', 'DETR', 'Mask2Former', *TWO_STAGES} - {
+ONE_BACKGROUND = {'YOLOv3', 'SSD', 'DETR', 'MaskFormer', 'Mask2Former', *TWO_STAGES} - {
     'Sparse R-CNN',
     'QueryInst',
 }
@@ -87,11 +88,15 @@ def _small_config(name: str) -> dict[str, Any]:
     smaller = _NARROWER if name in _ENCODE_PLACES else _SMALLER
     backbone = config.pop('backbone')
     config = {**_small(config, smaller), 'backbone': backbone}
-    if name == 'Mask2Former':
-        things = {'in_channels': channels, 'num_things_classes': CLASSES}
+    if name in ('MaskFormer', 'Mask2Former'):
+        things = {
+            'in_channels': channels, 'num_things_classes': CLASSES, 'num_stuff_classes': 0,
+        }  # fmt: skip
         config['panoptic_head'] |= things
         config['panoptic_head']['loss_cls']['class_weight'] = [1.0] * CLASSES + [0.1]
-        config['panoptic_fusion_head']['num_things_classes'] = CLASSES
+        config['panoptic_fusion_head'] |= {
+            'num_things_classes': CLASSES, 'num_stuff_classes': 0,
+        }  # fmt: skip
         # Large-scale jitter pads to 1024 pixels.
         config['data_preprocessor'] = students.PREPROCESSOR
         return config
