@@ -380,6 +380,9 @@ def _make_it_run_here(settings: Any) -> None:
             value = settings.get(key)
             if isinstance(value, str) or (isinstance(value, Mapping) and 'checkpoint' in value):
                 settings[key] = None  # type: ignore[index]
+            elif value is True:
+                # timm's.
+                settings[key] = False  # type: ignore[index]
         for value in settings.values():
             _make_it_run_here(value)
     elif isinstance(settings, (list, tuple)):
