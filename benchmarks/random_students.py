@@ -354,6 +354,8 @@ def _loads_masks(settings: Any) -> bool:
 
 def _check_that_labels_suffice(model: Mapping[str, Any]) -> None:
     """Raise a UserError if a detector learns of more than boxes, classes and masks, or of less."""
+    if model['type'] == 'BaseReID':
+        raise UserError(fault('', 'it learns from people that were cut out, and finds none'))
     if 'language_model' in model:
         raise UserError(fault('', 'it learns from texts, which no pseudo-label carries'))
     if 'roi_head' in model and 'rpn_head' not in model:
