@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from common import Bar
@@ -16,7 +17,7 @@ from mmcompose.class_space import ClassSpace
 # Where the default is timed: three teachers, and of each picture so many boxes of each.
 WORLD, BOXES = 'neighbours and COCO', 30
 MILLISECONDS = 0.8
-REPEATS = 3
+REPEATS, ROUNDS = 3, 7
 # On so many pictures, decoded before, teachers are timed beside what looks at pictures.
 PICTURES = 64
 # What the default was made of before it was to label where teachers share nothing.
@@ -60,20 +61,23 @@ def measure_time(
 
 
 def measure_looks(cast: Cast, teachers: Sequence[str], source: str) -> dict[str, float]:
-    """Return milliseconds of CPU time a picture of what looks at pictures, and of each teacher."""
+    """Return milliseconds of CPU time a picture of what looks at pictures, and of each teacher.
+
+    The median of some rounds, in each of which all predict: a machine's speed changes.
+    """
     pictures = cast.pictures(source).images[:PICTURES]
     for image in pictures:
         assert image.pixels.size
-    timed = {}
-    for name in (LOOKS, *teachers):
-        teacher, seconds = cast.open(name), []
+    opened = {name: cast.open(name) for name in (LOOKS, *teachers)}
+    seconds: dict[str, list[float]] = {name: [] for name in opened}
+    for teacher in opened.values():
         teacher.predict(pictures[:4])
-        for _ in range(REPEATS):
+    for _ in range(ROUNDS):
+        for name, teacher in opened.items():
             begin = time.process_time()
             teacher.predict(pictures)
-            seconds.append(time.process_time() - begin)
-        timed[name] = 1000 * min(seconds) / len(pictures)
-    return timed
+            seconds[name].append(time.process_time() - begin)
+    return {name: 1000 * median(each) / len(pictures) for name, each in seconds.items()}
 
 
 def time_bars(timed: Mapping[str, float], looks: Mapping[str, float]) -> dict[str, Bar]:
