@@ -21,7 +21,9 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -252,7 +254,10 @@ def main() -> None:
     parser.add_argument('root', type=Path)
     parser.add_argument('--seed', type=int, default=0)
     arguments = parser.parse_args()
-    write_scenes(arguments.root, arguments.seed)
+    # No set depends on another.
+    sets = [{name: count} for name, count in SCENE_COUNTS.items()]
+    with ProcessPoolExecutor() as pool:
+        list(pool.map(partial(write_scenes, arguments.root, arguments.seed), sets))
 
 
 if __name__ == '__main__':

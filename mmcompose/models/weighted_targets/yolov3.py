@@ -58,9 +58,9 @@ class YOLOV3Targets(AssignedTargets):
         images = self._of_scores()
         scores = torch.stack(self._scores())[..., None] if self.settings.soft_targets else 1.0
         priors = torch.stack([image.prior_factors() for image in images])[..., None]
-        shared = torch.stack([image.shared_factors(self.settings) for image in images])[..., None]
         classes = torch.stack([image.class_factors(self.head.num_classes) for image in images])
-        factors = torch.cat([(priors * scores).expand(-1, -1, 4), shared, classes * scores], dim=2)
+        boxes = (priors * scores).expand(-1, -1, 4)
+        factors = torch.cat([boxes, self._shared_factors(), classes * scores], dim=2)
         by_level = factors.split(self.sizes, dim=1)
         for output, of_level in zip(given['pred_maps'], by_level, strict=True):
             scale_gradient(output, on_feature_map(of_level, output))
