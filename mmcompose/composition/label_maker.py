@@ -20,6 +20,7 @@ from mmcompose.composition.owners_by_name import owners_by_name
 from mmcompose.composition.pool_files import pool_file
 from mmcompose.composition.pool_labels import Labeling, PoolLabels
 from mmcompose.composition.predicting import Predicting
+from mmcompose.composition.step_images import StepImages
 from mmcompose.composition.unreadable import Unreadable, unreadable_rows
 from mmcompose.composition.workers import AnyWorkers
 from mmcompose.labeling import ImageContext, LabelInput, LabelPipeline
@@ -29,6 +30,7 @@ from mmcompose.store import (
     LabelStore,
     LearnedResult,
     PictureResults,
+    PoolParts,
     PoolResults,
 )
 from mmcompose.structures import Detections, Image
@@ -169,6 +171,8 @@ class LabelMaker:
                     workers.run(partial(self._labeling, pool), job, 'labels')
             table = result.read()
             assert table is not None
+            for kept in self._step_boxes(pool).values():
+                kept.remove()
         log(f'pseudo-labels of {len(pool)} images: {result.path}')
         for line in self.pipeline.with_learned(learned).describe_learned():
             log(line)
@@ -194,14 +198,8 @@ class LabelMaker:
             cells: What the places of each image look like. Defaults to unknown.
         """
         space = class_space or self.class_space.with_coarse
-        look = None if cells is None else cells[row]
-        if isinstance(images, ImageTable):
-            key, _, width, height = images.plain_row(row)
-        else:
-            key, width, height = images[row].key, images[row].width, images[row].height
-        context = ImageContext(key, width, height, cells=look)
         converted = {name: space.convert(name, table[row]) for name, table in predictions.items()}
-        return converted, context
+        return converted, _context(images, row, cells)
 
     def inputs(self, images: Sequence[Image]) -> LabelInputs:
         """Return what the label pipeline is shown of each image; makes what the store lacks.
@@ -261,17 +259,35 @@ class LabelMaker:
     def _collecting(
         self, images: ImageTable, learned: Sequence[Mapping[str, Any]], number: int, turn: int
     ) -> Collecting:
-        results = self._prediction_results()
-        predictions = {name: each.of(images) for name, each in results.items()}
+        pipeline = self.pipeline.with_learned(learned)
         return Collecting(
             self.store,
             self._learned_result(images, number),
-            self.pipeline.with_learned(learned),
+            pipeline,
             number,
             turn,
-            partial(self.teacher_detections, predictions, images, cells=self.cells(images)),
-            unreadable_rows(predictions),
+            self._step_images(images, pipeline),
         )
+
+    def _step_images(self, images: ImageTable, pipeline: LabelPipeline) -> StepImages:
+        results = self._prediction_results()
+        predictions = {name: each.of(images) for name, each in results.items()}
+        cells = self.cells(images)
+
+        def predicted(row: int, looks: bool) -> LabelInput:
+            shown = cells if looks else None
+            return self.teacher_detections(predictions, images, row, cells=shown)
+
+        def context(row: int, looks: bool) -> ImageContext:
+            return _context(images, row, cells if looks else None)
+
+        kept = self._step_boxes(images)
+        return StepImages(pipeline, kept, predicted, context, unreadable_rows(predictions))
+
+    def _step_boxes(self, images: ImageTable) -> dict[int, PoolParts[Any]]:
+        """Return where it is kept what is made before each step that learns."""
+        numbers = dict.fromkeys(self.pipeline.rounds)
+        return {n: self.store.step_boxes(self._made_of(n), images) for n in numbers}
 
     def _learned_result(self, images: ImageTable, number: int) -> LearnedResult:
         """Return where it is kept what a step learned; those behind it do not matter."""
@@ -326,15 +342,16 @@ class LabelMaker:
         result = self._label_result(images)
         learned = result.read_learned()
         assert learned is not None
-        results = self._prediction_results()
-        predictions = {name: each.of(images) for name, each in results.items()}
-        return Labeling(
-            self.store,
-            result,
-            self.pipeline.with_learned(learned),
-            partial(self.teacher_detections, predictions, images, cells=self.cells(images)),
-            unreadable_rows(predictions),
-        )
+        pipeline = self.pipeline.with_learned(learned)
+        return Labeling(self.store, result, pipeline, self._step_images(images, pipeline))
+
+
+def _context(images: Sequence[Image], row: int, cells: Sequence[Detections] | None) -> ImageContext:
+    if isinstance(images, ImageTable):
+        key, _, width, height = images.plain_row(row)
+    else:
+        key, width, height = images[row].key, images[row].width, images[row].height
+    return ImageContext(key, width, height, cells=None if cells is None else cells[row])
 
 
 def _reopened(work: Callable[..., Work], reopen: Callable[[], LabelMaker], *arguments: Any) -> Work:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mmcompose.composition.jobs import Tick
-from mmcompose.composition.pool_work import PoolWork, TeacherDetections
-from mmcompose.composition.process_state import preserve_process_state
+from mmcompose.composition.pool_work import PoolWork
+from mmcompose.composition.process_state import on_one_thread, preserve_process_state
+from mmcompose.composition.step_images import StepImages
 from mmcompose.labeling import LabelPipeline
 from mmcompose.store import LabelStore, LearnedResult
 
@@ -32,7 +33,7 @@ def learned_from(
                 continue
             # It may have been learned since.
             if result.read_learned() is None:
-                with preserve_process_state():
+                with preserve_process_state(), on_one_thread():
                     result.write_learned(learn())
             leases.release('learn')
     return learned
@@ -48,8 +49,7 @@ class Collecting(PoolWork):
             before.
         number: Of the step.
         turn: The round, from 0.
-        teacher_detections: Returns the teachers' detections in an image, by its row.
-        unreadable: Rows of images that cannot be read.
+        images: The pool's images, as they are before a step.
     """
 
     def __init__(
@@ -59,14 +59,12 @@ class Collecting(PoolWork):
         pipeline: LabelPipeline,
         number: int,
         turn: int,
-        teacher_detections: TeacherDetections,
-        unreadable: Collection[int],
+        images: StepImages,
     ) -> None:
-        super().__init__(store, result, pipeline, teacher_detections)
+        super().__init__(store, result, pipeline, images)
         self._result = result
         self._number = number
         self._turn = turn
-        self._unreadable = unreadable
 
     def unfinished(self) -> Sequence[int]:
         """See :class:`mmcompose.composition.jobs.Work`."""
@@ -75,8 +73,7 @@ class Collecting(PoolWork):
     def _make(self, part: int, tick: Tick) -> None:
         """Collect of the images of a part."""
         rows = self._result.rows_of(part)
-        readable = [row for row in rows if row not in self._unreadable]
-        images = (self._teacher_detections(row) for row in readable)
-        state = self._pipeline.collect(self._number, lambda: images)
+        images = self._images.before(part, rows, self._number)
+        state = self._pipeline.collect(self._number, lambda: images, begin=self._number)
         self._result.write_state(self._turn, part, state)
         tick(len(rows))

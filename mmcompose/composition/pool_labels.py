@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmcompose.composition.jobs import Tick
-from mmcompose.composition.pool_work import PoolWork, TeacherDetections
+from mmcompose.composition.pool_work import PoolWork
+from mmcompose.composition.step_images import StepImages
 from mmcompose.labeling import LabelPipeline
 from mmcompose.store import DetectionTable, LabelResult, LabelStore
 from mmcompose.structures import Detections
@@ -49,8 +50,7 @@ class Labeling(PoolWork):
         store: Where predictions are, and labels go.
         result: The labels.
         pipeline: It has learned what its steps learn.
-        teacher_detections: Returns of an image's row what teachers predict, and its context.
-        unreadable: Why images cannot be read, by row.
+        images: The pool's images, as they are before a step.
     """
 
     def __init__(
@@ -58,12 +58,10 @@ class Labeling(PoolWork):
         store: LabelStore,
         result: LabelResult,
         pipeline: LabelPipeline,
-        teacher_detections: TeacherDetections,
-        unreadable: Mapping[int, str],
+        images: StepImages,
     ) -> None:
-        super().__init__(store, result, pipeline, teacher_detections)
+        super().__init__(store, result, pipeline, images)
         self._result = result
-        self._unreadable = unreadable
 
     def unfinished(self) -> Sequence[int]:
         """See :class:`mmcompose.composition.jobs.Work`."""
@@ -72,14 +70,11 @@ class Labeling(PoolWork):
     def _make(self, part: int, tick: Tick) -> None:
         """Label the images of a part."""
         rows = self._result.rows_of(part)
+        begin, images = self._images.nearest(part, rows, len(self._pipeline.steps))
         labels = []
-        for done, row in enumerate(rows, start=1):
-            labels.append(self._label(row))
+        for done, each in enumerate(images, start=1):
+            labels.append(Detections() if each is None else self._pipeline.apply(*each, begin))
             if done % _TICK_IMAGES == 0:
                 tick(_TICK_IMAGES)
-        self._result.write(part, labels, [self._unreadable.get(row) for row in rows])
-
-    def _label(self, row: int) -> Detections:
-        if row in self._unreadable:
-            return Detections()
-        return self._pipeline.apply(*self._teacher_detections(row))
+        unreadable = self._images.unreadable
+        self._result.write(part, labels, [unreadable.get(row) for row in rows])

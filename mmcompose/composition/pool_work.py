@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from collections.abc import Iterator
 
 from mmcompose.composition.jobs import Tick
-from mmcompose.labeling import LabelInput, LabelPipeline
+from mmcompose.composition.step_images import StepImages
+from mmcompose.labeling import LabelPipeline
 from mmcompose.store import LabelResult, LabelStore, LearnedResult, Leases
-
-# Returns what teachers predict in an image, by its row, and the image's context.
-TeacherDetections: TypeAlias = Callable[[int], LabelInput]
 
 
 class PoolWork(ABC):
@@ -23,7 +20,7 @@ class PoolWork(ABC):
         store: The label store.
         result: Where what is made goes.
         pipeline: The label pipeline.
-        teacher_detections: Returns what teachers predict in an image, by its row, and its context.
+        images: The pool's images, as they are before a step.
     """
 
     def __init__(
@@ -31,12 +28,12 @@ class PoolWork(ABC):
         store: LabelStore,
         result: LabelResult | LearnedResult,
         pipeline: LabelPipeline,
-        teacher_detections: TeacherDetections,
+        images: StepImages,
     ) -> None:
         self._store = store
         self._folder = result.folder
         self._pipeline = pipeline
-        self._teacher_detections = teacher_detections
+        self._images = images
         self.part_size = result.part_size
         self.num_images = len(result.images)
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from mmengine.registry import DefaultScope
+from threadpoolctl import threadpool_limits
 
 
 @contextmanager
@@ -33,6 +34,22 @@ def preserve_process_state() -> Iterator[None]:
         torch.set_num_threads(threads)
         DefaultScope._instance_dict.clear()
         DefaultScope._instance_dict.update(scopes)
+
+
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """Compute on one thread, and as before at the end.
+
+    The number of threads changes the last bits of a convolution or a matrix product, and so what
+    is stored: the same parts must come from every process.
+    """
+    threads = torch.get_num_threads()
+    try:
+        with threadpool_limits(1, user_api='blas'):
+            torch.set_num_threads(1)
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def free_memory() -> None:

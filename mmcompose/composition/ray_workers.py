@@ -9,9 +9,8 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any
 
-import torch
-
 from mmcompose.composition.jobs import Job, Work, images_of, take_parts
+from mmcompose.composition.process_state import on_one_thread
 from mmcompose.composition.workers import portable
 from mmcompose.known_warnings import mute_known_warnings
 from mmcompose.registry import plugin_modules
@@ -133,13 +132,13 @@ class _Actor:
         os.environ['LOCAL_WORLD_SIZE'] = str(beside)
         for module in plugins:
             import_module(module)
-        torch.set_num_threads(1)
 
     def take_part(self, job: Job) -> Exception | None:
         """Make parts until all are there, and return what was raised."""
         try:
-            for _ in take_parts(job(), lambda images: None, wait=True):
-                pass
+            with on_one_thread():
+                for _ in take_parts(job(), lambda images: None, wait=True):
+                    pass
         except Exception as error:
             return portable(error)
         return None

@@ -17,10 +17,8 @@ from multiprocessing.spawn import get_preparation_data
 from types import TracebackType
 from typing import Protocol, TypeAlias
 
-import torch
-
 from mmcompose.composition.jobs import Job, images_of, take_parts
-from mmcompose.composition.process_state import preserve_process_state
+from mmcompose.composition.process_state import on_one_thread, preserve_process_state
 from mmcompose.composition.resources import Resources
 from mmcompose.known_warnings import mute_known_warnings
 from mmcompose.registry import plugin_modules
@@ -110,9 +108,7 @@ class Workers:
                 connection.send(job)
             except OSError as gone:
                 raise self._killed(process) from gone
-        with preserve_process_state():
-            # The number of threads changes the last bits of a convolution, and so what is stored.
-            torch.set_num_threads(1)
+        with preserve_process_state(), on_one_thread():
             self._take_part(own, job, busy, description)
         self._dismiss(busy)
 
@@ -228,16 +224,16 @@ def _serve(connection: Connection) -> None:
     plugins: Sequence[str] = connection.recv()
     for module in plugins:
         import_module(module)
-    torch.set_num_threads(1)
-    while True:
-        job: Job = connection.recv()
-        try:
-            for _ in take_parts(job(), lambda images: None, wait=False):
-                pass
-        except Exception as error:
-            connection.send(portable(error))
-        else:
-            connection.send(None)
+    with on_one_thread():
+        while True:
+            job: Job = connection.recv()
+            try:
+                for _ in take_parts(job(), lambda images: None, wait=False):
+                    pass
+            except Exception as error:
+                connection.send(portable(error))
+            else:
+                connection.send(None)
 
 
 def portable(error: Exception) -> Exception:

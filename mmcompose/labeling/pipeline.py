@@ -137,15 +137,19 @@ class LabelPipeline:
             )
             raise UserError(fault(f'{KEY}[{number}].learned_file', expected, is_absolute=True))
 
-    def collect(self, number: int, part: Callable[[], Iterable[LabelInput]]) -> State:
+    def collect(
+        self, number: int, part: Callable[[], Iterable[LabelInput]], begin: int = 0
+    ) -> State:
         """Return what a step collects of a part of the pool; see :attr:`rounds`.
 
         Args:
             number: Of the step; those before it have learned.
             part: Called for a pass over the images of the part.
+            begin: They are as the steps before this one made them. Defaults to 0, as teachers
+                predict.
         """
         with key_prefix(f'{KEY}[{number}]'):
-            return self.steps[number].collect(self.before(number, part))
+            return self.steps[number].collect(self.before(number, part, begin=begin))
 
     def learn(self, number: int, states: Iterable[State]) -> LabelPipeline:
         """Return the pipeline after a step learned from the states of all parts, in their order.
@@ -177,6 +181,7 @@ class LabelPipeline:
         number: int,
         images: Callable[[], Iterable[LabelInput]],
         covered: Collection[int] | None = None,
+        begin: int = 0,
     ) -> LabelStream:
         """Return what the steps before one make of images; each iteration is a fresh pass.
 
@@ -185,8 +190,9 @@ class LabelPipeline:
             images: Called for a fresh pass over them.
             covered: Boxes of other classes are left out: that the truth has none of them is no
                 evidence. Defaults to all.
+            begin: The images are as the steps before this one made them. Defaults to 0.
         """
-        return _Stream(images, self.steps[:number], covered)
+        return _Stream(images, self.steps[begin:number], covered, begin)
 
     @property
     def learned(self) -> list[dict[str, Any]]:
@@ -213,12 +219,13 @@ class LabelPipeline:
             for line in step.describe_learned()
         ]
 
-    def apply(self, detections: ByTeacher, image: ImageContext) -> Detections:
+    def apply(self, detections: ByTeacher, image: ImageContext, begin: int = 0) -> Detections:
         """Make the pseudo-labels of one image.
 
         Args:
             detections: By teacher name, in the student's classes.
             image: The image that they are of.
+            begin: They are as the steps before this one made them. Defaults to 0.
 
         Returns:
             Boxes inside the image, in the student's classes.
@@ -226,7 +233,7 @@ class LabelPipeline:
         Raises:
             UserError: If a detection is NaN, or more than one entry is left at the end.
         """
-        made = _through(self.steps, detections, image)
+        made = _through(self.steps[begin:], detections, image, begin)
         if len(made) != 1:
             expected = (
                 f'has no fusion, and {len(made)} teachers predict; '
@@ -257,23 +264,25 @@ class _Stream:
         images: Callable[[], Iterable[LabelInput]],
         steps: Sequence[LabelTransform],
         covered: Collection[int] | None = None,
+        begin: int = 0,
     ) -> None:
         self._images = images
         self._steps = steps
+        self._begin = begin
         self._covered = None if covered is None else np.array(sorted(covered), np.int64)
 
     def __iter__(self) -> Iterator[LabelInput]:
         for detections, image in self._images():
-            made = _through(self._steps, detections, image)
+            made = _through(self._steps, detections, image, self._begin)
             if self._covered is not None:
                 made = {n: f[np.isin(f.labels, self._covered)] for n, f in made.items()}
             yield made, image
 
 
 def _through(
-    steps: Sequence[LabelTransform], detections: ByTeacher, image: ImageContext
+    steps: Sequence[LabelTransform], detections: ByTeacher, image: ImageContext, begin: int
 ) -> ByTeacher:
-    for number, step in enumerate(steps):
+    for number, step in enumerate(steps, start=begin):
         try:
             detections = step.apply(detections, image)
         except UserError:

@@ -10,6 +10,7 @@ from mmcompose.store.leases import Leases
 from mmcompose.store.parts import PART_SIZE
 from mmcompose.store.picture_results import PictureResults, PoolResults
 from mmcompose.store.pool_index import POOL_SCHEMA, UNKNOWN, PoolIndex, digested, sized
+from mmcompose.store.pool_parts import PoolParts
 from mmcompose.store.sealed import digest_of
 from mmcompose.store.work_list import WorkList
 
@@ -26,6 +27,7 @@ __all__ = [
     'Leases',
     'PictureResults',
     'PoolIndex',
+    'PoolParts',
     'PoolResults',
     'WorkList',
     'digest_of',

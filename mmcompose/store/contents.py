@@ -13,7 +13,8 @@ from mmcompose.store.manifest import NAME as MANIFEST
 from mmcompose.store.pool_index import FOLDER as POOLS
 from mmcompose.utils import UserError, fingerprint, problem
 
-WORK = 'work'
+# What is there while a run is at work, and is removed at its end.
+WORK, STEP_BOXES = 'work', 'boxes'
 
 
 @dataclass(frozen=True)

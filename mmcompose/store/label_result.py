@@ -9,22 +9,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from mmcompose.store.by_pool import ByPool
-from mmcompose.store.columns import MASKS, SCHEMA, SCHEMA_WITH_MASKS, to_table
+from mmcompose.store.columns import MASKS, SCHEMA, SCHEMA_WITH_MASKS
 from mmcompose.store.detection_table import DetectionTable
 from mmcompose.store.image_table import ImageTable
 from mmcompose.store.leases import Leases, is_lease, lease_name
 from mmcompose.store.location import KEY, Location
 from mmcompose.store.mapped_files import find_mapped, write_mapped
-from mmcompose.store.parts import PART_SIZE, Parts
-from mmcompose.structures import Detections
+from mmcompose.store.parts import PART_SIZE
+from mmcompose.store.pool_parts import PoolParts
 from mmcompose.utils import UserError, problem
 
 _POLL_SECONDS = 0.2
 _JOIN = 'join'
 
 
-class LabelResult(ByPool[Sequence[Mapping[str, Any]]]):
+class LabelResult(PoolParts[Sequence[Mapping[str, Any]]]):
     """Labels that belong to a pool and all that made them.
 
     Parts are made by any number of processes and then joined into one file on this machine, which
@@ -48,16 +47,11 @@ class LabelResult(ByPool[Sequence[Mapping[str, Any]]]):
     ) -> None:
         super().__init__(location, 'labels', made_of, images, part_size)
         self._mapped = mapped
-        self._parts = Parts(location, self.folder, self.fingerprint)
 
     @property
     def path(self) -> str:
         """Where it is."""
         return self._location.path(self.folder)
-
-    def stem(self, part: int) -> str:
-        """Return the name of a part."""
-        return f'part-{part:05d}'
 
     def unfinished(self) -> list[int]:
         """Return the parts that are still missing."""
@@ -65,21 +59,6 @@ class LabelResult(ByPool[Sequence[Mapping[str, Any]]]):
         missing = [part for part in range(self.num_parts) if self.stem(part) not in stems]
         # In this order: parts go once the joined file is there.
         return [] if missing and self._joined() is not None else missing
-
-    def write(
-        self,
-        part: int,
-        detections: Sequence[Detections],
-        unreadable: Sequence[str | None] | None = None,
-    ) -> None:
-        """Write the labels of a part's images, in their order.
-
-        Raises:
-            UserError: If they cannot be written.
-        """
-        rows = self.rows_of(part)
-        images = self.images[rows.start : rows.stop]
-        self._parts.write(self.stem(part), to_table(images, detections, unreadable))
 
     def read(self) -> DetectionTable | None:
         """Map the labels, None unless all of them are there."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmcompose.store.contents import STEP_BOXES
 from mmcompose.store.detection_table import DetectionTable
 from mmcompose.store.image_table import ImageTable
 from mmcompose.store.label_result import LabelResult
@@ -17,6 +18,7 @@ from mmcompose.store.mapped_files import cache_folder, find_mapped
 from mmcompose.store.parts import PART_SIZE
 from mmcompose.store.picture_results import FORMAT, PictureResults
 from mmcompose.store.pool_index import PoolIndex
+from mmcompose.store.pool_parts import PoolParts
 from mmcompose.store.work_list import WorkList
 from mmcompose.structures import Image
 from mmcompose.utils import UserError, fingerprint, problem
@@ -121,6 +123,12 @@ class LabelStore:
         self.check()
         pool = ImageTable.of(images)
         return LearnedResult(self.location, made_of, pool, self.part_size, collected_of)
+
+    def step_boxes(self, made_of: Mapping[str, Any], images: Sequence[Image]) -> PoolParts[Any]:
+        """Return where what some steps of a label pipeline make is kept while labels are made."""
+        self.check()
+        pool = ImageTable.of(images)
+        return PoolParts(self.location, STEP_BOXES, made_of, pool, self.part_size)
 
     def pool_index(self, source: Mapping[str, Any]) -> PoolIndex:
         """Return where it is kept what was found of a pool's pictures; see :class:`PoolIndex`."""

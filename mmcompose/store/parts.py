@@ -7,7 +7,7 @@ from collections import OrderedDict
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmcompose.store.columns import Rows
+from mmcompose.store.columns import FEATURES, Rows
 from mmcompose.store.location import KEY, Location
 from mmcompose.store.sealed import damaged, read_sealed, stem_of, write_sealed
 from mmcompose.utils import UserError, problem
@@ -56,7 +56,11 @@ class Parts:
         """
         sink = pa.BufferOutputStream()
         made = table.replace_schema_metadata({MADE_BY: self._made_by})
-        pq.write_table(made, sink, compression='zstd')
+        # Coordinates repeat too seldom for a dictionary, and features for compression, too.
+        compression = 'none' if FEATURES in made.column_names else 'zstd'
+        pq.write_table(
+            made, sink, compression=compression, use_dictionary=False, write_statistics=False
+        )
         content = sink.getvalue().to_pybytes()
         return write_sealed(self._location, self._folder, stem, content, SUFFIX)
 
@@ -93,6 +97,19 @@ class Parts:
             batches = table.combine_chunks().to_batches()
             self._rows[name] = Rows(batches[0] if batches else _empty(table.schema))
         return self._rows[name]
+
+    def find(self, name: str) -> Rows | None:
+        """Read a part's detections; None where another process has removed it since.
+
+        Raises:
+            UserError: If it is damaged, or another folder's.
+        """
+        try:
+            return self.rows(name)
+        except UserError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
 
     def _content(self, name: str) -> bytes:
         try:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mmcompose.store.contents import WORK, check_idle, folders, result_paths
+from mmcompose.store.contents import STEP_BOXES, WORK, check_idle, folders, result_paths
 from mmcompose.store.image_table import ADDRESS, DIGEST
 from mmcompose.store.leases import is_lease
 from mmcompose.store.location import Location
@@ -21,7 +21,8 @@ MERGED_SIZE = 4096
 def collect_garbage(location: Location, teachers: Collection[str] | None = None) -> list[str]:
     """Remove what no run needs any more, and return what was removed.
 
-    That is what processes that were killed left behind: half-written files, claims, lists of work.
+    That is what processes that were killed left behind: half-written files, claims, lists of work,
+    boxes between two steps of a label pipeline.
 
     Args:
         location: The store's.
@@ -32,10 +33,14 @@ def collect_garbage(location: Location, teachers: Collection[str] | None = None)
         UserError: If somebody is at work in the store.
     """
     check_idle(location)
-    folders_gone = [WORK] if location.names(WORK) else []
+    folders_gone = [name for name in (WORK, STEP_BOXES) if location.names(name)]
     unused = set()
     if teachers is not None:
-        unused = {each.path for each in folders(location) if each.teachers - set(teachers)}
+        unused = {
+            each.path
+            for each in folders(location)
+            if each.teachers - set(teachers) and each.kind != STEP_BOXES
+        }
     folders_gone += sorted(unused)
     gone = []
     for path in result_paths(location):

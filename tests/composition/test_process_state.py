@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 from mmengine.registry import DefaultScope
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from mmcompose.composition import preserve_process_state
+from mmcompose.composition.process_state import on_one_thread
 
 
 def _state() -> list[object]:
@@ -50,3 +52,15 @@ def test_everything_is_as_before_after_an_error() -> None:
         _disturb()
         raise ZeroDivisionError
     assert _state() == before
+
+
+def test_sums_are_of_one_thread_however_many_there_are() -> None:
+    def threads() -> set[int]:
+        of_numpy = {e['num_threads'] for e in threadpool_info() if e['user_api'] == 'blas'}
+        return of_numpy | {torch.get_num_threads()}
+
+    with threadpool_limits(3, user_api='blas'):
+        before = _state(), threads()
+        with on_one_thread():
+            assert threads() == {1}
+        assert (_state(), threads()) == before

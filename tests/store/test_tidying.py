@@ -66,8 +66,10 @@ def test_what_was_left_behind_goes_and_nothing_else(tmp_path: Path) -> None:
     (folder / '.part.parquet.0.tmp').write_bytes(b'half')
     (folder / '00000.lease').write_bytes(b'')
     store.work_list(images(9), {'a': store.predictions('a')})
-    gone = collect_garbage(store.location)
-    assert len(gone) == 3
+    between = store.step_boxes({'teachers': [['one', 'a']]}, images(2))
+    between.write(0, [boxes_of(each) for each in images(2)])
+    gone = collect_garbage(store.location, ['a', 'b'])
+    assert len(gone) == 4
     assert files_below(tmp_path) == whole
     assert collect_garbage(store.location) == []
 

@@ -1,0 +1,74 @@
+"""PoolParts: boxes that belong to a pool, made part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmcompose.store.by_pool import ByPool, Learned
+from mmcompose.store.columns import to_table
+from mmcompose.store.image_table import ImageTable
+from mmcompose.store.location import Location
+from mmcompose.store.manifest import write_manifest
+from mmcompose.store.parts import PART_SIZE, SUFFIX, Parts
+from mmcompose.store.sealed import find_sealed
+from mmcompose.structures import Detections
+
+
+class PoolParts(ByPool[Learned]):
+    """A folder of a store with the boxes of a pool's images, a file for each part.
+
+    Args:
+        location: The store's.
+        kind: Of what it is; see :class:`ByPool`.
+        made_of: All that decides the boxes beside the pool, as plain values.
+        images: The pool.
+        part_size: How many images make a part. Defaults to 256.
+    """
+
+    def __init__(
+        self,
+        location: Location,
+        kind: str,
+        made_of: Mapping[str, Any],
+        images: ImageTable,
+        part_size: int = PART_SIZE,
+    ) -> None:
+        super().__init__(location, kind, made_of, images, part_size)
+        self._parts = Parts(location, self.folder, self.fingerprint)
+
+    def stem(self, part: int) -> str:
+        """Return the name of a part."""
+        return f'part-{part:05d}'
+
+    def write(
+        self,
+        part: int,
+        detections: Sequence[Detections],
+        unreadable: Sequence[str | None] | None = None,
+    ) -> None:
+        """Write the boxes of a part's images, in their order.
+
+        Raises:
+            UserError: If they cannot be written.
+        """
+        rows = self.rows_of(part)
+        images = self.images[rows.start : rows.stop]
+        write_manifest(self._location, self.folder, self._manifest)
+        self._parts.write(self.stem(part), to_table(images, detections, unreadable))
+
+    def read_part(self, part: int) -> list[Detections] | None:
+        """Return the boxes of a part's images, None where they are not there, or no longer.
+
+        Raises:
+            UserError: If the part is damaged.
+        """
+        for name in find_sealed(self._location, self.folder, self.stem(part), SUFFIX):
+            rows = self._parts.find(name)
+            if rows is not None:
+                return [rows.detections(row) for row in range(len(rows))]
+        return None
+
+    def remove(self) -> None:
+        """Remove all parts; who reads them next finds that they are not there."""
+        self._location.remove_folder(self.folder)
