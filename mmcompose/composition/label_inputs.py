@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mmcompose.labeling import LabelInput
+from mmcompose.labeling import ImageContext, LabelInput
+from mmcompose.store import ImageTable
+from mmcompose.structures import Detections, Image
 
 
 @dataclass(frozen=True)
@@ -29,3 +31,20 @@ class LabelInputs:
 
     def __iter__(self) -> Iterator[LabelInput]:
         return map(self.make, range(self.count))
+
+
+def context_of(
+    images: Sequence[Image], row: int, cells: Sequence[Detections] | None = None
+) -> ImageContext:
+    """Return what the label pipeline may know of an image beside its boxes.
+
+    Args:
+        images: The pool.
+        row: Of the image.
+        cells: What the places of each image look like. Defaults to unknown.
+    """
+    if isinstance(images, ImageTable):
+        key, _, width, height = images.plain_row(row)
+    else:
+        key, width, height = images[row].key, images[row].width, images[row].height
+    return ImageContext(key, width, height, cells=None if cells is None else cells[row])

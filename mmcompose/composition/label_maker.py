@@ -14,7 +14,7 @@ from mmcompose.class_space import ClassSpace
 from mmcompose.composition.features import FEATURES, Features
 from mmcompose.composition.identity import content_of
 from mmcompose.composition.jobs import Work
-from mmcompose.composition.label_inputs import LabelInputs
+from mmcompose.composition.label_inputs import LabelInputs, context_of
 from mmcompose.composition.learning import Collecting, learned_from
 from mmcompose.composition.owners_by_name import owners_by_name
 from mmcompose.composition.pool_files import pool_file
@@ -199,7 +199,7 @@ class LabelMaker:
         """
         space = class_space or self.class_space.with_coarse
         converted = {name: space.convert(name, table[row]) for name, table in predictions.items()}
-        return converted, _context(images, row, cells)
+        return converted, context_of(images, row, cells)
 
     def inputs(self, images: Sequence[Image]) -> LabelInputs:
         """Return what the label pipeline is shown of each image; makes what the store lacks.
@@ -275,11 +275,10 @@ class LabelMaker:
         cells = self.cells(images)
 
         def predicted(row: int, looks: bool) -> LabelInput:
-            shown = cells if looks else None
-            return self.teacher_detections(predictions, images, row, cells=shown)
+            return self.teacher_detections(predictions, images, row, cells=cells if looks else None)
 
         def context(row: int, looks: bool) -> ImageContext:
-            return _context(images, row, cells if looks else None)
+            return context_of(images, row, cells if looks else None)
 
         kept = self._step_boxes(images)
         return StepImages(pipeline, kept, predicted, context, unreadable_rows(predictions))
@@ -344,14 +343,6 @@ class LabelMaker:
         assert learned is not None
         pipeline = self.pipeline.with_learned(learned)
         return Labeling(self.store, result, pipeline, self._step_images(images, pipeline))
-
-
-def _context(images: Sequence[Image], row: int, cells: Sequence[Detections] | None) -> ImageContext:
-    if isinstance(images, ImageTable):
-        key, _, width, height = images.plain_row(row)
-    else:
-        key, width, height = images[row].key, images[row].width, images[row].height
-    return ImageContext(key, width, height, cells=None if cells is None else cells[row])
 
 
 def _reopened(work: Callable[..., Work], reopen: Callable[[], LabelMaker], *arguments: Any) -> Work:
