@@ -74,8 +74,8 @@ def measure_time(
 
 
 def see(pixels: Any, name: str) -> Any:
-    """Stand for a teacher; all predictions are there."""
-    raise AssertionError(f'{name} is asked')
+    """Stand for a teacher, whose predictions are all in the store."""
+    raise AssertionError(f'{name} predicts')
 
 
 def composition(store: Path, steps: Sequence[Mapping[str, Any]], space: ClassSpace) -> Composition:
@@ -123,7 +123,7 @@ def write_predictions(
         _write(made.store.predictions(record['identity']), pool, found)
     features = Features.of(made.pipeline)
     assert features is not None
-    looked = made.store.results('features', {'features': features.identity})
+    looked = made.store.features(features.identity)
     _write(looked, pool, [image.cells for image in contexts if image.cells is not None])
     return pool
 

@@ -20,6 +20,7 @@ from mmcompose.composition.owners_by_name import owners_by_name
 from mmcompose.composition.pool_files import pool_file
 from mmcompose.composition.pool_labels import Labeling, PoolLabels
 from mmcompose.composition.predicting import Predicting
+from mmcompose.composition.process_state import on_one_thread
 from mmcompose.composition.step_images import StepImages
 from mmcompose.composition.unreadable import Unreadable, unreadable_rows
 from mmcompose.composition.workers import AnyWorkers
@@ -30,8 +31,8 @@ from mmcompose.store import (
     LabelStore,
     LearnedResult,
     PictureResults,
-    PoolParts,
     PoolResults,
+    StepBoxes,
 )
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
@@ -165,7 +166,8 @@ class LabelMaker:
                 self.close()
                 with pool_file(pool, workers.are_here) as listed:
                     if learned is None:
-                        learned = self._learn(pool, listed, workers)
+                        with on_one_thread():
+                            learned = self._learn(pool, listed, workers)
                         result.write_learned(learned)
                     job = partial(_reopened, LabelMaker._labeling, self.reopen, listed)
                     workers.run(partial(self._labeling, pool), job, 'labels')
@@ -260,14 +262,8 @@ class LabelMaker:
         self, images: ImageTable, learned: Sequence[Mapping[str, Any]], number: int, turn: int
     ) -> Collecting:
         pipeline = self.pipeline.with_learned(learned)
-        return Collecting(
-            self.store,
-            self._learned_result(images, number),
-            pipeline,
-            number,
-            turn,
-            self._step_images(images, pipeline),
-        )
+        result, shown = self._learned_result(images, number), self._step_images(images, pipeline)
+        return Collecting(self.store, result, pipeline, number, turn, shown)
 
     def _step_images(self, images: ImageTable, pipeline: LabelPipeline) -> StepImages:
         results = self._prediction_results()
@@ -283,10 +279,11 @@ class LabelMaker:
         kept = self._step_boxes(images)
         return StepImages(pipeline, kept, predicted, context, unreadable_rows(predictions))
 
-    def _step_boxes(self, images: ImageTable) -> dict[int, PoolParts[Any]]:
-        """Return where it is kept what is made before each step that learns."""
+    def _step_boxes(self, images: ImageTable) -> dict[int, StepBoxes]:
+        """Return where boxes before each step that learns are kept, by the step's number."""
+        made_of = self._made_of(len(self.steps))
         numbers = dict.fromkeys(self.pipeline.rounds)
-        return {n: self.store.step_boxes(self._made_of(n), images) for n in numbers}
+        return {n: self.store.step_boxes({**made_of, 'before': n}, images) for n in numbers}
 
     def _learned_result(self, images: ImageTable, number: int) -> LearnedResult:
         """Return where it is kept what a step learned; those behind it do not matter."""
@@ -306,8 +303,7 @@ class LabelMaker:
     def _results(self, with_features: bool) -> dict[str, PictureResults]:
         results = self._prediction_results()
         if with_features and self.features is not None:
-            made_of = {'features': self.features.identity}
-            results[FEATURES] = self.store.results('features', made_of)
+            results[FEATURES] = self.store.features(self.features.identity)
         return results
 
     def _label_result(self, images: ImageTable) -> LabelResult:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mmcompose.composition.jobs import Tick
 from mmcompose.composition.pool_work import PoolWork
-from mmcompose.composition.process_state import on_one_thread, preserve_process_state
+from mmcompose.composition.process_state import preserve_process_state
 from mmcompose.composition.step_images import StepImages
 from mmcompose.labeling import LabelPipeline
 from mmcompose.store import LabelStore, LearnedResult
@@ -33,7 +33,7 @@ def learned_from(
                 continue
             # It may have been learned since.
             if result.read_learned() is None:
-                with preserve_process_state(), on_one_thread():
+                with preserve_process_state():
                     result.write_learned(learn())
             leases.release('learn')
     return learned

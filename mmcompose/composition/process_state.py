@@ -45,7 +45,7 @@ def on_one_thread() -> Iterator[None]:
     """
     threads = torch.get_num_threads()
     try:
-        with threadpool_limits(1, user_api='blas'):
+        with threadpool_limits(1):
             torch.set_num_threads(1)
             yield
     finally:

@@ -1,13 +1,12 @@
-"""StepImages: what the first steps of a label pipeline make of a pool, each step once an image."""
+"""StepImages: what the first steps of a label pipeline make of a pool, and keep of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from mmcompose.labeling import FUSED, ImageContext, LabelInput, LabelPipeline
-from mmcompose.store import PoolParts
+from mmcompose.labeling import FUSED, ByTeacher, ImageContext, LabelInput, LabelPipeline
+from mmcompose.store import StepBoxes, is_storable
 from mmcompose.structures import Detections
 
 
@@ -22,14 +21,14 @@ class StepImages:
     Args:
         pipeline: The label pipeline.
         kept: Where what is made before a step is kept, by the step's number, in their order.
-        predicted: Returns what teachers predict in an image, by its row, and its context; with
-            what its places look like, if asked for that.
-        context: Returns its context alone.
+        predicted: Returns what teachers predict in an image, by its row, and its context; True
+            adds what its places look like.
+        context: Returns its context alone, likewise.
         unreadable: Why images cannot be read, by row.
     """
 
     pipeline: LabelPipeline
-    kept: Mapping[int, PoolParts[Any]]
+    kept: Mapping[int, StepBoxes]
     predicted: Callable[[int, bool], LabelInput]
     context: Callable[[int, bool], ImageContext]
     unreadable: Mapping[int, str]
@@ -49,7 +48,7 @@ class StepImages:
             None where one cannot be read.
         """
         for begin in reversed([each for each in self.kept if each <= number]):
-            boxes = self.kept[begin].read_part(part)
+            boxes = self.kept[begin].read(part)
             if boxes is not None:
                 return begin, self._with_context(rows, boxes, self._looks(begin, number))
         looks = self._looks(0, number)
@@ -66,7 +65,7 @@ class StepImages:
         begin, images = self.nearest(part, rows, number)
         readable = [each for each in images if each is not None]
         made = list(self.pipeline.before(number, lambda: readable, begin=begin))
-        if begin < number and all(found.keys() == {FUSED} for found, _ in made):
+        if begin < number and all(_can_be_kept(found) for found, _ in made):
             left = iter(made)
             boxes = [
                 Detections() if row in self.unreadable else next(left)[0][FUSED] for row in rows
@@ -84,3 +83,8 @@ class StepImages:
     def _looks(self, begin: int, number: int) -> bool:
         """Return whether a step, from one to another, compares what places look like."""
         return any(step.features for step in self.pipeline.steps[begin : number + 1])
+
+
+def _can_be_kept(found: ByTeacher) -> bool:
+    """Return whether boxes come back as they are: fused, and of the dtypes that are stored."""
+    return found.keys() == {FUSED} and is_storable(found[FUSED])

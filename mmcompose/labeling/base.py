@@ -36,8 +36,8 @@ class ImageContext:
         height: Likewise.
         truth: The true boxes of a labeled image, in the student's classes; ``ignore`` marks crowd
             and difficult ones. None where nobody labeled it.
-        cells: What each place of the picture looks like, boxes with ``features``. None where
-            nobody looked.
+        cells: What each place of the picture looks like, boxes with ``features``, for steps that
+            set :attr:`LabelTransform.features`; others do not rely on it. None where nobody looked.
     """
 
     key: str = ''

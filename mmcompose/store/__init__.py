@@ -1,6 +1,6 @@
 """Predictions by teacher and picture, labels by pool, on any file system."""
 
-from mmcompose.store.columns import PICTURE_FIELDS, to_table
+from mmcompose.store.columns import PICTURE_FIELDS, is_storable, to_table
 from mmcompose.store.detection_table import DetectionTable
 from mmcompose.store.image_table import ImageTable
 from mmcompose.store.label_result import LabelResult
@@ -10,8 +10,8 @@ from mmcompose.store.leases import Leases
 from mmcompose.store.parts import PART_SIZE
 from mmcompose.store.picture_results import PictureResults, PoolResults
 from mmcompose.store.pool_index import POOL_SCHEMA, UNKNOWN, PoolIndex, digested, sized
-from mmcompose.store.pool_parts import PoolParts
 from mmcompose.store.sealed import digest_of
+from mmcompose.store.step_boxes import StepBoxes
 from mmcompose.store.work_list import WorkList
 
 __all__ = [
@@ -27,11 +27,12 @@ __all__ = [
     'Leases',
     'PictureResults',
     'PoolIndex',
-    'PoolParts',
     'PoolResults',
+    'StepBoxes',
     'WorkList',
     'digest_of',
     'digested',
+    'is_storable',
     'sized',
     'to_table',
 ]

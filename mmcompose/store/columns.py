@@ -112,6 +112,15 @@ def to_table(
     return pa.table(columns, schema=schema)
 
 
+def is_storable(found: Detections) -> bool:
+    """Return whether detections come back from a table to the bit: it has the dtypes they have."""
+    arrays = {name: getattr(found, name) for name in _FIELDS}
+    return all(
+        each is None or pa.from_numpy_dtype(each.dtype) == _VALUE_TYPES[name]
+        for name, each in arrays.items()
+    )
+
+
 # Boxes, labels, scores, ignore flags (0 or 1), and weights where boxes have any.
 Taught: TypeAlias = tuple[list[list[float]], list[int], list[float], list[int], list[float] | None]
 
@@ -120,8 +129,8 @@ class Rows:
     """Rows of stored detections as flat arrays: a row is read by its offsets, without a copy.
 
     Args:
-        batch: With the columns of :data:`SCHEMA`, or of :data:`SCHEMA_WITH_MASKS`. Of a mapped
-            file the arrays are views of the map.
+        batch: With the columns of :data:`SCHEMA`, perhaps more as :func:`to_table` makes them. Of
+            a mapped file the arrays are views of the map.
     """
 
     def __init__(self, batch: pa.RecordBatch) -> None:

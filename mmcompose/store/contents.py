@@ -53,7 +53,7 @@ class Folder:
 
 def result_paths(location: Location) -> list[str]:
     """Return where results are in a store, ``<kind>/<fingerprint>``."""
-    kinds = [n for n in location.names() if n not in (WORK, POOLS) and '.' not in n]
+    kinds = [n for n in location.names() if n not in (WORK, STEP_BOXES, POOLS) and '.' not in n]
     return [f'{kind}/{name}' for kind in kinds for name in location.names(kind)]
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmcompose.store.contents import STEP_BOXES
 from mmcompose.store.detection_table import DetectionTable
 from mmcompose.store.image_table import ImageTable
 from mmcompose.store.label_result import LabelResult
@@ -18,7 +17,7 @@ from mmcompose.store.mapped_files import cache_folder, find_mapped
 from mmcompose.store.parts import PART_SIZE
 from mmcompose.store.picture_results import FORMAT, PictureResults
 from mmcompose.store.pool_index import PoolIndex
-from mmcompose.store.pool_parts import PoolParts
+from mmcompose.store.step_boxes import StepBoxes
 from mmcompose.store.work_list import WorkList
 from mmcompose.structures import Image
 from mmcompose.utils import UserError, fingerprint, problem
@@ -103,6 +102,15 @@ class LabelStore:
         """
         return self.results('predictions', {'teacher': teacher})
 
+    def features(self, identity: str) -> PictureResults:
+        """Return where it is kept what places of pictures look like.
+
+        Args:
+            identity: Of what looks at them.
+        """
+        # They were a list of numbers once.
+        return self.results('features', {'features': identity, 'stored': 'as bytes'})
+
     def work_list(self, images: Sequence[Image], results: Mapping[str, PictureResults]) -> WorkList:
         """Return what some makers have yet to make of a pool; see :class:`WorkList`."""
         return WorkList(self.location, ImageTable.of(images), results, self.part_size)
@@ -124,11 +132,10 @@ class LabelStore:
         pool = ImageTable.of(images)
         return LearnedResult(self.location, made_of, pool, self.part_size, collected_of)
 
-    def step_boxes(self, made_of: Mapping[str, Any], images: Sequence[Image]) -> PoolParts[Any]:
-        """Return where what some steps of a label pipeline make is kept while labels are made."""
+    def step_boxes(self, made_of: Mapping[str, Any], images: Sequence[Image]) -> StepBoxes:
+        """Return where boxes before a step are kept for a while; see :class:`StepBoxes`."""
         self.check()
-        pool = ImageTable.of(images)
-        return PoolParts(self.location, STEP_BOXES, made_of, pool, self.part_size)
+        return StepBoxes(self.location, made_of, ImageTable.of(images), self.part_size)
 
     def pool_index(self, source: Mapping[str, Any]) -> PoolIndex:
         """Return where it is kept what was found of a pool's pictures; see :class:`PoolIndex`."""

@@ -18,7 +18,7 @@ from mmcompose.store.picture_index import PictureIndex
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import fingerprint, plain
 
-FORMAT = 4
+FORMAT = 3
 
 
 class PictureResults:

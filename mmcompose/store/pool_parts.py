@@ -10,8 +10,7 @@ from mmcompose.store.columns import to_table
 from mmcompose.store.image_table import ImageTable
 from mmcompose.store.location import Location
 from mmcompose.store.manifest import write_manifest
-from mmcompose.store.parts import PART_SIZE, SUFFIX, Parts
-from mmcompose.store.sealed import find_sealed
+from mmcompose.store.parts import PART_SIZE, Parts
 from mmcompose.structures import Detections
 
 
@@ -36,6 +35,7 @@ class PoolParts(ByPool[Learned]):
     ) -> None:
         super().__init__(location, kind, made_of, images, part_size)
         self._parts = Parts(location, self.folder, self.fingerprint)
+        self._is_begun = False
 
     def stem(self, part: int) -> str:
         """Return the name of a part."""
@@ -54,21 +54,7 @@ class PoolParts(ByPool[Learned]):
         """
         rows = self.rows_of(part)
         images = self.images[rows.start : rows.stop]
-        write_manifest(self._location, self.folder, self._manifest)
+        if not self._is_begun:
+            write_manifest(self._location, self.folder, self._manifest)
+            self._is_begun = True
         self._parts.write(self.stem(part), to_table(images, detections, unreadable))
-
-    def read_part(self, part: int) -> list[Detections] | None:
-        """Return the boxes of a part's images, None where they are not there, or no longer.
-
-        Raises:
-            UserError: If the part is damaged.
-        """
-        for name in find_sealed(self._location, self.folder, self.stem(part), SUFFIX):
-            rows = self._parts.find(name)
-            if rows is not None:
-                return [rows.detections(row) for row in range(len(rows))]
-        return None
-
-    def remove(self) -> None:
-        """Remove all parts; who reads them next finds that they are not there."""
-        self._location.remove_folder(self.folder)

@@ -36,11 +36,7 @@ def collect_garbage(location: Location, teachers: Collection[str] | None = None)
     folders_gone = [name for name in (WORK, STEP_BOXES) if location.names(name)]
     unused = set()
     if teachers is not None:
-        unused = {
-            each.path
-            for each in folders(location)
-            if each.teachers - set(teachers) and each.kind != STEP_BOXES
-        }
+        unused = {each.path for each in folders(location) if each.teachers - set(teachers)}
     folders_gone += sorted(unused)
     gone = []
     for path in result_paths(location):

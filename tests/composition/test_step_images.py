@@ -1,9 +1,10 @@
-"""Each step of the label pipeline sees an image once, whatever it learns from the pool."""
+"""From the fusion on, each step of the label pipeline is applied once an image."""
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,24 @@ import pytest
 
 from mmcompose.composition import Composition
 from mmcompose.composition.learning import Collecting
-from mmcompose.composition.pool_labels import Labeling, PoolLabels
+from mmcompose.composition.pool_labels import Labeling
 from mmcompose.labeling import (
+    FUSED,
     AdaptiveScoreBands,
     AgreementWeightedFusion,
+    ByTeacher,
     CrossClassSuppression,
+    ImageContext,
     LabelPipeline,
+    LabelTransform,
     ScoreFilter,
 )
-from mmcompose.store import LabelStore
+from mmcompose.registry import LABEL_TRANSFORMS
+from mmcompose.store import LabelStore, StepBoxes
+from mmcompose.structures import Detections, Image
 from tests import toys
 
-STEPS = [
+STEPS: list[dict[str, Any]] = [
     {'type': 'mmcompose.ScoreFilter', 'min_score': 0.05},
     {'type': 'mmcompose.AgreementWeightedFusion'},
     {'type': 'mmcompose.CrossClassSuppression'},
@@ -42,29 +49,35 @@ def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def composition(tmp_path: Path) -> Composition:
-    config = toys.composition(tmp_path / 'store', label_pipeline=STEPS, max_unreadable=0.2)
-    return Composition.from_config(config)
+def composition(
+    store: Path | str, steps: Sequence[Mapping[str, Any]] = STEPS, **changes: Any
+) -> Composition:
+    changes = {'label_pipeline': list(steps), 'max_unreadable': 0.2, **changes}
+    return Composition.from_config(toys.composition(store, **changes))
 
 
-def boxes_of(labels: PoolLabels) -> list[list[Any]]:
+def boxes_of(labels: Iterable[Detections]) -> list[list[Any]]:
     return [
-        [each.boxes.tolist(), each.scores.tolist(), each.labels.tolist(), each.is_ignored.tolist()]
+        [
+            each.boxes.tolist(),
+            each.scores.astype(np.float32).tolist(),
+            each.labels.tolist(),
+            each.is_ignored.tolist(),
+        ]
         for each in labels
     ]
 
 
-def expected(made: Composition, pool: Path) -> list[list[Any]]:
+def expected(
+    made: Composition, pool: Path, steps: Sequence[Mapping[str, Any]] = STEPS
+) -> list[list[Any]]:
     """Return the labels of a pipeline that goes through all steps every time."""
     images = [each for number, each in enumerate(toys.images_in(pool)) if number != UNREADABLE]
     shown = list(made.label_inputs(images))
     space = made.class_space
-    pipeline = LabelPipeline(STEPS).bind(space.with_coarse, np.ones(2)).fit(lambda: shown)
-    labels = [pipeline.apply(*each) for each in shown]
-    found = [
-        [each.boxes.tolist(), each.scores.tolist(), each.labels.tolist(), each.is_ignored.tolist()]
-        for each in labels
-    ]
+    pipeline = LabelPipeline(steps).bind(space.with_coarse, np.ones(len(space.teachers)))
+    pipeline = pipeline.fit(lambda: shown)
+    found = boxes_of(pipeline.apply(*each) for each in shown)
     return [*found[:UNREADABLE], [[]] * 4, *found[UNREADABLE:]]
 
 
@@ -81,7 +94,7 @@ def test_each_step_is_applied_once_an_image(
             return apply(self, found, image)
 
         monkeypatch.setattr(step, 'apply', counted)
-    made = composition(tmp_path)
+    made = composition(tmp_path / 'store')
     applied.clear()
     labels = made.labels(toys.images_in(pool))
     readable = COUNT - 1
@@ -96,7 +109,7 @@ def test_each_step_is_applied_once_an_image(
 
 
 def test_nothing_of_it_is_left(pool: Path, tmp_path: Path) -> None:
-    composition(tmp_path).labels(toys.images_in(pool))
+    composition(tmp_path / 'store').labels(toys.images_in(pool))
     kinds = {path.name for path in (tmp_path / 'store').iterdir()}
     assert {'labels', 'learned', 'predictions'} <= kinds
     assert not list((tmp_path / 'store').glob('boxes/*'))
@@ -117,7 +130,72 @@ def test_what_is_no_longer_kept_is_made_anew(
         make(self, part, tick)
 
     monkeypatch.setattr(work, '_make', without)
-    made = composition(tmp_path)
+    made = composition(tmp_path / 'store')
     labels = made.labels(toys.images_in(pool))
     assert gone
     assert boxes_of(labels) == expected(made, pool)
+
+
+class Doubles(LabelTransform):
+    """Leaves scores in double precision, which a store does not hold."""
+
+    def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
+        found = detections[FUSED]
+        return {FUSED: found.with_fields(scores=found.scores.astype(np.float64) / 3)}
+
+
+def test_what_a_store_would_round_is_not_kept(
+    pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LABEL_TRANSFORMS.module_dict, 'Doubles', Doubles)
+    steps = [*STEPS[:2], {'type': 'mmcompose.Doubles'}, *STEPS[2:]]
+    written: list[int] = []
+    monkeypatch.setattr(StepBoxes, 'write', lambda self, part, *_: written.append(part))
+    made = composition(tmp_path / 'store', steps)
+    assert boxes_of(made.labels(toys.images_in(pool))) == expected(made, pool, steps)
+    assert not written
+
+
+def test_labels_of_other_thresholds_do_not_share_it(
+    pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The one that ends first removes its own; the other is still at work.
+    monkeypatch.setattr(StepBoxes, 'remove', lambda self: None)
+    others = [*STEPS[:-1], {**STEPS[-1], 'ignore_ratio': 0.3}]
+    for steps in (STEPS, others):
+        shutil.rmtree(tmp_path / 'store' / 'learned', ignore_errors=True)
+        shutil.rmtree(tmp_path / 'store' / 'collected', ignore_errors=True)
+        composition(tmp_path / 'store', steps).labels(toys.images_in(pool))
+    # Before the suppression and before the bands, of either.
+    assert len(list((tmp_path / 'store' / 'boxes').iterdir())) == 4
+
+
+@pytest.mark.parametrize('teachers', [1, 2])
+@pytest.mark.parametrize(
+    'steps', [STEPS, [STEPS[0], STEPS[-1]], STEPS[1:]], ids=['default', 'no fusion', 'learns first']
+)
+def test_labels_are_those_of_all_steps_every_time(
+    teachers: int, steps: list[dict[str, Any]], pool: Path, request: pytest.FixtureRequest
+) -> None:
+    if teachers == 2 and not any('Fusion' in step['type'] for step in steps):
+        pytest.skip('two teachers need a fusion')
+    names = list(toys.TEACHERS)[:teachers]
+    made = composition(
+        f'memory://{request.node.name}', steps, teachers={n: toys.TEACHERS[n] for n in names}
+    )
+    assert boxes_of(made.labels(toys.images_in(pool))) == expected(made, pool, steps)
+
+
+def test_what_was_listed_may_be_gone_when_it_is_read(tmp_path: Path) -> None:
+    store = LabelStore(tmp_path)
+    images = [Image('a.png', 'a.png', 96, 64), Image('b.png', 'b.png', 96, 64)]
+    found = [toys.random_detections(seed, 3) for seed in range(2)]
+    kept = store.step_boxes({'before': 2}, images)
+    kept.write(0, found)
+    mine, late = (store.step_boxes({'before': 2}, images) for _ in range(2))
+    read = mine.read(0)
+    assert read is not None
+    assert [each.scores.tolist() for each in read] == [each.scores.tolist() for each in found]
+    assert late.read(1) is None
+    kept.remove()
+    assert late.read(0) is None

@@ -186,8 +186,8 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     'another pool in a manifest': _replaced(
         'labels/*/manifest.json', '"num_images": 7', '"num_images": 8'
     ),
-    'a store of another version': _replaced('store.json', '4', '3'),
-    'a store of no version': _replaced('store.json', '{"format": 4}', '[]'),
+    'a store of another version': _replaced('store.json', '3', '2'),
+    'a store of no version': _replaced('store.json', '{"format": 3}', '[]'),
 }
 
 

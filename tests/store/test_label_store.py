@@ -107,7 +107,7 @@ def test_labels_that_are_gone_are_told(tmp_path: Path) -> None:
     [
         ('predictions/0123/manifest.json', json.dumps({'format': 2})),
         ('labels/0123/shard-00000.parquet', ''),
-        ('store.json', json.dumps({'format': 5})),
+        ('store.json', json.dumps({'format': 4})),
         ('store.json', '{'),
     ],
     ids=['predictions', 'labels', 'newer', 'damaged'],

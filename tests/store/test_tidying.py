@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mmcompose.store import ImageTable, LabelStore
+from mmcompose.store.contents import folders
 from mmcompose.store.tidying import collect_garbage, compact
 from mmcompose.store.verifying import verify
 from mmcompose.utils import UserError
@@ -66,12 +67,24 @@ def test_what_was_left_behind_goes_and_nothing_else(tmp_path: Path) -> None:
     (folder / '.part.parquet.0.tmp').write_bytes(b'half')
     (folder / '00000.lease').write_bytes(b'')
     store.work_list(images(9), {'a': store.predictions('a')})
-    between = store.step_boxes({'teachers': [['one', 'a']]}, images(2))
+    between = store.step_boxes({'teachers': [['one', 'a']], 'before': 2}, images(2))
     between.write(0, [boxes_of(each) for each in images(2)])
     gone = collect_garbage(store.location, ['a', 'b'])
     assert len(gone) == 4
     assert files_below(tmp_path) == whole
     assert collect_garbage(store.location) == []
+
+
+def test_boxes_that_are_half_removed_are_in_nobodys_way(tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    make(store, images(2), 'a')
+    between = store.step_boxes({'before': 2}, images(2))
+    between.write(0, [boxes_of(each) for each in images(2)])
+    # As a run that is killed while it removes them leaves them.
+    (tmp_path / between.folder / 'manifest.json').unlink()
+    assert [each.kind for each in folders(store.location)] == ['predictions']
+    assert not any(dict(verify(store.location)).values())
+    assert collect_garbage(store.location, ['a']) == ['boxes']
 
 
 def test_what_is_made_of_teachers_that_nobody_has_goes(tmp_path: Path) -> None:
