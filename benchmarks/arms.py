@@ -54,11 +54,17 @@ class Arms:
         return checkpoint
 
     def other_seeds(
-        self, name: str, config: str, inputs: list[Path], seeds: int
+        self,
+        name: str,
+        config: str,
+        inputs: list[Path],
+        seeds: int,
+        options: Mapping[str, Any] | None = None,
     ) -> Iterator[Callable[[], Path]]:
         """Yield the trainings of an arm with seeds from 1 on; 0 is the configs' own."""
         for seed in range(1, seeds):
-            yield partial(self.arm, seeded(name, seed), config, inputs, {'randomness.seed': seed})
+            changed = {**(options or {}), 'randomness.seed': seed}
+            yield partial(self.arm, seeded(name, seed), config, inputs, changed)
 
     def _score(self, name: str, checkpoint: Path) -> dict[str, float]:
         """Score a checkpoint on val.json, as those of all arms, and read mAP."""

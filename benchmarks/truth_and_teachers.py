@@ -84,6 +84,7 @@ def main() -> int:
     parser.add_argument('--seeds', type=int, default=3, help='trainings of an arm')
     parser.add_argument('--jobs', type=int, default=2, help='arms side by side')
     parser.add_argument('--seed', type=int, default=0, help='of which classes are labelled where')
+    parser.add_argument('--truth-iou-thr', type=float, help="the datasets'; default: theirs")
     parser.add_argument('--out', default='benchmarks/results/truth_and_teachers.json')
     args = parser.parse_args()
 
@@ -103,11 +104,18 @@ def main() -> int:
         TEACHERS: voc.learned_from(teachers),
         ALL: voc.learned_from([], TRUTH),
     }
-    first = [partial(arms.arm, name, config, inputs[name]) for name, config in ARMS.items()]
+    options: dict[str, dict[str, float]] = {}
+    if args.truth_iou_thr is not None:
+        key = 'train_dataloader.dataset.datasets.{}.truth_iou_thr'
+        options[BOTH] = {key.format(number): args.truth_iou_thr for number in range(2)}
+    first = [
+        partial(arms.arm, name, config, inputs[name], options.get(name))
+        for name, config in ARMS.items()
+    ]
     others = [
         arm
         for name in SEEDED
-        for arm in arms.other_seeds(name, ARMS[name], inputs[name], args.seeds)
+        for arm in arms.other_seeds(name, ARMS[name], inputs[name], args.seeds, options.get(name))
     ]
     stages.together(*first, *others, width=args.jobs)
     console.print(arm_table(arms), seed_table(arms, ARMS))
@@ -115,6 +123,7 @@ def main() -> int:
         'arms': arms.found,
         'seeds': {name: spread(arms.runs(name)) for name in ARMS},
         'seed': args.seed,
+        'truth_iou_thr': args.truth_iou_thr,
     }
     return write_results(args.out, figures, bars(arms), stages.seconds)
 
