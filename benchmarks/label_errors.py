@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from arms import Arms
 from common import config_text, console, exit_on_mistake, tool, write_results
 from numpy.typing import NDArray
-from paper_protocol import CONFIGS, TRUTH, Protocol, begin
+from paper_protocol import CONFIGS, begin
 from rich.table import Table
+from voc_teachers import TRUTH
 
 from mmcompose.labeling.compute.matching import RIGHT, UNJUDGED, judge, match
 from mmcompose.store.exports import to_coco
@@ -67,7 +69,7 @@ def main() -> int:
     return write_results(out or results / 'label_errors.json', figures, {}, protocol.stages.seconds)
 
 
-def export(protocol: Protocol, teachers: list[Path]) -> Path:
+def export(protocol: Arms, teachers: list[Path]) -> Path:
     """Write the labels that the composed student learns, as one stage."""
     config = f'{CONFIGS}/composed.py'
     exported = protocol.work_dir / 'labels.json'
@@ -78,7 +80,7 @@ def export(protocol: Protocol, teachers: list[Path]) -> Path:
     return exported
 
 
-def mended_files(protocol: Protocol, exported: Path) -> tuple[dict[str, Path], dict[str, int]]:
+def mended_files(protocol: Arms, exported: Path) -> tuple[dict[str, Path], dict[str, int]]:
     """Write the labels with each kind of mistake mended, and return the files by its name.
 
     Returns:
@@ -115,7 +117,7 @@ def mended_files(protocol: Protocol, exported: Path) -> tuple[dict[str, Path], d
     return files, counts
 
 
-def train_on(protocol: Protocol, name: str, file: Path) -> Path:
+def train_on(protocol: Arms, name: str, file: Path) -> Path:
     """Train the student on the labels of a file, and score it."""
     options = {'train_dataloader.dataset.ann_file': file}
     return protocol.arm(name, 'labelled', [file], options)
@@ -217,7 +219,7 @@ MENDS: Mapping[str, Callable[[Diagnosis], Detections]] = {
 }
 
 
-def table(protocol: Protocol, counts: Mapping[str, int]) -> Table:
+def table(protocol: Arms, counts: Mapping[str, int]) -> Table:
     """Return what the student reaches on each, beside the true boxes."""
     told = Table('labels', 'boxes', 'mAP', 'of the true')
     for name, count in counts.items():

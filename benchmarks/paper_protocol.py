@@ -14,30 +14,25 @@ import json
 import os
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from threading import Lock
-from typing import Any
 
+from arms import Arms, arm_table, seed_table, spread
 from common import (
     Bar,
     Stages,
-    config_text,
     console,
     exit_on_mistake,
     tool,
-    train,
     write_results,
 )
 from rich.table import Table
-from voc_teachers import VOC
+from voc_teachers import TRUTH, VOC
 
-from mmcompose.utils import UserError, fault, file_fingerprint, write_json
+from mmcompose.utils import UserError, fault, file_fingerprint
 
 CONFIGS = 'configs/compose/protocol'
-TRUTH = 'unlabeled_ground_truth'
 PERCENTS = (1, 5, 10)
 # The paper's gains over supervised training with the same labels, in mAP.
 PAPER_GAINS = {1: 0.186, 5: 0.126, 10: 0.081}
@@ -54,64 +49,6 @@ SEEDED = {
     WITH_FEATURES: 'features',
 }
 MINUTES = 300
-
-
-@dataclass
-class Protocol:
-    """The arms of one run, and what they reached.
-
-    Args:
-        stages: The benchmark's stages.
-        work_dir: Folder of everything that is made.
-        annotations: The data's annotation files.
-        found: mAP of each arm on val.json, by name; kept in ``arms.json`` as each arm ends.
-    """
-
-    stages: Stages
-    work_dir: Path
-    annotations: Path
-    found: dict[str, dict[str, float]] = field(default_factory=dict)
-    _lock: Any = field(default_factory=Lock)
-
-    def arm(
-        self, name: str, config: str, inputs: list[Path], options: Mapping[str, Any] | None = None
-    ) -> Path:
-        """Train one arm, if it has not been, tell what it reached, and return its checkpoint."""
-        work_dir = self.work_dir / name.replace(' ', '_').replace('%', '')
-        config = f'{CONFIGS}/{config}.py'
-        checkpoint = train(self.stages, name, config, work_dir, inputs, options=options)
-        found = self._score(name, checkpoint)
-        with self._lock:
-            self.found[name] = found
-            write_json('--work-dir', self.work_dir / 'arms.json', self.found)
-        console.print(f'    {name}: mAP {found["mAP"]:.3f}', markup=False)
-        return checkpoint
-
-    def _score(self, name: str, checkpoint: Path) -> dict[str, float]:
-        """Score a checkpoint on val.json, as those of all arms, and read mAP."""
-        folder = checkpoint.parent / 'scores'
-        predictions = folder / 'predictions.pkl'
-        config = f'{CONFIGS}/scoring.py'
-        command = tool('test', config, checkpoint, '--work-dir', folder, '--out', predictions)
-        made_by = [config_text(config), file_fingerprint(checkpoint)]
-        self.stages.run(f'scoring {name}', command, predictions, made_by)
-        logged = max(folder.glob('*/*.json'))
-        metrics = json.loads(logged.read_text(encoding='utf-8'))
-        return {'mAP': metrics['coco/bbox_mAP'], 'AP50': metrics['coco/bbox_mAP_50']}
-
-    def runs(self, name: str) -> list[float]:
-        """Return an arm's mAP with each seed that it was trained with."""
-        seeds = (self.found.get(seeded(name, seed)) for seed in itertools.count())
-        return [found['mAP'] for found in itertools.takewhile(bool, seeds) if found]
-
-    def mean(self, name: str) -> float:
-        """Return an arm's mAP, the mean over its seeds."""
-        return statistics.fmean(self.runs(name))
-
-
-def seeded(name: str, seed: int) -> str:
-    """Return the name of an arm that is trained with a seed; 0 is the configs' own."""
-    return f'{name}, seed {seed}' if seed else name
 
 
 def main() -> int:
@@ -143,11 +80,11 @@ def main() -> int:
     protocol, teachers = begin(args.data, args.weights, args.work_dir, args.scale, 3 + 2 * num_arms)
     run_arms(protocol, teachers, args.folds, args.jobs)
     minutes = protocol.stages.minutes
-    run_seeds(protocol, teachers, args.seeds, args.jobs)
+    protocol.stages.together(*seeded_arms(protocol, teachers, args.seeds), width=args.jobs)
 
     gains = {percent: gain(protocol, percent, args.folds) for percent in PERCENTS}
     console.print(
-        arm_table(protocol), seed_table(protocol), gain_table(protocol, gains, args.folds)
+        arm_table(protocol), seed_table(protocol, SEEDED), gain_table(protocol, gains, args.folds)
     )
     figures = {
         'arms': protocol.found,
@@ -164,7 +101,7 @@ def main() -> int:
 
 def begin(
     data: Path, weights: Path, work_dir: Path, scale: float, total: int
-) -> tuple[Protocol, list[Path]]:
+) -> tuple[Arms, list[Path]]:
     """Look whether all is there, tell the configs, and train the first teacher if it is not.
 
     Args:
@@ -190,10 +127,10 @@ def begin(
     folder = voc.work_dir if scale == 1 else voc.work_dir / f'scale_{scale:g}'
     stages = Stages(total=total, logs=folder / 'logs')
     (teacher,) = voc.teachers('a', stages)
-    return Protocol(stages, folder, voc.annotations), [teacher, centernet]
+    return Arms(stages, folder, voc.annotations, CONFIGS), [teacher, centernet]
 
 
-def run_arms(protocol: Protocol, teachers: list[Path], folds: int, jobs: int) -> None:
+def run_arms(protocol: Arms, teachers: list[Path], folds: int, jobs: int) -> None:
     """Run all arms, so many at a time, and score teachers and labels."""
     pool, truth = (protocol.annotations / f'{name}.json' for name in ('unlabeled', TRUTH))
     inputs = [*teachers, pool]
@@ -219,26 +156,15 @@ def run_arms(protocol: Protocol, teachers: list[Path], folds: int, jobs: int) ->
     score_teachers(protocol, inputs, composed)
 
 
-def run_seeds(protocol: Protocol, teachers: list[Path], seeds: int, jobs: int) -> None:
-    """Train arms 1, 2, 9 and 10 with other seeds, too."""
+def seeded_arms(protocol: Arms, teachers: list[Path], seeds: int) -> Iterator[Callable[[], Path]]:
+    """Yield arms 1, 2, 9 and 10 with the other seeds."""
     pool, truth = (protocol.annotations / f'{name}.json' for name in ('unlabeled', TRUTH))
-    protocol.stages.together(
-        *(
-            partial(
-                protocol.arm,
-                seeded(name, seed),
-                config,
-                [truth] if name == 'oracle' else [*teachers, pool],
-                {'randomness.seed': seed},
-            )
-            for seed in range(1, seeds)
-            for name, config in SEEDED.items()
-        ),
-        width=jobs,
-    )
+    for name, config in SEEDED.items():
+        inputs = [truth] if name == 'oracle' else [*teachers, pool]
+        yield from protocol.other_seeds(name, config, inputs, seeds)
 
 
-def split_labels(protocol: Protocol, folds: int) -> Path:
+def split_labels(protocol: Arms, folds: int) -> Path:
     """Split the true labels, and return the folder of the parts."""
     truth = protocol.annotations / f'{TRUTH}.json'
     splits = protocol.work_dir / 'splits'
@@ -250,7 +176,7 @@ def split_labels(protocol: Protocol, folds: int) -> Path:
 
 
 def finetuned_arms(
-    protocol: Protocol, folds: int, splits: Path, inputs: list[Path]
+    protocol: Arms, folds: int, splits: Path, inputs: list[Path]
 ) -> Iterator[Callable[[], Path]]:
     """Yield arms 6 to 8 of each fold; the last input is the composed student."""
     sources = 'train_dataloader.dataset.datasets'
@@ -268,7 +194,7 @@ def finetuned_arms(
 
 
 def supervised_arms(
-    protocol: Protocol,
+    protocol: Arms,
     folds: int,
     splits: Path,
     percents: Sequence[int],
@@ -285,7 +211,7 @@ def supervised_arms(
         yield partial(protocol.arm, name, 'supervised', [labelled], options)
 
 
-def best_rate(protocol: Protocol, folds: int) -> float:
+def best_rate(protocol: Arms, folds: int) -> float:
     """Return the learning rate that is better for arm 5."""
     return max(
         SUPERVISED_RATES,
@@ -295,7 +221,7 @@ def best_rate(protocol: Protocol, folds: int) -> float:
     )
 
 
-def score_teachers(protocol: Protocol, inputs: list[Path], composed: Path) -> None:
+def score_teachers(protocol: Arms, inputs: list[Path], composed: Path) -> None:
     """Score the teachers and the labels that arm 1 learned from, on val.json."""
     table = protocol.work_dir / 'table.json'
     command = tool('evaluate', f'{CONFIGS}/composed.py', '--student', composed, '--out', table)
@@ -321,24 +247,24 @@ def finetuned_arm(percent: int, fold: int) -> str:
     return f'composed and fine-tuned {percent} % fold {fold}'
 
 
-def supervised(protocol: Protocol, percent: int, folds: int) -> list[float]:
+def supervised(protocol: Arms, percent: int, folds: int) -> list[float]:
     """Return what labels alone reach in each fold, at the better of the learning rates."""
     rate = best_rate(protocol, folds)
     return [protocol.mean(supervised_arm(percent, fold, rate)) for fold in range(1, folds + 1)]
 
 
-def finetuned(protocol: Protocol, percent: int, folds: int) -> list[float]:
+def finetuned(protocol: Arms, percent: int, folds: int) -> list[float]:
     """Return what is reached in each fold when composing goes before."""
     return [protocol.mean(finetuned_arm(percent, fold)) for fold in range(1, folds + 1)]
 
 
-def gain(protocol: Protocol, percent: int, folds: int) -> float:
+def gain(protocol: Arms, percent: int, folds: int) -> float:
     """Return what composing adds to a share of the labels, the mean over the folds."""
     ours, theirs = (each(protocol, percent, folds) for each in (finetuned, supervised))
     return statistics.fmean(ours) - statistics.fmean(theirs)
 
 
-def bars(protocol: Protocol, gains: dict[int, float], minutes: float) -> dict[str, Bar]:
+def bars(protocol: Arms, gains: dict[int, float], minutes: float) -> dict[str, Bar]:
     """Return what the arms have to reach; all of them once within some minutes."""
     composed, plain = protocol.mean('composed'), protocol.mean('as in the paper')
     return {
@@ -357,31 +283,7 @@ def bars(protocol: Protocol, gains: dict[int, float], minutes: float) -> dict[st
     }
 
 
-def arm_table(protocol: Protocol) -> Table:
-    """Return the table of all arms."""
-    table = Table('arm', 'mAP', 'AP50')
-    for name, found in protocol.found.items():
-        table.add_row(name, f'{found["mAP"]:.3f}', f'{found["AP50"]:.3f}')
-    return table
-
-
-def spread(runs: Sequence[float]) -> dict[str, float]:
-    """Return the mean of runs that differ in their seed, how far they differ, and their number."""
-    deviation = statistics.stdev(runs) if len(runs) > 1 else 0.0
-    return {'mean': statistics.fmean(runs), 'deviation': deviation, 'runs': len(runs)}
-
-
-def seed_table(protocol: Protocol) -> Table:
-    """Return the table of the arms that are trained with several seeds."""
-    table = Table('arm', 'mAP, mean', 'standard deviation', 'runs')
-    for name in SEEDED:
-        found = spread(protocol.runs(name))
-        figures = (f'{found[key]:.3f}' for key in ('mean', 'deviation'))
-        table.add_row(name, *figures, str(found['runs']))
-    return table
-
-
-def gain_table(protocol: Protocol, gains: dict[int, float], folds: int) -> Table:
+def gain_table(protocol: Arms, gains: dict[int, float], folds: int) -> Table:
     """Return the gains beside the paper's."""
     table = Table('labels', 'supervised', 'composed, fine-tuned', 'gain', "the paper's gain")
     for percent, value in gains.items():

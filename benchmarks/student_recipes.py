@@ -23,12 +23,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from arms import Arms
 from common import ROOT, console, exit_on_mistake, file_name, machine, train, write_results
 from label_errors import boxes_of, export
-from paper_protocol import CONFIGS, TRUTH, Protocol, begin
+from paper_protocol import CONFIGS, begin
 from rich.table import Table
 from student_scores import Photographs
 from truth_and_teachers import half_labels
+from voc_teachers import TRUTH
 from world_teachers import device
 
 from mmcompose.labeling import judge
@@ -66,7 +68,7 @@ class Recipes:
         scale: Of all trainings.
     """
 
-    protocol: Protocol
+    protocol: Arms
     labels: Path
     scale: float
 
@@ -187,7 +189,7 @@ def main() -> int:
     protocol, teachers = begin(args.data, args.weights, args.work_dir, args.scale, len(wanted) + 1)
     recipes = Recipes(protocol, labels or export(protocol, teachers), args.scale)
     recipes.write_inputs()
-    one, other = half_labels(protocol, 0)
+    one, other = half_labels(protocol.annotations, protocol.work_dir, 0)
     # The configs read these.
     os.environ |= {'TRUTH_ONE': str(one), 'TRUTH_OTHER': str(other)}
     trained = protocol.stages.together(

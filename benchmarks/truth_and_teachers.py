@@ -1,8 +1,8 @@
-"""Truth of some classes beside teachers: the protocol's student, half of the labels a picture.
+"""Truth of some classes beside teachers: half of the labels a picture, and who fills the rest.
 
 Half of the pool is labelled for ten of VOC's classes, drawn at random, and half for the other ten.
-The protocol's student (``paper_protocol.py``) learns from truth and teachers together, from truth
-alone with the other classes left out of the loss, from teachers alone, and from all true labels.
+The student of ``voc_composition.py`` learns from truth and teachers together, from truth alone
+with the other classes left out of the loss, from teachers alone, and from all true labels.
 """
 
 from __future__ import annotations
@@ -16,18 +16,31 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from common import Bar, console, exit_on_mistake, write_results
-from paper_protocol import TRUTH, Protocol, arm_table, begin
+from arms import Arms, arm_table, seed_table, spread
+from common import Bar, Stages, console, exit_on_mistake, write_results
+from voc_teachers import BOTH_TEACHERS, CONFIGS, ORACLE, TRUTH, VOC
 
 from mmcompose.utils import write_json
 
-BOTH, ALONE, TEACHERS, ORACLE = 'truth and teachers', 'truth alone', 'composed', 'oracle'
+BOTH, ALONE, TEACHERS, ALL = 'truth and teachers', 'truth alone', 'composed', 'oracle'
+ARMS = {
+    BOTH: f'yolox-nano_voc-truth_{BOTH_TEACHERS}',
+    ALONE: 'yolox-nano_voc-truth_yolox-nano_320_6e',
+    TEACHERS: BOTH_TEACHERS,
+    ALL: ORACLE,
+}
 ORACLE_RATIO = 0.97
 
 
-def half_labels(protocol: Protocol, seed: int) -> list[Path]:
-    """Write the truth of each half of the pool, for its half of the classes."""
-    source = protocol.annotations / f'{TRUTH}.json'
+def half_labels(annotations: Path, folder: Path, seed: int) -> list[Path]:
+    """Write the truth of each half of the pool, for its half of the classes.
+
+    Args:
+        annotations: Folder of the pool's truth.
+        folder: Where the two files go.
+        seed: Of which pictures and classes make a half.
+    """
+    source = annotations / f'{TRUTH}.json'
     truth = json.loads(source.read_text(encoding='utf-8'))
     drawn = random.Random(seed)
     images, categories = (drawn.sample(truth[each], len(truth[each]))
@@ -45,17 +58,17 @@ def half_labels(protocol: Protocol, seed: int) -> list[Path]:
             for each in truth['annotations']
             if each['image_id'] in image_ids and each['category_id'] in category_ids
         ]
-        files.append((protocol.work_dir / f'truth_{name}_{seed}.json').resolve())
+        files.append((folder / f'truth_{name}_{seed}.json').resolve())
         write_json('--work-dir', files[-1], part, indent=None)
     return files
 
 
-def bars(protocol: Protocol) -> dict[str, Bar]:
-    """Return what the arms have to reach."""
-    both = protocol.mean(BOTH)
-    better = max(protocol.mean(ALONE), protocol.mean(TEACHERS))
+def bars(arms: Arms) -> dict[str, Bar]:
+    """Return what the arms have to reach, the mean over their seeds."""
+    both = arms.mean(BOTH)
+    better = max(arms.mean(ALONE), arms.mean(TEACHERS))
     return {
-        'truth and teachers / oracle': Bar(both / protocol.mean(ORACLE), ORACLE_RATIO),
+        'truth and teachers / oracle': Bar(both / arms.mean(ALL), ORACLE_RATIO),
         'truth and teachers - the better of either alone': Bar(both - better, 1e-3),
     }
 
@@ -65,34 +78,41 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--data', type=Path, default=Path('../shared/data/voc'))
     parser.add_argument('--weights', type=Path, default=Path('../shared/weights'))
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/protocol'))
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/voc'))
+    parser.add_argument('--seeds', type=int, default=3, help='trainings of each arm')
     parser.add_argument('--jobs', type=int, default=2, help='arms side by side')
     parser.add_argument('--seed', type=int, default=0, help='of which classes are labelled where')
-    parser.add_argument(
-        '--scale', type=float, default=1.0, help='of all trainings: 0.005 shows whether they run'
-    )
-    parser.add_argument('--out', help='default: in benchmarks/results, with --scale in --work-dir')
+    parser.add_argument('--out', default='benchmarks/results/truth_and_teachers.json')
     args = parser.parse_args()
 
-    out = Path(args.out).resolve() if args.out else None
-    # The teacher; each arm is trained and scored.
-    protocol, teachers = begin(args.data, args.weights, args.work_dir, args.scale, 1 + 2 * 4)
-    one, other = half_labels(protocol, args.seed)
+    voc = VOC.at(args.data, args.weights, args.work_dir)
+    # The teachers; each arm is trained and scored.
+    stages = Stages(total=2 + 2 * len(ARMS) * args.seeds, logs=voc.work_dir / 'logs')
+    teachers = voc.teachers(stages=stages)
+    arms = Arms(stages, voc.work_dir, voc.annotations, CONFIGS)
+    one, other = half_labels(voc.annotations, voc.work_dir, args.seed)
     # The configs read these.
     os.environ |= {'TRUTH_ONE': str(one), 'TRUTH_OTHER': str(other)}
-    pool, truth = (protocol.annotations / f'{name}.json' for name in ('unlabeled', TRUTH))
-    protocol.stages.together(
-        partial(protocol.arm, BOTH, 'truth_and_teachers', [*teachers, pool, one, other]),
-        partial(protocol.arm, ORACLE, 'oracle', [truth]),
-        partial(protocol.arm, ALONE, 'truth_alone', [one, other]),
-        partial(protocol.arm, TEACHERS, 'composed', [*teachers, pool]),
-        width=args.jobs,
-    )
-    console.print(arm_table(protocol))
-    figures = {'arms': protocol.found, 'scale': args.scale, 'seed': args.seed}
-    results = protocol.work_dir if args.scale != 1 else Path('benchmarks/results')
-    out = out or results / 'truth_and_teachers.json'
-    return write_results(out, figures, bars(protocol), protocol.stages.seconds)
+    inputs = {
+        BOTH: [*voc.learned_from(teachers), one, other],
+        ALONE: [*voc.learned_from([]), one, other],
+        TEACHERS: voc.learned_from(teachers),
+        ALL: voc.learned_from([], TRUTH),
+    }
+    first = [partial(arms.arm, name, config, inputs[name]) for name, config in ARMS.items()]
+    others = [
+        arm
+        for name, config in ARMS.items()
+        for arm in arms.other_seeds(name, config, inputs[name], args.seeds)
+    ]
+    stages.together(*first, *others, width=args.jobs)
+    console.print(arm_table(arms), seed_table(arms, ARMS))
+    figures = {
+        'arms': arms.found,
+        'seeds': {name: spread(arms.runs(name)) for name in ARMS},
+        'seed': args.seed,
+    }
+    return write_results(args.out, figures, bars(arms), stages.seconds)
 
 
 if __name__ == '__main__':

@@ -1,9 +1,10 @@
-"""The two teachers on photographs of Pascal VOC, which several benchmarks share."""
+"""The two teachers on photographs of Pascal VOC, and their student, which benchmarks share."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from common import ROOT, Stages, final_checkpoint, train
@@ -11,6 +12,11 @@ from common import ROOT, Stages, final_checkpoint, train
 from mmcompose.utils import UserError, fault
 
 TEACHER = 'configs/voc/yolox-nano_320_voc-{}.py'
+# Their student, and that of true labels: names of configs in CONFIGS.
+CONFIGS = 'configs/compose/voc'
+BOTH_TEACHERS = 'yolox-nano_voc-a_yolox-nano_voc-b_yolox-nano_320_6e'
+ORACLE = 'yolox-nano_voc-oracle_yolox-nano_320_6e'
+TRUTH = 'unlabeled_ground_truth'
 
 
 @dataclass(frozen=True)
@@ -57,17 +63,20 @@ class VOC:
         return voc
 
     def train_teachers(self, stages: Stages, names: str = 'ab') -> list[Path]:
-        """Fine-tune teachers, a stage each, and return their checkpoints."""
-        return [
-            train(
-                stages,
-                f'fine-tuning teacher {name}',
-                TEACHER.format(name),
-                self.work_dir / f'teacher_{name}',
-                [self.weights, self.annotations / f'teacher_{name}_train.json'],
+        """Fine-tune teachers side by side, and return their checkpoints."""
+        return stages.together(
+            *(
+                partial(
+                    train,
+                    stages,
+                    f'fine-tuning teacher {name}',
+                    TEACHER.format(name),
+                    self.work_dir / f'teacher_{name}',
+                    [self.weights, self.annotations / f'teacher_{name}_train.json'],
+                )
+                for name in names
             )
-            for name in names
-        ]
+        )
 
     def teachers(self, names: str = 'ab', stages: Stages | None = None) -> list[Path]:
         """Return the teachers' checkpoints, as some benchmark left them; trains what is missing."""
@@ -79,3 +88,12 @@ class VOC:
             return made
         stages = stages or Stages(total=len(names), logs=self.work_dir / 'logs')
         return self.train_teachers(stages, names)
+
+    def learned_from(self, teachers: list[Path], pool: str = 'unlabeled') -> list[Path]:
+        """Return the files that a student learns from, with its initial weights.
+
+        Args:
+            teachers: Checkpoints.
+            pool: Name of an annotation file.
+        """
+        return [self.weights, self.annotations / f'{pool}.json', *teachers]
