@@ -15,10 +15,15 @@ from mmcompose.utils import UserError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
 
+import arms as compared
 import common
 import paper_protocol
+import truth_and_teachers
+import voc_composition
+import voc_teachers
+from arms import Arms
 from common import ROOT, Stages, makespan, read_config
-from paper_protocol import PERCENTS, SUPERVISED_RATES, Protocol
+from paper_protocol import CONFIGS, PERCENTS, SUPERVISED_RATES
 
 SUPERVISED = {1: (0.02, 0.03), 5: (0.08, 0.05), 10: (0.10, 0.12)}
 FINETUNED = {1: 0.24, 5: 0.25, 10: 0.27}
@@ -43,7 +48,7 @@ def found() -> dict[str, dict[str, float]]:
 def test_a_gain_is_over_the_learning_rate_that_is_better_with_most_labels(
     stages: Stages, tmp_path: Path
 ) -> None:
-    protocol = Protocol(stages, tmp_path, tmp_path, found())
+    protocol = Arms(stages, tmp_path, tmp_path, CONFIGS, found())
     gains = {percent: paper_protocol.gain(protocol, percent, 1) for percent in PERCENTS}
     assert gains == pytest.approx({1: 0.24 - 0.03, 5: 0.25 - 0.05, 10: 0.27 - 0.12})
     assert all(bar.ok for bar in paper_protocol.bars(protocol, gains, 299).values())
@@ -53,13 +58,13 @@ def test_a_gain_is_over_the_learning_rate_that_is_better_with_most_labels(
 
 
 def test_bars_are_means_over_seeds(stages: Stages, tmp_path: Path) -> None:
-    protocol = Protocol(stages, tmp_path, tmp_path, found())
+    protocol = Arms(stages, tmp_path, tmp_path, CONFIGS, found())
     for seed, mean in ((1, 0.20), (2, 0.26)):
-        protocol.found[paper_protocol.seeded('composed', seed)] = {'mAP': mean, 'AP50': 0.4}
+        protocol.found[compared.seeded('composed', seed)] = {'mAP': mean, 'AP50': 0.4}
     assert protocol.runs('composed') == [0.23, 0.20, 0.26]
     assert protocol.mean('composed') == pytest.approx(0.23)
     assert protocol.runs('oracle') == [0.22]
-    assert paper_protocol.spread(protocol.runs('composed')) == pytest.approx(
+    assert compared.spread(protocol.runs('composed')) == pytest.approx(
         {'mean': 0.23, 'deviation': 0.03, 'runs': 3}
     )
 
@@ -69,22 +74,51 @@ def test_other_seeds_train_the_same_config(
 ) -> None:
     trained: dict[str, Any] = {}
 
-    def arm(self: Protocol, name: str, config: str, inputs: Any, options: Any = None) -> Path:
+    def arm(self: Arms, name: str, config: str, inputs: Any, options: Any = None) -> Path:
         trained[name] = config, options
         return tmp_path
 
-    monkeypatch.setattr(Protocol, 'arm', arm)
-    paper_protocol.run_seeds(Protocol(stages, tmp_path, tmp_path), [], 3, 2)
+    monkeypatch.setattr(Arms, 'arm', arm)
+    for train in paper_protocol.seeded_arms(Arms(stages, tmp_path, tmp_path, CONFIGS), [], 3):
+        train()
     assert trained.keys() == {
         f'{name}, seed {seed}' for name in paper_protocol.SEEDED for seed in (1, 2)
     }
     assert trained['as in the paper, seed 2'] == ('plain', {'randomness.seed': 2})
 
 
+def test_each_benchmark_trains_configs_that_are_there() -> None:
+    names = [*truth_and_teachers.ARMS.values(), *voc_composition.ARMS.values(), 'scoring']
+    assert all((ROOT / voc_teachers.CONFIGS / f'{name}.py').is_file() for name in names)
+    # What one of them has trained, the other does not train again.
+    assert voc_composition.ARMS.items() <= truth_and_teachers.ARMS.items()
+
+
+def test_each_half_of_the_pool_is_labelled_for_its_half_of_the_classes(tmp_path: Path) -> None:
+    images = [{'id': number} for number in range(6)]
+    categories = [{'id': number, 'name': str(number)} for number in range(1, 5)]
+    boxes = [
+        {'id': 10 * image['id'] + each['id'], 'image_id': image['id'], 'category_id': each['id']}
+        for image in images
+        for each in categories
+    ]
+    truth = {'images': images, 'categories': categories, 'annotations': boxes}
+    (tmp_path / f'{voc_teachers.TRUTH}.json').write_text(json.dumps(truth))
+    files = truth_and_teachers.half_labels(tmp_path, tmp_path, 0)
+    halves = [json.loads(path.read_text()) for path in files]
+    for kind in ('images', 'categories'):
+        ids = [each['id'] for half in halves for each in half[kind]]
+        assert sorted(ids) == [each['id'] for each in truth[kind]]
+    for half in halves:
+        kept = {(box['image_id'], box['category_id']) for box in half['annotations']}
+        assert kept == {(i['id'], c['id']) for i in half['images'] for c in half['categories']}
+        assert len(kept) == 3 * 2
+
+
 def test_every_arm_is_run_once_and_each_share_reads_its_own_files(
     stages: Stages, tmp_path: Path
 ) -> None:
-    protocol = Protocol(stages, tmp_path, tmp_path)
+    protocol = Arms(stages, tmp_path, tmp_path, CONFIGS)
     jobs = [
         *paper_protocol.finetuned_arms(protocol, 2, tmp_path, [tmp_path / 'composed.pth']),
         *paper_protocol.supervised_arms(protocol, 2, tmp_path, PERCENTS, SUPERVISED_RATES),
@@ -234,7 +268,7 @@ def test_each_arm_is_kept_as_it_ends(
     stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint = tmp_path / 'composed' / 'iter_2.pth'
-    monkeypatch.setattr(paper_protocol, 'train', lambda *_, **__: checkpoint)
+    monkeypatch.setattr(compared, 'train', lambda *_, **__: checkpoint)
     scores = checkpoint.parent / 'scores' / '20260101_000000'
     scores.mkdir(parents=True)
     checkpoint.write_bytes(b'weights')
@@ -244,7 +278,7 @@ def test_each_arm_is_kept_as_it_ends(
         (scores / '20260101_000000.json').write_text(json.dumps(metrics))
 
     monkeypatch.setattr(stages, 'run', scored)
-    protocol = Protocol(stages, tmp_path, tmp_path)
+    protocol = Arms(stages, tmp_path, tmp_path, CONFIGS)
     assert protocol.arm('composed', 'composed', []) == checkpoint
     kept = json.loads((tmp_path / 'arms.json').read_text())
     assert kept == {'composed': {'mAP': 0.25, 'AP50': 0.4}}
