@@ -80,6 +80,19 @@ def test_a_weight_of_next_to_nothing_changes_next_to_nothing(
         torch.testing.assert_close(with_hook.model.state_dict()[name], value, rtol=1e-4, atol=1e-5)
 
 
+def test_each_of_two_teachers_adds_to_the_loss(
+    pool: Path, truth: str, tmp_path: Path, teacher: dict[str, Any]
+) -> None:
+    def first_loss(name: str, *weights: float) -> float:
+        hooks = [{**HOOK, 'teacher': teacher, 'weight': weight} for weight in weights]
+        runner = _train(pool, truth, tmp_path / name, hooks, steps=1)
+        assert 'loss' not in vars(runner.model)
+        (logged,) = (each for each in _logged(tmp_path / name) if 'loss_features' in each)
+        return float(logged['loss_features'])
+
+    assert first_loss('two', 1.0, 2.0) == pytest.approx(first_loss('one', 3.0), rel=1e-4)
+
+
 def test_mistakes_are_told_before_anything_is_made(tmp_path: Path, teacher: dict[str, Any]) -> None:
     with_neck, without = Config({'model': {'neck': {'type': 'FPN'}}}), Config({'model': {}})
     FeatureDistillationHook(teacher=teacher).check(with_neck)

@@ -86,4 +86,6 @@ class FeatureDistillationHook(Hook):
         pairs = list(paired_levels(self._maps, self._targets))
         shares = torch.stack([unexplained_share(*pair) for pair in pairs])
         self._maps = self._targets = ()
-        return {**losses, 'loss_features': self.weight * shares.mean()}
+        # Other teachers' hooks add to it.
+        others = losses.get('loss_features', 0)
+        return {**losses, 'loss_features': others + self.weight * shares.mean()}

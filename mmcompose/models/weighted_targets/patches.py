@@ -19,9 +19,13 @@ class Patches:
         self._undo: list[Callable[[], Any]] = []
 
     def replace(self, owner: Any, name: str, method: Callable[..., Any]) -> None:
-        """Let ``owner.name(...)`` call ``method(original, ...)``."""
+        """Let ``owner.name(...)`` call ``method(original, ...)``.
+
+        Where others replaced it before, that is the original; whoever is the first to put
+        everything back puts back theirs, too.
+        """
         setattr(owner, name, partial(method, getattr(owner, name)))
-        self._undo.append(partial(delattr, owner, name))
+        self._undo.append(partial(vars(owner).pop, name, None))
 
     def add(self, undo: Callable[[], Any]) -> None:
         """Call ``undo`` at the end, too."""
