@@ -15,6 +15,7 @@ TEACHER = 'configs/voc/yolox-nano_320_voc-{}.py'
 # Their student, and that of true labels: names of configs in CONFIGS.
 CONFIGS = 'configs/compose/voc'
 BOTH_TEACHERS = 'yolox-nano_voc-a_yolox-nano_voc-b_yolox-nano_320_6e'
+WITH_FEATURES = f'{BOTH_TEACHERS}_features'
 ORACLE = 'yolox-nano_voc-oracle_yolox-nano_320_6e'
 TRUTH = 'unlabeled_ground_truth'
 
