@@ -27,7 +27,8 @@ class Arms:
         work_dir: Folder of everything that is made.
         annotations: The data's annotation files.
         configs: Folder of the arms' configs, with ``scoring.py``, by which all are scored.
-        found: mAP of each arm on val.json, by name; kept in ``arms.json`` as each arm ends.
+        found: mAP of each arm on val.json, by name; kept as each arm ends.
+        kept: The file in ``work_dir`` where that is; benchmarks may share the folder.
     """
 
     stages: Stages
@@ -35,6 +36,7 @@ class Arms:
     annotations: Path
     configs: str
     found: dict[str, dict[str, float]] = field(default_factory=dict)
+    kept: str = 'arms.json'
     _lock: Any = field(default_factory=Lock)
 
     def arm(
@@ -47,7 +49,7 @@ class Arms:
         found = self._score(name, checkpoint)
         with self._lock:
             self.found[name] = found
-            write_json('--work-dir', self.work_dir / 'arms.json', self.found)
+            write_json('--work-dir', self.work_dir / self.kept, self.found)
         console.print(f'    {name}: mAP {found["mAP"]:.3f}', markup=False)
         return checkpoint
 

@@ -93,7 +93,7 @@ def main() -> int:
         total=2 + 2 * (len(ARMS) + len(SEEDED) * (args.seeds - 1)), logs=voc.work_dir / 'logs'
     )
     teachers = voc.teachers(stages=stages)
-    arms = Arms(stages, voc.work_dir, voc.annotations, CONFIGS)
+    arms = Arms(stages, voc.work_dir, voc.annotations, CONFIGS, kept='truth_and_teachers.json')
     one, other = half_labels(voc.annotations, voc.work_dir, args.seed)
     # The configs read these.
     os.environ |= {'TRUTH_ONE': str(one), 'TRUTH_OTHER': str(other)}

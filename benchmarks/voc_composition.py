@@ -39,7 +39,7 @@ def main() -> int:
     # The teachers and the table; each student is trained and scored.
     stages = Stages(total=3 + 2 * len(ARMS) * args.seeds, logs=voc.work_dir / 'logs')
     teachers = voc.train_teachers(stages)
-    arms = Arms(stages, voc.work_dir, voc.annotations, CONFIGS)
+    arms = Arms(stages, voc.work_dir, voc.annotations, CONFIGS, kept='voc_composition.json')
     inputs = {name: voc.learned_from(teachers) for name in (STUDENT, DISTILLED)}
     inputs[ALL] = voc.learned_from([], TRUTH)
 

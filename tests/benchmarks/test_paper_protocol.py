@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 from functools import partial
@@ -90,6 +91,9 @@ def test_other_seeds_train_the_same_config(
 def test_each_benchmark_trains_configs_that_are_there() -> None:
     names = [*truth_and_teachers.ARMS.values(), *voc_composition.ARMS.values(), 'scoring']
     assert all((ROOT / voc_teachers.CONFIGS / f'{name}.py').is_file() for name in names)
+    finetune = ROOT / 'configs/compose/finetune/yolox-nano_voc_finetune.py'
+    folder, *_ = re.findall(r'work_dirs/voc/(\w+)/epoch_6\.pth', finetune.read_text())
+    assert folder in voc_composition.ARMS
     # What one of them has trained, the other does not train again.
     assert len(voc_composition.ARMS.items() & truth_and_teachers.ARMS.items()) == 2
 

@@ -1,5 +1,5 @@
 # Not an arm: the pool half labelled for some classes, half for the others; the arm's teachers fill
-# what is not. benchmarks/truth_and_teachers.py draws the classes and writes the files.
+# what is not. benchmarks/student_recipes.py draws the classes and writes the files.
 _base_ = ['composed.py']
 
 sources = [
