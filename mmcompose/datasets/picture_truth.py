@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from mmdet.registry import DATASETS as MMDET_DATASETS
 from mmengine.dataset import BaseDataset
 
 from mmcompose.datasets.wrapping import change_sources, is_wrapper
 from mmcompose.structures import Image
+from mmcompose.structures.boxes import iou
 from mmcompose.structures.name_matching import match_names
 from mmcompose.utils import UserError, doubt, fault, log, problem
 
@@ -22,13 +24,15 @@ class PictureTruth:
     Args:
         dataset: The config of a :class:`ClassSpaceDataset`, or of several in one.
         num_classes: How many classes the student has.
+        iou_thr: A teacher's box that overlaps a true one more is dropped: the object has a name.
     """
 
-    def __init__(self, dataset: Mapping[str, Any], num_classes: int) -> None:
+    def __init__(self, dataset: Mapping[str, Any], num_classes: int, iou_thr: float) -> None:
         self._dataset: BaseDataset = MMDET_DATASETS.build(
             {**_with_all_pictures(dataset), 'lazy_init': True}
         )
         self._num_classes = num_classes
+        self._iou_thr = iou_thr
         # By the picture's number in the pool, its number in the dataset.
         self._number: dict[int, int] = {}
 
@@ -79,13 +83,19 @@ class PictureTruth:
             instances: The teachers'.
 
         Returns:
-            The true instances, then the teachers' of other classes; and the classes covered.
+            The true instances, then the teachers' of other classes in other places; and the
+            classes covered.
         """
         if place not in self._number:
             return instances, frozenset()
         info = self._dataset.get_data_info(self._number[place])
         covered = self._covered(info)
         others = [each for each in instances if each['bbox_label'] not in covered]
+        true = [each['bbox'] for each in info['instances'] if not each['ignore_flag']]
+        if others and true:
+            boxes = np.array([each['bbox'] for each in others], np.float32)
+            highest = iou(boxes, np.array(true, np.float32)).max(axis=1)
+            others = [each for each, of in zip(others, highest, strict=True) if of <= self._iou_thr]
         return [*info['instances'], *others], covered
 
 

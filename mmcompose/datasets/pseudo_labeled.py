@@ -24,7 +24,7 @@ from mmcompose.datasets.wrapping import change_sources, wrapped
 from mmcompose.registry import DATASETS
 from mmcompose.store import DetectionTable, ImageTable
 from mmcompose.structures import Detections
-from mmcompose.utils import UserError, allowing, fault, problem
+from mmcompose.utils import Fraction, UserError, allowing, fault, problem
 
 
 @DATASETS.register_module()
@@ -45,6 +45,9 @@ class PseudoLabeledDataset(RelabeledDataset):
             covers, with boxes of weight 1, those to be ignored included; the teachers fill the
             others. A class that neither covers is left out of the picture's loss. Defaults to
             none.
+        truth_iou_thr: A teacher's box of another class that overlaps a true box by more is
+            dropped: the object has a name. 1 keeps all, for classes that name one object twice,
+            as person and player do. Defaults to 0.5.
         **kwargs: Of :class:`RelabeledDataset`.
 
     Raises:
@@ -58,6 +61,7 @@ class PseudoLabeledDataset(RelabeledDataset):
         composition: Mapping[str, Any] | None = None,
         pool: Mapping[str, Any] | None = None,
         truth: Mapping[str, Any] | None = None,
+        truth_iou_thr: Fraction = 0.5,
         **kwargs: Any,
     ) -> None:
         if composition is None:
@@ -82,7 +86,8 @@ class PseudoLabeledDataset(RelabeledDataset):
             self._pool = MMDET_DATASETS.build(self.prepare_config(dict(pool)) | {'lazy_init': True})
         self._truth: PictureTruth | None = None
         if truth is not None:
-            self._truth = PictureTruth(truth, len(self.metainfo['classes']))
+            num_classes = len(self.metainfo['classes'])
+            self._truth = PictureTruth(truth, num_classes, truth_iou_thr)
         # The image of `dataset` at each index, and its row of the labels; None where both are one.
         self._indices: NDArray[np.int64] | None = None
         self._rows: NDArray[np.int64] | None = None

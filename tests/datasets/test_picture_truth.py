@@ -83,6 +83,27 @@ def test_what_the_truth_says_to_ignore_is_ignored(
         assert flags == {GREEN: 0, RED: 1, BLUE: 0}
 
 
+@pytest.mark.parametrize(
+    ('truth_iou_thr', 'ignored', 'left'),
+    [(0.5, 0, {RED, BLUE}), (1.0, 0, {GREEN, RED, BLUE}), (0.5, 1, {GREEN, RED, BLUE})],
+)
+def test_a_true_object_has_one_name(
+    truth_iou_thr: float, ignored: int, left: set[int], pool: Path,
+    drawn: list[dict[str, Any]], tmp_path: Path,
+) -> None:  # fmt: skip
+    # The teacher takes for green what somebody labelled red.
+    boxes = {'red': [x + 1 for x in drawn[0]['boxes']['green']]}
+    toys.write_coco(tmp_path / 'red.json', [{**drawn[0], 'boxes': boxes}], {4: 'red'})
+    if ignored:
+        content = json.loads((tmp_path / 'red.json').read_text())
+        content['annotations'][0]['iscrowd'] = 1
+        (tmp_path / 'red.json').write_text(json.dumps(content))
+    truth = {'type': 'CocoDataset', 'ann_file': str(tmp_path / 'red.json'),
+             'data_prefix': {'img': str(pool)}}  # fmt: skip
+    dataset = _build(pool, tmp_path / 'store', truth=truth, truth_iou_thr=truth_iou_thr)
+    assert {each['bbox_label'] for each in dataset.get_data_info(0)['instances']} == left
+
+
 def test_a_picture_without_a_true_box_has_none_of_its_classes(
     pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
 ) -> None:
