@@ -26,9 +26,10 @@ class Arms:
         stages: The benchmark's stages.
         work_dir: Folder of everything that is made.
         annotations: The data's annotation files.
-        configs: Folder of the arms' configs, with ``scoring.py``, by which all are scored.
+        configs: Folder of the arms' configs.
         found: mAP of each arm on val.json, by name; kept as each arm ends.
         kept: The file in ``work_dir`` where that is; benchmarks may share the folder.
+        scoring: The config by which all are scored.
     """
 
     stages: Stages
@@ -37,6 +38,7 @@ class Arms:
     configs: str
     found: dict[str, dict[str, float]] = field(default_factory=dict)
     kept: str = 'arms.json'
+    scoring: str = 'scoring'
     _lock: Any = field(default_factory=Lock)
 
     def arm(
@@ -70,7 +72,7 @@ class Arms:
         """Score a checkpoint on val.json, as those of all arms, and read mAP."""
         folder = checkpoint.parent / 'scores'
         predictions = folder / 'predictions.pkl'
-        config = f'{self.configs}/scoring.py'
+        config = f'{self.configs}/{self.scoring}.py'
         command = tool('test', config, checkpoint, '--work-dir', folder, '--out', predictions)
         made_by = [config_text(config), file_fingerprint(checkpoint)]
         self.stages.run(f'scoring {name}', command, predictions, made_by)

@@ -18,7 +18,7 @@ from typing import Any
 
 from arms import Arms, arm_table, seed_table, spread
 from common import Bar, Stages, console, exit_on_mistake, write_results
-from voc_teachers import BOTH_TEACHERS, CONFIGS, ORACLE, TRUTH, VOC
+from voc_teachers import BOTH_TEACHERS, CONFIGS, ORACLE, SCORING, TRUTH, VOC
 
 from mmcompose.utils import write_json
 
@@ -94,7 +94,14 @@ def main() -> int:
         total=2 + 2 * (len(ARMS) + len(SEEDED) * (args.seeds - 1)), logs=voc.work_dir / 'logs'
     )
     teachers = voc.teachers(stages=stages)
-    arms = Arms(stages, voc.work_dir, voc.annotations, CONFIGS, kept='truth_and_teachers.json')
+    arms = Arms(
+        stages,
+        voc.work_dir,
+        voc.annotations,
+        CONFIGS,
+        kept='truth_and_teachers.json',
+        scoring=SCORING,
+    )
     one, other = half_labels(voc.annotations, voc.work_dir, args.seed)
     # The configs read these.
     os.environ |= {'TRUTH_ONE': str(one), 'TRUTH_OTHER': str(other)}

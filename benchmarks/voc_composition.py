@@ -16,7 +16,7 @@ from typing import Any
 
 from arms import Arms, seed_table, spread
 from common import Bar, Stages, composition_table, console, exit_on_mistake, write_results
-from voc_teachers import BOTH_TEACHERS, CONFIGS, ORACLE, TRUTH, VOC
+from voc_teachers import BOTH_TEACHERS, CONFIGS, ORACLE, SCORING, TRUTH, VOC
 
 STUDENT, ALL = 'composed', 'oracle'
 ARMS = {STUDENT: BOTH_TEACHERS, ALL: ORACLE}
@@ -39,7 +39,9 @@ def main() -> int:
     # The teachers and the table; each student is trained and scored.
     stages = Stages(total=3 + 2 * len(ARMS) * args.seeds, logs=voc.work_dir / 'logs')
     teachers = voc.train_teachers(stages)
-    arms = Arms(stages, voc.work_dir, voc.annotations, CONFIGS, kept='voc_composition.json')
+    arms = Arms(
+        stages, voc.work_dir, voc.annotations, CONFIGS, kept='voc_composition.json', scoring=SCORING
+    )
     inputs = {STUDENT: voc.learned_from(teachers), ALL: voc.learned_from([], TRUTH)}
     student, oracle = stages.together(
         *(partial(arms.arm, name, config, inputs[name]) for name, config in ARMS.items()),
