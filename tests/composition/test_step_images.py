@@ -170,15 +170,14 @@ def test_labels_of_other_thresholds_do_not_share_it(
     assert len(list((tmp_path / 'store' / 'boxes').iterdir())) == 4
 
 
-@pytest.mark.parametrize('teachers', [1, 2])
 @pytest.mark.parametrize(
-    'steps', [STEPS, [STEPS[0], STEPS[-1]], STEPS[1:]], ids=['default', 'no fusion', 'learns first']
+    ('teachers', 'steps'),
+    [(1, STEPS), (2, STEPS), (1, [STEPS[0], STEPS[-1]]), (1, STEPS[1:]), (2, STEPS[1:])],
+    ids=['one', 'two', 'no fusion', 'one, learns first', 'two, learns first'],
 )
 def test_labels_are_those_of_all_steps_every_time(
     teachers: int, steps: list[dict[str, Any]], pool: Path, request: pytest.FixtureRequest
 ) -> None:
-    if teachers == 2 and not any('Fusion' in step['type'] for step in steps):
-        pytest.skip('two teachers need a fusion')
     names = list(toys.TEACHERS)[:teachers]
     made = composition(
         f'memory://{request.node.name}', steps, teachers={n: toys.TEACHERS[n] for n in names}
