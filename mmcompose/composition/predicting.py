@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 
 from mmcompose.composition.jobs import Tick
-from mmcompose.composition.reading import Read, Reading, Wanted
+from mmcompose.composition.reading import Read, Reading, Wanted, Window, in_windows
 from mmcompose.composition.teacher_times import TeacherTimes
 from mmcompose.composition.unreadable import Unreadable, why_unreadable
 from mmcompose.store import LabelStore, Leases, WorkList
@@ -71,20 +71,20 @@ class Predicting:
         """
         begun: deque[_Part] = deque()
 
-        def wanted() -> Iterator[Wanted]:
+        def windows() -> Iterator[Window]:
             for number in parts:
                 part = _Part(number, self._work, self._teachers, self._unreadable, self._times)
                 begun.append(part)
-                yield from part.wanted
+                yield from in_windows(part.wanted)
 
         reading = Reading(self._teachers, self._times, keeps_pixels=self._readers > 0)
         if self._readers:
             pin = torch.cuda.is_available()
-            reads = reading.in_readers(wanted(), self._readers, pin)
+            reads = reading.in_readers(windows(), self._readers, pin)
         else:
-            reads = map(reading.__getitem__, wanted())
-        for read in reads:
-            begun[0].add(read, tick)
+            reads = reading.here(windows())
+        for window, found in reads:
+            begun[0].add(window, found, tick)
             while begun and begun[0].is_whole:
                 yield begun.popleft().write()
         # Others have seen to the images of those that hold none.
@@ -120,7 +120,7 @@ class _Part:
             for name in masks
             if isinstance(teacher := teachers[name], PreparedTeacher)
         }
-        self._chunk: list[Read] = []
+        self._chunk: list[Wanted] = []
         self._num_read = 0
 
     @property
@@ -138,47 +138,49 @@ class _Part:
         """Whether all its images were read."""
         return self._num_read == len(self._images)
 
-    def add(self, read: Read, tick: Tick) -> None:
-        """Let teachers predict on the next image, or on it and others later.
+    def add(self, window: Window, reads: Sequence[Read], tick: Tick) -> None:
+        """Let teachers predict on the next images, or on them and others later.
 
         Raises:
             UserError: See :meth:`Predicting.make`.
         """
-        if read.mistake is not None:
-            raise read.mistake
-        row, image = self._num_read, read.wanted.image
-        self._num_read += 1
-        if len(self._batches) == len(self._of):
-            # Nobody looks at pixels any more.
-            image.forget_pixels()
-        for name in read.wanted.teachers:
-            if name not in self._batches:
-                continue
+        first = self._num_read
+        for row, (wanted, read) in enumerate(zip(window, reads, strict=True), first):
+            if read.mistake is not None:
+                raise read.mistake
+            if len(self._batches) == len(self._of):
+                # Nobody looks at pixels any more.
+                wanted.image.forget_pixels()
             if read.reason is not None:
-                self._leave_out(name, row, image, read.reason)
-                continue
+                for name in self._batches.keys() & set(wanted.teachers):
+                    self._leave_out(name, row, wanted.image, read.reason)
+        for name, batches in self._batches.items():
             with self._times.of(name), key_prefix(f'composition.teachers.{name}'):
-                found = self._batches[name].add(row, image, read.prepared[name])
-                self._found[name].update(found)
-        self._chunk.append(read)
-        if len(self._chunk) == CHUNK_SIZE or self.is_whole:
-            self._show(self._chunk, row + 1 - len(self._chunk))
-            self._times.images += len(self._chunk)
-            tick(len(self._chunk))
-            self._chunk = []
+                for row, (wanted, read) in enumerate(zip(window, reads, strict=True), first):
+                    if name in read.prepared:
+                        found = batches.add(row, wanted.image, read.prepared[name])
+                        self._found[name].update(found)
+        for wanted in window:
+            self._num_read += 1
+            self._chunk.append(wanted)
+            if len(self._chunk) == CHUNK_SIZE or self.is_whole:
+                self._show(self._chunk, self._num_read - len(self._chunk))
+                self._times.images += len(self._chunk)
+                tick(len(self._chunk))
+                self._chunk = []
 
-    def _show(self, chunk: Sequence[Read], start: int) -> None:
+    def _show(self, chunk: Sequence[Wanted], start: int) -> None:
         """Let teachers that look at pixels themselves predict, and free these."""
         for name in self._of:
             if name not in self._batches:
                 rows = {
-                    start + number: read.wanted.image
-                    for number, read in enumerate(chunk)
-                    if name in read.wanted.teachers
+                    start + number: wanted.image
+                    for number, wanted in enumerate(chunk)
+                    if name in wanted.teachers
                 }
                 self._predict(name, rows)
-        for read in chunk:
-            read.wanted.image.forget_pixels()
+        for wanted in chunk:
+            wanted.image.forget_pixels()
 
     def _predict(self, name: str, images: Mapping[int, Image]) -> None:
         """Let a teacher predict on images, by row; some of these may be unreadable."""

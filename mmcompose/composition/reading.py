@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import cv2
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
-from torch.utils.data._utils.pin_memory import pin_memory
 
+from mmcompose.composition.packing import packed, unpacked
 from mmcompose.composition.teacher_times import TeacherTimes
 from mmcompose.composition.unreadable import why_unreadable
 from mmcompose.structures import Image
 from mmcompose.teachers import PreparedTeacher, Teacher
 from mmcompose.utils import UserError, key_prefix
 
-# Pictures that each reader has ready or at work.
-_AHEAD = 4
+# Windows that each reader has ready or at work.
+_AHEAD = 3
+# What a reader hands over at once: so many pictures, or so many pixels of large ones.
+_WINDOW_IMAGES, _WINDOW_PIXELS = 8, 4_000_000
 
 
 @dataclass(frozen=True)
@@ -34,28 +38,44 @@ class Wanted:
     teachers: tuple[str, ...]
 
 
+# Pictures that are read one after another, and handed over together.
+Window: TypeAlias = Sequence[Wanted]
+
+
+def in_windows(wanted: Iterable[Wanted]) -> Iterator[Window]:
+    """Yield pictures in windows, in their order."""
+    window: list[Wanted] = []
+    pixels = 0
+    for each in wanted:
+        window.append(each)
+        pixels += each.image.width * each.image.height
+        if len(window) == _WINDOW_IMAGES or pixels >= _WINDOW_PIXELS:
+            yield window
+            window, pixels = [], 0
+    if window:
+        yield window
+
+
 @dataclass(frozen=True)
 class Read:
     """A picture that was read.
 
     Args:
-        wanted: What it was read for.
         prepared: What teachers that prepare pictures take of it, by their names.
         reason: Why it cannot be read, None where it can or nobody has looked.
         mistake: What a teacher raised, None where it did not.
     """
 
-    wanted: Wanted
     prepared: Mapping[str, Any]
     reason: str | None = None
     mistake: UserError | None = None
 
-    def pin_memory(self) -> Read:
-        """Return the same with its tensors in memory that a GPU copies from quickly."""
-        return replace(self, prepared=pin_memory(dict(self.prepared)))
+
+# Windows, and what was read of each.
+Reads: TypeAlias = Iterator[tuple[Window, Sequence[Read]]]
 
 
-class Reading(Dataset[Read]):
+class Reading:
     """Decodes a picture once, and lets teachers prepare it.
 
     Args:
@@ -69,7 +89,7 @@ class Reading(Dataset[Read]):
     ) -> None:
         self._times = times
         self._teachers = {n: t for n, t in teachers.items() if isinstance(t, PreparedTeacher)}
-        self._keeps_pixels = keeps_pixels and len(self._teachers) < len(teachers)
+        self.keeps_pixels = keeps_pixels and len(self._teachers) < len(teachers)
 
     def load(self) -> None:
         """Load what preparing needs, once for all readers."""
@@ -77,7 +97,12 @@ class Reading(Dataset[Read]):
             with key_prefix(f'composition.teachers.{name}'):
                 teacher.load()
 
-    def __getitem__(self, wanted: Wanted) -> Read:
+    def here(self, windows: Iterable[Window]) -> Reads:
+        """Read pictures in this process, as they are taken."""
+        for window in windows:
+            yield window, [self.read(wanted) for wanted in window]
+
+    def read(self, wanted: Wanted) -> Read:
         """Read a picture; what goes wrong is returned, not raised, for it may have to travel."""
         names = [name for name in wanted.teachers if name in self._teachers]
         prepared: dict[str, Any] = {}
@@ -89,25 +114,32 @@ class Reading(Dataset[Read]):
                     if not prepared:
                         reduction = teacher.reduction(wanted.image)
                         if (reason := why_unreadable(wanted.image, reduction)) is not None:
-                            return Read(wanted, {}, reason)
+                            return Read({}, reason)
                     prepared[name] = teacher.prepare(wanted.image)
         except UserError as error:
-            return Read(wanted, {}, mistake=error)
-        return Read(wanted, prepared)
+            return Read({}, mistake=error)
+        return Read(prepared)
 
-    def in_readers(self, wanted: Iterable[Wanted], readers: int, pin: bool) -> Iterator[Read]:
+    def in_readers(self, windows: Iterable[Window], readers: int, pin: bool) -> Reads:
         """Read pictures in processes of their own, ahead of whoever takes them, in order.
 
         Args:
-            wanted: Looked at no farther than readers are ahead.
+            windows: Looked at no farther than readers are ahead.
             readers: How many processes.
             pin: Whether tensors are put where a GPU copies them from quickly.
         """
         self.load()
+        begun: deque[Window] = deque()
+
+        def sent() -> Iterator[Window]:
+            for window in windows:
+                begun.append(window)
+                yield window
+
         loader = DataLoader(
             _Travelling(self),
             batch_size=None,
-            sampler=wanted,
+            sampler=sent(),
             num_workers=readers,
             prefetch_factor=_AHEAD,
             collate_fn=_as_it_is,
@@ -119,27 +151,33 @@ class Reading(Dataset[Read]):
         # Before readers are forked: OpenCV's own threads are not, and a reader would wait for them.
         cv2.setNumThreads(0)
         try:
-            for read, pixels in loader:
-                if pixels is not None:
-                    vars(read.wanted.image)['pixels'] = pixels.numpy()
-                yield read
+            for pickled, block in loader:
+                reads, decoded = unpacked(pickled, block)
+                window = begun.popleft()
+                for wanted, pixels in zip(window, decoded, strict=True):
+                    if pixels is not None:
+                        vars(wanted.image)['pixels'] = pixels
+                yield window, reads
         finally:
             cv2.setNumThreads(threads)
 
 
 class _Travelling(Dataset[Any]):
-    """The same with pixels as a tensor, which travels in shared memory."""
+    """What is read of windows, packed, with the pixels that are looked at after."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
 
-    def __getitem__(self, wanted: Wanted) -> tuple[Read, torch.Tensor | None]:
-        read = self._reading[wanted]
-        pixels = None
-        if self._reading._keeps_pixels and read.reason is None and read.mistake is None:
-            pixels = torch.from_numpy(wanted.image.pixels)
-        wanted.image.forget_pixels()
-        return read, pixels
+    def __getitem__(self, window: Window) -> tuple[bytes, torch.Tensor]:
+        reads: list[Read] = []
+        decoded: list[NDArray[Any] | None] = []
+        for wanted in window:
+            read = self._reading.read(wanted)
+            keeps = self._reading.keeps_pixels and read.reason is None and read.mistake is None
+            decoded.append(wanted.image.pixels if keeps else None)
+            reads.append(read)
+            wanted.image.forget_pixels()
+        return packed((reads, decoded))
 
 
 def _as_it_is(read: Any) -> Any:

@@ -74,7 +74,8 @@ class Resources:
         if self.workers is not None:
             return self.workers
         beside = int(os.environ.get('LOCAL_WORLD_SIZE', 0)) or self.others + 1
-        return min(max(num_cores() // beside - 1, 1), _MOST_READERS)
+        # No core is left for this process: it waits for a GPU, or else readers wait for it.
+        return min(max(num_cores() // beside, 1), _MOST_READERS)
 
     def environment(self, number: int) -> Mapping[str, str]:
         """Return what is set in the environment of a process beside this one, from 0."""

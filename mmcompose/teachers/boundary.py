@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import wraps
 from typing import Any, TypeAlias
 
@@ -42,25 +41,38 @@ def _checked(teacher: Any, images: Sequence[Image], found: Any) -> list[Detectio
     if len(found) != len(images):
         raise UserError(fault('predict', f'returns {len(found)} results for {len(images)} images'))
     evidence: Evidence = vars(teacher).setdefault('_evidence', Evidence())
-    for one, image in zip(found, images, strict=True):
-        check_detections(one, image, teacher.classes)
-        evidence.add(one, image, teacher.classes, teacher.regresses_boxes)
+    if found:
+        check_detections(found, images, teacher.classes)
+        evidence.add(found, images, teacher.classes, teacher.regresses_boxes)
     evidence.check()
-    return [mended(one, image) for one, image in zip(found, images, strict=True)]
+    return mended(found, images)
 
 
-def check_detections(found: Detections, image: Image, classes: Sequence[str]) -> None:
-    """Check what a teacher predicts for one picture.
+def check_detections(
+    found: Sequence[Detections], images: Sequence[Image], classes: Sequence[str]
+) -> None:
+    """Check what a teacher predicts for pictures.
 
     Args:
-        found: Boxes in pixels of the original image.
-        image: The image.
+        found: Of each picture, boxes in pixels of the original image.
+        images: The images.
         classes: The teacher's class names.
 
     Raises:
         UserError: If a number is NaN or infinite, a score outside [0, 1], or a label names no
             class.
     """
+    scores = np.concatenate([one.scores for one in found])
+    labels = np.concatenate([one.labels for one in found])
+    is_sound = np.isfinite(np.concatenate([one.boxes for one in found])).all()
+    # Of NaN all comparisons are false.
+    is_sound &= ((scores >= -SCORE_SLACK) & (scores <= 1 + SCORE_SLACK)).all()
+    if not (is_sound and ((labels >= 0) & (labels < len(classes))).all()):
+        for one, image in zip(found, images, strict=True):
+            _check_picture(one, image, classes)
+
+
+def _check_picture(found: Detections, image: Image, classes: Sequence[str]) -> None:
     for word, has in (('NaN', np.isnan), ('infinite numbers', np.isinf)):
         if has(found.boxes).any() or has(found.scores).any():
             raise UserError(fault('', f'{image.path}: the model predicts {word}'))
@@ -82,6 +94,9 @@ def check_detections(found: Detections, image: Image, classes: Sequence[str]) ->
         )
 
 
-def mended(found: Detections, image: Image) -> Detections:
+def mended(found: Sequence[Detections], images: Sequence[Image]) -> list[Detections]:
     """Cut boxes at the picture's border, scores at 0 and 1, and drop boxes without an area."""
-    return replace(found, scores=found.scores.clip(0, 1)).clipped(image.width, image.height)
+    return [
+        one.with_fields(scores=one.scores.clip(0, 1)).clipped(image.width, image.height)
+        for one, image in zip(found, images, strict=True)
+    ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmcompose.class_space import is_placeholder
 from mmcompose.structures import Detections, Image
@@ -51,60 +52,73 @@ class Evidence:
 
     def add(
         self,
-        found: Detections,
-        image: Image,
+        found: Sequence[Detections],
+        images: Sequence[Image],
         classes: Sequence[str],
         regresses_boxes: bool = False,
     ) -> None:
-        """Count the boxes of one picture.
+        """Count the boxes of pictures.
 
         Args:
-            found: Boxes in pixels of the original image.
-            image: The image.
+            found: Of each picture, boxes in pixels of the original image.
+            images: The images, at least one.
             classes: The teacher's class names.
             regresses_boxes: See :attr:`mmcompose.teachers.Teacher.regresses_boxes`.
 
         Raises:
             UserError: If a width or height is negative that no head regressed.
         """
-        sides = found.boxes[:, 2:] - found.boxes[:, :2]
+        boxes = np.concatenate([one.boxes for one in found])
+        scores = np.concatenate([one.scores for one in found])
+        # Which picture each box is of.
+        picture = np.repeat(np.arange(len(found)), [len(one) for one in found])
+        sides = boxes[:, 2:] - boxes[:, :2]
         inverted = (sides < 0).any(axis=1)
         self.inverted += int(inverted.sum())
         if inverted.any() and not regresses_boxes:
-            box = ', '.join(f'{side:g}' for side in found.boxes[inverted][0].tolist())
+            box = ', '.join(f'{side:g}' for side in boxes[inverted][0].tolist())
             expected = (
-                f'{image.path}: the model predicts a box of negative width or height, '
-                f'x1, y1, x2, y2 = {box}'
+                f'{images[picture[inverted][0]].path}: the model predicts a box of negative width '
+                f'or height, x1, y1, x2, y2 = {box}'
             )
             self._doubt('inverted-boxes', fault('', expected))
-        self._look_for_names(found, image, classes)
+        is_sure = scores >= SURE
+        labels = np.concatenate([one.labels for one in found])
+        self._look_for_names(labels[is_sure], picture[is_sure], images, classes)
         has_area = (sides > 0).all(axis=1)
         # Models of a fixed number of boxes fill up with empty ones that score nothing.
-        self.flat += int(((sides >= 0).all(axis=1) & ~has_area & (found.scores > 0)).sum())
-        boxes = found.boxes[has_area]
-        self.tiny += int((sides[has_area] < 1).any(axis=1).sum())
-        size = np.array([image.width, image.height], np.float32)
-        middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+        self.flat += int(((sides >= 0).all(axis=1) & ~has_area & (scores > 0)).sum())
+        self.tiny += int((has_area & (sides < 1).any(axis=1)).sum())
+        boxes, picture = boxes[has_area], picture[has_area]
         self.boxes += len(boxes)
-        if len(boxes):
-            self.pictures += 1
-            edges = boxes[:, 2:].max(axis=0) / np.maximum(size, 1)
-            self.reach = (max(self.reach[0], edges[0]), max(self.reach[1], edges[1]))
+        if not len(boxes):
+            return
+        self.pictures += len(np.unique(picture))
+        size = np.array([[image.width, image.height] for image in images], np.float32)[picture]
+        edges = (boxes[:, 2:] / np.maximum(size, 1)).max(axis=0)
+        self.reach = (max(self.reach[0], edges[0]), max(self.reach[1], edges[1]))
+        middles = (boxes[:, :2] + boxes[:, 2:]) / 2
         self.outside += int(((middles < 0) | (middles > size)).any(axis=1).sum())
         # A spot in the corner of a pixel's size has whole coordinates.
-        is_relative = (boxes.max(axis=1, initial=0) <= RELATIVE_LIMIT) & (boxes % 1).any(axis=1)
-        if min(image.width, image.height) > 2:
-            self.relative += int(is_relative.sum())
+        is_relative = (boxes.max(axis=1) <= RELATIVE_LIMIT) & (boxes % 1).any(axis=1)
+        self.relative += int((is_relative & (size.min(axis=1) > 2)).sum())
 
-    def _look_for_names(self, found: Detections, image: Image, classes: Sequence[str]) -> None:
+    def _look_for_names(
+        self,
+        labels: NDArray[np.int64],
+        picture: NDArray[np.int64],
+        images: Sequence[Image],
+        classes: Sequence[str],
+    ) -> None:
         """Warn once of a sure box whose class has no name: no model finds what is not there."""
         if 'nameless' in self._told:
             return
-        for label in set(found.labels[found.scores >= SURE].tolist()):
+        for label in np.unique(labels).tolist():
             if is_placeholder(classes[label]):
                 self._told.add('nameless')
+                path = images[picture[labels == label][0]].path
                 warn(
-                    f'{image.path}: a sure box is of class number {label}, {classes[label]!r}, and '
+                    f'{path}: a sure box is of class number {label}, {classes[label]!r}, and '
                     'such are dropped: are classes those of this model, in its order?'
                 )
                 return

@@ -12,6 +12,8 @@ import pytest
 
 from mmcompose.composition.jobs import take_parts
 from mmcompose.composition.predicting import Predicting
+from mmcompose.composition.reading import Reading, Wanted, in_windows
+from mmcompose.composition.teacher_times import TeacherTimes
 from mmcompose.composition.unreadable import Unreadable
 from mmcompose.store import ImageTable, LabelStore
 from mmcompose.structures import Detections, Image
@@ -129,9 +131,6 @@ def test_a_teachers_mistake_names_it(
 
 
 def test_no_more_is_claimed_than_readers_are_ahead(pool: ImageTable) -> None:
-    from mmcompose.composition.reading import Reading, Wanted
-    from mmcompose.composition.teacher_times import TeacherTimes
-
     looked: list[int] = []
 
     def wanted() -> Iterator[Wanted]:
@@ -139,10 +138,12 @@ def test_no_more_is_claimed_than_readers_are_ahead(pool: ImageTable) -> None:
             looked.append(row)
             yield Wanted(image, ('one',))
 
-    reads = Reading({'one': Prepared()}, TeacherTimes(['one'])).in_readers(wanted(), 2, pin=False)
-    next(reads)
-    assert len(looked) < 12
-    assert len(list(reads)) == COUNT - 1
+    reading = Reading({'one': Prepared()}, TeacherTimes(['one']))
+    reads = reading.in_readers(in_windows(wanted()), 2, pin=False)
+    window, _ = next(reads)
+    # Windows of eight, of which each reader has three.
+    assert len(window) == 8 and len(looked) <= 7 * 8
+    assert sum(len(window) for window, _ in reads) == COUNT - 8
 
 
 def test_readers_start_where_threads_of_opencv_were_at_work(
@@ -156,3 +157,11 @@ def test_readers_start_where_threads_of_opencv_were_at_work(
         assert cv2.getNumThreads() == 4
     finally:
         cv2.setNumThreads(threads)
+
+
+def test_a_window_holds_a_few_pictures_or_one_large_one() -> None:
+    sides = [100] * 10 + [3000] + [100] * 3
+    wanted = [Wanted(Image(f'{n}', '', side, side), ('one',)) for n, side in enumerate(sides)]
+    windows = list(in_windows(wanted))
+    assert [len(window) for window in windows] == [8, 3, 3]
+    assert [each for window in windows for each in window] == wanted

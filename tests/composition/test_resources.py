@@ -30,7 +30,7 @@ def test_without_a_gpu_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.usefixtures('gpus')
 def test_a_gpu_has_one_process_and_readers() -> None:
-    assert (Resources().others, Resources().readers) == (0, 11)
+    assert (Resources().others, Resources().readers) == (0, 12)
     assert Resources(5).readers == 5
     # No reader: this process reads.
     assert Resources(0).readers == 0
@@ -39,10 +39,10 @@ def test_a_gpu_has_one_process_and_readers() -> None:
 @pytest.mark.usefixtures('gpus')
 def test_each_gpu_has_a_process_that_sees_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     some = Resources(devices=[0, 1, 3])
-    assert (some.others, some.readers) == (2, 3)
+    assert (some.others, some.readers) == (2, 4)
     seen = [some.environment(number) for number in range(2)]
     assert seen == [{'CUDA_VISIBLE_DEVICES': '1'}, {'CUDA_VISIBLE_DEVICES': '3'}]
-    assert some.of_other() == Resources(3)
+    assert some.of_other() == Resources(4)
     monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '4,5,6,7')
     assert some.environment(1) == {'CUDA_VISIBLE_DEVICES': '7'}
 

@@ -53,10 +53,19 @@ def pipeline_steps(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{**kept[0], 'type': 'mmdet.LoadImageFromNDArray'}, *kept[1:]]
 
 
-def shapes_of(inputs: Any) -> tuple[tuple[int, ...], ...]:
-    """Return the shape of a picture, or of each of its augmented views."""
+def shapes_of(inputs: Any, divisor: int = 1) -> tuple[tuple[int, ...], ...]:
+    """Return the shape of a picture, or of each of its augmented views.
+
+    Args:
+        inputs: One or more ``(3, H, W)`` tensors.
+        divisor: Of which the model pads height and width to multiples. Pictures that are equal
+            then are padded in a batch as they are alone. Defaults to 1.
+    """
     views = inputs if isinstance(inputs, list) else [inputs]
-    return tuple(tuple(view.shape) for view in views)
+    return tuple(
+        (*view.shape[:-2], *(-(-side // divisor) * divisor for side in view.shape[-2:]))
+        for view in views
+    )
 
 
 def test_steps(config: Config, tta: bool = False) -> Sequence[Mapping[str, Any]]:

@@ -198,6 +198,14 @@ class MMDetTeacher(PreparedTeacher):
     def _pipeline(self) -> Compose:
         return make_pipeline(self._config, self._tta)
 
+    @cached_property
+    def _divisor(self) -> int | None:
+        """Of what padded sides are multiples; None where MMDet's own class prepares no batch."""
+        config = self._config.model.get('data_preprocessor') or {}
+        if self._tta or not config or type_name(config) != 'DetDataPreprocessor':
+            return None
+        return int(config.get('pad_size_divisor', 1))
+
     @property
     def batch_size(self) -> int:
         """See :attr:`PreparedTeacher.batch_size`: 1 of a model that cuts its texts into chunks."""
@@ -227,8 +235,8 @@ class MMDetTeacher(PreparedTeacher):
         return reduction_for(image, [resized(image, scale) for scale in self._scales])
 
     def shape_of(self, prepared: Any) -> tuple[tuple[int, ...], ...]:
-        """See :meth:`PreparedTeacher.shape_of`: of each view, with test-time augmentation."""
-        return shapes_of(prepared['inputs'])
+        """See :meth:`PreparedTeacher.shape_of`: as padded, and of each view of several."""
+        return shapes_of(prepared['inputs'], self._divisor or 1)
 
     @torch.inference_mode()
     def predict_prepared(
@@ -236,9 +244,7 @@ class MMDetTeacher(PreparedTeacher):
     ) -> list[Detections]:
         """See :meth:`PreparedTeacher.predict_prepared`."""
         with scope_of(self._config):
-            samples = self._test(prepared)
-            pairs = zip(samples, images, strict=True)
-            return [detections_of(sample, image, self._masks) for sample, image in pairs]
+            return detections_of(self._test(prepared), images, self._masks)
 
     @torch.no_grad()
     def feature_maps(self, pictures: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
@@ -255,8 +261,14 @@ class MMDetTeacher(PreparedTeacher):
         return tuple(self._model.extract_feat(inputs))
 
     def _test(self, batch: Sequence[Any]) -> Any:
+        collated = pseudo_collate(batch)
+        inputs = collated['inputs']
+        if self._divisor and len({each.shape for each in inputs}) == 1:
+            # Normalized at once: picture by picture is a tenth of a small detector's time on a GPU.
+            moved = [each.to(self._device, non_blocking=True) for each in inputs]
+            collated['inputs'] = torch.stack(moved)
         try:
-            return self._model.test_step(pseudo_collate(batch))
+            return self._model.test_step(collated)
         except RuntimeError as error:
             if (mistake := lacks_operator(error)) is not None:
                 raise mistake from error

@@ -16,7 +16,7 @@ from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Detections, Image, iou
 from mmcompose.teachers import Teacher
 from mmcompose.teachers.mmdet.inference import for_inference
-from mmcompose.teachers.mmdet.pipeline import pipeline_steps
+from mmcompose.teachers.mmdet.pipeline import pipeline_steps, shapes_of
 from mmcompose.utils import UserError
 
 SIZES = ((80, 60), (60, 80), (80, 60), (120, 50), (80, 60), (60, 80), (200, 150), (80, 60))
@@ -67,6 +67,15 @@ def test_any_batch_of_mixed_sizes_gives_the_boxes_of_mmdet_itself(
         assert_same(one, other.clipped(image.width, image.height))
     # Another teacher looks at the same pixels next.
     assert all((a == image.pixels).all() for a, image in zip(before, images, strict=True))
+
+
+def test_pictures_share_a_batch_where_they_are_padded_alike() -> None:
+    shapes = [(3, 800, 1066), (3, 800, 1067), (3, 800, 1089), (3, 769, 1066)]
+    views = [torch.zeros(shape, dtype=torch.uint8) for shape in shapes]
+    assert [shapes_of(view, 32) for view in views] == [
+        ((3, 800, 1088),), ((3, 800, 1088),), ((3, 800, 1120),), ((3, 800, 1088),)
+    ]  # fmt: skip
+    assert shapes_of(views[:2]) == (shapes[0], shapes[1])
 
 
 def test_constructing_reads_classes_and_builds_no_model(teacher_config: dict[str, Any]) -> None:
