@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -150,6 +151,8 @@ class Reading:
         threads = cv2.getNumThreads()
         # Before readers are forked: OpenCV's own threads are not, and a reader would wait for them.
         cv2.setNumThreads(0)
+        # Nor does any process look through what is loaded already: it would copy those pages.
+        gc.freeze()
         try:
             for pickled, block in loader:
                 reads, decoded = unpacked(pickled, block)
@@ -159,6 +162,7 @@ class Reading:
                         vars(wanted.image)['pixels'] = pixels
                 yield window, reads
         finally:
+            gc.unfreeze()
             cv2.setNumThreads(threads)
 
 
