@@ -12,10 +12,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from common import Stages, config_text, console, tool, train
+from common import Stages, config_text, console, device, read_config, tool, train
 from rich.table import Table
 
-from mmcompose.utils import file_fingerprint, write_json
+from mmcompose.utils import file_fingerprint, fingerprint, write_json
 
 
 @dataclass
@@ -27,8 +27,10 @@ class Arms:
         work_dir: Folder of everything that is made.
         annotations: The data's annotation files.
         configs: Folder of the arms' configs.
-        found: mAP of each arm on val.json, by name; kept as each arm ends.
-        kept: The file in ``work_dir`` where that is; benchmarks may share the folder.
+        found: What each arm reached on val.json, by name; kept as each arm ends.
+        kept: The file in ``work_dir`` where that is; benchmarks may share the folder. An arm that
+            is in it, made by the same, is not trained: not even on another machine, where the
+            file was copied to.
         scoring: The config by which all are scored.
     """
 
@@ -36,24 +38,68 @@ class Arms:
     work_dir: Path
     annotations: Path
     configs: str
-    found: dict[str, dict[str, float]] = field(default_factory=dict)
+    found: dict[str, dict[str, Any]] = field(default_factory=dict)
     kept: str = 'arms.json'
     scoring: str = 'scoring'
     _lock: Any = field(default_factory=Lock)
 
     def arm(
-        self, name: str, config: str, inputs: list[Path], options: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        config: str,
+        inputs: list[Path],
+        options: Mapping[str, Any] | None = None,
+        begins_with: str | None = None,
     ) -> Path:
-        """Train one arm, if it has not been, tell what it reached, and return its checkpoint."""
-        work_dir = self.work_dir / name.replace(' ', '_').replace('%', '')
-        config = f'{self.configs}/{config}.py'
-        checkpoint = train(self.stages, name, config, work_dir, inputs, options=options)
-        found = self._score(name, checkpoint)
+        """Train one arm, if it has not been, tell what it reached, and return its checkpoint.
+
+        Args:
+            name: Of the arm.
+            config: Name of its config.
+            inputs: Files that it learns from.
+            options: What ``--cfg-options`` changes.
+            begins_with: The arm whose student it begins with; it has been trained.
+        """
+        path = f'{self.configs}/{config}.py'
+        values = repr(read_config(path).to_dict())
+        made_by = [values, *(f'{key}={value}' for key, value in (options or {}).items())]
+        made_by += [file_fingerprint(each) for each in inputs]
+        if begins_with:
+            made_by.append(self.found[begins_with]['made_by'])
+            options = {**(options or {}), 'load_from': self._checkpoint(begins_with)}
+        found = self._kept().get(name, {})
+        if found.get('made_by') == fingerprint(made_by):
+            self.stages.seconds[name] = found['seconds']
+            console.print(f'{name}: was trained on {found["device"]}', markup=False)
+        else:
+            found = self._train(name, path, inputs, options)
+            found |= {'device': device(), 'made_by': fingerprint(made_by)}
         with self._lock:
             self.found[name] = found
-            write_json('--work-dir', self.work_dir / self.kept, self.found)
+            write_json('--work-dir', self.work_dir / self.kept, {**self._kept(), **self.found})
         console.print(f'    {name}: mAP {found["mAP"]:.3f}', markup=False)
-        return checkpoint
+        return self._checkpoint(name)
+
+    def _checkpoint(self, name: str) -> Path:
+        return self.work_dir / str(self.found[name]['checkpoint'])
+
+    def _kept(self) -> dict[str, dict[str, Any]]:
+        path = self.work_dir / self.kept
+        found: dict[str, dict[str, Any]] = {}
+        if path.is_file():
+            found = json.loads(path.read_text(encoding='utf-8'))
+        return found
+
+    def _train(
+        self, name: str, config: str, inputs: list[Path], options: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        work_dir = self.work_dir / name.replace(' ', '_').replace('%', '')
+        checkpoint = train(self.stages, name, config, work_dir, inputs, options=options)
+        return {
+            **self._score(name, checkpoint),
+            'seconds': self.stages.seconds[name],
+            'checkpoint': str(checkpoint.relative_to(self.work_dir)),
+        }
 
     def other_seeds(
         self,

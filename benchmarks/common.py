@@ -33,6 +33,7 @@ from mmcompose.utils import UserError, fault, file_fingerprint, fingerprint
 
 ROOT = Path(__file__).resolve().parents[1]
 LOG_LINES_SHOWN = 15
+CPU = 'CPU'
 
 # No highlighting and no wrapping: a log of `make demo` stays readable and greppable.
 console = Console(highlight=False, soft_wrap=True)
@@ -427,6 +428,14 @@ def machine() -> dict[str, Any]:
         **{name: _version(name) for name in ('torch', 'mmcv', 'mmengine', 'mmdet', 'numpy')},
         'allocator': _KEEPS_MEMORY,
     }
+
+
+def device() -> str:
+    """Return what a training runs on: :data:`CPU`, or the name of a GPU."""
+    # Not by every benchmark: it takes seconds.
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else CPU
 
 
 def _cpu_model() -> str:

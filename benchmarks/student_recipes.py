@@ -24,14 +24,13 @@ from pathlib import Path
 from typing import Any
 
 from arms import Arms
-from common import ROOT, console, exit_on_mistake, file_name, machine, train, write_results
+from common import ROOT, console, device, exit_on_mistake, file_name, machine, train, write_results
 from label_errors import boxes_of, export
 from paper_protocol import CONFIGS, begin
 from rich.table import Table
 from student_scores import Photographs
 from truth_and_teachers import half_labels
 from voc_teachers import TRUTH
-from world_teachers import device
 
 from mmcompose.labeling import judge
 from mmcompose.labeling.compute.matching import RIGHT, UNJUDGED

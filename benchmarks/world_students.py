@@ -20,12 +20,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import ROOT, Bar, Stages, console, exit_on_mistake, machine, tool, write_results
+from common import (
+    ROOT,
+    Bar,
+    Stages,
+    console,
+    device,
+    exit_on_mistake,
+    machine,
+    tool,
+    write_results,
+)
 from label_quality import pipeline_steps
 from rich.table import Table
 from world_data import WORLDS, Pictures, Raw
 from world_predictions import DEFAULT, Cast, check_names, parser_of
-from world_teachers import SCHEDULE, device
+from world_teachers import SCHEDULE
 
 from mmcompose.labeling import LabelPipeline
 from mmcompose.structures import Detections

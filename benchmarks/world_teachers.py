@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import ROOT, Stages, console, exit_on_mistake, machine, tool
+from common import ROOT, Stages, console, device, exit_on_mistake, machine, tool
 from voc_teachers import VOC
 
 from mmcompose.teachers import allow_mmengine_checkpoints
@@ -257,11 +257,6 @@ def publish(checkpoint: Path, out: Path) -> None:
     content = torch.load(checkpoint, map_location='cpu', weights_only=True)
     meta = {'dataset_meta': content['meta']['dataset_meta']}
     torch.save({'state_dict': content['state_dict'], 'meta': meta}, out)
-
-
-def device() -> str:
-    """Return what a training runs on."""
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else 'CPU'
 
 
 def main() -> int:

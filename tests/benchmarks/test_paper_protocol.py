@@ -37,8 +37,9 @@ def stages(tmp_path: Path) -> Stages:
 
 def found() -> dict[str, dict[str, float]]:
     """What the arms of one fold might reach."""
-    means = {'composed': 0.23, 'oracle': 0.22, 'as in the paper': 0.21}
+    means = {'composed': 0.23, 'oracle': 0.248, 'as in the paper': 0.21}
     means[paper_protocol.WITH_FEATURES] = 0.25
+    means[paper_protocol.LARGER] = 0.27
     for percent in PERCENTS:
         for rate, mean in zip(SUPERVISED_RATES, SUPERVISED[percent], strict=True):
             means[paper_protocol.supervised_arm(percent, 1, rate)] = mean
@@ -46,16 +47,22 @@ def found() -> dict[str, dict[str, float]]:
     return {name: {'mAP': mean, 'AP50': 2 * mean} for name, mean in means.items()}
 
 
-def test_a_gain_is_over_the_learning_rate_that_is_better_with_most_labels(
+def test_a_gain_is_over_the_learning_rate_that_is_better_with_so_many_labels(
     stages: Stages, tmp_path: Path
 ) -> None:
     protocol = Arms(stages, tmp_path, tmp_path, CONFIGS, found())
     gains = {percent: paper_protocol.gain(protocol, percent, 1) for percent in PERCENTS}
-    assert gains == pytest.approx({1: 0.24 - 0.03, 5: 0.25 - 0.05, 10: 0.27 - 0.12})
+    assert gains == pytest.approx({1: 0.24 - 0.03, 5: 0.25 - 0.08, 10: 0.27 - 0.12})
     assert all(bar.ok for bar in paper_protocol.bars(protocol, gains, 299).values())
-    protocol.found['oracle']['mAP'] = 0.24
-    missed = [name for name, bar in paper_protocol.bars(protocol, gains, 299).items() if not bar.ok]
-    assert missed == ['composed mAP / oracle mAP']
+    protocol.found['oracle']['mAP'] = 0.26
+    missed = [name for name, bar in paper_protocol.bars(protocol, gains, 301).items() if not bar.ok]
+    ratios = [
+        f'{name} mAP / oracle mAP' for name in (paper_protocol.WITH_FEATURES, paper_protocol.LARGER)
+    ]
+    assert missed == [*ratios, 'minutes']
+    # Of a GPU's arms, minutes on two cores are not known.
+    protocol.found['oracle']['device'] = 'a GPU'
+    assert 'minutes' not in paper_protocol.bars(protocol, gains, 301)
 
 
 def test_bars_are_means_over_seeds(stages: Stages, tmp_path: Path) -> None:
@@ -64,7 +71,7 @@ def test_bars_are_means_over_seeds(stages: Stages, tmp_path: Path) -> None:
         protocol.found[compared.seeded('composed', seed)] = {'mAP': mean, 'AP50': 0.4}
     assert protocol.runs('composed') == [0.23, 0.20, 0.26]
     assert protocol.mean('composed') == pytest.approx(0.23)
-    assert protocol.runs('oracle') == [0.22]
+    assert protocol.runs('oracle') == [0.248]
     assert compared.spread(protocol.runs('composed')) == pytest.approx(
         {'mean': 0.23, 'deviation': 0.03, 'runs': 3}
     )
@@ -80,12 +87,22 @@ def test_other_seeds_train_the_same_config(
         return tmp_path
 
     monkeypatch.setattr(Arms, 'arm', arm)
+    for name, first in (('unlabeled', 1), (paper_protocol.MORE_PICTURES, 1)):
+        images = [{'id': first, 'file_name': f'{name}.jpg'}]
+        (tmp_path / f'{name}.json').write_text(json.dumps({'images': images, 'categories': []}))
     for train in paper_protocol.seeded_arms(Arms(stages, tmp_path, tmp_path, CONFIGS), [], 3):
         train()
     assert trained.keys() == {
         f'{name}, seed {seed}' for name in paper_protocol.SEEDED for seed in (1, 2)
     }
     assert trained['as in the paper, seed 2'] == ('plain', {'randomness.seed': 2})
+    config, options = trained[f'{paper_protocol.LARGER}, seed 1']
+    pool = json.loads(options['train_dataloader.dataset.dataset.ann_file'].read_text())
+    assert config == 'features' and options['randomness.seed'] == 1
+    assert pool['images'] == [
+        {'id': 0, 'file_name': 'unlabeled.jpg'},
+        {'id': 1, 'file_name': f'{paper_protocol.MORE_PICTURES}.jpg'},
+    ]
 
 
 def test_each_benchmark_trains_configs_that_are_there() -> None:
@@ -125,16 +142,17 @@ def test_every_arm_is_run_once_and_each_share_reads_its_own_files(
 ) -> None:
     protocol = Arms(stages, tmp_path, tmp_path, CONFIGS)
     jobs = [
-        *paper_protocol.finetuned_arms(protocol, 2, tmp_path, [tmp_path / 'composed.pth']),
-        *paper_protocol.supervised_arms(protocol, 2, tmp_path, PERCENTS, SUPERVISED_RATES),
+        *paper_protocol.finetuned_arms(protocol, 2, tmp_path, [tmp_path / 'pool.json']),
+        *paper_protocol.supervised_arms(protocol, 2, tmp_path),
     ]
     arms = {job.args[0]: job.args[1:] for job in jobs}
     assert len(arms) == len(jobs) == 2 * len(PERCENTS) * (1 + len(SUPERVISED_RATES))
-    config, inputs, options = arms[paper_protocol.finetuned_arm(5, 2)]
+    config, inputs, options, begins_with = arms[paper_protocol.finetuned_arm(5, 2)]
     labelled, rest = (
         tmp_path / f'unlabeled_ground_truth.2@5{part}.json' for part in ('', '-unlabeled')
     )
-    assert config == 'finetuned' and inputs == [tmp_path / 'composed.pth', labelled, rest]
+    assert config == 'finetuned' and inputs == [tmp_path / 'pool.json', labelled, rest]
+    assert begins_with == paper_protocol.WITH_FEATURES
     read = read_config(ROOT / 'configs/compose/protocol/finetuned.py')
     read.merge_from_dict({key: str(value) for key, value in options.items()})
     truth, pseudo = read.train_dataloader.dataset.datasets
@@ -142,7 +160,7 @@ def test_every_arm_is_run_once_and_each_share_reads_its_own_files(
     assert pseudo.dataset.ann_file == str(rest)
     # Its labels are of the pool, which has none of its own.
     assert pseudo.pool.ann_file.endswith('/unlabeled.json')
-    assert read.load_from == str(tmp_path / 'composed.pth')
+    assert Path(read.load_from).parent.name == begins_with.replace(' ', '_')
 
 
 def test_arms_that_are_compared_train_for_the_same_time() -> None:
@@ -269,21 +287,61 @@ def test_configs_are_read_one_at_a_time(tmp_path: Path, monkeypatch: pytest.Monk
     assert overlaps == [False] * 4
 
 
-def test_each_arm_is_kept_as_it_ends(
+@pytest.fixture
+def trained(
     stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    checkpoint = tmp_path / 'composed' / 'iter_2.pth'
-    monkeypatch.setattr(compared, 'train', lambda *_, **__: checkpoint)
-    scores = checkpoint.parent / 'scores' / '20260101_000000'
-    scores.mkdir(parents=True)
-    checkpoint.write_bytes(b'weights')
-    metrics = {'coco/bbox_mAP': 0.25, 'coco/bbox_mAP_50': 0.4}
+) -> list[dict[str, Any]]:
+    """The options of each arm that is trained, in a moment, and reaches 0.25."""
+    options: list[dict[str, Any]] = []
 
-    def scored(*_: Any) -> None:
+    def train(stages: Stages, name: str, config: Any, work_dir: Path, *_: Any, **more: Any) -> Path:
+        options.append(dict(more['options'] or {}))
+        stages.seconds[name] = 7.0
+        scores = work_dir / 'scores' / '20260101_000000'
+        scores.mkdir(parents=True)
+        (work_dir / 'iter_2.pth').write_bytes(b'weights')
+        metrics = {'coco/bbox_mAP': 0.25, 'coco/bbox_mAP_50': 0.4}
         (scores / '20260101_000000.json').write_text(json.dumps(metrics))
+        return work_dir / 'iter_2.pth'
 
-    monkeypatch.setattr(stages, 'run', scored)
+    monkeypatch.setattr(compared, 'train', train)
+    monkeypatch.setattr(stages, 'run', lambda *_: None)
+    return options
+
+
+def test_each_arm_is_kept_as_it_ends(
+    stages: Stages, tmp_path: Path, trained: list[dict[str, Any]]
+) -> None:
     protocol = Arms(stages, tmp_path, tmp_path, CONFIGS)
-    assert protocol.arm('composed', 'composed', []) == checkpoint
-    kept = json.loads((tmp_path / 'arms.json').read_text())
-    assert kept == {'composed': {'mAP': 0.25, 'AP50': 0.4}}
+    assert protocol.arm('composed', 'composed', []) == tmp_path / 'composed' / 'iter_2.pth'
+    kept = json.loads((tmp_path / 'arms.json').read_text())['composed']
+    assert {name: kept[name] for name in ('mAP', 'AP50', 'seconds', 'device')} == {
+        'mAP': 0.25, 'AP50': 0.4, 'seconds': 7.0, 'device': common.device()
+    }  # fmt: skip
+    assert trained == [{}]
+
+
+def test_an_arm_of_another_machine_is_not_trained_again(
+    stages: Stages, tmp_path: Path, trained: list[dict[str, Any]]
+) -> None:
+    there, here = tmp_path / 'there', tmp_path / 'here'
+    pool = tmp_path / 'pool.json'
+    pool.write_text('1')
+    for folder in (there, here):
+        folder.mkdir()
+
+    def run(folder: Path) -> dict[str, Any]:
+        protocol = Arms(stages, folder, tmp_path, CONFIGS)
+        protocol.arm('composed', 'composed', [pool])
+        protocol.arm('finetuned', 'finetuned', [pool], {'a': 1}, 'composed')
+        return protocol.found
+
+    found = run(there)
+    assert trained == [{}, {'a': 1, 'load_from': there / 'composed' / 'iter_2.pth'}]
+    # Neither weights nor logs travel.
+    (here / 'arms.json').write_bytes((there / 'arms.json').read_bytes())
+    assert run(here) == found and len(trained) == 2
+    # What has changed is trained, and what begins with it.
+    pool.write_text('2')
+    run(here)
+    assert len(trained) == 4

@@ -1,9 +1,9 @@
-# Arms 6 to 8: the composed student, on a share of the true labels and the pseudo-labelled rest.
-_base_ = ['composed.py']
+# Arms 6 to 8: the student of arm 10, on a share of the true labels and the pseudo-labelled rest.
+_base_ = ['features.py']
 
 max_iters = _base_.finetuned_iters
 train_cfg = dict(max_iters=max_iters, val_begin=max_iters + 1)
-load_from = '{{$COMPOSED:work_dirs/protocol/composed/iter_2250.pth}}'
+load_from = '{{$COMPOSED:work_dirs/protocol/composed_with_features/iter_2250.pth}}'
 optim_wrapper = dict(optimizer=dict(lr=2e-4))
 train_dataloader = dict(
     dataset=dict(
