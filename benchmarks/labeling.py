@@ -15,7 +15,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -227,14 +227,13 @@ def main() -> int:
     args = parser.parse_args()
     less = 10 if args.quick else 1
     data, weights = args.data.resolve(), args.weights.resolve()
+    out = args.out.resolve()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        figures, bars = (
-            gpu_bars(folder, data, weights, less)
-            if args.gpu
-            else cpu_bars(folder, data, weights, less)
-        )
-    return write_results(args.out.resolve(), figures, bars)
+        if not args.gpu:
+            return write_results(out, *cpu_bars(folder, data, weights, less))
+        # Kept as each comes: a GPU is often lent for minutes.
+        return [write_results(out, *each) for each in gpu_bars(folder, data, weights, less)][-1]
 
 
 def cpu_bars(
@@ -269,11 +268,12 @@ def cpu_bars(
 
 def gpu_bars(
     folder: Path, data: Path, weights: Path, less: int
-) -> tuple[dict[str, Any], dict[str, Bar]]:
-    """Measure what needs one."""
+) -> Iterator[tuple[dict[str, Any], dict[str, Bar]]]:
+    """Measure what needs one, and yield all figures so far after each model."""
     small = photos(data, FIRST + 2048 // less)
     large = enlarged(small[: FIRST + 512 // less], folder / 'large')
-    figures, bars = {}, {}
+    figures: dict[str, Any] = {}
+    bars: dict[str, Bar] = {}
     for name in GPU_MODELS:
         own = weights / 'yolox_nano_coco_mmdet.pth' if name == 'YOLOX-Nano' else None
         # RetinaNet takes several times as long a picture.
@@ -283,7 +283,7 @@ def gpu_bars(
         for size, each in found.items():
             figures[f'{name}, {size}'] = each
             bars[f'{name}, {size}: labelling / the longer'] = Bar(each['ratio'], 1.15, True)
-    return figures, bars
+        yield figures, bars
 
 
 if __name__ == '__main__':

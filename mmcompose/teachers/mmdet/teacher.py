@@ -143,10 +143,16 @@ class MMDetTeacher(PreparedTeacher):
 
     @property
     def identity(self) -> Any:
-        """See :attr:`Teacher.identity`: the config with all that it inherits, the weights."""
-        names = ['model', 'test_dataloader']
-        names += ['tta_model', 'tta_pipeline'] if self._tta else []
-        settings = {name: self._config.get(name) for name in names}
+        """See :attr:`Teacher.identity`: model and test pipeline with all they inherit, the weights.
+
+        Not what the model was tested on, nor how that is loaded: data sets are moved, and a config
+        reads where they are from the environment.
+        """
+        settings = {
+            'model': self._config.model,
+            'pipeline': test_steps(self._config, self._tta),
+            'tta_model': self._config.tta_model if self._tta else None,
+        }
         identity = {
             # Not laid out by yapf, which takes seconds and changes with its version.
             'settings': Config(settings, format_python_code=False).pretty_text,

@@ -111,6 +111,17 @@ def test_identity_follows_inherited_settings_and_weights(
     assert changed.identity['checkpoint'] != identity['checkpoint']
 
 
+def test_identity_is_not_of_the_data_that_the_model_was_tested_on(
+    teacher_config: dict[str, Any],
+) -> None:
+    identity = _build(teacher_config).identity
+    loader = 'test_dataloader.dataset'
+    moved = {f'{loader}.data_root': 'elsewhere', 'test_dataloader.num_workers': 7}
+    assert _build(teacher_config, cfg_options=moved).identity == identity
+    seen = {f'{loader}.pipeline.1.scale': (64, 64)}
+    assert _build(teacher_config, cfg_options=seen).identity != identity
+
+
 def test_num_parameters(teacher_config: dict[str, Any], weights: dict[str, torch.Tensor]) -> None:
     teacher = _build(teacher_config)
     assert teacher.architecture == 'RetinaNet'
