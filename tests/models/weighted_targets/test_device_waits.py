@@ -62,8 +62,9 @@ def _by_mask(indices: Sequence[Tensor | None]) -> bool:
 
 def _waits(name: str, settings: Settings | None) -> Counter[str]:
     """Return the waits of a training step on uncertain labels; of MMDet's own without settings."""
-    # TOOD asks which epoch it is.
+    # TOOD asks which epoch it is, BoxInst which iteration.
     MessageHub.get_current_instance().update_info('epoch', 9)
+    MessageHub.get_current_instance().update_info('iter', 10_000)
     known = {**students.CONFIGS, **students.OTHERS}
     model = students.student(name) if name in known else zoo.model_of(name)
     samples = students.samples if name in known else zoo.samples

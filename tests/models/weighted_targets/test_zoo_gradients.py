@@ -36,8 +36,9 @@ EVERYWHERE = (((-1e6, -1e6, 1e6, 1e6),),) * 2
 
 @pytest.fixture(autouse=True)
 def _epoch() -> None:
-    # TOOD asks which epoch it is: its own loss begins with the fifth.
+    # TOOD's own loss begins with the fifth epoch, BoxInst's of colors grows with iterations.
     MessageHub.get_current_instance().update_info('epoch', 9)
+    MessageHub.get_current_instance().update_info('iter', 10_000)
 
 
 @cache

@@ -26,6 +26,7 @@ ONE_STAGE = {
     'YOLOv3': 'yolo/yolov3_d53_8xb8-ms-608-273e_coco',
     'FSAF': 'fsaf/fsaf_r50_fpn_1x_coco',
     'CondInst': 'condinst/condinst_r50_fpn_ms-poly-90k_coco_instance',
+    'BoxInst': 'boxinst/boxinst_r50_fpn_ms-90k_coco',
     'PAA': 'paa/paa_r50_fpn_1x_coco',
     'VFNet': 'vfnet/vfnet_r50_fpn_1x_coco',
     'DDOD': 'ddod/ddod_r50_fpn_1x_coco',
@@ -100,6 +101,9 @@ def _small_config(name: str) -> dict[str, Any]:
         # Large-scale jitter pads to 1024 pixels.
         config['data_preprocessor'] = students.PREPROCESSOR
         return config
+    if name == 'BoxInst':
+        # Its own compares the colors of neighbors: see `samples`.
+        config['data_preprocessor'] = students.PREPROCESSOR
     neck = config['neck']
     if neck['type'] == 'CTResNetNeck':
         neck |= {'in_channels': 64, 'num_deconv_filters': [32, 16, 8], 'use_dcn': False}
@@ -159,11 +163,17 @@ def model_of(name: str) -> nn.Module:
 
 
 def samples(**labels: Any) -> list[DetDataSample]:
-    """Return the labels of two images, see :func:`students.samples`, with masks."""
+    """Return the labels of two images, see :func:`students.samples`, with masks.
+
+    Pixels of the same color are those of every other neighbor, as BoxInst sees them.
+    """
     made = students.samples(**labels)
     for sample in made:
         outlines = np.ones((len(sample.gt_instances), SIZE, SIZE), np.uint8)
         sample.gt_instances.masks = BitmapMasks(outlines, SIZE, SIZE)
+        alike = torch.ones(len(outlines), 8, SIZE // 4, SIZE // 4)
+        alike[:, ::2] = 0
+        sample.gt_instances.pairwise_masks = alike
     return made
 
 
