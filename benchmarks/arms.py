@@ -69,8 +69,7 @@ class Arms:
             options = {**(options or {}), 'load_from': self._checkpoint(begins_with)}
         found = self._kept().get(name, {})
         if found.get('made_by') == fingerprint(made_by):
-            self.stages.seconds[name] = found['seconds']
-            console.print(f'{name}: was trained on {found["device"]}', markup=False)
+            self.stages.reuse(name, found['seconds'])
         else:
             found = self._train(name, path, inputs, options)
             found |= {'device': device(), 'made_by': fingerprint(made_by)}

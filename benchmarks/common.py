@@ -128,17 +128,11 @@ class Stages:
         Raises:
             UserError: If the command fails or leaves no result, with the end of its log.
         """
-        if self.side_by_side == 1:
-            self.groups.append((1, [[name]]))
-        else:
-            self._here.stages.append(name)
-        number = sum(len(job) for _, jobs in self.groups for job in jobs)
         stamp = Stamp(done, fingerprint([[str(part) for part in command], made_by]))
-        label = f'[{number}/{self.total}] {name}'
         if reuse and stamp.is_finished:
-            self.seconds[name] = stamp.seconds
-            console.print(f'{label} … reused ({stamp.seconds:.0f} s when made)', markup=False)
+            self.reuse(name, stamp.seconds)
             return
+        label = self._begin(name)
         started = stamp.is_started and resume and has_checkpoint(done.parent)
         if resume and not started:
             # Checkpoints of another config: MMEngine would resume from them, or count on.
@@ -149,6 +143,21 @@ class Stages:
             label += ' (resumed)'
         self._run(label, name, command, stamp, stamp.seconds if started else 0.0)
         self.seconds[name] = stamp.seconds
+
+    def reuse(self, name: str, seconds: float) -> None:
+        """Take a stage that was run before, here or on another machine, and what it took."""
+        label = self._begin(name)
+        self.seconds[name] = seconds
+        console.print(f'{label} … reused ({seconds:.0f} s when made)', markup=False)
+
+    def _begin(self, name: str) -> str:
+        """Add a stage to the job under way, and return how it is shown."""
+        if self.side_by_side == 1:
+            self.groups.append((1, [[name]]))
+        else:
+            self._here.stages.append(name)
+        number = sum(len(job) for _, jobs in self.groups for job in jobs)
+        return f'[{number}/{self.total}] {name}'
 
     def _run(
         self, label: str, name: str, command: Sequence[str | Path], stamp: Stamp, before: float
