@@ -72,6 +72,15 @@ def reach(box: Boxes, iou_thr: float) -> float:
     return float(box[0]) + (1 - iou_thr) * width + 1e-3 * width + 1e-5 * abs(float(box[2]))
 
 
+@njit(cache=True)
+def _tops(box: Boxes, iou_thr: float) -> tuple[np.float32, np.float32]:
+    """Return between which sides the top of a box lies that overlaps ``(4,)`` enough."""
+    height = float(box[3]) - float(box[1])
+    slack = 1e-3 * height + 1e-5 * abs(float(box[3]))
+    low = float(box[1]) - (1 - iou_thr) / max(iou_thr, 1e-6) * height - slack
+    return np.float32(low), np.float32(float(box[1]) + (1 - iou_thr) * height + slack)
+
+
 @njit(cache=True, inline='always')
 def overlap(boxes: Boxes, row: int, others: Boxes, other: int) -> np.float32:
     """Return the IoU of two boxes, in single precision."""
@@ -94,19 +103,25 @@ def near_pairs(boxes: Boxes, labels: Rows, classes: int, iou_thr: float) -> tupl
     """Return both rows of each pair of boxes ``(M, 4)`` of one class that overlap enough."""
     least = np.float32(max(iou_thr, 1e-6))
     there = by_class(boxes, labels, classes)
+    ordered = boxes[there.rows]
+    tops = np.ascontiguousarray(ordered[:, 1])
+    near = np.empty(len(boxes) + 1, np.int64)
     first, second = [0 for _ in range(0)], [0 for _ in range(0)]
     for label in range(classes):
         end = there.starts[label + 1]
         for place in range(there.starts[label], end):
-            row = there.rows[place]
-            limit = reach(boxes[row], iou_thr)
-            after = place + 1
-            while after < end and there.left[after] <= limit:
-                other = there.rows[after]
-                if overlap(boxes, row, boxes, other) >= least:
-                    first.append(row)
-                    second.append(other)
-                after += 1
+            limit = reach(ordered[place], iou_thr)
+            stop = place + 1 + np.searchsorted(there.left[place + 1 : end], limit, side='right')
+            low, high = _tops(ordered[place], iou_thr)
+            # Without a branch: of many boxes beside this one few are as high.
+            count = 0
+            for after in range(place + 1, stop):
+                near[count] = after
+                count += (low <= tops[after]) & (tops[after] <= high)
+            for after in near[:count]:
+                if overlap(ordered, place, ordered, after) >= least:
+                    first.append(there.rows[place])
+                    second.append(there.rows[after])
     return np.array(first, np.int64), np.array(second, np.int64)
 
 

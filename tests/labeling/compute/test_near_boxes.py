@@ -50,10 +50,15 @@ def test_overlaps_on_the_edge_are_decided_as_by_numpy(iou_thr: float) -> None:
     rng = np.random.default_rng(0)
     boxes = rng.uniform(0, 4000, (400, 4)).astype(np.float32)
     boxes[:, 2:] = boxes[:, :2] + rng.uniform(1, 900, (400, 2)).astype(np.float32)
-    # A box and one that is cut at a share of its width: their IoU is the threshold, nearly.
-    cut = boxes.copy()
-    cut[:, 2] = cut[:, 0] + (cut[:, 2] - cut[:, 0]) * np.float32(iou_thr)
-    both = np.concatenate([boxes, cut, cut + np.float32([0.5, 0, 0.5, 0])])
+    # A box and one that is cut at a share of its width or height, from the right or left, from
+    # below or above: their IoU is the threshold, nearly.
+    cuts = [boxes]
+    for side in range(4):
+        cut, other = boxes.copy(), (side + 2) % 4
+        cut[:, side] = cut[:, other] + (cut[:, side] - cut[:, other]) * np.float32(iou_thr)
+        shift = np.float32([0.5, 0, 0.5, 0] if side % 2 == 0 else [0, 0.5, 0, 0.5])
+        cuts += [cut, cut + shift]
+    both = np.concatenate(cuts)
     rows, columns = pairs_of_classes(both, iou_thr)
     expected = np.argwhere(np.triu(iou(both, both) > iou_thr, 1))
     assert len(rows) == len(expected) > 100
