@@ -103,7 +103,10 @@ class Stages:
 
     def _as_job(self, stages: list[str], job: Callable[[], Path]) -> Path:
         self._here.stages = stages
-        return job()
+        try:
+            return job()
+        finally:
+            del self._here.stages
 
     def run(
         self,
@@ -152,10 +155,10 @@ class Stages:
 
     def _begin(self, name: str) -> str:
         """Add a stage to the job under way, and return how it is shown."""
-        if self.side_by_side == 1:
-            self.groups.append((1, [[name]]))
-        else:
+        if hasattr(self._here, 'stages'):
             self._here.stages.append(name)
+        else:
+            self.groups.append((1, [[name]]))
         number = sum(len(job) for _, jobs in self.groups for job in jobs)
         return f'[{number}/{self.total}] {name}'
 

@@ -48,8 +48,8 @@ ORACLE_RATIO, LARGER_RATIO = 1.0, 1.05
 ORACLE = 0.246
 WITH_FEATURES = 'composed with features'
 LARGER = 'composed with features on a larger pool'
-# Arms 1, 2 and 9 to 11, whose difference is small beside that of two runs: by config. The last
-# learns from pictures that no teacher of the protocol has seen, too.
+# Arms 1, 2 and 9 to 11, whose difference is small beside that of two runs: by config. Pictures of
+# the larger pool that are not the pool's no teacher of the protocol has seen.
 SEEDED = {
     'oracle': 'oracle',
     WITH_FEATURES: 'features',

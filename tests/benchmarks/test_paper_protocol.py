@@ -218,6 +218,13 @@ def test_where_one_stage_fails_the_others_still_run(
     assert again.minutes == pytest.approx(max(again.seconds.values()) / 60)
 
 
+def test_jobs_one_at_a_time_are_a_group_too(stages: Stages, tmp_path: Path) -> None:
+    stages.together(*(partial(run, stages, tmp_path / name) for name in 'ab'), width=1)
+    assert stages.groups == [(1, [['a'], ['b']])]
+    run(stages, tmp_path / 'c')
+    assert stages.groups[1:] == [(1, [['c']])]
+
+
 def test_the_stages_of_one_job_take_their_time_one_after_the_other(
     stages: Stages, tmp_path: Path
 ) -> None:

@@ -50,35 +50,31 @@ def by_class(boxes: Boxes, labels: Rows, classes: int) -> SortedBoxes:
 
 
 @njit(cache=True)
+def bounds(start: float, stop: float, iou_thr: float) -> tuple[float, float]:
+    """Return between which values another box's side lies if both overlap enough.
+
+    Args:
+        start: A box's left or upper side.
+        stop: The side opposite.
+        iou_thr: What is enough.
+    """
+    length = stop - start
+    # What single precision may lose.
+    slack = 1e-3 * length + 1e-5 * abs(stop)
+    low = start - (1 - iou_thr) / max(iou_thr, 1e-6) * length - slack
+    return low, start + (1 - iou_thr) * length + slack
+
+
+@njit(cache=True)
 def window(there: SortedBoxes, label: int, box: Boxes, iou_thr: float) -> tuple[int, int]:
     """Return between which places boxes of a class can overlap a box ``(4,)`` enough."""
-    width = float(box[2]) - float(box[0])
-    # What single precision may lose.
-    slack = 1e-3 * width + 1e-5 * abs(float(box[2]))
-    low = float(box[0]) - (1 - iou_thr) / iou_thr * width - slack
-    high = float(box[0]) + (1 - iou_thr) * width + slack
+    low, high = bounds(float(box[0]), float(box[2]), iou_thr)
     first, end = there.starts[label], there.starts[label + 1]
     left = there.left[first:end]
     return (
         first + np.searchsorted(left, low, side='left'),
         first + np.searchsorted(left, high, side='right'),
     )
-
-
-@njit(cache=True)
-def reach(box: Boxes, iou_thr: float) -> float:
-    """Return how far to the right the left side of a box may lie that overlaps ``(4,)`` enough."""
-    width = float(box[2]) - float(box[0])
-    return float(box[0]) + (1 - iou_thr) * width + 1e-3 * width + 1e-5 * abs(float(box[2]))
-
-
-@njit(cache=True)
-def _tops(box: Boxes, iou_thr: float) -> tuple[np.float32, np.float32]:
-    """Return between which sides the top of a box lies that overlaps ``(4,)`` enough."""
-    height = float(box[3]) - float(box[1])
-    slack = 1e-3 * height + 1e-5 * abs(float(box[3]))
-    low = float(box[1]) - (1 - iou_thr) / max(iou_thr, 1e-6) * height - slack
-    return np.float32(low), np.float32(float(box[1]) + (1 - iou_thr) * height + slack)
 
 
 @njit(cache=True, inline='always')
@@ -110,9 +106,10 @@ def near_pairs(boxes: Boxes, labels: Rows, classes: int, iou_thr: float) -> tupl
     for label in range(classes):
         end = there.starts[label + 1]
         for place in range(there.starts[label], end):
-            limit = reach(ordered[place], iou_thr)
+            box = ordered[place]
+            _, limit = bounds(float(box[0]), float(box[2]), iou_thr)
             stop = place + 1 + np.searchsorted(there.left[place + 1 : end], limit, side='right')
-            low, high = _tops(ordered[place], iou_thr)
+            low, high = bounds(float(box[1]), float(box[3]), iou_thr)
             # Without a branch: of many boxes beside this one few are as high.
             count = 0
             for after in range(place + 1, stop):
