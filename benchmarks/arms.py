@@ -5,17 +5,57 @@ from __future__ import annotations
 import itertools
 import json
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from common import Stages, config_text, console, device, read_config, tool, train
+from common import (
+    Stages,
+    commit,
+    config_text,
+    console,
+    device,
+    final_checkpoint,
+    read_config,
+    tool,
+    train,
+)
 from rich.table import Table
+from voc_teachers import without_places
 
 from mmcompose.utils import file_fingerprint, fingerprint, write_json
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One training, and what it reaches.
+
+    Args:
+        name: What it is called.
+        config: Name of its config.
+        inputs: Files that it learns from.
+        options: What ``--cfg-options`` changes.
+        begins_with: The arm whose student it begins with.
+    """
+
+    name: str
+    config: str
+    inputs: Sequence[Path] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    begins_with: Arm | None = None
+
+    def other_seeds(self, seeds: int) -> list[Arm]:
+        """Return the arm with seeds from 1 on; 0 is the configs' own."""
+        return [
+            replace(
+                self,
+                name=seeded(self.name, seed),
+                options={**self.options, 'randomness.seed': seed},
+            )
+            for seed in range(1, seeds)
+        ]
 
 
 @dataclass
@@ -29,8 +69,11 @@ class Arms:
         configs: Folder of the arms' configs.
         found: What each arm reached on val.json, by name; kept as each arm ends.
         kept: The file in ``work_dir`` where that is; benchmarks may share the folder. An arm that
-            is in it, made by the same, is not trained: not even on another machine, where the
-            file was copied to.
+            is in it, made by the same, is not trained.
+        results: The benchmark's results, whose ``arms`` are taken in the same way: they may be of
+            another machine.
+        made: What made a file that arms learn from, where the file itself is another with each
+            machine: a teacher's recipe, by its checkpoint.
         scoring: The config by which all are scored.
     """
 
@@ -40,99 +83,95 @@ class Arms:
     configs: str
     found: dict[str, dict[str, Any]] = field(default_factory=dict)
     kept: str = 'arms.json'
+    results: Path | None = None
+    made: Mapping[Path, str] = field(default_factory=dict)
     scoring: str = 'scoring'
     _lock: Any = field(default_factory=Lock)
 
-    def arm(
-        self,
-        name: str,
-        config: str,
-        inputs: list[Path],
-        options: Mapping[str, Any] | None = None,
-        begins_with: str | None = None,
-    ) -> Path:
-        """Train one arm, if it has not been, tell what it reached, and return its checkpoint.
-
-        Args:
-            name: Of the arm.
-            config: Name of its config.
-            inputs: Files that it learns from.
-            options: What ``--cfg-options`` changes.
-            begins_with: The arm whose student it begins with; it has been trained.
-        """
-        path = f'{self.configs}/{config}.py'
-        values = repr(read_config(path).to_dict())
-        made_by = [values, *(f'{key}={value}' for key, value in (options or {}).items())]
-        made_by += [file_fingerprint(each) for each in inputs]
-        if begins_with:
-            made_by.append(self.found[begins_with]['made_by'])
-            options = {**(options or {}), 'load_from': self._checkpoint(begins_with)}
-        found = self._kept().get(name, {})
-        if found.get('made_by') == fingerprint(made_by):
-            self.stages.reuse(name, found['seconds'])
+    def run(self, arm: Arm) -> Path:
+        """Train an arm, if it has not been, tell what it reached, and return its checkpoint."""
+        if self.take(arm):
+            self.stages.reuse(arm.name, self.found[arm.name]['seconds'])
         else:
-            found = self._train(name, path, inputs, options)
-            found |= {'device': device(), 'made_by': fingerprint(made_by)}
-        with self._lock:
-            self.found[name] = found
-            write_json('--work-dir', self.work_dir / self.kept, {**self._kept(), **self.found})
-        console.print(f'    {name}: mAP {found["mAP"]:.3f}', markup=False)
-        return self._checkpoint(name)
+            found = {**self._score(arm, self.train(arm)), 'seconds': self.stages.seconds[arm.name]}
+            about = {'device': device(), 'commit': commit(), 'made_by': self._made_by(arm)}
+            with self._lock:
+                self.found[arm.name] = found | about
+                kept = {**_arms(self.work_dir / self.kept), **self.found}
+                write_json('--work-dir', self.work_dir / self.kept, kept)
+        console.print(f'    {arm.name}: mAP {self.found[arm.name]["mAP"]:.3f}', markup=False)
+        return self._checkpoint(arm)
 
-    def _checkpoint(self, name: str) -> Path:
-        return self.work_dir / str(self.found[name]['checkpoint'])
+    def take(self, arm: Arm) -> bool:
+        """Take what an arm reached in an earlier run, and return whether it did."""
+        for path in (self.work_dir / self.kept, self.results):
+            found = _arms(path).get(arm.name, {})
+            if found.get('made_by') == self._made_by(arm):
+                with self._lock:
+                    self.found[arm.name] = found
+                return True
+        return False
 
-    def _kept(self) -> dict[str, dict[str, Any]]:
-        path = self.work_dir / self.kept
-        found: dict[str, dict[str, Any]] = {}
-        if path.is_file():
-            found = json.loads(path.read_text(encoding='utf-8'))
-        return found
+    def train(self, arm: Arm) -> Path:
+        """Train an arm, if it has not been on this machine, and return its checkpoint."""
+        options = dict(arm.options)
+        if arm.begins_with:
+            # What it reached may be known from another machine; its weights are not.
+            first = self._checkpoint(arm.begins_with)
+            options['load_from'] = first if first.is_file() else self.train(arm.begins_with)
+        inputs = list(arm.inputs)
+        config, folder = self._config(arm), self._folder(arm)
+        return train(self.stages, arm.name, config, folder, inputs, options=options)
 
-    def _train(
-        self, name: str, config: str, inputs: list[Path], options: Mapping[str, Any] | None
-    ) -> dict[str, Any]:
-        work_dir = self.work_dir / name.replace(' ', '_').replace('%', '')
-        checkpoint = train(self.stages, name, config, work_dir, inputs, options=options)
-        return {
-            **self._score(name, checkpoint),
-            'seconds': self.stages.seconds[name],
-            'checkpoint': str(checkpoint.relative_to(self.work_dir)),
-        }
+    def _config(self, arm: Arm) -> str:
+        return f'{self.configs}/{arm.config}.py'
 
-    def other_seeds(
-        self,
-        name: str,
-        config: str,
-        inputs: list[Path],
-        seeds: int,
-        options: Mapping[str, Any] | None = None,
-    ) -> Iterator[Callable[[], Path]]:
-        """Yield the trainings of an arm with seeds from 1 on; 0 is the configs' own."""
-        for seed in range(1, seeds):
-            changed = {**(options or {}), 'randomness.seed': seed}
-            yield partial(self.arm, seeded(name, seed), config, inputs, changed)
+    def _folder(self, arm: Arm) -> Path:
+        return self.work_dir / arm.name.replace(' ', '_').replace('%', '')
 
-    def _score(self, name: str, checkpoint: Path) -> dict[str, float]:
+    def _checkpoint(self, arm: Arm) -> Path:
+        return final_checkpoint(self._config(arm), self._folder(arm), arm.options)
+
+    def _made_by(self, arm: Arm) -> str:
+        """Return the fingerprint of what makes an arm, the same on each machine."""
+        options = (f'{key}={value}' for key, value in arm.options.items())
+        return fingerprint(
+            [
+                *map(without_places, [repr(read_config(self._config(arm)).to_dict()), *options]),
+                *(self.made.get(path) or file_fingerprint(path) for path in arm.inputs),
+                *([self._made_by(arm.begins_with)] if arm.begins_with else []),
+            ]
+        )
+
+    def _score(self, arm: Arm, checkpoint: Path) -> dict[str, float]:
         """Score a checkpoint on val.json, as those of all arms, and read mAP."""
         folder = checkpoint.parent / 'scores'
         predictions = folder / 'predictions.pkl'
         config = f'{self.configs}/{self.scoring}.py'
         command = tool('test', config, checkpoint, '--work-dir', folder, '--out', predictions)
         made_by = [config_text(config), file_fingerprint(checkpoint)]
-        self.stages.run(f'scoring {name}', command, predictions, made_by)
+        self.stages.run(f'scoring {arm.name}', command, predictions, made_by)
         logged = max(folder.glob('*/*.json'))
         metrics = json.loads(logged.read_text(encoding='utf-8'))
         return {'mAP': metrics['coco/bbox_mAP'], 'AP50': metrics['coco/bbox_mAP_50']}
 
     def runs(self, name: str) -> list[float]:
-        """Return an arm's mAP with each seed that it was trained with."""
+        """Return an arm's mAP with each seed that it was trained with, from 0 on."""
         seeds = (self.found.get(seeded(name, seed)) for seed in itertools.count())
         return [found['mAP'] for found in itertools.takewhile(bool, seeds) if found]
 
     def mean(self, name: str) -> float:
         """Return an arm's mAP, the mean over its seeds."""
         return statistics.fmean(self.runs(name))
+
+
+def _arms(path: Path | None) -> dict[str, dict[str, Any]]:
+    """Return the arms of a file of arms, or of results; none where there is no file."""
+    if path is None or not path.is_file():
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+    arms: dict[str, dict[str, Any]] = found.get('figures', {}).get('arms', found)
+    return arms
 
 
 def seeded(name: str, seed: int) -> str:

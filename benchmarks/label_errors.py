@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arms import Arms
+from arms import Arm, Arms
 from common import config_text, console, exit_on_mistake, tool, write_results
 from numpy.typing import NDArray
 from paper_protocol import CONFIGS, begin
@@ -120,7 +120,7 @@ def mended_files(protocol: Arms, exported: Path) -> tuple[dict[str, Path], dict[
 def train_on(protocol: Arms, name: str, file: Path) -> Path:
     """Train the student on the labels of a file, and score it."""
     options = {'train_dataloader.dataset.ann_file': file}
-    return protocol.arm(name, 'labelled', [file], options)
+    return protocol.run(Arm(name, 'labelled', [file], options))
 
 
 def boxes_of(coco: Mapping[str, Any], classes: list[str]) -> Iterator[tuple[str, Detections]]:

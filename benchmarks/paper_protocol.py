@@ -14,12 +14,11 @@ import json
 import os
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from arms import Arms, arm_table, seed_table, spread
+from arms import Arm, Arms, arm_table, seed_table, spread
 from common import (
     CPU,
     Bar,
@@ -34,7 +33,7 @@ from common import (
 from rich.table import Table
 from voc_teachers import TRUTH, VOC
 
-from mmcompose.utils import UserError, fault, file_fingerprint, write_json
+from mmcompose.utils import UserError, fault, file_fingerprint, nearest, write_json
 
 CONFIGS = 'configs/compose/protocol'
 PERCENTS = (1, 5, 10)
@@ -59,6 +58,7 @@ SEEDED = {
 }
 MORE_PICTURES = 'teacher_b_train'
 MINUTES = 300
+RESULTS = 'paper_protocol.json'
 
 
 def main() -> int:
@@ -77,6 +77,7 @@ def main() -> int:
         '--scale', type=float, default=1.0, help='of all trainings: 0.005 shows whether they run'
     )
     parser.add_argument('--out', help='default: in benchmarks/results, with --scale in --work-dir')
+    parser.add_argument('arms', nargs='*', help='names of those to train; default: all')
     args = parser.parse_args()
 
     if args.device == 'cpu':
@@ -86,21 +87,26 @@ def main() -> int:
     num_arms = args.seeds * len(SEEDED) + args.folds * len(PERCENTS) * (1 + len(SUPERVISED_RATES))
     # The teacher, the splits and the table; each arm is trained and scored.
     protocol, teachers = begin(args.data, args.weights, args.work_dir, args.scale, 3 + 2 * num_arms)
-    minutes = run_arms(protocol, teachers, args.folds, args.seeds, args.jobs)
+    out = out or (protocol.work_dir if args.scale != 1 else Path('benchmarks/results')) / RESULTS
+    protocol.results = out
+    minutes = run_arms(protocol, teachers, args.folds, args.seeds, args.jobs, args.arms)
 
-    gains = {percent: gain(protocol, percent, args.folds) for percent in PERCENTS}
+    gains = {
+        percent: value
+        for percent in PERCENTS
+        if (value := gain(protocol, percent, args.folds)) is not None
+    }
+    seeded = [name for name in SEEDED if protocol.runs(name)]
     console.print(
-        arm_table(protocol), seed_table(protocol, SEEDED), gain_table(protocol, gains, args.folds)
+        arm_table(protocol), seed_table(protocol, seeded), gain_table(protocol, gains, args.folds)
     )
     figures = {
         'arms': protocol.found,
-        'seeds': {name: spread(protocol.runs(name)) for name in SEEDED},
+        'seeds': {name: spread(protocol.runs(name)) for name in seeded},
         'gains': {f'{percent} %': value for percent, value in gains.items()},
         'scale': args.scale,
         'minutes': minutes,
     }
-    results = protocol.work_dir if args.scale != 1 else Path('benchmarks/results')
-    out = out or results / 'paper_protocol.json'
     return write_results(out, figures, bars(protocol, gains, minutes), protocol.stages.seconds)
 
 
@@ -132,51 +138,82 @@ def begin(
     folder = voc.work_dir if scale == 1 else voc.work_dir / f'scale_{scale:g}'
     stages = Stages(total=total, logs=folder / 'logs')
     (teacher,) = voc.teachers('a', stages)
-    return Arms(stages, folder, voc.annotations, CONFIGS), [teacher, centernet]
+    made = {teacher: voc.recipe('a')}
+    return Arms(stages, folder, voc.annotations, CONFIGS, made=made), [teacher, centernet]
 
 
-def run_arms(protocol: Arms, teachers: list[Path], folds: int, seeds: int, jobs: int) -> float:
-    """Run all arms, so many at a time, and score teachers and labels.
+def run_arms(
+    protocol: Arms, teachers: list[Path], folds: int, seeds: int, jobs: int, names: list[str]
+) -> float | None:
+    """Run arms, so many at a time, and score teachers and labels.
+
+    Args:
+        protocol: The protocol.
+        teachers: Both checkpoints.
+        folds: On how many splits.
+        seeds: With how many seeds.
+        jobs: How many at a time.
+        names: Those to train, all if there is none; what others reached in an earlier run, made
+            by the same, is taken.
 
     Returns:
-        How many minutes all arms take once, so many at a time.
+        How many minutes all arms take once, so many at a time; None if some were not run.
     """
-    splits = split_labels(protocol, folds)
     inputs = [*teachers, protocol.annotations / 'unlabeled.json']
-
-    def compose_and_finetune() -> Path:
-        composed = protocol.arm(WITH_FEATURES, *seeded_arm(protocol, teachers, WITH_FEATURES))
-        for finetune in finetuned_arms(protocol, folds, splits, inputs):
-            finetune()
-        return composed
-
-    once = [
-        compose_and_finetune,
-        *supervised_arms(protocol, folds, splits),
-        *(
-            partial(protocol.arm, name, *seeded_arm(protocol, teachers, name))
-            for name in SEEDED
-            if name != WITH_FEATURES
-        ),
-    ]
-    protocol.stages.together(*once, *seeded_arms(protocol, teachers, seeds), width=jobs)
-    *_, (_, stages) = protocol.stages.groups
+    once = planned(protocol, teachers, split_labels(protocol, folds), folds)
+    others = [arm for name in SEEDED for arm in once[name].other_seeds(seeds)]
+    arms = once | {arm.name: arm for arm in others}
+    for name in names:
+        if name not in arms:
+            raise UserError(
+                fault('', f'{name!r}: is no arm; {nearest(name, arms) or ", ".join(arms)} is')
+            )
+    wanted = [arm for name, arm in arms.items() if name in names or not names]
+    for arm in arms.values():
+        if arm not in wanted:
+            protocol.take(arm)
+    rows = in_rows(wanted)
+    protocol.stages.together(*(partial(run_row, protocol, row) for row in rows), width=jobs)
     score_teachers(protocol, inputs)
-    seconds = protocol.stages.seconds
-    return makespan([sum(seconds[n] for n in job) for job in stages[: len(once)]], jobs) / 60
+    if not protocol.found.keys() >= once.keys():
+        return None
+    seconds = [
+        sum(protocol.found[arm.name]['seconds'] for arm in row) for row in in_rows(once.values())
+    ]
+    return makespan(seconds, jobs) / 60
 
 
-def seeded_arm(
-    protocol: Arms, teachers: list[Path], name: str
-) -> tuple[str, list[Path], dict[str, Any]]:
-    """Return config, inputs and options of one of arms 1, 2 and 9 to 11."""
+def in_rows(arms: Iterable[Arm]) -> list[list[Arm]]:
+    """Return arms in rows that run side by side: what begins with another arm follows it."""
+    rows: dict[str, list[Arm]] = {}
+    for arm in arms:
+        rows.setdefault((arm.begins_with or arm).name, []).append(arm)
+    return list(rows.values())
+
+
+def run_row(protocol: Arms, arms: list[Arm]) -> Path:
+    """Run arms one after another, and return what the last left."""
+    return [protocol.run(arm) for arm in arms][-1]
+
+
+def planned(protocol: Arms, teachers: list[Path], splits: Path, folds: int) -> dict[str, Arm]:
+    """Return all arms, by name, with the configs' own seed."""
+    arms = [seeded_arm(protocol, teachers, name) for name in SEEDED]
+    student = next(arm for arm in arms if arm.name == WITH_FEATURES)
+    pool = [*teachers, protocol.annotations / 'unlabeled.json']
+    arms += finetuned_arms(student, folds, splits, pool)
+    return {arm.name: arm for arm in [*arms, *supervised_arms(folds, splits)]}
+
+
+def seeded_arm(protocol: Arms, teachers: list[Path], name: str) -> Arm:
+    """Return one of arms 1, 2 and 9 to 11."""
     if name == 'oracle':
-        return SEEDED[name], [protocol.annotations / f'{TRUTH}.json'], {}
+        return Arm(name, SEEDED[name], [protocol.annotations / f'{TRUTH}.json'])
     if name != LARGER:
-        return SEEDED[name], [*teachers, protocol.annotations / 'unlabeled.json'], {}
+        return Arm(name, SEEDED[name], [*teachers, protocol.annotations / 'unlabeled.json'])
     pool = larger_pool(protocol)
     options = {'train_dataloader.dataset.dataset.ann_file': pool}
-    return SEEDED[name], [*teachers, pool], options
+    return Arm(name, SEEDED[name], [*teachers, pool], options)
 
 
 def larger_pool(protocol: Arms) -> Path:
@@ -191,13 +228,6 @@ def larger_pool(protocol: Arms) -> Path:
     return path
 
 
-def seeded_arms(protocol: Arms, teachers: list[Path], seeds: int) -> Iterator[Callable[[], Path]]:
-    """Yield arms 1, 2 and 9 to 11 with the other seeds."""
-    for name in SEEDED:
-        config, inputs, options = seeded_arm(protocol, teachers, name)
-        yield from protocol.other_seeds(name, config, inputs, seeds, options)
-
-
 def split_labels(protocol: Arms, folds: int) -> Path:
     """Split the true labels, and return the folder of the parts."""
     truth = protocol.annotations / f'{TRUTH}.json'
@@ -209,10 +239,8 @@ def split_labels(protocol: Arms, folds: int) -> Path:
     return splits
 
 
-def finetuned_arms(
-    protocol: Arms, folds: int, splits: Path, inputs: list[Path]
-) -> Iterator[Callable[[], Path]]:
-    """Yield arms 6 to 8 of each fold, which begin with the student of arm 10."""
+def finetuned_arms(student: Arm, folds: int, splits: Path, pool: list[Path]) -> Iterator[Arm]:
+    """Yield arms 6 to 8 of each fold, which begin with a student and learn of the pool, too."""
     sources = 'train_dataloader.dataset.datasets'
     for fold, percent in itertools.product(range(1, folds + 1), PERCENTS):
         labelled = splits / split_name(fold, percent)
@@ -221,11 +249,11 @@ def finetuned_arms(
             f'{sources}.0.ann_file': labelled,
             f'{sources}.1.dataset.ann_file': rest,
         }
-        name, files = finetuned_arm(percent, fold), [*inputs, labelled, rest]
-        yield partial(protocol.arm, name, 'finetuned', files, options, WITH_FEATURES)
+        name, files = finetuned_arm(percent, fold), [*pool, labelled, rest]
+        yield Arm(name, 'finetuned', files, options, begins_with=student)
 
 
-def supervised_arms(protocol: Arms, folds: int, splits: Path) -> Iterator[Callable[[], Path]]:
+def supervised_arms(folds: int, splits: Path) -> Iterator[Arm]:
     """Yield arms 3 to 5 of each fold, at each learning rate."""
     for rate, percent, fold in itertools.product(SUPERVISED_RATES, PERCENTS, range(1, folds + 1)):
         labelled = splits / split_name(fold, percent)
@@ -233,8 +261,7 @@ def supervised_arms(protocol: Arms, folds: int, splits: Path) -> Iterator[Callab
             'train_dataloader.dataset.ann_file': labelled,
             'optim_wrapper.optimizer.lr': rate,
         }
-        name = supervised_arm(percent, fold, rate)
-        yield partial(protocol.arm, name, 'supervised', [labelled], options)
+        yield Arm(supervised_arm(percent, fold, rate), 'supervised', [labelled], options)
 
 
 def best_rate(protocol: Arms, percent: int, folds: int) -> float:
@@ -285,29 +312,45 @@ def finetuned(protocol: Arms, percent: int, folds: int) -> list[float]:
     return [protocol.mean(finetuned_arm(percent, fold)) for fold in range(1, folds + 1)]
 
 
-def gain(protocol: Arms, percent: int, folds: int) -> float:
-    """Return what composing adds to a share of the labels, the mean over the folds."""
+def gain(protocol: Arms, percent: int, folds: int) -> float | None:
+    """Return what composing adds to a share of the labels, the mean over the folds.
+
+    None if one of its arms was not run.
+    """
+    arms = [
+        name
+        for fold in range(1, folds + 1)
+        for name in (
+            finetuned_arm(percent, fold),
+            *(supervised_arm(percent, fold, rate) for rate in SUPERVISED_RATES),
+        )
+    ]
+    if not protocol.found.keys() >= set(arms):
+        return None
     ours, theirs = (each(protocol, percent, folds) for each in (finetuned, supervised))
     return statistics.fmean(ours) - statistics.fmean(theirs)
 
 
-def bars(protocol: Arms, gains: dict[int, float], minutes: float) -> dict[str, Bar]:
-    """Return what the arms have to reach; on two cores, all of them once within some minutes."""
-    composed, plain = protocol.mean('composed'), protocol.mean('as in the paper')
-    oracle = protocol.mean('oracle')
-    found = {
-        f'{WITH_FEATURES} mAP / oracle mAP': Bar(
-            protocol.mean(WITH_FEATURES) / oracle, ORACLE_RATIO
-        ),
-        f'{LARGER} mAP / oracle mAP': Bar(protocol.mean(LARGER) / oracle, LARGER_RATIO),
-        'oracle mAP': Bar(oracle, ORACLE),
-        **{
-            f'gain with {percent} % of the labels': Bar(gains[percent], PAPER_GAINS[percent])
-            for percent in PERCENTS
-        },
-        'composed mAP - mAP as in the paper': Bar(composed - plain, 1e-3),
-    }
-    if all(each.get('device', CPU) == CPU for each in protocol.found.values()):
+def bars(protocol: Arms, gains: dict[int, float], minutes: float | None) -> dict[str, Bar]:
+    """Return what the arms have to reach, of those that were run.
+
+    On two cores, all of them once within some minutes.
+    """
+    means = {name: protocol.mean(name) for name in SEEDED if protocol.runs(name)}
+    found = {}
+    if 'oracle' in means:
+        oracle = means['oracle']
+        for name, ratio in ((WITH_FEATURES, ORACLE_RATIO), (LARGER, LARGER_RATIO)):
+            if name in means:
+                found[f'{name} mAP / oracle mAP'] = Bar(means[name] / oracle, ratio)
+        found['oracle mAP'] = Bar(oracle, ORACLE)
+    for percent, value in gains.items():
+        found[f'gain with {percent} % of the labels'] = Bar(value, PAPER_GAINS[percent])
+    if means.keys() >= {'composed', 'as in the paper'}:
+        more = means['composed'] - means['as in the paper']
+        found['composed mAP - mAP as in the paper'] = Bar(more, 1e-3)
+    on_cpu = all(each.get('device', CPU) == CPU for each in protocol.found.values())
+    if minutes is not None and on_cpu:
         found['minutes'] = Bar(minutes, MINUTES, at_most=True)
     return found
 

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from arms import Arms, arm_table, seed_table, spread
+from arms import Arm, Arms, arm_table, seed_table, spread
 from common import Bar, Stages, console, exit_on_mistake, write_results
 from voc_teachers import BOTH_TEACHERS, CONFIGS, ORACLE, SCORING, TRUTH, VOC
 
@@ -100,6 +100,7 @@ def main() -> int:
         voc.annotations,
         CONFIGS,
         kept='truth_and_teachers.json',
+        made=dict(zip(teachers, map(voc.recipe, 'ab'), strict=True)),
         scoring=SCORING,
     )
     one, other = half_labels(voc.annotations, voc.work_dir, args.seed)
@@ -116,15 +117,10 @@ def main() -> int:
         key = 'train_dataloader.dataset.datasets.{}.truth_iou_thr'
         options[BOTH] = {key.format(number): args.truth_iou_thr for number in range(2)}
     first = [
-        partial(arms.arm, name, config, inputs[name], options.get(name))
-        for name, config in ARMS.items()
+        Arm(name, config, inputs[name], options.get(name, {})) for name, config in ARMS.items()
     ]
-    others = [
-        arm
-        for name in SEEDED
-        for arm in arms.other_seeds(name, ARMS[name], inputs[name], args.seeds, options.get(name))
-    ]
-    stages.together(*first, *others, width=args.jobs)
+    others = [each for arm in first if arm.name in SEEDED for each in arm.other_seeds(args.seeds)]
+    stages.together(*(partial(arms.run, arm) for arm in (*first, *others)), width=args.jobs)
     console.print(arm_table(arms), seed_table(arms, ARMS))
     figures = {
         'arms': arms.found,

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from arms import Arms, seed_table, spread
+from arms import Arm, Arms, seed_table, spread
 from common import Bar, Stages, composition_table, console, exit_on_mistake, write_results
 from voc_teachers import BOTH_TEACHERS, CONFIGS, ORACLE, SCORING, TRUTH, VOC, WITH_FEATURES
 
@@ -41,23 +41,29 @@ def main() -> int:
     stages = Stages(total=3 + 2 * len(ARMS) * args.seeds, logs=voc.work_dir / 'logs')
     teachers = voc.train_teachers(stages)
     arms = Arms(
-        stages, voc.work_dir, voc.annotations, CONFIGS, kept='voc_composition.json', scoring=SCORING
+        stages,
+        voc.work_dir,
+        voc.annotations,
+        CONFIGS,
+        kept='voc_composition.json',
+        made=dict(zip(teachers, map(voc.recipe, 'ab'), strict=True)),
+        scoring=SCORING,
     )
     composed = voc.learned_from(teachers)
     inputs = {STUDENT: composed, LABELS_ALONE: composed, ALL: voc.learned_from([], TRUTH)}
-    first = {name: partial(arms.arm, name, ARMS[name], inputs[name]) for name in ARMS}
-    student, oracle = stages.together(first[STUDENT], first[ALL], width=args.jobs)
+    first = {name: Arm(name, ARMS[name], inputs[name]) for name in ARMS}
+    student, oracle = stages.together(
+        *(partial(arms.run, first[name]) for name in (STUDENT, ALL)), width=args.jobs
+    )
     config = f'{CONFIGS}/{WITH_FEATURES}.py'
     table = composition_table(
         stages, config, teachers, student, oracle, voc.work_dir / 'table.json'
     )
     minutes = stages.minutes
-    others = [
-        arm
-        for name, config in ARMS.items()
-        for arm in arms.other_seeds(name, config, inputs[name], args.seeds)
-    ]
-    stages.together(first[LABELS_ALONE], *others, width=args.jobs)
+    others = [arm for each in first.values() for arm in each.other_seeds(args.seeds)]
+    stages.together(
+        *(partial(arms.run, arm) for arm in (first[LABELS_ALONE], *others)), width=args.jobs
+    )
     console.print(seed_table(arms, ARMS))
     figures = {**table, 'seeds': {name: spread(arms.runs(name)) for name in ARMS}}
     return write_results(args.out, figures, bars(table, arms, minutes), stages.seconds)

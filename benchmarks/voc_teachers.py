@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from common import ROOT, Stages, final_checkpoint, train
+from common import ROOT, Stages, config_text, final_checkpoint, train
 
-from mmcompose.utils import UserError, fault
+from mmcompose.utils import UserError, fault, file_fingerprint, fingerprint
 
 TEACHER = 'configs/voc/yolox-nano_320_voc-{}.py'
 # Their student, and that of true labels: names of configs in CONFIGS.
@@ -19,6 +19,16 @@ WITH_FEATURES = 'yolox-nano_voc-a_yolox-nano_voc-b_features_yolox-nano_320_6e'
 ORACLE = 'yolox-nano_voc-oracle_yolox-nano_320_6e'
 SCORING = 'yolox-nano_voc-scoring_320'
 TRUTH = 'unlabeled_ground_truth'
+# By these the configs know where files are.
+PLACES = ('VOC_TEACHERS', 'VOC_ROOT', 'YOLOX_NANO_COCO', 'CENTERNET_COCO')
+
+
+def without_places(text: str) -> str:
+    """Return a config's text with names in place of what differs from machine to machine."""
+    for name in PLACES:
+        if name in os.environ:
+            text = text.replace(os.environ[name], f'${name}')
+    return text
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,12 @@ class VOC:
         os.environ['VOC_TEACHERS'] = str(voc.work_dir)
         os.chdir(ROOT)
         return voc
+
+    def recipe(self, teacher: str) -> str:
+        """Return what makes a teacher, the same on each machine; its weights may differ."""
+        inputs = (self.weights, self.annotations / f'teacher_{teacher}_train.json')
+        text = without_places(config_text(TEACHER.format(teacher)))
+        return fingerprint([text, *(file_fingerprint(path) for path in inputs)])
 
     def train_teachers(self, stages: Stages, names: str = 'ab') -> list[Path]:
         """Fine-tune teachers side by side, and return their checkpoints."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 import threading
 from functools import partial
@@ -22,7 +23,7 @@ import paper_protocol
 import truth_and_teachers
 import voc_composition
 import voc_teachers
-from arms import Arms
+from arms import Arm, Arms
 from common import ROOT, Stages, makespan, read_config
 from paper_protocol import CONFIGS, PERCENTS, SUPERVISED_RATES
 
@@ -51,7 +52,11 @@ def test_a_gain_is_over_the_learning_rate_that_is_better_with_so_many_labels(
     stages: Stages, tmp_path: Path
 ) -> None:
     protocol = Arms(stages, tmp_path, tmp_path, CONFIGS, found())
-    gains = {percent: paper_protocol.gain(protocol, percent, 1) for percent in PERCENTS}
+    gains = {}
+    for percent in PERCENTS:
+        gain = paper_protocol.gain(protocol, percent, 1)
+        assert gain is not None
+        gains[percent] = gain
     assert gains == pytest.approx({1: 0.24 - 0.03, 5: 0.25 - 0.08, 10: 0.27 - 0.12})
     assert all(bar.ok for bar in paper_protocol.bars(protocol, gains, 299).values())
     protocol.found['oracle']['mAP'] = 0.26
@@ -60,6 +65,8 @@ def test_a_gain_is_over_the_learning_rate_that_is_better_with_so_many_labels(
         f'{name} mAP / oracle mAP' for name in (paper_protocol.WITH_FEATURES, paper_protocol.LARGER)
     ]
     assert missed == [*ratios, 'minutes']
+    # Nor does it say how many minutes all would take, where some were not run.
+    assert 'minutes' not in paper_protocol.bars(protocol, gains, None)
     # Of a GPU's arms, minutes on two cores are not known.
     protocol.found['oracle']['device'] = 'a GPU'
     assert 'minutes' not in paper_protocol.bars(protocol, gains, 301)
@@ -77,32 +84,73 @@ def test_bars_are_means_over_seeds(stages: Stages, tmp_path: Path) -> None:
     )
 
 
-def test_other_seeds_train_the_same_config(
-    stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trained: dict[str, Any] = {}
+def test_arms_that_were_not_run_have_no_bar(stages: Stages, tmp_path: Path) -> None:
+    names = ('oracle', paper_protocol.WITH_FEATURES)
+    some = {name: each for name, each in found().items() if name in names}
+    protocol = Arms(stages, tmp_path, tmp_path, CONFIGS, some)
+    assert [paper_protocol.gain(protocol, percent, 1) for percent in PERCENTS] == [None] * 3
+    assert list(paper_protocol.bars(protocol, {}, None)) == [
+        f'{paper_protocol.WITH_FEATURES} mAP / oracle mAP',
+        'oracle mAP',
+    ]
 
-    def arm(self: Arms, name: str, config: str, inputs: Any, options: Any = None) -> Path:
-        trained[name] = config, options
-        return tmp_path
 
-    monkeypatch.setattr(Arms, 'arm', arm)
-    for name, first in (('unlabeled', 1), (paper_protocol.MORE_PICTURES, 1)):
-        images = [{'id': first, 'file_name': f'{name}.jpg'}]
+@pytest.fixture
+def annotations(tmp_path: Path) -> Path:
+    """Folder of two pools of one picture each."""
+    for name in ('unlabeled', paper_protocol.MORE_PICTURES):
+        images = [{'id': 1, 'file_name': f'{name}.jpg'}]
         (tmp_path / f'{name}.json').write_text(json.dumps({'images': images, 'categories': []}))
-    for train in paper_protocol.seeded_arms(Arms(stages, tmp_path, tmp_path, CONFIGS), [], 3):
-        train()
-    assert trained.keys() == {
+    return tmp_path
+
+
+def test_other_seeds_train_the_same_config(stages: Stages, annotations: Path) -> None:
+    protocol = Arms(stages, annotations, annotations, CONFIGS)
+    arms = {
+        arm.name: arm
+        for name in paper_protocol.SEEDED
+        for arm in paper_protocol.seeded_arm(protocol, [], name).other_seeds(3)
+    }
+    assert arms.keys() == {
         f'{name}, seed {seed}' for name in paper_protocol.SEEDED for seed in (1, 2)
     }
-    assert trained['as in the paper, seed 2'] == ('plain', {'randomness.seed': 2})
-    config, options = trained[f'{paper_protocol.LARGER}, seed 1']
-    pool = json.loads(options['train_dataloader.dataset.dataset.ann_file'].read_text())
-    assert config == 'features' and options['randomness.seed'] == 1
+    plain = arms['as in the paper, seed 2']
+    assert (plain.config, plain.options) == ('plain', {'randomness.seed': 2})
+    larger = arms[f'{paper_protocol.LARGER}, seed 1']
+    pool = json.loads(larger.options['train_dataloader.dataset.dataset.ann_file'].read_text())
+    assert larger.config == 'features' and larger.options['randomness.seed'] == 1
     assert pool['images'] == [
         {'id': 0, 'file_name': 'unlabeled.jpg'},
         {'id': 1, 'file_name': f'{paper_protocol.MORE_PICTURES}.jpg'},
     ]
+
+
+@pytest.mark.parametrize('names', [['oracle, seed 1', 'composed'], []])
+def test_arms_are_run_by_name_and_what_begins_with_another_follows_it(
+    names: list[str], stages: Stages, annotations: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[str] = []
+
+    def run(self: Arms, arm: Arm) -> Path:
+        trained.append(arm.name)
+        self.found[arm.name] = {'mAP': 0.2, 'AP50': 0.3, 'seconds': 60.0}
+        return annotations
+
+    monkeypatch.setattr(Arms, 'run', run)
+    monkeypatch.setattr(Arms, 'take', lambda *_: False)
+    monkeypatch.setattr(paper_protocol, 'split_labels', lambda *_: annotations)
+    monkeypatch.setattr(paper_protocol, 'score_teachers', lambda *_: None)
+    protocol = Arms(stages, annotations, annotations, CONFIGS)
+    minutes = paper_protocol.run_arms(protocol, [], 1, 2, 1, names)
+    if names:
+        assert sorted(trained) == sorted(names) and minutes is None
+        with pytest.raises(UserError, match="'oracl': is no arm; oracle is"):
+            paper_protocol.run_arms(protocol, [], 1, 2, 1, ['oracl'])
+        return
+    assert minutes == len(paper_protocol.SEEDED) + len(PERCENTS) * (1 + len(SUPERVISED_RATES))
+    student = trained.index(paper_protocol.WITH_FEATURES)
+    finetuned = [paper_protocol.finetuned_arm(percent, 1) for percent in PERCENTS]
+    assert trained[student + 1 : student + 4] == finetuned
 
 
 def test_each_benchmark_trains_configs_that_are_there() -> None:
@@ -137,30 +185,28 @@ def test_each_half_of_the_pool_is_labelled_for_its_half_of_the_classes(tmp_path:
         assert len(kept) == 3 * 2
 
 
-def test_every_arm_is_run_once_and_each_share_reads_its_own_files(
-    stages: Stages, tmp_path: Path
-) -> None:
-    protocol = Arms(stages, tmp_path, tmp_path, CONFIGS)
-    jobs = [
-        *paper_protocol.finetuned_arms(protocol, 2, tmp_path, [tmp_path / 'pool.json']),
-        *paper_protocol.supervised_arms(protocol, 2, tmp_path),
+def test_every_arm_is_run_once_and_each_share_reads_its_own_files(tmp_path: Path) -> None:
+    student = Arm(paper_protocol.WITH_FEATURES, 'features')
+    planned = [
+        *paper_protocol.finetuned_arms(student, 2, tmp_path, [tmp_path / 'pool.json']),
+        *paper_protocol.supervised_arms(2, tmp_path),
     ]
-    arms = {job.args[0]: job.args[1:] for job in jobs}
-    assert len(arms) == len(jobs) == 2 * len(PERCENTS) * (1 + len(SUPERVISED_RATES))
-    config, inputs, options, begins_with = arms[paper_protocol.finetuned_arm(5, 2)]
+    arms = {arm.name: arm for arm in planned}
+    assert len(arms) == len(planned) == 2 * len(PERCENTS) * (1 + len(SUPERVISED_RATES))
+    arm = arms[paper_protocol.finetuned_arm(5, 2)]
     labelled, rest = (
         tmp_path / f'unlabeled_ground_truth.2@5{part}.json' for part in ('', '-unlabeled')
     )
-    assert config == 'finetuned' and inputs == [tmp_path / 'pool.json', labelled, rest]
-    assert begins_with == paper_protocol.WITH_FEATURES
+    assert arm.config == 'finetuned' and arm.inputs == [tmp_path / 'pool.json', labelled, rest]
+    assert arm.begins_with == student
     read = read_config(ROOT / 'configs/compose/protocol/finetuned.py')
-    read.merge_from_dict({key: str(value) for key, value in options.items()})
+    read.merge_from_dict({key: str(value) for key, value in arm.options.items()})
     truth, pseudo = read.train_dataloader.dataset.datasets
     assert truth.ann_file == str(labelled)
     assert pseudo.dataset.ann_file == str(rest)
     # Its labels are of the pool, which has none of its own.
     assert pseudo.pool.ann_file.endswith('/unlabeled.json')
-    assert Path(read.load_from).parent.name == begins_with.replace(' ', '_')
+    assert Path(read.load_from).parent.name == student.name.replace(' ', '_')
 
 
 def test_arms_that_are_compared_train_for_the_same_time() -> None:
@@ -306,10 +352,11 @@ def trained(
         stages.seconds[name] = 7.0
         scores = work_dir / 'scores' / '20260101_000000'
         scores.mkdir(parents=True)
-        (work_dir / 'iter_2.pth').write_bytes(b'weights')
+        student = common.final_checkpoint(config, work_dir)
+        student.write_bytes(b'weights')
         metrics = {'coco/bbox_mAP': 0.25, 'coco/bbox_mAP_50': 0.4}
         (scores / '20260101_000000.json').write_text(json.dumps(metrics))
-        return work_dir / 'iter_2.pth'
+        return student
 
     monkeypatch.setattr(compared, 'train', train)
     monkeypatch.setattr(stages, 'run', lambda *_: None)
@@ -320,35 +367,55 @@ def test_each_arm_is_kept_as_it_ends(
     stages: Stages, tmp_path: Path, trained: list[dict[str, Any]]
 ) -> None:
     protocol = Arms(stages, tmp_path, tmp_path, CONFIGS)
-    assert protocol.arm('composed', 'composed', []) == tmp_path / 'composed' / 'iter_2.pth'
+    student = protocol.run(Arm('composed', 'composed'))
+    assert student == tmp_path / 'composed' / 'iter_2250.pth'
     kept = json.loads((tmp_path / 'arms.json').read_text())['composed']
-    assert {name: kept[name] for name in ('mAP', 'AP50', 'seconds', 'device')} == {
-        'mAP': 0.25, 'AP50': 0.4, 'seconds': 7.0, 'device': common.device()
+    assert {name: kept[name] for name in ('mAP', 'AP50', 'seconds', 'device', 'commit')} == {
+        'mAP': 0.25, 'AP50': 0.4, 'seconds': 7.0, 'device': common.device(),
+        'commit': common.commit(),
     }  # fmt: skip
     assert trained == [{}]
 
 
 def test_an_arm_of_another_machine_is_not_trained_again(
-    stages: Stages, tmp_path: Path, trained: list[dict[str, Any]]
+    stages: Stages,
+    tmp_path: Path,
+    trained: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     there, here = tmp_path / 'there', tmp_path / 'here'
-    pool = tmp_path / 'pool.json'
+    pool, results = tmp_path / 'pool.json', tmp_path / 'results.json'
     pool.write_text('1')
     for folder in (there, here):
         folder.mkdir()
+        (folder / 'teacher.pth').write_text(folder.name)
 
-    def run(folder: Path) -> dict[str, Any]:
-        protocol = Arms(stages, folder, tmp_path, CONFIGS)
-        protocol.arm('composed', 'composed', [pool])
-        protocol.arm('finetuned', 'finetuned', [pool], {'a': 1}, 'composed')
+    def run(folder: Path, percent: int = 1) -> dict[str, Any]:
+        # Data stand elsewhere, and the same recipe has left a teacher of other weights.
+        monkeypatch.setenv('VOC_ROOT', str(folder / 'voc'))
+        teacher = folder / 'teacher.pth'
+        protocol = Arms(
+            stages, folder, tmp_path, CONFIGS, results=results, made={teacher: 'a recipe'}
+        )
+        composed = Arm('composed', 'composed', [pool, teacher])
+        protocol.run(composed)
+        protocol.run(
+            Arm(f'finetuned {percent}', 'finetuned', [pool], {'a': percent}, begins_with=composed)
+        )
         return protocol.found
 
     found = run(there)
-    assert trained == [{}, {'a': 1, 'load_from': there / 'composed' / 'iter_2.pth'}]
+    student = there / 'composed' / 'iter_2250.pth'
+    assert trained == [{}, {'a': 1, 'load_from': student}]
     # Neither weights nor logs travel.
-    (here / 'arms.json').write_bytes((there / 'arms.json').read_bytes())
+    results.write_text(json.dumps({'figures': {'arms': found}}))
     assert run(here) == found and len(trained) == 2
+    # What begins with a student that is not here trains it first.
+    run(here, percent=5)
+    assert trained[2:] == [{}, {'a': 5, 'load_from': here / 'composed' / 'iter_2250.pth'}]
     # What has changed is trained, and what begins with it.
     pool.write_text('2')
-    run(here)
-    assert len(trained) == 4
+    shutil.rmtree(here / 'composed')
+    shutil.rmtree(here / 'finetuned_5')
+    run(here, percent=5)
+    assert len(trained) == 6
