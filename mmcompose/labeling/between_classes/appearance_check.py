@@ -70,11 +70,11 @@ class AppearanceCheck(LabelTransform):
     A teacher of which nobody else owns a class, and which has nothing to predict on this pool, is
     left out (:mod:`~mmcompose.labeling.compute.teacher_relevance`).
 
-    Stands after a fusion. Where nobody looked at the pictures, it changes nothing.
+    Stands after a fusion. A picture that nobody looked at keeps its scores.
 
     Args:
         features: The config dict of what looks at them. Defaults to
-            ``dict(type='mmcompose.PictureFeatures')``, which needs the extra ``efficientnet``.
+            ``dict(type='mmcompose.PictureFeatures')``.
     """
 
     revision = 4
