@@ -15,7 +15,6 @@ from mmcompose.labeling.base import ByTeacher, ImageContext, LabelStream, LabelT
 from mmcompose.labeling.compute.appearance import (
     box_features,
     fold_of,
-    in_single_precision,
     picture_features,
 )
 from mmcompose.labeling.compute.appearance_losses import describe_losses, losses_of
@@ -77,7 +76,7 @@ class AppearanceCheck(LabelTransform):
             ``dict(type='mmcompose.PictureFeatures')``.
     """
 
-    revision = 4
+    revision = 5
     rounds = 1
 
     def __init__(self, features: dict[str, Any] | None = None) -> None:
@@ -140,8 +139,6 @@ class AppearanceCheck(LabelTransform):
         """See :meth:`LabelTransform.apply`."""
         if self._appearance is None or image.cells is None or not len(image.cells):
             return detections
-        image = replace(image, cells=in_single_precision(image.cells))
-        assert image.cells is not None
         fold, of_picture = fold_of(image.key), picture_features(image.cells)[None]
         domains = [each.of_fold(fold, of_picture) for each in self._appearance.domains]
         trust = np.array([picture_trust(each)[0] for each in domains])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
+from mmcompose.labeling.compute.half_precision import in_single
 from mmcompose.labeling.compute.sampling import key_hash
 from mmcompose.structures import Detections
 
@@ -23,12 +23,6 @@ def fold_of(key: str) -> int:
     return key_hash(key) % FOLDS
 
 
-def in_single_precision(cells: Detections) -> Detections:
-    """Return cells with float32 features, so that they are converted once an image."""
-    assert cells.features is not None
-    return replace(cells, features=cells.features.astype(np.float32))
-
-
 def box_features(cells: Detections, boxes: NDArray[np.floating]) -> Floats:
     """Return ``(N, D)`` float32 of length 1: the mean of the cells, by the area that a box covers.
 
@@ -37,20 +31,28 @@ def box_features(cells: Detections, boxes: NDArray[np.floating]) -> Floats:
         boxes: ``(N, 4)`` xyxy in pixels of the same picture; zeros where one covers no cell.
     """
     assert cells.features is not None
-    boxes = np.asarray(boxes, np.float32)
-    covered = np.ones((len(boxes), len(cells)), np.float32)
-    for low, high in ((0, 2), (1, 3)):
-        begin = np.maximum(boxes[:, low, None], cells.boxes[:, low])
-        end = np.minimum(boxes[:, high, None], cells.boxes[:, high])
-        covered *= np.maximum(end - begin, 0)
-    return _unit(covered @ cells.features.astype(np.float32, copy=False))
+    covered = _covered(np.asarray(boxes, np.float32), cells.boxes)
+    return _unit(covered @ in_single(cells.features))
+
+
+@njit(cache=True)
+def _covered(boxes: Floats, cells: Floats) -> Floats:
+    """Return ``(N, M)``: the area that each box covers of each cell."""
+    none = np.float32(0)
+    areas = np.empty((len(boxes), len(cells)), np.float32)
+    for row in range(len(boxes)):
+        for cell in range(len(cells)):
+            width = min(boxes[row, 2], cells[cell, 2]) - max(boxes[row, 0], cells[cell, 0])
+            height = min(boxes[row, 3], cells[cell, 3]) - max(boxes[row, 1], cells[cell, 1])
+            areas[row, cell] = max(width, none) * max(height, none)
+    return areas
 
 
 def picture_features(cells: Detections) -> Floats:
     """Return ``(D,)`` float32 of length 1: the mean of all cells."""
     assert cells.features is not None
     even = np.ones((1, len(cells)), np.float32)
-    unit: Floats = _unit(even @ cells.features.astype(np.float32, copy=False))[0]
+    unit: Floats = _unit(even @ in_single(cells.features))[0]
     return unit
 
 

@@ -102,8 +102,7 @@ class Sample:
         boxes = state['boxes'][rows]
         self.pairs = conflicting_pairs(boxes, self.labels, knows, ends.tolist())
         self.penalties = confusions(self.votes, known)
-        features = state['features'][rows].astype(np.float32)
-        of_pictures = state['pictures'][order].astype(np.float32)
+        features, of_pictures = state['features'][rows], state['pictures'][order]
         self.axes = Axes.of(features, self.scores, _AXES)
         self.picture_axes = Axes.of(of_pictures, np.ones(len(of_pictures)), _AXES)
         self.features = self.axes.project(features)

@@ -9,11 +9,8 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, LabelStream
-from mmcompose.labeling.compute.appearance import (
-    box_features,
-    in_single_precision,
-    picture_features,
-)
+from mmcompose.labeling.compute.appearance import box_features, picture_features
+from mmcompose.labeling.compute.half_precision import in_half
 from mmcompose.labeling.compute.sampling import key_hash, thinned
 from mmcompose.labeling.compute.state import State
 from mmcompose.structures import Detections
@@ -64,13 +61,12 @@ def _state(key: str, cells: Detections, detections: ByTeacher, space: ClassSpace
     votes = [votes_of(name, found, space) for name, found in detections.items()]
     every = [(f.boxes, f.scores, f.labels) for f in detections.values()]
     boxes, scores, labels = (np.concatenate(parts) for parts in zip(*every, strict=True))
-    cells = in_single_precision(cells)
     return {
         'hashes': np.array([key_hash(key)], np.uint64),
         'counts': np.array([len(boxes)]),
-        'pictures': picture_features(cells)[None].astype(np.float16),
+        'pictures': in_half(picture_features(cells)[None]),
         'boxes': boxes,
-        'features': box_features(cells, boxes).astype(np.float16),
+        'features': in_half(box_features(cells, boxes)),
         'scores': scores,
         'labels': labels.astype(np.int32),
         'votes': np.concatenate(votes),

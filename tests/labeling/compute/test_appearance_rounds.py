@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmcompose.labeling.compute.discriminant import Axes, discriminant
+from mmcompose.labeling.compute.half_precision import in_half, in_single
 from mmcompose.labeling.compute.same_place import conflicting_pairs, share_of_place
 from mmcompose.labeling.compute.soft_labels import confusions, known_share, own_class_chance
 from mmcompose.labeling.compute.teacher_relevance import box_relevance, teacher_relevances
@@ -59,12 +60,43 @@ def test_main_directions_are_lifted_back() -> None:
     rng = np.random.default_rng(1)
     features = looks(rng, 2)
     names = np.stack([features[:, 0] > 2, features[:, 0] <= 2], axis=1)
-    axes = Axes.of(features, np.ones(100), 6)
-    fitted = discriminant(axes.project(features), names, PARTS, few=1.0)
-    lifted = axes.lift(fitted).of(PARTS, features)
+    half = features.astype(np.float16)
+    axes = Axes.of(half, np.ones(100), 6)
+    projected = axes.project(half)
+    fitted = discriminant(projected, names, PARTS, few=1.0)
+    lifted = axes.lift(fitted).of(PARTS, half.astype(np.float32))
+    np.testing.assert_allclose(lifted, fitted.of(PARTS, projected), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize('rows', [3, 3000])
+def test_main_directions_are_those_of_all_rows_however_many(rows: int) -> None:
+    rng = np.random.default_rng(2)
+    features = (rng.normal(size=(rows, 8)) * np.arange(1, 9) + 5).astype(np.float16)
+    weights = rng.random(rows)
+    axes = Axes.of(features, weights, 2)
+    exact = features.astype(np.float64)
+    mean = np.average(exact, axis=0, weights=weights)
+    spread = np.cov(exact.T, aweights=weights, bias=True)
+    np.testing.assert_allclose(axes.mean, mean, rtol=1e-4)
+    kept = np.trace(axes.directions.T @ spread @ axes.directions)
+    assert kept == pytest.approx(np.linalg.eigvalsh(spread)[-2:].sum(), rel=1e-3)
     np.testing.assert_allclose(
-        lifted, fitted.of(PARTS, axes.project(features)), rtol=1e-3, atol=1e-3
+        axes.project(features), (exact - mean) @ axes.directions, rtol=1e-3, atol=1e-3
     )
+
+
+@pytest.mark.parametrize('shape', [(0, 4), (3, 4), (5,), (2, 3, 4)])
+def test_numbers_of_16_bits_are_numpys(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(3)
+    single = (rng.normal(size=shape) * 10.0 ** rng.integers(-9, 6, shape)).astype(np.float32)
+    with np.errstate(over='ignore'):
+        expected = single.astype(np.float16)
+    half = in_half(single)
+    np.testing.assert_array_equal(half, expected)
+    assert half.dtype == np.float16 and in_single(half).dtype == np.float32
+    np.testing.assert_array_equal(in_single(half), expected.astype(np.float32))
+    # A part of an array is no block of memory.
+    np.testing.assert_array_equal(in_half(single.T), expected.T)
 
 
 def test_names_for_one_object_share_their_place() -> None:
