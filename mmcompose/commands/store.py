@@ -9,7 +9,7 @@ from mmcompose.store import LabelStore
 from mmcompose.store.contents import Folder, folders
 from mmcompose.store.tidying import collect_garbage, compact
 from mmcompose.store.verifying import verify
-from mmcompose.utils import UserError, fault, progress
+from mmcompose.utils import UserError, progress
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,7 @@ def compact_store(location: str) -> int:
 
 def _open(location: str) -> LabelStore:
     store = LabelStore(location)
-    if not store.location.names():
-        raise UserError(fault('store', f'{location!r} holds no label store'))
-    store.check()
+    store.check_made()
     return store
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmcompose.store.contents import STEP_BOXES, WORK
 from mmcompose.store.detection_table import DetectionTable
 from mmcompose.store.image_table import ImageTable
 from mmcompose.store.label_result import LabelResult
@@ -20,9 +21,11 @@ from mmcompose.store.pool_index import PoolIndex
 from mmcompose.store.step_boxes import StepBoxes
 from mmcompose.store.work_list import WorkList
 from mmcompose.structures import Image
-from mmcompose.utils import UserError, fingerprint, problem
+from mmcompose.utils import UserError, fingerprint, no_folder, problem
 
 _MARK = 'store.json'
+# What only a store that was begun has.
+_FOLDERS = {'predictions', 'labels', 'features', WORK, STEP_BOXES}
 
 
 class LabelStore:
@@ -63,21 +66,37 @@ class LabelStore:
         """
         if self._is_checked:
             return
+        expected = None
         try:
-            content = self.location.read(_MARK)
+            if self.location.read(_MARK) != _mark():
+                expected = (
+                    'was written by another version of mmcompose, in a format that this one does '
+                    'not read; delete it or name another store, and make it anew by '
+                    '`mmcompose label CONFIG`'
+                )
         except FileNotFoundError:
-            names = self.location.names()
-            found = 'an earlier' if {'predictions', 'labels'} & set(names) else None
-        else:
-            found = None if content == _mark() else 'another'
-        if found is not None:
-            expected = (
-                f'was written by {found} version of mmcompose, in a format that this one does '
-                'not read; delete it or name another store, and make it anew by '
-                '`mmcompose label CONFIG`'
-            )
+            # Data sets have a folder `labels`, too: nothing of it may be written over or tidied up.
+            if foreign := sorted(_FOLDERS & set(self.location.names())):
+                expected = (
+                    f'has {", ".join(foreign)} and no {_MARK}: it is no label store of this '
+                    'version; name another folder, and make one by `mmcompose label CONFIG`'
+                )
+        if expected is not None:
             raise UserError(problem(KEY, self.location.url, expected))
         self._is_checked = True
+
+    def check_made(self) -> None:
+        """Check that there is a store, which :meth:`begin` made, of this version's format.
+
+        Raises:
+            UserError: If not, or if it cannot be read.
+        """
+        self.check()
+        if _MARK not in self.location.names():
+            where = self.location.local()
+            if where is not None and not where.exists():
+                raise UserError(no_folder('store', where))
+            raise UserError(problem('store', self.location.url, 'holds no label store'))
 
     def begin(self) -> None:
         """Make the store where there is none.

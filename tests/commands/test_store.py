@@ -49,3 +49,27 @@ def test_a_place_without_a_store_is_told(
         cli.main(['store', 'info', str(tmp_path / where) if where else ''])
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith(('error: store: ', 'error: composition.store: '))
+
+
+@pytest.mark.parametrize('act', ['info', 'verify', 'gc', 'compact'])
+@pytest.mark.parametrize('folder', ['work', 'boxes', 'labels', 'src'])
+def test_a_folder_of_other_things_is_left_as_it_is(
+    act: str, folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    precious = tmp_path / folder / 'mine' / 'notes.tmp'
+    precious.parent.mkdir(parents=True)
+    precious.write_text('mine')
+    with pytest.raises(SystemExit) as ended:
+        cli.main(['store', act, str(tmp_path)])
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert 'no label store' in line and 'delete' not in line
+    assert precious.read_text() == 'mine'
+
+
+def test_a_misspelt_place_is_told_with_the_nearest(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(['store', 'info', str(store.with_name('stoer'))])
+    assert f'did you mean {str(store)!r}?' in capsys.readouterr().err
