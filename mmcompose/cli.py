@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from mmcompose.interruption import Interruption
 from mmcompose.known_warnings import mute_known_warnings
 from mmcompose.version import __version__
+
+if TYPE_CHECKING:
+    from mmcompose.utils import Problem
 
 # Each is a module of mmcompose.commands.verbs; in the order in which they are used.
 VERBS = (
@@ -33,6 +37,7 @@ VERBS = (
     'convert-effdet',
 )
 USER_ERROR = 2
+_NUMBER = re.compile(r'-\d+|-\d*\.\d+')
 
 
 class _OneLineParser(ArgumentParser):
@@ -48,12 +53,30 @@ class _OneLineParser(ArgumentParser):
 
         see = f'see {self.prog} --help'
         _, _, unknown = message.partition('unrecognized arguments: ')
-        if not unknown:
-            raise UserError(fault(self.prog, f'{message}; {see}', is_absolute=True))
-        option = unknown.split()[0].partition('=')[0]
-        what = f'is no {"option" if option.startswith("-") else "argument"}; {see}'
-        known = _options(self) if option.startswith('-') else []
-        raise UserError(problem(self.prog, option, what, known))
+        if unknown:
+            expected = f'is no argument; {see}'
+            raise UserError(*(problem(self.prog, each, expected) for each in unknown.split()))
+        raise UserError(fault(self.prog, f'{message}; {see}', is_absolute=True))
+
+    def check_options(self, arguments: Sequence[str], others: Sequence[str] = ()) -> None:
+        """Check all options before any is parsed: argparse names missing ones alone, or the first.
+
+        Args:
+            arguments: A command line.
+            others: What may be meant beside the options.
+
+        Raises:
+            UserError: With a line for each that is unknown.
+        """
+        from mmcompose.utils import UserError, problem
+
+        known = _options(self, arguments)
+        expected = f'is no option; see {self.prog} --help'
+        given = [each.partition('=')[0] for each in _looking_like_options(arguments)]
+        unknown = [each for each in given if not _is_known(each, known)]
+        if unknown:
+            near = [*(each for each in known if each.startswith('--')), *others]
+            raise UserError(*(problem(self.prog, each, expected, near) for each in unknown))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -66,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if arguments and not arguments[0].startswith('-'):
         run_verb(arguments[0], arguments[1:])
         return
-    parser = ArgumentParser(
+    parser = _OneLineParser(
         'mmcompose',
         'mmcompose VERB ARGUMENTS\n       mmcompose VERB --help',
         'Combine trained detectors into one, from unlabeled images alone.',
@@ -74,7 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument('--version', action='version', version=__version__)
-    parser.parse_args(arguments)
+    # Not before, for it takes a while.
+    from mmcompose.utils import UserError
+
+    try:
+        parser.check_options(arguments, VERBS)
+        parser.parse_args(arguments)
+    except UserError as error:
+        _fail(error.problems)
     parser.print_help(sys.stderr)
     sys.exit(USER_ERROR)
 
@@ -92,7 +122,7 @@ def run_verb(verb: str, arguments: Sequence[str] | None = None) -> None:
     mute_known_warnings()
     with Interruption() as interruption:
         # Not before, for it takes a while.
-        from mmcompose.utils import UserError, printable, problem
+        from mmcompose.utils import UserError, problem
 
         parser, parsed = _OneLineParser(f'mmcompose {verb}'), Namespace()
         try:
@@ -105,11 +135,12 @@ def run_verb(verb: str, arguments: Sequence[str] | None = None) -> None:
         except UserError as error:
             flags = _flags(parser, parsed)
             # A worker that the same signal ended is no mistake.
-            for each in () if interruption.happened else error.problems:
-                # A function names its own argument, which the verb has as an option.
-                key = each.key if each.is_absolute else flags.get(each.key, each.key)
-                sys.stderr.write(f'error: {printable(str(replace(each, key=key)))}\n')
-            sys.exit(USER_ERROR)
+            problems = () if interruption.happened else error.problems
+            # A function names its own argument, which the verb has as an option.
+            _fail(
+                each if each.is_absolute else replace(each, key=flags.get(each.key, each.key))
+                for each in problems
+            )
 
 
 def module(verb: str) -> ModuleType:
@@ -117,21 +148,48 @@ def module(verb: str) -> ModuleType:
     return import_module(f'mmcompose.commands.verbs.{verb.replace("-", "_")}')
 
 
-def _parsed(parser: ArgumentParser, found: ModuleType, arguments: Sequence[str]) -> Namespace:
+def _fail(problems: Iterable[Problem]) -> NoReturn:
+    from mmcompose.utils import printable
+
+    for each in problems:
+        sys.stderr.write(f'error: {printable(str(each))}\n')
+    sys.exit(USER_ERROR)
+
+
+def _parsed(parser: _OneLineParser, found: ModuleType, arguments: Sequence[str]) -> Namespace:
     if getattr(found, 'PASSES_ON', False):
         return Namespace(arguments=list(arguments))
     parser.description = found.__doc__
     found.add_arguments(parser)
+    parser.check_options(arguments)
     return parser.parse_args(arguments)
 
 
-def _options(parser: ArgumentParser) -> list[str]:
-    """Return the options of a command line, those of its subcommands too."""
+def _options(parser: ArgumentParser, arguments: Sequence[str]) -> list[str]:
+    """Return the options of a command line, those of its subcommand too; of all if it has none."""
     options = list(parser._option_string_actions)
     for action in parser._actions:
         if isinstance(action.choices, Mapping):
-            options += [name for below in action.choices.values() for name in _options(below)]
+            named = [name for name in action.choices if name in arguments]
+            for name in named or action.choices:
+                options += _options(action.choices[name], arguments)
     return options
+
+
+def _looking_like_options(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield what argparse takes for options: before ``--``, no negative number, without spaces."""
+    for each in arguments:
+        if each == '--':
+            return
+        if each[:1] == '-' and each != '-' and ' ' not in each and not _NUMBER.fullmatch(each):
+            yield each
+
+
+def _is_known(given: str, known: Sequence[str]) -> bool:
+    """Return whether an option is known, abbreviated (``--work``) or joined with its value too."""
+    if given.startswith('--'):
+        return any(option.startswith(given) for option in known)
+    return any(given.startswith(option) for option in known if not option.startswith('--'))
 
 
 def _flags(parser: ArgumentParser, parsed: Namespace) -> dict[str, str]:

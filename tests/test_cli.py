@@ -71,8 +71,27 @@ def test_a_typo_in_a_verb_is_told_with_the_nearest(capsys: pytest.CaptureFixture
             "did you mean '--to'?\n",
         ),
         (
-            ['label', 'a.py', 'b.py'],
-            "error: mmcompose label: 'b.py' is no argument; see mmcompose label --help\n",
+            ['label', 'a.py', 'b.py', 'c.py'],
+            "error: mmcompose label: 'b.py' is no argument; see mmcompose label --help\n"
+            "error: mmcompose label: 'c.py' is no argument; see mmcompose label --help\n",
+        ),
+        (
+            ['init', '--techer', 'a.onnx', '--imagse=b', '-x', '-oc.py', '--', '--student'],
+            "error: mmcompose init: '--techer' is no option; see mmcompose init --help; "
+            "did you mean '--teacher'?\n"
+            "error: mmcompose init: '--imagse' is no option; see mmcompose init --help; "
+            "did you mean '--images'?\n"
+            "error: mmcompose init: '-x' is no option; see mmcompose init --help\n",
+        ),
+        (
+            ['review', 'import', 'a.py', '--corrected', 'b.json', '--count', '-1'],
+            "error: mmcompose review: '--count' is no option; see mmcompose review --help; "
+            "did you mean '--out'?\n",
+        ),
+        (
+            ['--plan', 'a.py'],
+            "error: mmcompose: '--plan' is no option; see mmcompose --help; "
+            "did you mean 'plan'?\n",
         ),
         (
             ['label', 'a.py', '--workers', 'two'],

@@ -40,7 +40,7 @@ class LabelStore:
         part_size: How many pictures make a part of what is written.
 
     Raises:
-        UserError: If the location is empty, or of a protocol that cannot be read.
+        UserError: If the location is empty, a file, or of a protocol that cannot be read.
     """
 
     part_size: int = PART_SIZE

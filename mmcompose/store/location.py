@@ -27,7 +27,8 @@ class Location:
         location: A local path, in which ``~`` is expanded, or a URL such as ``s3://bucket/labels``.
 
     Raises:
-        UserError: If it is empty, or of a protocol that fsspec does not know or has no package for.
+        UserError: If it is empty, a file, or of a protocol that fsspec does not know or has no
+            package for.
     """
 
     def __init__(self, location: str | Path) -> None:
@@ -37,6 +38,8 @@ class Location:
         self.is_local = '://' not in given or given.startswith('file://')
         if self.is_local:
             given = os.path.expanduser(given.removeprefix('file://'))
+            if os.path.isfile(given):
+                raise UserError(problem(KEY, given, 'is a file; give the path of a folder'))
         self.url = given.rstrip('/') or '/'
         self._known_protocol()
 

@@ -15,6 +15,8 @@ MISTAKES = (
     (f'{COMPOSITION}.store', '', "composition.store: ''", None),
     (f'{COMPOSITION}.store', 3, 'composition.store: 3 is not a', None),
     (f'{COMPOSITION}.store', True, 'composition.store: True is not a', None),
+    # The repository's own file, for any that is there.
+    (f'{COMPOSITION}.store', __file__, f'composition.store: {__file__!r} is a file', None),
     (f'{COMPOSITION}.workers', 0, 'composition.workers: 0 is not', None),
     (f'{COMPOSITION}.workers', -2, 'composition.workers: -2 is not', None),
     (f'{COMPOSITION}.workers', 1.5, 'composition.workers: 1.5 is not', None),
