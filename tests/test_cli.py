@@ -90,8 +90,7 @@ def test_a_typo_in_a_verb_is_told_with_the_nearest(capsys: pytest.CaptureFixture
         ),
         (
             ['--plan', 'a.py'],
-            "error: mmcompose: '--plan' is no option; see mmcompose --help; "
-            "did you mean 'plan'?\n",
+            "error: mmcompose: '--plan' is no option; see mmcompose --help; did you mean 'plan'?\n",
         ),
         (
             ['label', 'a.py', '--workers', 'two'],

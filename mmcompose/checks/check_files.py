@@ -22,7 +22,7 @@ def check_checkpoint(key: str, path: str | None) -> None:
     if not path or '://' in path:
         return
     if not Path(path).is_file():
-        raise UserError(no_file(key, path))
+        raise UserError(no_file(key, path, like=f'*{Path(path).suffix}'))
     try:
         read_checkpoint(path, trust=None)
     except UserError as error:

@@ -23,7 +23,7 @@ def read_config_file(path: str) -> Config:
     """
     if '::' not in path and not Path(path).is_file():
         missing = no_file('config', path)
-        if missing.suggestion is None:
+        if missing.suggestion is None or not Path(path).parent.is_dir():
             missing = problem('config', path, 'is no file', _configs_around(Path(path)))
         raise UserError(missing)
     return read_config(path)

@@ -8,7 +8,7 @@ from typing import Any
 
 import fsspec
 
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import UserError, no_file, problem
 
 # By the mark that a file begins with; UTF-32 before UTF-16, whose mark is its beginning.
 _MARKS = (
@@ -48,6 +48,8 @@ def read_text(key: str, path: str) -> str:
     try:
         with fsspec.open(path, 'rb') as file:
             return decode_text(file.read())
+    except FileNotFoundError as error:
+        raise UserError(no_file(key, path)) from error
     except OSError as error:
         raise UserError(problem(key, path, f'cannot be read ({error})')) from error
     except UnicodeDecodeError as error:

@@ -138,16 +138,31 @@ def no_file(key: str, path: str | Path, like: str = '*', kind: str = 'file') -> 
         like: A glob of the names that may be meant. Defaults to all.
         kind: What was to be there. Defaults to a file.
     """
-    folder = Path(path).parent
-    near = map(str, folder.glob(like)) if folder.is_dir() else ()
-    return problem(key, str(path), f'is no {kind}', near)
+    if Path(path).is_dir():
+        return problem(key, str(path), f'is a folder; give the path of a {kind}')
+    return Problem(key, str(path), f'is no {kind}', _nearest_path(str(path), like))
 
 
 def no_folder(key: str, path: str | Path) -> Problem:
     """Return that a folder is missing, with the most alike of those that stand beside it."""
-    beside = Path(path).parent
-    near = (str(each) for each in beside.iterdir() if each.is_dir()) if beside.is_dir() else ()
-    return problem(key, str(path), 'is no folder', near)
+    return Problem(key, str(path), 'is no folder', _nearest_path(str(path), '*/'))
+
+
+def _nearest_path(missing: str, like: str) -> str | None:
+    """Return what is named most like a missing path, or like the folder of it that is missing."""
+    if '://' in missing:
+        return None
+    path = Path(missing)
+    beside = path.parent
+    while not beside.is_dir() and beside != beside.parent:
+        path, beside, like = beside, beside.parent, '*/'
+    found = list(beside.glob(like))
+    # An ending in common does not make two names alike.
+    stem = nearest(path.stem, (each.stem for each in found))
+    near = nearest(
+        path.name, (each.name for each in found if each.stem.lower() == str(stem).lower())
+    )
+    return None if stem is None or near is None else str(beside / near)
 
 
 def check_keys(

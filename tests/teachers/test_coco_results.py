@@ -87,7 +87,7 @@ def test_a_picture_that_is_not_listed_is_told(tmp_path: Path) -> None:
         ({'images': None}, r'^composition\.teachers\.replayed\.images: is missing'),
         ({'classes': ['dog', 'cow']}, "'cat' is missing from them, but a category"),
         ({'results': 'no_such.json'}, 'is no file or folder'),
-        ({'images': 'no_such.json'}, 'cannot be read'),
+        ({'images': 'no_such.json'}, 'is no file'),
     ],
 )
 def test_a_mistake_is_told_with_its_key(

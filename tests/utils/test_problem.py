@@ -97,6 +97,33 @@ def test_a_missing_file_is_told_with_the_nearest_beside_it(tmp_path: Path) -> No
     assert line.endswith(f"did you mean '{tmp_path / 'labels.json'}'?")
 
 
+@pytest.mark.parametrize(
+    ('missing', 'near'),
+    [('pictures/xyz.png', None), ('pictuers/1.png', 'pictures'), ('labels.jsn', 'labels.json')],
+)
+def test_names_are_compared_without_the_folders_that_are_there(
+    missing: str, near: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / 'pictures').mkdir()
+    (tmp_path / 'pictures' / 'abc.png').touch()
+    (tmp_path / 'labels.json').touch()
+    found = no_file('file', tmp_path / missing).suggestion
+    assert found == (None if near is None else str(tmp_path / near))
+
+
+def test_what_is_elsewhere_is_compared_with_nothing_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 's3').mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert str(no_file('ann_file', 's3://a/b.json')) == "ann_file: 's3://a/b.json' is no file"
+
+
+def test_a_folder_in_place_of_a_file_is_told(tmp_path: Path) -> None:
+    expected = f"ann_file: '{tmp_path}' is a folder; give the path of a file"
+    assert str(no_file('ann_file', tmp_path)) == expected
+
+
 def test_a_missing_folder_is_told_with_the_nearest_that_is_one(tmp_path: Path) -> None:
     (tmp_path / 'pictures').mkdir()
     (tmp_path / 'picturs').touch()
