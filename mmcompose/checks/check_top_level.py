@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import difflib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -56,24 +57,38 @@ def top_level_problems(config: Config) -> list[Problem]:
         unread = [name for name in unread if name in own]
         # What a base sets may be read by nobody but by the files that inherit it.
         known += [*_INHERITED, *(name for name in config if name not in unread)]
-    return list(_misplaced(config, unread)) + list(_typos(config, unread, known))
+    misplaced = {name: config[name] for name in unread if name in _INSIDE}
+    return list(_misplaced(misplaced)) + list(_typos('config', unread, known))
 
 
-def _misplaced(config: Config, unread: list[str]) -> Iterator[Problem]:
-    for name in unread:
-        if name in _INSIDE:
-            expected = 'stands outside composition, where nothing reads it; put it inside'
-            yield problem(name, config[name], expected)
+def option_problems(config: Config, options: Mapping[str, Any]) -> list[Problem]:
+    """Return the same of options that a command line adds, such as ``train_dataloder.batch_size``.
+
+    Args:
+        config: As its file has it.
+        options: Values by key, with dots.
+    """
+    known = [*_READ, *config]
+    unread = {name.partition('.')[0]: value for name, value in options.items()}
+    unread = {name: value for name, value in unread.items() if name not in known}
+    misplaced = {name: value for name, value in unread.items() if name in _INSIDE}
+    return list(_misplaced(misplaced)) + list(_typos('--cfg-options', unread, known))
 
 
-def _typos(config: Config, unread: list[str], known: list[str]) -> Iterator[Problem]:
+def _misplaced(given: Mapping[str, Any]) -> Iterator[Problem]:
+    for name, value in given.items():
+        expected = 'stands outside composition, where nothing reads it; put it inside'
+        yield problem(name, value, expected)
+
+
+def _typos(key: str, unread: Iterable[str], known: list[str]) -> Iterator[Problem]:
     for name in unread:
         if name in _INSIDE:
             continue
         near = difflib.get_close_matches(name, set(known) - {name}, n=1, cutoff=_TYPO)
         if near:
             expected = 'is no key that anything reads'
-            yield problem('config', name, expected, near).doubtful('unknown-key')
+            yield problem(key, name, expected, near).doubtful('unknown-key')
 
 
 def _tree(filename: str | None) -> ast.Module | None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from mmengine.config import Config
 
+from mmcompose.checks.check_top_level import option_problems
 from mmcompose.teachers import read_config
-from mmcompose.utils import UserError, fault, no_file, problem
+from mmcompose.utils import UserError, allowing, fault, no_file, problem, without_allowed
 
 _MOST_LISTED = 2000
+_LONGEST_REASON = 100
 
 
 def read_config_file(path: str) -> Config:
@@ -59,12 +62,16 @@ def merge_options(config: Config, options: Mapping[str, Any]) -> None:
     """Change a config by ``--cfg-options``.
 
     Raises:
-        UserError: If one of them leads nowhere in the config.
+        UserError: If one of them leads nowhere in the config, or to a key that nothing reads.
     """
+    with allowing(config.get('allow')):
+        if problems := without_allowed(option_problems(config, options)):
+            raise UserError(*problems)
     for name, value in options.items():
         try:
             config.merge_from_dict({name: value})
         except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-            raise UserError(
-                fault('--cfg-options', f'{name}={value!r} cannot be set: {error}')
-            ) from error
+            # MMEngine's shows the whole list that an index is outside of.
+            reason = shorten(str(error), _LONGEST_REASON, placeholder=' …')
+            expected = f'{name}={value!r} cannot be set: {reason}'
+            raise UserError(fault('--cfg-options', expected)) from error
