@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from pprint import pformat
 from typing import Any
@@ -14,6 +15,7 @@ from mmcompose.commands.onnx_guess import guess_onnx
 from mmcompose.commands.student_config import student_base
 from mmcompose.composition import RESERVED_NAMES
 from mmcompose.registry import TEACHERS, build
+from mmcompose.teachers.mmdet.zoo import zoo_model
 from mmcompose.utils import (
     UserError,
     atomic_write,
@@ -50,7 +52,8 @@ def init(
         ``out``.
 
     Raises:
-        UserError: If a file or config is missing or cannot be read, or ``out`` is there already.
+        UserError: If a file, config or model of the zoo is missing or cannot be read, or ``out`` is
+            there already.
     """
     if Path(out).exists():
         raise UserError(problem('out', out, 'is there already; name another, or move it away'))
@@ -91,6 +94,10 @@ def _teacher(given: str) -> dict[str, Any]:
     if '.' in Path(given).name or config:
         expected = 'is none of checkpoint.pth:config.py, model.onnx, and a name of the zoo'
         raise UserError(problem('--teacher', given, expected))
+    try:
+        zoo_model(given)
+    except UserError as error:
+        raise UserError(*(replace(each, key='--teacher') for each in error.problems)) from error
     return {'type': 'mmcompose.MMDetTeacher', 'model': given}
 
 
@@ -131,12 +138,7 @@ def _text(
     lines.append('    teachers=dict(')
     for name, config in configs.items():
         known = classes[name]
-        comment = (
-            'its classes are known once it is downloaded'
-            if known is None
-            else f'{len(known)} classes'
-        )
-        lines.append(f'        {name}=dict(  # {comment}')
+        lines.append(f'        {name}=dict(  # {_comment(config, known)}')
         lines += [
             f'            {key}={pformat(value, compact=True)},' for key, value in config.items()
         ]
@@ -166,6 +168,14 @@ def _text(
         'test_dataloader = test_evaluator = test_cfg = None',
     ]
     return '\n'.join(lines) + '\n'
+
+
+def _comment(config: Mapping[str, Any], known: tuple[str, ...] | None) -> str:
+    if known is not None:
+        return f'{len(known)} classes'
+    if config['type'] == 'mmcompose.ONNXTeacher':
+        return 'complete the commented lines'
+    return 'its classes are known once it is downloaded'
 
 
 def _default_compose(out: Path) -> str:

@@ -18,7 +18,7 @@ from mmcompose.composition import RayWorkers
 from mmcompose.datasets import pseudo_labeled
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.hooks.label_summary import summary
-from mmcompose.utils import UserError, check_writable, fault, log
+from mmcompose.utils import UserError, check_writable, fault, log, problem
 
 
 def label(
@@ -38,13 +38,16 @@ def label(
             one.
 
     Raises:
-        UserError: If the training set holds no pseudo-labeled dataset, or ``launcher`` did not
-            start this process.
+        UserError: If the training set holds no pseudo-labeled dataset, ``launcher`` did not start
+            this process, or there is an ``address`` and it is not 'ray'.
     """
     if export is not None:
         # Before hours of work.
         check_writable('export', export)
     check_launcher(launcher)
+    if address is not None and launcher != 'ray':
+        expected = f"is of a Ray cluster, but the launcher is {launcher!r}, not 'ray'"
+        raise UserError(problem('address', address, expected))
     if config.get('train_dataloader') is None:
         raise UserError(fault('train_dataloader', 'is missing; there is nothing to label'))
     _join(launcher, config.get('env_cfg', {}).get('dist_cfg') or {'backend': 'nccl'})

@@ -23,7 +23,7 @@ from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.read_composition import first_pseudo_labeled, read_composition
 from mmcompose.registry import LABEL_TRANSFORMS, find, type_name
 from mmcompose.structures import Image
-from mmcompose.utils import Mistakes, Problem, allowing
+from mmcompose.utils import Mistakes, Problem, UserError, allowing, problem
 
 # What is stored is looked up by all pictures' sizes: of more, reading them would take minutes.
 _MOST_LOOKED_UP = 10_000
@@ -98,8 +98,11 @@ def plan(config: str | Config, timed_images: int = 0) -> Plan:
         The plan, with all mistakes: none is raised.
 
     Raises:
-        UserError: If there is no config at the path, or it has no composition.
+        UserError: If there is no config at the path, or it has no composition; if
+            ``timed_images`` is below 0.
     """
+    if timed_images < 0:
+        raise UserError(problem('timed_images', timed_images, 'is not 0 or more'))
     config = read_compose_config(config)
     made, mistakes = Plan(), Mistakes()
     composition: Composition | None = None

@@ -83,7 +83,7 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
         for name, value in (('classes', classes), ('decode', decode)):
             if value is None:
                 expected = f'is missing, and so is that of {Path(model).with_suffix(".json")}'
-                raise UserError(problem(name, None, expected))
+                raise UserError(fault(name, expected))
         assert classes is not None and decode is not None
         super().__init__(classes, decode, preprocess, batch_size, reduced_decode)
         self._runtime()

@@ -143,7 +143,7 @@ def test_what_stands_beside_the_file_decides_whose_predictions_they_are(
     beside.write_text(beside.read_text().replace('"cat"', '"cow"'))
     assert build(TEACHERS, config, '').identity != before
     beside.unlink()
-    with pytest.raises(UserError, match=r'classes: None is missing, and so is that of .*a\.json'):
+    with pytest.raises(UserError, match=r'classes: is missing, and so is that of .*a\.json'):
         build(TEACHERS, config, 'teacher')
 
 

@@ -53,6 +53,7 @@ def test_what_a_file_does_not_tell_is_a_commented_line(pool: Path, tmp_path: Pat
     path = init([bare, bare], str(pool), out=str(tmp_path / 'compose.py'))
     text = path.read_text()
     assert text.count('# The file does not hold: classes=') == 2
+    assert text.count('dict(  # complete the commented lines') == 2
     config = Config.fromfile(path, import_custom_modules=False)
     # 'student' is taken.
     assert set(config.composition.teachers) == {'teacher_student', 'teacher_student_2'}
@@ -92,6 +93,10 @@ def test_a_student_is_a_file_or_a_name(
     [
         ('none.onnx', r"--teacher: 'none\.onnx' is no file"),
         ('model.pt', r"--teacher: 'model\.pt' is none of checkpoint\.pth:config\.py"),
+        (
+            'rtmdet_tinny_8xb32-300e_coco',
+            r"--teacher: .* is not in the zoo .* mean 'rtmdet_tiny_8xb32-",
+        ),
     ],
 )
 def test_what_is_no_teacher_is_named(

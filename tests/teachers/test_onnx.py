@@ -210,10 +210,10 @@ def test_class_names_that_the_model_holds_are_compared(make_onnx: Callable[..., 
             {'classes': ['cat'], 'decode': 'detr', 'preprocess': 'none'},
             r"preprocess: 'none' is not",
         ),
-        ({'classes': ['cat']}, 'decode: None is missing, and so is that of'),
+        ({'classes': ['cat']}, 'decode: is missing, and so is that of'),
         # Jsons of the same name that are of something else.
-        ({'images': []}, 'classes: None is missing'),
-        ([], 'classes: None is missing'),
+        ({'images': []}, 'classes: is missing'),
+        ([], 'classes: is missing'),
     ],
 )
 def test_a_json_beside_a_model_holds_plain_values(

@@ -22,9 +22,9 @@ from tests.tools.running import (
     write_teacher,
 )
 
-TRAIN, LABEL, EXPORT, TEST, EVALUATE, CONVERT = (
+TRAIN, LABEL, EXPORT, TEST, EVALUATE, CONVERT, PLAN = (
     f'tools/{name}.py'
-    for name in ('train', 'label', 'export', 'test', 'evaluate', 'convert_effdet')
+    for name in ('train', 'label', 'export', 'test', 'evaluate', 'convert_effdet', 'plan')
 )
 CONFIG = 'compose.py'
 WORK = ('--work-dir', 'runs/work')
@@ -109,6 +109,16 @@ ON_A_COMMAND_LINE: dict[str, tuple[tuple[str, ...], str]] = {
     'launcher': ((LABEL, CONFIG, '--launcher', 'pytorch'), "--launcher: 'pytorch' did not start"),
     'launcher of a training': (
         (TRAIN, *WORK, CONFIG, '--launcher', 'slurm'), "--launcher: 'slurm' did not start"
+    ),
+    'address of no cluster': ((LABEL, CONFIG, '--address', 'a'), "--address: 'a' is of a Ray"),
+    'time of less than nothing': ((PLAN, CONFIG, '--time', '-3'), '--time: -3 is not 0 or more'),
+    'key of no loader': (
+        (LABEL, CONFIG, '--cfg-options', 'train_dataloder.batch_size=4'),
+        "--cfg-options: 'train_dataloder' is no key that anything reads; "
+        "did you mean 'train_dataloader'?",
+    ),
+    'key outside composition': (
+        (TRAIN, *WORK, CONFIG, '--cfg-options', 'workers=4'), 'workers: 4 stands outside'
     ),
     'no worker': ((LABEL, CONFIG, '--workers', '0'), 'composition.workers: 0'),
     'label into a folder': ((LABEL, CONFIG, '--export', '.'), "--export: '.' is a folder"),

@@ -27,7 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> None:
     """Make the labels and log how many there are."""
     if args.dry_run:
-        run_plan(Namespace(config=args.config, cfg_options=args.cfg_options, time=0))
+        run_plan(Namespace(config=args.config, cfg_options=args.cfg_options, timed_images=0))
         return
     from mmcompose.commands.config_files import read_compose_config
     from mmcompose.commands.label import label

@@ -11,7 +11,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the verb's arguments to a parser."""
     add_config(parser)
     parser.add_argument(
-        '--time', type=int, default=0, metavar='IMAGES', help='time the teachers on a few images'
+        '--time',
+        dest='timed_images',
+        type=int,
+        default=0,
+        metavar='IMAGES',
+        help='time the teachers on a few images',
     )
 
 
@@ -22,7 +27,7 @@ def run(args: Namespace) -> None:
     from mmcompose.commands.plan_text import print_plan
     from mmcompose.utils import UserError
 
-    made = plan(read_compose_config(args.config, args.cfg_options), args.time)
+    made = plan(read_compose_config(args.config, args.cfg_options), args.timed_images)
     print_plan(made)
     if made.mistakes:
         raise UserError(*made.mistakes)

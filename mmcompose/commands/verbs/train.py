@@ -18,7 +18,7 @@ def run(args: Namespace) -> None:
         parser.add_argument('--dry-run', action='store_true')
         add_config(parser)
         named, _ = parser.parse_known_args(args.arguments)
-        run_plan(Namespace(config=named.config, cfg_options=named.cfg_options, time=0))
+        run_plan(Namespace(config=named.config, cfg_options=named.cfg_options, timed_images=0))
         return
     from mmcompose.commands.mmdet_tools import run_mmdet_tool
 
