@@ -15,7 +15,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     labels = what.add_parser('labels', help='the labels of the pool')
     add_config(labels)
     labels.add_argument('--to', choices=FORMATS, default='coco', help='the format')
-    labels.add_argument('--out', help='a file; a folder for yolo, voc and fiftyone')
+    labels.add_argument('--out', help='a file; a new folder for yolo, voc and fiftyone')
     student = what.add_parser('student', help='a detector that MMDetection trained')
     student.add_argument('checkpoint', help="the student's checkpoint")
     student.add_argument('--to', choices=['onnx'], default='onnx', help='the format')

@@ -15,7 +15,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     out = what.add_parser('export', help='those on whose labels teachers disagree most')
     add_config(out)
     out.add_argument('--to', choices=TOOLS, default='labelstudio', help='the tool')
-    out.add_argument('--out', help='a file; a folder for yolo')
+    out.add_argument('--out', help='a file; a new folder for yolo')
     out.add_argument('--count', type=int, default=100, help='how many pictures')
     back = what.add_parser('import', help='what was corrected, as a COCO json of truth')
     add_config(back)

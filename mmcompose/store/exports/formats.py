@@ -15,7 +15,10 @@ from mmcompose.store.exports.parquet import write_parquet
 from mmcompose.store.exports.voc import write_voc
 from mmcompose.store.exports.yolo import write_yolo
 from mmcompose.structures import Detections, Image
-from mmcompose.utils import UserError, check_writable, problem
+from mmcompose.utils import UserError, atomic_write, check_writable, problem
+
+# In a folder that an export made, and may make again.
+_MARK = '.mmcompose-export'
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,11 @@ def destination(to: str, out: str | Path | None = None) -> Path:
         raise UserError(problem('to', to, f'is not one of {", ".join(FORMATS)}', FORMATS))
     path = Path(out if out is not None else FORMATS[to].default)
     check_writable('out', path, folder=FORMATS[to].is_folder)
+    if FORMATS[to].is_folder and path.is_dir() and any(path.iterdir()):
+        if not (path / _MARK).is_file():
+            # Pictures and labels of the user's may be there, under the same names.
+            expected = 'holds other files than an export; name a new folder, or an empty one'
+            raise UserError(problem('out', str(path), expected))
     return path
 
 
@@ -73,15 +81,21 @@ def export(
         labels: Of each.
         classes: Class names.
         teachers: Who voted, in the order of the votes.
-        out: The file, or for YOLO, VOC and FiftyOne the folder. Defaults to a name of the format in
-            the working directory.
+        out: The file, or for YOLO, VOC and FiftyOne the folder: a new or empty one, or one of an
+            earlier export. Defaults to a name of the format in the working directory.
 
     Returns:
         What was written.
 
     Raises:
-        UserError: If there is no such format, or it cannot be written.
+        UserError: If there is no such format, it cannot be written, or a folder holds other files.
     """
     path = destination(to, out)
-    FORMATS[to].write(Labeled(images, labels, tuple(classes), tuple(teachers)), path)
+    labeled = Labeled(images, labels, tuple(classes), tuple(teachers))
+    if FORMATS[to].is_folder:
+        # Names that a folder cannot hold leave none behind.
+        labeled.stems()
+        with atomic_write('out', path / _MARK) as mark:
+            mark.touch()
+    FORMATS[to].write(labeled, path)
     return path

@@ -62,6 +62,9 @@ def link_picture(image: Image, link: Path) -> bool:
     """Link a picture whose file is local; return whether it is."""
     if '://' in image.path or not Path(image.path).is_file():
         return False
+    if link.exists() and link.samefile(image.path):
+        # The picture itself may be meant, which a link would replace.
+        return True
     with atomic_write('out', link) as path:
         path.symlink_to(Path(image.path).absolute())
     return True

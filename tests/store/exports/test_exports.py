@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -178,6 +179,33 @@ def test_fiftyone(images: list[Image], labels: list[Detections], tmp_path: Path)
     images[1].path = 's3://bucket/more/001.png'
     with pytest.raises(UserError, match=r's3://.* is no local file: FiftyOne reads no other'):
         _export('fiftyone', images, labels, tmp_path / 'again')
+
+
+@pytest.mark.parametrize('to', [name for name, each in FORMATS.items() if each.is_folder])
+def test_a_folder_of_other_files_is_left_as_it_is(
+    to: str, images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    # A data set in YOLO's layout: an export into it would replace its pictures by links.
+    mine = tmp_path / FORMATS[to].default
+    shutil.copytree(tmp_path / 'pool', mine / 'images')
+    for image in images:
+        image.path = str(mine / 'images' / image.key)
+    before = toys.files_below(mine)
+    with pytest.raises(UserError, match=r'out: .* holds other files than an export; name a new'):
+        _export(to, images, labels, tmp_path)
+    assert toys.files_below(mine) == before
+
+
+def test_an_export_is_made_again_and_of_itself(
+    images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    folder = _export('yolo', images, labels, tmp_path)
+    pictures = [Path(image.path).read_bytes() for image in images]
+    for image in images:
+        image.path = str(folder / 'images' / image.key)
+    _export('yolo', images, labels[::-1], tmp_path)
+    assert [Path(image.path).read_bytes() for image in images] == pictures
+    assert (folder / 'labels' / 'more' / '000.txt').read_text() == ''
 
 
 def test_what_cannot_be_written_is_named(
