@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import runpy
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import mmdet
@@ -17,8 +18,6 @@ from mmcompose.commands.arguments import OptionsAction
 from mmcompose.commands.config_files import merge_options, read_config_file
 from mmcompose.registry import RUNNERS
 from mmcompose.utils import UserError, fault, problem
-
-_CONFIGS = ('.py', '.json', '.yaml', '.yml')
 
 
 def run_mmdet_tool(name: str, arguments: Sequence[str]) -> None:
@@ -35,22 +34,32 @@ def run_mmdet_tool(name: str, arguments: Sequence[str]) -> None:
     parser = ArgumentParser(name, add_help=False, allow_abbrev=False)
     parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={})
     options = parser.parse_known_args(arguments)[0].cfg_options
-    # By their endings, since an option's value may stand before them.
-    for argument in arguments:
-        if argument.endswith(_CONFIGS) and '=' not in argument:
-            config = read_config_file(argument)
-            merge_options(config, options)
-            if config.get('model') is None:
-                raise UserError(fault('model', f'is missing from {argument}'))
-            check_runner(config)
-        elif argument.endswith('.pth') and '=' not in argument:
-            check_checkpoint('checkpoint', argument)
     script = Path(mmdet.__file__).parent / '.mim' / 'tools' / f'{name}.py'
     if not script.is_file():
         expected = 'is missing from the installed MMDetection; reinstall mmdet'
         raise UserError(fault('', f'{script}: {expected}'))
     sys.argv = [str(script), *arguments]
+    given = _parsed(script)
+    config = read_config_file(given.config)
+    merge_options(config, options)
+    if config.get('model') is None:
+        raise UserError(fault('model', f'is missing from {given.config}'))
+    check_runner(config)
+    # Of train's, 'auto' is the last one in the work directory.
+    checkpoint = given.checkpoint if name == 'test' else given.resume
+    if checkpoint != 'auto':
+        check_checkpoint('checkpoint' if name == 'test' else '--resume', checkpoint)
     runpy.run_path(str(script), run_name='__main__')
+
+
+def _parsed(script: Path) -> Namespace:
+    """Return the arguments of this process as a script of MMDetection parses them."""
+    spec = spec_from_file_location('mmdet_tool', script)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    parsed: Namespace = module.parse_args()
+    return parsed
 
 
 def check_runner(config: Config) -> None:

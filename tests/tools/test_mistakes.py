@@ -92,6 +92,11 @@ ON_A_COMMAND_LINE: dict[str, tuple[tuple[str, ...], str]] = {
         (TRAIN, *WORK, 'compos.py'),
         "config: 'compos.py' is no file; did you mean 'compose.py'?",
     ),
+    'config by its ending': (
+        (TRAIN, *WORK, 'compose.pyy'),
+        "config: 'compose.pyy' is no file; did you mean 'compose.py'?",
+    ),
+    'checkpoint by its ending': ((TEST, CONFIG, 'epoch_1'), "checkpoint: 'epoch_1' is no file"),
     'option that leads nowhere': (
         (TRAIN, *WORK, CONFIG, '--cfg-options', 'train_dataloader.dataset.pipeline.9.type=X'),
         '--cfg-options: train_dataloader.dataset.pipeline.9.type',
@@ -104,7 +109,7 @@ ON_A_COMMAND_LINE: dict[str, tuple[tuple[str, ...], str]] = {
         (TRAIN, CONFIG, '--work-dir', 'toy_teacher.py/work'), "work_dir: 'toy_teacher.py/work'"
     ),
     'checkpoint to resume': (
-        (TRAIN, *WORK, CONFIG, '--resume', 'epoch_1.pth'), "checkpoint: 'epoch_1.pth' is no file"
+        (TRAIN, *WORK, CONFIG, '--resume', 'epoch_1.pth'), "--resume: 'epoch_1.pth' is no file"
     ),
     'launcher': ((LABEL, CONFIG, '--launcher', 'pytorch'), "--launcher: 'pytorch' did not start"),
     'launcher of a training': (
