@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from os.path import join
 from pathlib import Path
 
@@ -78,10 +80,26 @@ def _read(composition: Composition, ann_file: str, folder: str) -> ClassSpaceDat
     resolved = composition.resolved
     aliases = resolved['class_space'].get('aliases', [])
     classes = composition.class_space.classes
-    with DefaultScope.overwrite_default_scope('mmdet'):
+    with _named_by_option(ann_file), DefaultScope.overwrite_default_scope('mmdet'):
         dataset = ClassSpaceDataset(coco, classes, aliases, allow=resolved['allow'])
-    dataset.full_init()
+        dataset.full_init()
     return dataset
+
+
+@contextmanager
+def _named_by_option(ann_file: str) -> Iterator[None]:
+    """Name the file, where a mistake in it is named by an argument of the dataset's own."""
+    try:
+        yield
+    except UserError as error:
+        of_dataset = (ClassSpaceDataset.__name__, 'CocoDataset')
+        problems = (
+            replace(each, key='ann_file', value=ann_file)
+            if each.key.startswith(of_dataset)
+            else each
+            for each in error.problems
+        )
+        raise UserError(*problems) from error
 
 
 def covered_classes(dataset: ClassSpaceDataset, composition: Composition) -> NDArray[np.int64]:

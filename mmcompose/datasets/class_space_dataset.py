@@ -180,6 +180,8 @@ def _nothing_shared(names: Sequence[str], classes: Sequence[str]) -> Problem:
     expected = (
         f'labels no class of the student: its classes are {shown}; tie names in '
         'composition.class_space.aliases, or in ClassSpaceDataset.mapping'
+        if names
+        else 'labels no class of the student: it names none'
     )
     return fault('ClassSpaceDataset.dataset', expected)
 

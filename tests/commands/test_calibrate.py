@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,26 @@ def test_a_file_that_labels_nothing_is_told(
     with pytest.raises(UserError, match=r"^ann_file: '.*empty.json' labels no box of a class"):
         calibrate(config_of(pool, truth, tmp_path), path, out=str(tmp_path / 'curves.json'))
     assert not (tmp_path / 'curves.json').exists()
+
+
+@pytest.mark.parametrize(
+    ('content', 'told'),
+    [
+        ({'images': [], 'annotations': [], 'categories': []}, 'labels no class .*: it names none'),
+        (
+            {'images': [], 'annotations': [], 'categories': [{'id': 1, 'name': 'rde'}]},
+            r"labels no class of the student: its classes are 'rde' \(not red\?\)",
+        ),
+        ({'annotations': [], 'categories': []}, 'is no COCO json: it has no images'),
+    ],
+)
+def test_a_file_is_named_by_its_option(
+    content: dict[str, Any], told: str, pool: Path, truth: str, tmp_path: Path
+) -> None:
+    path = tmp_path / 'wrong.json'
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=f"^ann_file: '{path}' {told}"):
+        calibrate(config_of(pool, truth, tmp_path), str(path), str(pool), str(tmp_path / 'out'))
 
 
 def test_a_folder_has_all_pictures_of_the_file_or_is_not_taken(
