@@ -53,7 +53,10 @@ def test_python_is_python(page: str) -> None:
         # An ellipsis stands for what the reader fills in; a fragment is an argument of a call.
         code = block.replace('…', '')
         try:
-            ast.parse(code)
+            tree = ast.parse(code)
+            # What a formatter makes of an argument with a comma after it.
+            assigned = [node.value for node in tree.body if isinstance(node, ast.Assign)]
+            assert not any(isinstance(each, ast.Tuple) and len(each.elts) == 1 for each in assigned)
         except SyntaxError:
             ast.parse(f'f({code.strip().rstrip(",")})')
 
@@ -68,6 +71,18 @@ def test_names_that_configs_take_exist(page: str) -> None:
     named = set(re.findall(r"'mmcompose\.([A-Z]\w+)'", _text(page)))
     # What the page itself adds.
     assert named - set(re.findall(r'^class (\w+)', _text(page), re.MULTILINE)) <= known
+
+
+def test_every_page_is_listed_on_the_first() -> None:
+    listed = re.findall(r'\]\((\w+(?:/\w+)?\.md)\)', _text('docs/index.md'))
+    pages = {str(page.relative_to(ROOT / 'docs')) for page in (ROOT / 'docs').rglob('*.md')}
+    assert set(listed) == pages - {'index.md'}
+
+
+def test_every_label_transform_is_listed() -> None:
+    LABEL_TRANSFORMS.import_from_location()
+    text = _text('docs/configuration.md')
+    assert [name for name in LABEL_TRANSFORMS.module_dict if f'`{name}`' not in text] == []
 
 
 def test_every_check_that_may_be_allowed_is_listed() -> None:
