@@ -22,6 +22,7 @@ from mmcompose.utils import (
 
 # What a hub shows first is called so.
 _README, _WEIGHTS, _CONFIG = 'README.md', 'model.pth', 'config.py'
+_UPLOADED = (_README, _WEIGHTS, _CONFIG, 'card.html', 'model.onnx', 'model.json')
 
 
 def push(
@@ -40,14 +41,15 @@ def push(
         checkpoint: The student's, with ``card.md`` of ``mmcompose report`` beside it.
         to: The repository, ``owner/name``; made where there is none. The token is that of
             ``hf auth login`` or ``HF_TOKEN``; ``HF_ENDPOINT`` names another hub.
-        out: The folder. Defaults to ``hub`` beside the checkpoint.
+        out: The folder, a new one or an earlier push's. Defaults to ``hub`` beside the checkpoint.
         private: Whether a new repository is private. Defaults to False.
 
     Returns:
         The address of the upload.
 
     Raises:
-        UserError: If the checkpoint has no card, or the hub refuses it.
+        UserError: If the checkpoint has no card, the folder holds other files, or the hub refuses
+            it.
     """
     hub = optional_package('huggingface_hub', 'hub', 'mmcompose push')
     requests = optional_package('requests', 'hub', 'mmcompose push')
@@ -83,6 +85,10 @@ def write_hub_folder(checkpoint: str, out: str | None = None) -> Path:
         raise UserError(problem('checkpoint', checkpoint, expected))
     folder = Path(out) if out is not None else path.parent / 'hub'
     check_writable('out', folder, folder=True)
+    for each in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if each.name not in _UPLOADED:
+            expected = f'holds {each.name}, which would be uploaded, too; name a new folder'
+            raise UserError(problem('out', str(folder), expected))
     saved = read_checkpoint(path)
     config = config_of(saved, checkpoint)
     meta = {'dataset_meta': saved['meta'].get('dataset_meta'), 'cfg': config.pretty_text}
@@ -92,6 +98,8 @@ def write_hub_folder(checkpoint: str, out: str | None = None) -> Path:
     beside = {card: _README, card.with_suffix('.html'): 'card.html'}
     beside |= {path.with_suffix(end): f'model{end}' for end in ('.onnx', '.json')}
     for source, name in beside.items():
+        # Of another student, from an earlier time.
+        (folder / name).unlink(missing_ok=True)
         if source.is_file():
             shutil.copyfile(source, folder / name)
     return folder

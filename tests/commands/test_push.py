@@ -165,3 +165,23 @@ def test_a_student_without_a_card(checkpoint: Path, tmp_path: Path) -> None:
         push(str(checkpoint), 'me/digits')
     with pytest.raises(UserError, match='is no file'):
         push(str(tmp_path / 'none.pth'), 'me/digits')
+
+
+def test_nothing_else_is_uploaded(hub: Hub, checkpoint: Path, tmp_path: Path) -> None:
+    mine = tmp_path / 'mine'
+    mine.mkdir()
+    (mine / 'README.md').write_text('mine')
+    (mine / 'passwords.txt').touch()
+    with pytest.raises(UserError, match=r"^out: '.*mine' holds passwords.txt, which would be up"):
+        push(str(checkpoint), 'me/digits', str(mine))
+    assert (mine / 'README.md').read_text() == 'mine' and hub.files == {}
+
+
+def test_no_file_of_an_earlier_student_is_uploaded(
+    hub: Hub, checkpoint: Path, tmp_path: Path
+) -> None:
+    (tmp_path / 'epoch_1.onnx').write_bytes(b'onnx')
+    push(str(checkpoint), 'me/digits')
+    hub.files.clear()
+    push(str(checkpoint.rename(tmp_path / 'epoch_2.pth')), 'me/digits')
+    assert sorted(hub.files) == ['README.md', 'card.html', 'config.py', 'model.pth']
