@@ -81,16 +81,21 @@ def _mismatches(key: str, value: Any, hint: Any) -> Iterator[tuple[str, Any, str
     if _fits(value, hint):
         yield from _out_of_range(key, value, hint)
     elif (kind := _kind_of_items(value, hint)) is not None:
-        for name, item in value.items():
-            yield from _mismatches(f'{key}.{name}', item, kind)
+        by_name = isinstance(value, Mapping)
+        for name, item in value.items() if by_name else enumerate(value):
+            at = f'{key}.{name}' if by_name else f'{key}[{name}]'
+            yield from _mismatches(at, item, kind)
     else:
         yield key, value, _words(hint)
 
 
 def _kind_of_items(value: Any, hint: Any) -> Any:
-    """Return the type of a dict's values where a dict by name is among what fits, else None."""
+    """Return the type of a dict's or list's items where such is among what fits, else None."""
     for each in get_args(hint) if get_origin(hint) in (Union, UnionType) else [hint]:
         origin, arguments = get_origin(each), get_args(each)
+        any_length = origin is not tuple or Ellipsis in arguments
+        if _is_sequence(origin) and any_length and isinstance(value, (list, tuple)):
+            return arguments[0]
         if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
             return arguments[1] if all(_fits(name, arguments[0]) for name in value) else None
     return None

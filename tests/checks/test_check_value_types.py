@@ -22,7 +22,7 @@ def config(pool: Path, truth: str, tmp_path: Path) -> Config:
     ('key', 'value', 'told'),
     [
         ('custom_hooks', 'EMAHook', "custom_hooks: 'EMAHook' is not a list or None"),
-        ('custom_hooks', [3], 'custom_hooks: [3] is not a list or None'),
+        ('custom_hooks', [3], 'custom_hooks[0]: 3 is not a dict'),
         ('custom_hooks', [{}], 'custom_hooks[0]: {} is no dict of a hook: it names no type'),
         ('custom_hooks', [{'type': 3}], "custom_hooks[0]: {'type': 3} is no dict of a hook"),
         ('val_evaluator', {'metric': 'bbox'}, "val_evaluator: {'metric': 'bbox'} is no dict"),

@@ -46,6 +46,13 @@ def test_which_values_fit(hint: Any, fitting: list[Any], others: list[Any]) -> N
         (str | Sequence[str], 3, 'key.name: 3 is not a string or a list of strings'),
         (Sequence[float], 3, 'key.name: 3 is not a list of numbers'),
         (Sequence[Mapping[str, Any]], 3, 'key.name: 3 is not a list'),
+        (Sequence[Mapping[str, Any]] | None, [{}, 3], 'key.name[1]: 3 is not a dict'),
+        (
+            list[tuple[str, str]] | None,
+            [('a', 'b'), 'cd'],
+            "key.name[1]: 'cd' is not 2 values: a string, a string",
+        ),
+        (Mapping[str, Sequence[str]], {'a': ['b', 3]}, 'key.name.a[1]: 3 is not a string'),
         (Mapping[str, Any] | None, 3, 'key.name: 3 is not a dict or None'),
         (
             tuple[int, int] | None,

@@ -134,7 +134,7 @@ def test_it_needs_a_fusion() -> None:
         ({'min_count': 0}, '^step.min_count: 0'),
         ({'min_rate': -1}, '^step.min_rate: -1'),
         ({'min_score': 3}, '^step.min_score: 3'),
-        ({'pairs': ['cat']}, "^step.pairs: .*'cat'.* is not a list"),
+        ({'pairs': ['cat']}, r"^step.pairs\[0\]: 'cat' is not 2 values: a string, a string"),
     ],
 )
 def test_wrong_arguments(arguments: dict[str, Any], told: str) -> None:

@@ -54,7 +54,7 @@ MISTAKES = (
     (f'{SPACE}.aliases', ['voc-cocoo'], f"{SPACE}.aliases: 'voc-cocoo' is not a shipped table",
      'voc-coco'),
     (f'{SPACE}.aliases', 'voc-coco', f"{SPACE}.aliases: 'voc-coco' is not a list", None),
-    (f'{SPACE}.aliases', [{'red': 'rot'}], f"{SPACE}.aliases: [{{'red': 'rot'}}] is not", None),
+    (f'{SPACE}.aliases', [{'red': 'rot'}], f"{SPACE}.aliases[0].red: 'rot' is not", None),
     (f'{SPACE}.mapping', {'frist': {}}, f"{SPACE}.mapping: 'frist' is not a teacher", 'first'),
     (f'{SPACE}.mapping', {'first': {'gren': 'red'}}, f"{SPACE}.mapping.first: 'gren' is not a",
      'green'),

@@ -37,7 +37,7 @@ MISTAKES = (
      "visualizer.vis_backends[0].type: 'LocalVisBackends' is", 'LocalVisBackend'),
     # Hooks.
     (HOOKS, 'EMAHook', f"{HOOKS}: 'EMAHook' is not a list or None", None),
-    (HOOKS, [3], f'{HOOKS}: [3] is not a list or None', None),
+    (HOOKS, [3], f'{HOOKS}[0]: 3 is not a dict', None),
     (HOOKS, [{}], f'{HOOKS}[0]: {{}} is no dict of a hook', None),
     (HOOKS, [{'type': 'mmcompose.ClassRowHook'}], f'{HOOKS}[0].type: ', 'mmcompose.ClassRowsHook'),
     (HOOKS, [LABELS, {'type': 'EMAHok'}], f"{HOOKS}[1].type: 'EMAHok' is", 'EMAHook'),
