@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mmcompose.store import LabelStore
     from mmcompose.structures import Detections, Image
     from mmcompose.teachers import Teacher
+    from mmcompose.utils import UserError
 
 require_prerequisites()
 
@@ -37,6 +38,7 @@ _HOMES = {
     'LabelStore': 'store.LabelStore',
     'LabelTransform': 'labeling.LabelTransform',
     'Teacher': 'teachers.Teacher',
+    'UserError': 'utils.UserError',
     'evaluate': 'commands.evaluate.evaluate_config',
     'list_label_transforms': 'registry.list_label_transforms',
     'list_teachers': 'registry.list_teachers',
@@ -55,6 +57,7 @@ __all__ = [
     'LabelStore',
     'LabelTransform',
     'Teacher',
+    'UserError',
     '__version__',
     'evaluate',
     'list_label_transforms',

@@ -41,6 +41,13 @@ def test_every_public_name_is_found() -> None:
         _ = mmcompose.Compositoin
 
 
+def test_a_mistake_is_caught_by_a_public_name(pool: Path) -> None:
+    composition = mmcompose.Composition(teachers=toys.TEACHERS, label_pipeline=toys.LABEL_PIPELINE)
+    pictures = [str(pool / '000.png'), str(pool / '001.png')]
+    with pytest.raises(mmcompose.UserError, match=r'^image: \[.* is no path and no picture'):
+        composition.predict(pictures)
+
+
 def test_kinds_are_listed_by_a_pattern() -> None:
     assert mmcompose.list_teachers('*onnx*') == ['mmcompose.ONNXTeacher']
     assert 'mmcompose.WeightedBoxesFusion' in mmcompose.list_label_transforms('*fusion')

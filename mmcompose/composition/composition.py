@@ -170,6 +170,9 @@ class Composition:
 
         Returns:
             Boxes in pixels of the picture, labels as indices into :attr:`classes`.
+
+        Raises:
+            UserError: If it is no picture, or cannot be read; if a teacher raises it.
         """
         images = [Image.of(image)]
         predictions = {name: ask(name, each, images) for name, each in self.teachers.items()}

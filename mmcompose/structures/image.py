@@ -111,7 +111,8 @@ class Image:
                 OpenCV reads them. Pixels stay in memory and do not travel to another process.
 
         Raises:
-            UserError: If the file cannot be read or is no picture; if the array is none.
+            UserError: If the file cannot be read or is no picture; if the array is none, or the
+                source is neither.
         """
         if isinstance(source, Image):
             return source
@@ -121,7 +122,11 @@ class Image:
                 raise UserError(problem('image', shape, 'is not uint8 of shape (height, width, 3)'))
             image = cls('', '', source.shape[1], source.shape[0])
             return image.with_pixels(source)
-        path = os.fspath(source)
+        try:
+            path = os.fspath(source)
+        except TypeError as error:
+            expected = 'is no path and no picture; give one at a time'
+            raise UserError(problem('image', source, expected)) from error
         pixels = decode(path)
         image = cls(path, path, pixels.shape[1], pixels.shape[0])
         image.__dict__['pixels'] = pixels
