@@ -41,7 +41,7 @@ _NUMBER = re.compile(r'-\d+|-\d*\.\d+')
 
 
 class _OneLineParser(ArgumentParser):
-    """Tells a mistake in one line, as everything here does, with the nearest option."""
+    """Raises a mistake as one line, as everything here does, with the nearest option."""
 
     def error(self, message: str) -> NoReturn:
         """See :meth:`argparse.ArgumentParser.error`.

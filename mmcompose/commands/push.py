@@ -62,7 +62,7 @@ def push(
         )
     # The hub's answers, a missing token and a lost connection; a name that is none.
     except (OSError, ValueError) as error:
-        # What a lost connection is told with is a chain of objects.
+        # The text of a lost connection is a chain of objects.
         is_lost = isinstance(error, (requests.ConnectionError, requests.Timeout))
         why = f'the connection to {api.endpoint} failed' if is_lost else first_line(error)
         raise UserError(problem('to', to, f'was not pushed to: {why}')) from error

@@ -179,7 +179,7 @@ class UnlabeledImages(BaseDetDataset):
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """Return an image's path, key, width and height; ``instances`` is empty."""
-        # Not `or`, by which a table is asked for its length.
+        # Not `or`, which takes the length of a table.
         images = self.images if self._images is None else self._images
         if idx < 0:
             idx += len(images)

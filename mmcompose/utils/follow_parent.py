@@ -57,7 +57,7 @@ def main() -> None:
         del process._inheriting  # type: ignore[attr-defined]
         connection.recv()(connection)
     except EOFError:
-        # The parent has ended, and tells why.
+        # The parent has ended, and reports why.
         sys.exit(1)
 
 
