@@ -158,6 +158,7 @@ class LabelStore:
 
     def pool_index(self, source: Mapping[str, Any]) -> PoolIndex:
         """Return where it is kept what was found of a pool's pictures; see :class:`PoolIndex`."""
+        self.check()
         return PoolIndex(self.location, source)
 
     def open_labels(self, address: str) -> DetectionTable:

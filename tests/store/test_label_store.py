@@ -118,7 +118,13 @@ def test_a_store_of_another_format_is_told_with_what_to_do(
     (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / file).write_text(content)
     before = files_below(tmp_path)
-    for act in (lambda s: s.predictions('a'), lambda s: _labels(s), lambda s: s.begin()):
+    acts = (
+        lambda s: s.predictions('a'),
+        lambda s: _labels(s),
+        lambda s: s.pool_index({'folder': 'a'}),
+        lambda s: s.begin(),
+    )
+    for act in acts:
         with pytest.raises(UserError, match='`mmcompose label CONFIG`') as caught:
             act(SmallStore(tmp_path))
         assert '\n' not in str(caught.value)
