@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
 
+from mmcompose.commands.one_line_parser import OneLineParser
 from mmcompose.interruption import Interruption
 from mmcompose.known_warnings import mute_known_warnings
 from mmcompose.version import __version__
@@ -37,46 +37,6 @@ VERBS = (
     'convert-effdet',
 )
 USER_ERROR = 2
-_NUMBER = re.compile(r'-\d+|-\d*\.\d+')
-
-
-class _OneLineParser(ArgumentParser):
-    """Raises a mistake as one line, as everything here does, with the nearest option."""
-
-    def error(self, message: str) -> NoReturn:
-        """See :meth:`argparse.ArgumentParser.error`.
-
-        Raises:
-            UserError: Always.
-        """
-        from mmcompose.utils import UserError, fault, problem
-
-        see = f'see {self.prog} --help'
-        _, _, unknown = message.partition('unrecognized arguments: ')
-        if unknown:
-            expected = f'is no argument; {see}'
-            raise UserError(*(problem(self.prog, each, expected) for each in unknown.split()))
-        raise UserError(fault(self.prog, f'{message}; {see}', is_absolute=True))
-
-    def check_options(self, arguments: Sequence[str], others: Sequence[str] = ()) -> None:
-        """Check all options before any is parsed: argparse names missing ones alone, or the first.
-
-        Args:
-            arguments: A command line.
-            others: What may be meant beside the options.
-
-        Raises:
-            UserError: With a line for each that is unknown.
-        """
-        from mmcompose.utils import UserError, problem
-
-        known = _options(self, arguments)
-        expected = f'is no option; see {self.prog} --help'
-        given = [each.partition('=')[0] for each in _looking_like_options(arguments)]
-        unknown = [each for each in given if not _is_known(each, known)]
-        if unknown:
-            near = [*(each for each in known if each.startswith('--')), *others]
-            raise UserError(*(problem(self.prog, each, expected, near) for each in unknown))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -89,11 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if arguments and not arguments[0].startswith('-'):
         run_verb(arguments[0], arguments[1:])
         return
-    parser = _OneLineParser(
+    parser = OneLineParser(
         'mmcompose',
-        'mmcompose VERB ARGUMENTS\n       mmcompose VERB --help',
-        'Combine trained detectors into one, from unlabeled images alone.',
-        '\n'.join(('verbs:', *(f'  {verb:<16}{module(verb).__doc__}' for verb in VERBS))),
+        VERBS,
+        usage='mmcompose VERB ARGUMENTS\n       mmcompose VERB --help',
+        description='Combine trained detectors into one, from unlabeled images alone.',
+        epilog='\n'.join(('verbs:', *(f'  {verb:<16}{module(verb).__doc__}' for verb in VERBS))),
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument('--version', action='version', version=__version__)
@@ -101,7 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from mmcompose.utils import UserError
 
     try:
-        parser.check_options(arguments, VERBS)
         parser.parse_args(arguments)
     except UserError as error:
         _fail(error.problems)
@@ -124,7 +84,7 @@ def run_verb(verb: str, arguments: Sequence[str] | None = None) -> None:
         # Not before, for it takes a while.
         from mmcompose.utils import UserError, problem
 
-        parser, parsed = _OneLineParser(f'mmcompose {verb}'), Namespace()
+        parser, parsed = OneLineParser(f'mmcompose {verb}'), Namespace()
         try:
             if verb not in VERBS:
                 expected = 'is no verb; see mmcompose --help'
@@ -156,40 +116,12 @@ def _fail(problems: Iterable[Problem]) -> NoReturn:
     sys.exit(USER_ERROR)
 
 
-def _parsed(parser: _OneLineParser, found: ModuleType, arguments: Sequence[str]) -> Namespace:
+def _parsed(parser: OneLineParser, found: ModuleType, arguments: Sequence[str]) -> Namespace:
     if getattr(found, 'PASSES_ON', False):
         return Namespace(arguments=list(arguments))
     parser.description = found.__doc__
     found.add_arguments(parser)
-    parser.check_options(arguments)
     return parser.parse_args(arguments)
-
-
-def _options(parser: ArgumentParser, arguments: Sequence[str]) -> list[str]:
-    """Return the options of a command line, those of its subcommand too; of all if it has none."""
-    options = list(parser._option_string_actions)
-    for action in parser._actions:
-        if isinstance(action.choices, Mapping):
-            named = [name for name in action.choices if name in arguments]
-            for name in named or action.choices:
-                options += _options(action.choices[name], arguments)
-    return options
-
-
-def _looking_like_options(arguments: Sequence[str]) -> Iterator[str]:
-    """Yield what argparse takes for options: before ``--``, no negative number, without spaces."""
-    for each in arguments:
-        if each == '--':
-            return
-        if each[:1] == '-' and each != '-' and ' ' not in each and not _NUMBER.fullmatch(each):
-            yield each
-
-
-def _is_known(given: str, known: Sequence[str]) -> bool:
-    """Return whether an option is known, abbreviated (``--work``) or joined with its value too."""
-    if given.startswith('--'):
-        return any(option.startswith(given) for option in known)
-    return any(given.startswith(option) for option in known if not option.startswith('--'))
 
 
 def _flags(parser: ArgumentParser, parsed: Namespace) -> dict[str, str]:

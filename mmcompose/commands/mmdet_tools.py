@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import runpy
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import SimpleNamespace
 
 import mmdet
 from mmengine.config import Config
@@ -16,6 +18,7 @@ from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
 from mmcompose.checks.check_files import check_checkpoint
 from mmcompose.commands.arguments import OptionsAction
 from mmcompose.commands.config_files import merge_options, read_config_file
+from mmcompose.commands.one_line_parser import OneLineParser
 from mmcompose.registry import RUNNERS
 from mmcompose.utils import UserError, fault, problem
 
@@ -31,7 +34,8 @@ def run_mmdet_tool(name: str, arguments: Sequence[str]) -> None:
         UserError: If the config or a checkpoint that is named cannot be read, or
             ``--cfg-options`` lead nowhere in it.
     """
-    parser = ArgumentParser(name, add_help=False, allow_abbrev=False)
+    command = f'mmcompose {name}'
+    parser = OneLineParser(command, add_help=False, allow_abbrev=False)
     parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={})
     options = parser.parse_known_args(arguments)[0].cfg_options
     script = Path(mmdet.__file__).parent / '.mim' / 'tools' / f'{name}.py'
@@ -39,7 +43,7 @@ def run_mmdet_tool(name: str, arguments: Sequence[str]) -> None:
         expected = 'is missing from the installed MMDetection; reinstall mmdet'
         raise UserError(fault('', f'{script}: {expected}'))
     sys.argv = [str(script), *arguments]
-    given = _parsed(script)
+    given = _parsed(script, command)
     config = read_config_file(given.config)
     merge_options(config, options)
     if config.get('model') is None:
@@ -52,12 +56,18 @@ def run_mmdet_tool(name: str, arguments: Sequence[str]) -> None:
     runpy.run_path(str(script), run_name='__main__')
 
 
-def _parsed(script: Path) -> Namespace:
-    """Return the arguments of this process as a script of MMDetection parses them."""
+def _parsed(script: Path, command: str) -> Namespace:
+    """Return the arguments of this process as a script of MMDetection parses them.
+
+    Raises:
+        UserError: With a line for each that is wrong.
+    """
     spec = spec_from_file_location('mmdet_tool', script)
     assert spec is not None and spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
+    # In place of the one of argparse, whose mistakes are a usage and a line.
+    vars(module)['argparse'] = SimpleNamespace(ArgumentParser=partial(OneLineParser, command))
     parsed: Namespace = module.parse_args()
     return parsed
 

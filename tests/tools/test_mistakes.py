@@ -92,6 +92,7 @@ ON_A_COMMAND_LINE: dict[str, tuple[tuple[str, ...], str]] = {
         (TRAIN, *WORK, 'compos.py'),
         "config: 'compos.py' is no file; did you mean 'compose.py'?",
     ),
+    'no config': ((TRAIN, *WORK), 'mmcompose train: the following arguments are required: config;'),
     'config by its ending': (
         (TRAIN, *WORK, 'compose.pyy'),
         "config: 'compose.pyy' is no file; did you mean 'compose.py'?",
@@ -159,11 +160,20 @@ def test_on_a_command_line(
 
 def test_what_is_no_setting_is_told(folder: Path) -> None:
     for tool in (TRAIN, LABEL):
-        done = fails(tool, CONFIG, '--cfg-options', 'nothing', cwd=folder)
-        assert done.returncode == 2
-        # Before it MMDetection's own script prints its usage.
-        last = done.stderr.splitlines()[-1]
-        assert "argument --cfg-options: 'nothing' is not of the form key=value" in last
+        line = _told(fails(tool, CONFIG, '--cfg-options', 'nothing', cwd=folder))
+        assert "argument --cfg-options: 'nothing' is not of the form key=value" in line
+
+
+def test_options_of_a_training_are_told_with_the_nearest(folder: Path) -> None:
+    done = fails(TRAIN, CONFIG, '--wrok-dir', 'x', '--resme', cwd=folder)
+    expected = 'is no option; see mmcompose train --help; did you mean'
+    assert (done.returncode, done.stderr.splitlines()) == (
+        2,
+        [
+            f"error: mmcompose train: '--wrok-dir' {expected} '--work-dir'?",
+            f"error: mmcompose train: '--resme' {expected} '--resume'?",
+        ],
+    )
 
 
 @pytest.mark.parametrize('text', ['a = (', 'a = b', "_base_ = ['./none.py']", ''])

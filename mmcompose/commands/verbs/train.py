@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 
 from mmcompose.commands.arguments import add_config
+from mmcompose.commands.one_line_parser import OneLineParser
 from mmcompose.commands.verbs.plan import run as run_plan
 
 # MMDetection's script parses the arguments.
@@ -14,7 +15,7 @@ PASSES_ON = True
 def run(args: Namespace) -> None:
     """Train as MMDetection's script does; with ``--dry-run`` show the plan instead."""
     if '--dry-run' in args.arguments:
-        parser = ArgumentParser('mmcompose train')
+        parser = OneLineParser('mmcompose train')
         parser.add_argument('--dry-run', action='store_true')
         add_config(parser)
         named, _ = parser.parse_known_args(args.arguments)
