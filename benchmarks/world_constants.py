@@ -71,15 +71,17 @@ def f1_by_constants(cast: Cast, name: str) -> dict[str, list[float]]:
     raw = cast.predictions(wanted_by([name]), 1) | cast.looks(spec.pool, 1)
     pictures = {source: cast.pictures(source) for source in spec.pool}
     world = World.of(spec, raw, pictures)
-    *before, bands = pipeline_steps(DEFAULT)
+    *before, bands, once = pipeline_steps(DEFAULT)
     reached = {}
-    for variant in VARIANTS:
+    for variant in ('', *VARIANTS):
         each = varied(world, variant, spec, raw, pictures)
         pipeline = bound(before, each.space).fit(lambda each=each: each.inputs)
         scored = [({FUSED: pipeline.apply(*one)}, one[1]) for one in each.inputs]
         truth = each.truth
         reached[variant] = [
-            truth.judge(Boxes.of(_kept([{**bands, **one._asdict()}], scored, each))).figures()['f1']
+            truth.judge(
+                Boxes.of(_kept([{**bands, **one._asdict()}, once], scored, each))
+            ).figures()['f1']
             for one in TRIED
         ]
     return reached

@@ -192,13 +192,19 @@ class Cast:
         Raw(keys, found, tuple(teacher.classes)).save(self.path(name, source))
 
 
-def wanted_by(names: Iterable[str]) -> dict[tuple[str, str], None]:
-    """Return which teachers predict on which sources in worlds, each once, in order."""
+def wanted_by(names: Iterable[str], useless: bool = True) -> dict[tuple[str, str], None]:
+    """Return which teachers predict on which sources in worlds, each once, in order.
+
+    Args:
+        names: Of the worlds.
+        useless: Whether a world's useless teacher is one of them.
+    """
+    specs = [WORLDS[name].with_useless() if useless else WORLDS[name] for name in names]
     return {
         (teacher, source): None
-        for name in names
-        for teacher in WORLDS[name].with_useless().teachers
-        for source in WORLDS[name].pool
+        for spec in specs
+        for teacher in spec.teachers
+        for source in spec.pool
     }
 
 

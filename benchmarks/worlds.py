@@ -45,8 +45,8 @@ from mmcompose.structures import Detections
 from mmcompose.utils import file_fingerprint, fingerprint, write_json
 
 SEED = 0
-# As it is, and what may be done to a world.
-VARIANTS = ('', 'spoiled', 'useless')
+# What may be done to a world, beside leaving it as it is.
+VARIANTS = ('spoiled', 'useless')
 # Whose code decides what is measured of given labels.
 MEASURING_FILES = ('world_data', 'world_measures', 'world_rivals', 'label_world')
 
@@ -192,7 +192,7 @@ def measure(cast: Cast, variants: Sequence[str], name: str) -> dict[str, Any]:
     """Measure one world and variants of it; the predictions are there."""
     MMLogger.get_current_instance().setLevel(logging.WARNING)
     spec = WORLDS[name]
-    wanted = wanted_by([name])
+    wanted = wanted_by([name], 'useless' in variants)
     looks = cast.looks(spec.pool, 1)
     raw = cast.predictions(wanted, 1) | looks
     pictures = {source: cast.pictures(source) for source in spec.pool}
@@ -202,7 +202,7 @@ def measure(cast: Cast, variants: Sequence[str], name: str) -> dict[str, Any]:
     made_by = [name, [path.stem for path in cast.paths([*wanted, *looks]).values()], code]
     ours = [steps, LabelPipeline(steps).revisions]
     figures: dict[str, Any] = {'teachers': world.precision_of_teachers(), 'variants': {}}
-    for variant in variants:
+    for variant in ('', *variants):
         each = varied(world, variant, spec, raw, pictures)
         default, others = (
             cast.work_dir / 'figures' / f'{fingerprint([*made_by, variant, method])}.json'
@@ -235,7 +235,9 @@ def main() -> int:
     """Measure the worlds, print tables, and check the bars."""
     parser = parser_of(__doc__)
     parser.add_argument('--worlds', nargs='+', default=list(WORLDS), metavar='WORLD')
-    parser.add_argument('--as-they-are', action='store_true', help='no spoiled or useless teacher')
+    parser.add_argument(
+        '--variants', nargs='*', default=VARIANTS, choices=VARIANTS, help='default: both'
+    )
     parser.add_argument('--students', action='store_true', help='train students, and oracles')
     parser.add_argument('--trace', action='store_true', help='print what the default learned')
     parser.add_argument('--out', type=Path, default=Path('benchmarks/results/worlds.json'))
@@ -244,13 +246,12 @@ def main() -> int:
     out = args.out.resolve()
     check_names(args.worlds, WORLDS, 'world')
     cast = Cast.at(args.data, args.cells, args.weights, args.work_dir)
-    seconds = make_teachers(cast, args.worlds, args.jobs)
-    cast.predictions(wanted_by(args.worlds), args.jobs)
+    wanted = wanted_by(args.worlds, 'useless' in args.variants)
+    seconds = make_teachers(cast, wanted, args.jobs)
+    cast.predictions(wanted, args.jobs)
     cast.looks({source for name in args.worlds for source in WORLDS[name].pool}, args.jobs)
     with ProcessPoolExecutor(args.jobs) as pool:
-        found = pool.map(
-            partial(measure, cast, VARIANTS[: 1 if args.as_they_are else None]), args.worlds
-        )
+        found = pool.map(partial(measure, cast, args.variants), args.worlds)
         worlds = dict(zip(args.worlds, found, strict=True))
     for table in tables(worlds):
         console.print(table, width=160)
@@ -272,9 +273,9 @@ def main() -> int:
     return write_results(out, figures, targets, seconds)
 
 
-def make_teachers(cast: Cast, worlds: Iterable[str], jobs: int) -> dict[str, float]:
-    """Train the teachers that worlds lack; return what those took."""
-    names = {name for name, _ in wanted_by(worlds)}
+def make_teachers(cast: Cast, wanted: Iterable[tuple[str, str]], jobs: int) -> dict[str, float]:
+    """Train the teachers that predict but are not there; return what those took."""
+    names = {name for name, _ in wanted}
     cast.shop.train([name for name in RECIPES if name in names], jobs)
     stages = Stages(total=3, logs=cast.work_dir / 'logs')
     if own := ''.join(name[-1] for name in ('voc_a', 'voc_b') if name in names):

@@ -20,10 +20,15 @@ class DuplicateFilter(LabelTransform):
     Args:
         iou_thr: Boxes that overlap at least this much are one object. Defaults to 0.5, by which
             labels are judged: of two such boxes one would be wrong.
+        selects: Whether this is part of the choice of what the student learns from. Average
+            precision gains by several boxes of one object, for the best of them may lie nearer
+            than that with the best score; labels lose by them. Detectors are compared without
+            such a step. Defaults to False.
     """
 
-    def __init__(self, iou_thr: Fraction = 0.5) -> None:
+    def __init__(self, iou_thr: Fraction = 0.5, selects: bool = False) -> None:
         self.iou_thr = iou_thr
+        self.selects = selects
 
     def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
