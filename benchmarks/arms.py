@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
@@ -25,6 +25,7 @@ from common import (
 from rich.table import Table
 from voc_teachers import without_places
 
+from mmcompose.labeling import LabelPipeline
 from mmcompose.utils import file_fingerprint, fingerprint, write_json
 
 
@@ -89,7 +90,11 @@ class Arms:
     _lock: Any = field(default_factory=Lock)
 
     def run(self, arm: Arm) -> Path:
-        """Train an arm, if it has not been, tell what it reached, and return its checkpoint."""
+        """Train an arm, unless what it reaches is known, and print that.
+
+        Returns:
+            Where its checkpoint is; of an arm that was trained on another machine, would be.
+        """
         if self.take(arm):
             self.stages.reuse(arm.name, self.found[arm.name]['seconds'])
         else:
@@ -101,6 +106,10 @@ class Arms:
                 write_json('--work-dir', self.work_dir / self.kept, kept)
         console.print(f'    {arm.name}: mAP {self.found[arm.name]["mAP"]:.3f}', markup=False)
         return self._checkpoint(arm)
+
+    def others(self, planned: Container[str]) -> dict[str, dict[str, Any]]:
+        """Return what arms of the results reached that are none of those planned here."""
+        return {name: each for name, each in _arms(self.results).items() if name not in planned}
 
     def take(self, arm: Arm) -> bool:
         """Take what an arm reached in an earlier run, and return whether it did."""
@@ -117,8 +126,7 @@ class Arms:
         options = dict(arm.options)
         if arm.begins_with:
             # What it reached may be known from another machine; its weights are not.
-            first = self._checkpoint(arm.begins_with)
-            options['load_from'] = first if first.is_file() else self.train(arm.begins_with)
+            options['load_from'] = self.train(arm.begins_with)
         inputs = list(arm.inputs)
         config, folder = self._config(arm), self._folder(arm)
         return train(self.stages, arm.name, config, folder, inputs, options=options)
@@ -134,10 +142,13 @@ class Arms:
 
     def _made_by(self, arm: Arm) -> str:
         """Return the fingerprint of what makes an arm, the same on each machine."""
+        config = read_config(self._config(arm)).to_dict()
         options = (f'{key}={value}' for key, value in arm.options.items())
+        pipeline = config.get('composition', {}).get('label_pipeline')
         return fingerprint(
             [
-                *map(without_places, [repr(read_config(self._config(arm)).to_dict()), *options]),
+                *map(without_places, [repr(config), *options]),
+                *([LabelPipeline(pipeline).revisions] if pipeline else []),
                 *(self.made.get(path) or file_fingerprint(path) for path in arm.inputs),
                 *([self._made_by(arm.begins_with)] if arm.begins_with else []),
             ]

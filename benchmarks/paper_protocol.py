@@ -59,6 +59,8 @@ SEEDED = {
 MORE_PICTURES = 'teacher_b_train'
 MINUTES = 300
 RESULTS = 'paper_protocol.json'
+# Scored beside the arms: the teachers, and the labels.
+TEACHERS = ('voc_a', 'coco', 'fused')
 
 
 def main() -> int:
@@ -169,6 +171,8 @@ def run_arms(
                 fault('', f'{name!r}: is no arm; {nearest(name, arms) or ", ".join(arms)} is')
             )
     wanted = [arm for name, arm in arms.items() if name in names or not names]
+    # Other seeds and folds than these are kept as they are.
+    protocol.found |= protocol.others({*arms, *TEACHERS})
     for arm in arms.values():
         if arm not in wanted:
             protocol.take(arm)
@@ -282,7 +286,7 @@ def score_teachers(protocol: Arms, inputs: list[Path]) -> None:
     command = tool('evaluate', config, '--out', table)
     protocol.stages.run('scoring teachers and labels', command, table, made_by)
     rows = json.loads(table.read_text(encoding='utf-8'))['rows']
-    for name in ('voc_a', 'coco', 'fused'):
+    for name in TEACHERS:
         protocol.found[name] = {key: rows[name][key] for key in ('mAP', 'AP50')}
 
 

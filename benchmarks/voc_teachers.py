@@ -25,9 +25,10 @@ PLACES = ('VOC_TEACHERS', 'VOC_ROOT', 'YOLOX_NANO_COCO', 'CENTERNET_COCO')
 
 def without_places(text: str) -> str:
     """Return a config's text with names in place of what differs from machine to machine."""
-    for name in PLACES:
-        if name in os.environ:
-            text = text.replace(os.environ[name], f'${name}')
+    places = {os.environ[name]: name for name in PLACES if os.environ.get(name)}
+    # Longer ones first: one may be the beginning of another.
+    for place in sorted(places, key=len, reverse=True):
+        text = text.replace(place, f'${places[place]}')
     return text
 
 

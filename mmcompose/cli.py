@@ -58,7 +58,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument('--version', action='version', version=__version__)
-    # Not before, for it takes a while.
     from mmcompose.utils import UserError
 
     try:

@@ -68,7 +68,7 @@ def option_problems(config: Config, options: Mapping[str, Any]) -> list[Problem]
         config: As its file has it.
         options: Values by key, with dots.
     """
-    known = [*_READ, *config]
+    known = [*_READ, *_INHERITED, *config]
     unread = {name.partition('.')[0]: value for name, value in options.items()}
     unread = {name: value for name, value in unread.items() if name not in known}
     misplaced = {name: value for name, value in unread.items() if name in _INSIDE}

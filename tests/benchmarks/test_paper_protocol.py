@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 import threading
 from functools import partial
@@ -346,13 +345,20 @@ def trained(
 ) -> list[dict[str, Any]]:
     """The options of each arm that is trained, in a moment, and reaches 0.25."""
     options: list[dict[str, Any]] = []
+    made: dict[Path, list[str]] = {}
 
-    def train(stages: Stages, name: str, config: Any, work_dir: Path, *_: Any, **more: Any) -> Path:
+    def train(
+        stages: Stages, name: str, config: Any, work_dir: Path, inputs: list[Path], **more: Any
+    ) -> Path:
+        student = common.final_checkpoint(config, work_dir)
+        stamp = [path.read_text() for path in inputs]
+        if made.get(student) == stamp:
+            return student
+        made[student] = stamp
         options.append(dict(more['options'] or {}))
         stages.seconds[name] = 7.0
         scores = work_dir / 'scores' / '20260101_000000'
-        scores.mkdir(parents=True)
-        student = common.final_checkpoint(config, work_dir)
+        scores.mkdir(parents=True, exist_ok=True)
         student.write_bytes(b'weights')
         metrics = {'coco/bbox_mAP': 0.25, 'coco/bbox_mAP_50': 0.4}
         (scores / '20260101_000000.json').write_text(json.dumps(metrics))
@@ -415,7 +421,12 @@ def test_an_arm_of_another_machine_is_not_trained_again(
     assert trained[2:] == [{}, {'a': 5, 'load_from': here / 'composed' / 'iter_2250.pth'}]
     # What has changed is trained, and what begins with it.
     pool.write_text('2')
-    shutil.rmtree(here / 'composed')
-    shutil.rmtree(here / 'finetuned_5')
+    found = run(there)
+    assert [each.get('a') for each in trained[4:]] == [None, 1]
+    # It does not begin with the student of before, which is still here.
+    results.write_text(json.dumps({'figures': {'arms': found}}))
     run(here, percent=5)
-    assert len(trained) == 6
+    assert [each.get('a') for each in trained[6:]] == [None, 5]
+    # The seeds and folds of another run are kept.
+    protocol = Arms(stages, here, tmp_path, CONFIGS, results=results)
+    assert protocol.others({'composed'}) == {'finetuned 1': found['finetuned 1']}

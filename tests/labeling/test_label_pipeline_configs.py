@@ -59,3 +59,20 @@ def test_the_guide_tells_of_every_step_and_its_examples_run() -> None:
             built(names['BorderFilter'], min_score=2)
     finally:
         LABEL_TRANSFORMS.module_dict.pop('BorderFilter', None)
+
+
+def _pipelines() -> list[Path]:
+    folders = ROOT / 'configs' / 'compose', ROOT / 'configs' / '_base_' / 'label_pipelines'
+    files = [path for folder in folders for path in sorted(folder.rglob('*.py'))]
+    return [path for path in files if 'label_pipeline' in path.read_text(encoding='utf-8')]
+
+
+@pytest.mark.parametrize('path', _pipelines(), ids=lambda path: path.stem)
+def test_what_is_learned_from_is_chosen_last(path: Path) -> None:
+    read = Config.fromfile(path)
+    steps = read.get('label_pipeline') or read.composition.label_pipeline
+    for step in steps:
+        # Of labelled images, which are not here.
+        step.pop('learned_file', None)
+    chooses = [bool(step.selects) for step in LabelPipeline(steps).steps]
+    assert chooses == sorted(chooses)

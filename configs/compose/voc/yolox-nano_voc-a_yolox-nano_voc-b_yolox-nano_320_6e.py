@@ -7,8 +7,8 @@ composition = dict(
         voc_b=dict(_delete_=True, **_base_.views_of_b),
     ),
     label_pipeline=[
-        # Up to the thresholds as everywhere.
-        *_base_.composition.label_pipeline[:-1],
+        # Up to the thresholds as everywhere, and one box an object at the end.
+        *_base_.composition.label_pipeline[:-2],
         # What the teachers were trained on gives how many boxes to expect; the pool's own truth is
         # not read. Scores that sum to that are chances, which the student learns as they are.
         dict(
@@ -20,6 +20,7 @@ composition = dict(
             ],
         ),
         dict(type='mmcompose.ScoreFilter', min_score=0.15),
+        _base_.composition.label_pipeline[-1],
     ],
 )
 custom_hooks = [

@@ -54,9 +54,10 @@ def destination(to: str, out: str | Path | None = None) -> Path:
     path = Path(out if out is not None else FORMATS[to].default)
     check_writable('out', path, folder=FORMATS[to].is_folder)
     if FORMATS[to].is_folder and path.is_dir() and any(path.iterdir()):
-        if not (path / _MARK).is_file():
-            # Pictures and labels of the user's may be there, under the same names.
-            expected = 'holds other files than an export; name a new folder, or an empty one'
+        mark = path / _MARK
+        # Pictures and labels of the user's may be there, under the same names.
+        if not mark.is_file() or mark.read_text(encoding='utf-8') != to:
+            expected = f'is no folder that an export to {to} made; name a new one, or an empty one'
             raise UserError(problem('out', str(path), expected))
     return path
 
@@ -96,6 +97,6 @@ def export(
         # Names that a folder cannot hold leave none behind.
         labeled.stems()
         with atomic_write('out', path / _MARK) as mark:
-            mark.touch()
+            mark.write_text(to, encoding='utf-8')
     FORMATS[to].write(labeled, path)
     return path

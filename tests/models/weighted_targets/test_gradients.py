@@ -72,7 +72,10 @@ def _same(one: Seen, other: Seen) -> None:
                         strict=True):  # fmt: skip
             assert torch.equal(a, b), key
     for key, gradient in one.parameters.items():
-        assert torch.equal(gradient, other.parameters[key]), key
+        # A sum over places, in an order that memory and the processor decide: the last digit.
+        expected = other.parameters[key]
+        most = 1e-6 * float(expected.abs().max())
+        torch.testing.assert_close(gradient, expected, rtol=0, atol=most, msg=key)
 
 
 @pytest.mark.parametrize('soft', [False, True])

@@ -191,7 +191,7 @@ def test_a_folder_of_other_files_is_left_as_it_is(
     for image in images:
         image.path = str(mine / 'images' / image.key)
     before = toys.files_below(mine)
-    with pytest.raises(UserError, match=r'out: .* holds other files than an export; name a new'):
+    with pytest.raises(UserError, match=f'out: .* is no folder that an export to {to} made'):
         _export(to, images, labels, tmp_path)
     assert toys.files_below(mine) == before
 
