@@ -10,11 +10,14 @@ import torch
 from mmcompose.commands.export_student import config_of
 from mmcompose.teachers import read_checkpoint
 from mmcompose.utils import (
+    OWN_FOLDER,
     UserError,
     atomic_write,
+    check_own_folder,
     check_writable,
     first_line,
     log,
+    mark_own_folder,
     no_file,
     optional_package,
     problem,
@@ -23,6 +26,7 @@ from mmcompose.utils import (
 # What a hub shows first is called so.
 _README, _WEIGHTS, _CONFIG = 'README.md', 'model.pth', 'config.py'
 _UPLOADED = (_README, _WEIGHTS, _CONFIG, 'card.html', 'model.onnx', 'model.json')
+_MAKER = 'mmcompose push'
 
 
 def push(
@@ -58,7 +62,10 @@ def push(
     try:
         api.create_repo(to, private=private, exist_ok=True)
         commit = api.upload_folder(
-            repo_id=to, folder_path=folder, commit_message='Upload a student of mmcompose'
+            repo_id=to,
+            folder_path=folder,
+            commit_message='Upload a student of mmcompose',
+            ignore_patterns=OWN_FOLDER,
         )
     # The hub's answers, a missing token and a lost connection; a name that is none.
     except (OSError, ValueError) as error:
@@ -85,12 +92,14 @@ def write_hub_folder(checkpoint: str, out: str | None = None) -> Path:
         raise UserError(problem('checkpoint', checkpoint, expected))
     folder = Path(out) if out is not None else path.parent / 'hub'
     check_writable('out', folder, folder=True)
+    check_own_folder('out', folder, _MAKER)
     for each in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if each.name not in _UPLOADED:
+        if each.name not in (*_UPLOADED, OWN_FOLDER):
             expected = f'holds {each.name}, which would be uploaded, too; name a new folder'
             raise UserError(problem('out', str(folder), expected))
     saved = read_checkpoint(path)
     config = config_of(saved, checkpoint)
+    mark_own_folder('out', folder, _MAKER)
     meta = {'dataset_meta': saved['meta'].get('dataset_meta'), 'cfg': config.pretty_text}
     with atomic_write('out', folder / _WEIGHTS) as temporary:
         torch.save({'state_dict': saved['state_dict'], 'meta': meta}, temporary)

@@ -15,7 +15,15 @@ from mmcompose.utils.doubts import (
     without_allowed,
 )
 from mmcompose.utils.errors import Mistakes, UserError, at_root, key_prefix
-from mmcompose.utils.files import atomic_write, check_writable, without_nan, write_json
+from mmcompose.utils.files import (
+    OWN_FOLDER,
+    atomic_write,
+    check_own_folder,
+    check_writable,
+    mark_own_folder,
+    without_nan,
+    write_json,
+)
 from mmcompose.utils.hashing import file_fingerprint, fingerprint, lines_fingerprint, plain
 from mmcompose.utils.logging import log, printable, warn
 from mmcompose.utils.packages import optional_package
@@ -37,6 +45,7 @@ from mmcompose.utils.wording import examples, first_line
 __all__ = [
     'CHECKS',
     'NO_VALUE',
+    'OWN_FOLDER',
     'Count',
     'Fraction',
     'Mistakes',
@@ -51,6 +60,7 @@ __all__ = [
     'check_arguments',
     'check_keys',
     'check_names',
+    'check_own_folder',
     'check_types',
     'check_values',
     'check_writable',
@@ -67,6 +77,7 @@ __all__ = [
     'key_prefix',
     'lines_fingerprint',
     'log',
+    'mark_own_folder',
     'nearest',
     'no_file',
     'no_folder',

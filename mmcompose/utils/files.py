@@ -14,6 +14,9 @@ from typing import Any
 from mmcompose.utils.errors import UserError
 from mmcompose.utils.problem import problem
 
+# In a folder of our own: says what made it.
+OWN_FOLDER = '.mmcompose'
+
 
 @contextmanager
 def atomic_write(key: str, path: str | Path) -> Iterator[Path]:
@@ -83,3 +86,30 @@ def check_writable(key: str, path: str | Path, folder: bool = False) -> None:
         raise UserError(problem(key, str(path), f'cannot be written: {place} is no folder'))
     if not os.access(place, os.W_OK):
         raise UserError(problem(key, str(path), f'cannot be written: no right to write to {place}'))
+
+
+def check_own_folder(key: str, folder: Path, maker: str) -> None:
+    """Check that a folder is new, empty, or was made by the same before.
+
+    Files of the user's may be in any other, under the names that are written.
+
+    Args:
+        key: Names the folder in a message.
+        folder: The folder.
+        maker: What makes it, as :func:`mark_own_folder` was given.
+
+    Raises:
+        UserError: If it is none of these.
+    """
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    mark = folder / OWN_FOLDER
+    if not mark.is_file() or mark.read_text(encoding='utf-8') != maker:
+        expected = f'is no folder that {maker} made; name a new one, or an empty one'
+        raise UserError(problem(key, str(folder), expected))
+
+
+def mark_own_folder(key: str, folder: Path, maker: str) -> None:
+    """Mark a folder before anything is written into it, so that it can be made again."""
+    with atomic_write(key, folder / OWN_FOLDER) as mark:
+        mark.write_text(maker, encoding='utf-8')

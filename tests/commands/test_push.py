@@ -171,10 +171,16 @@ def test_nothing_else_is_uploaded(hub: Hub, checkpoint: Path, tmp_path: Path) ->
     mine = tmp_path / 'mine'
     mine.mkdir()
     (mine / 'README.md').write_text('mine')
-    (mine / 'passwords.txt').touch()
-    with pytest.raises(UserError, match=r"^out: '.*mine' holds passwords.txt, which would be up"):
+    with pytest.raises(UserError, match=r"^out: '.*mine' is no folder that mmcompose push made"):
         push(str(checkpoint), 'me/digits', str(mine))
     assert (mine / 'README.md').read_text() == 'mine' and hub.files == {}
+    push(str(checkpoint), 'me/digits', str(tmp_path / 'other'))
+    assert '.mmcompose' not in hub.files
+    hub.files.clear()
+    (tmp_path / 'other' / 'passwords.txt').touch()
+    with pytest.raises(UserError, match=r"^out: '.*other' holds passwords.txt, which would be up"):
+        push(str(checkpoint), 'me/digits', str(tmp_path / 'other'))
+    assert hub.files == {}
 
 
 def test_no_file_of_an_earlier_student_is_uploaded(

@@ -15,10 +15,13 @@ from mmcompose.store.exports.parquet import write_parquet
 from mmcompose.store.exports.voc import write_voc
 from mmcompose.store.exports.yolo import write_yolo
 from mmcompose.structures import Detections, Image
-from mmcompose.utils import UserError, atomic_write, check_writable, problem
-
-# In a folder that an export made, and may make again.
-_MARK = '.mmcompose-export'
+from mmcompose.utils import (
+    UserError,
+    check_own_folder,
+    check_writable,
+    mark_own_folder,
+    problem,
+)
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,13 @@ def destination(to: str, out: str | Path | None = None) -> Path:
         raise UserError(problem('to', to, f'is not one of {", ".join(FORMATS)}', FORMATS))
     path = Path(out if out is not None else FORMATS[to].default)
     check_writable('out', path, folder=FORMATS[to].is_folder)
-    if FORMATS[to].is_folder and path.is_dir() and any(path.iterdir()):
-        mark = path / _MARK
-        # Pictures and labels of the user's may be there, under the same names.
-        if not mark.is_file() or mark.read_text(encoding='utf-8') != to:
-            expected = f'is no folder that an export to {to} made; name a new one, or an empty one'
-            raise UserError(problem('out', str(path), expected))
+    if FORMATS[to].is_folder:
+        check_own_folder('out', path, _maker(to))
     return path
+
+
+def _maker(to: str) -> str:
+    return f'an export to {to}'
 
 
 def export(
@@ -96,7 +99,6 @@ def export(
     if FORMATS[to].is_folder:
         # Names that a folder cannot hold leave none behind.
         labeled.stems()
-        with atomic_write('out', path / _MARK) as mark:
-            mark.write_text(to, encoding='utf-8')
+        mark_own_folder('out', path, _maker(to))
     FORMATS[to].write(labeled, path)
     return path
