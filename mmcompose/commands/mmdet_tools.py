@@ -34,18 +34,9 @@ def run_mmdet_tool(name: str, arguments: Sequence[str]) -> None:
         UserError: If the config or a checkpoint that is named cannot be read, or
             ``--cfg-options`` lead nowhere in it.
     """
-    command = f'mmcompose {name}'
-    parser = OneLineParser(command, add_help=False, allow_abbrev=False)
-    parser.add_argument('--cfg-options', nargs='+', action=OptionsAction, default={})
-    options = parser.parse_known_args(arguments)[0].cfg_options
-    script = Path(mmdet.__file__).parent / '.mim' / 'tools' / f'{name}.py'
-    if not script.is_file():
-        expected = 'is missing from the installed MMDetection; reinstall mmdet'
-        raise UserError(fault('', f'{script}: {expected}'))
-    sys.argv = [str(script), *arguments]
-    given = _parsed(script, command)
+    script, given = parse_mmdet_arguments(name, arguments)
     config = read_config_file(given.config)
-    merge_options(config, options)
+    merge_options(config, given.cfg_options or {})
     if config.get('model') is None:
         raise UserError(fault('model', f'is missing from {given.config}'))
     check_runner(config)
@@ -56,20 +47,33 @@ def run_mmdet_tool(name: str, arguments: Sequence[str]) -> None:
     runpy.run_path(str(script), run_name='__main__')
 
 
-def _parsed(script: Path, command: str) -> Namespace:
-    """Return the arguments of this process as a script of MMDetection parses them.
+def parse_mmdet_arguments(name: str, arguments: Sequence[str]) -> tuple[Path, Namespace]:
+    """Parse a command line as a script of the installed MMDetection does.
+
+    Args:
+        name: ``'train'`` or ``'test'``.
+        arguments: The script's command line; it becomes that of this process.
+
+    Returns:
+        The script, and what it parses.
 
     Raises:
-        UserError: With a line for each that is wrong.
+        UserError: With a line for each argument that is wrong.
     """
+    script = Path(mmdet.__file__).parent / '.mim' / 'tools' / f'{name}.py'
+    if not script.is_file():
+        expected = 'is missing from the installed MMDetection; reinstall mmdet'
+        raise UserError(fault('', f'{script}: {expected}'))
+    sys.argv = [str(script), *arguments]
     spec = spec_from_file_location('mmdet_tool', script)
     assert spec is not None and spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    # In place of the one of argparse, whose mistakes are a usage and a line.
-    vars(module)['argparse'] = SimpleNamespace(ArgumentParser=partial(OneLineParser, command))
+    # In place of those of argparse and MMEngine, whose mistakes are a usage and a line.
+    parser = partial(OneLineParser, f'mmcompose {name}')
+    vars(module).update(argparse=SimpleNamespace(ArgumentParser=parser), DictAction=OptionsAction)
     parsed: Namespace = module.parse_args()
-    return parsed
+    return script, parsed
 
 
 def check_runner(config: Config) -> None:

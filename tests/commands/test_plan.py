@@ -97,3 +97,11 @@ def test_the_commands_print_it(
     assert ended.value.code == 2
     assert 'label_pipeline[0].min_score: 2' in capsys.readouterr().err
     assert not (tmp_path / 'store').exists() and not (tmp_path / 'work').exists()
+
+
+def test_what_a_dry_run_does_not_know_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_verb('train', ['config.py', '--dry-run', '--resme', '--amb'])
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert "'--resme' is no option" in told and "'--amb' is no option" in told

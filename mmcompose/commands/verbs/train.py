@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from mmcompose.commands.arguments import add_config
-from mmcompose.commands.one_line_parser import OneLineParser
 from mmcompose.commands.verbs.plan import run as run_plan
 
 # MMDetection's script parses the arguments.
 PASSES_ON = True
+_DRY_RUN = '--dry-run'
 
 
 def run(args: Namespace) -> None:
     """Train as MMDetection's script does; with ``--dry-run`` show the plan instead."""
-    if '--dry-run' in args.arguments:
-        parser = OneLineParser('mmcompose train')
-        parser.add_argument('--dry-run', action='store_true')
-        add_config(parser)
-        named, _ = parser.parse_known_args(args.arguments)
-        run_plan(Namespace(config=named.config, cfg_options=named.cfg_options, timed_images=0))
-        return
-    from mmcompose.commands.mmdet_tools import run_mmdet_tool
+    from mmcompose.commands.mmdet_tools import parse_mmdet_arguments, run_mmdet_tool
 
-    run_mmdet_tool('train', args.arguments)
+    arguments = [each for each in args.arguments if each != _DRY_RUN]
+    if arguments == args.arguments:
+        run_mmdet_tool('train', arguments)
+        return
+    _, given = parse_mmdet_arguments('train', arguments)
+    run_plan(Namespace(config=given.config, cfg_options=given.cfg_options, timed_images=0))
