@@ -23,7 +23,7 @@ from common import (
     train,
 )
 from rich.table import Table
-from voc_teachers import without_places
+from voc_teachers import CONFIGS, SCORING, VOC, without_places
 
 from mmcompose.labeling import LabelPipeline
 from mmcompose.utils import file_fingerprint, fingerprint, write_json
@@ -174,6 +174,26 @@ class Arms:
     def mean(self, name: str) -> float:
         """Return an arm's mAP, the mean over its seeds."""
         return statistics.fmean(self.runs(name))
+
+
+def voc_arms(voc: VOC, stages: Stages, teachers: Sequence[Path], kept: str) -> Arms:
+    """Return the arms that learn from VOC's two teachers, none of them trained.
+
+    Args:
+        voc: Where things are.
+        stages: The benchmark's stages.
+        teachers: Both checkpoints.
+        kept: The file in the work folder where what arms reached is kept.
+    """
+    return Arms(
+        stages,
+        voc.work_dir,
+        voc.annotations,
+        CONFIGS,
+        kept=kept,
+        made=dict(zip(teachers, map(voc.recipe, 'ab'), strict=True)),
+        scoring=SCORING,
+    )
 
 
 def _arms(path: Path | None) -> dict[str, dict[str, Any]]:

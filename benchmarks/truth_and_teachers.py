@@ -16,9 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from arms import Arm, Arms, arm_table, seed_table, spread
+from arms import Arm, Arms, arm_table, seed_table, spread, voc_arms
 from common import Bar, Stages, console, exit_on_mistake, write_results
-from voc_teachers import BOTH_TEACHERS, CONFIGS, ORACLE, SCORING, TRUTH, VOC
+from voc_teachers import BOTH_TEACHERS, ORACLE, TRUTH, VOC
 
 from mmcompose.utils import write_json
 
@@ -94,15 +94,7 @@ def main() -> int:
         total=2 + 2 * (len(ARMS) + len(SEEDED) * (args.seeds - 1)), logs=voc.work_dir / 'logs'
     )
     teachers = voc.teachers(stages=stages)
-    arms = Arms(
-        stages,
-        voc.work_dir,
-        voc.annotations,
-        CONFIGS,
-        kept='truth_and_teachers.json',
-        made=dict(zip(teachers, map(voc.recipe, 'ab'), strict=True)),
-        scoring=SCORING,
-    )
+    arms = voc_arms(voc, stages, teachers, 'truth_and_teachers.json')
     one, other = half_labels(voc.annotations, voc.work_dir, args.seed)
     # The configs read these.
     os.environ |= {'TRUTH_ONE': str(one), 'TRUTH_OTHER': str(other)}

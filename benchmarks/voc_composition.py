@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from arms import Arm, Arms, seed_table, spread
+from arms import Arm, Arms, seed_table, spread, voc_arms
 from common import Bar, Stages, composition_table, console, exit_on_mistake, write_results
-from voc_teachers import BOTH_TEACHERS, CONFIGS, ORACLE, SCORING, TRUTH, VOC, WITH_FEATURES
+from voc_teachers import BOTH_TEACHERS, CONFIGS, ORACLE, TRUTH, VOC, WITH_FEATURES
 
 STUDENT, LABELS_ALONE, ALL = 'composed with features', 'composed', 'oracle'
 ARMS = {STUDENT: WITH_FEATURES, LABELS_ALONE: BOTH_TEACHERS, ALL: ORACLE}
@@ -40,15 +40,7 @@ def main() -> int:
     # The teachers and the table; each student is trained and scored.
     stages = Stages(total=3 + 2 * len(ARMS) * args.seeds, logs=voc.work_dir / 'logs')
     teachers = voc.train_teachers(stages)
-    arms = Arms(
-        stages,
-        voc.work_dir,
-        voc.annotations,
-        CONFIGS,
-        kept='voc_composition.json',
-        made=dict(zip(teachers, map(voc.recipe, 'ab'), strict=True)),
-        scoring=SCORING,
-    )
+    arms = voc_arms(voc, stages, teachers, 'voc_composition.json')
     composed = voc.learned_from(teachers)
     inputs = {STUDENT: composed, LABELS_ALONE: composed, ALL: voc.learned_from([], TRUTH)}
     first = {name: Arm(name, ARMS[name], inputs[name]) for name in ARMS}

@@ -117,12 +117,10 @@ def discriminant(
         few: Of so many boxes a class's mean is drawn halfway.
     """
     labels = np.asarray(labels, np.float32)
-    squared = labels**2
+    ones = np.ones(len(labels), np.float32)
     counts, squares = (
-        np.stack([np.ones(len(each[part]), np.float32) @ each[part] for part in parts]).astype(
-            float
-        )
-        for each in (labels, squared)
+        np.stack([ones[part] @ each[part] for part in parts]).astype(np.float64)
+        for each in (labels, labels**2)
     )
     sums = np.stack([labels[part].T @ features[part] for part in parts]).astype(np.float64)
     roots = np.sqrt(labels.sum(axis=1))[:, None]
