@@ -10,6 +10,7 @@ from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import mmdet
 from mmengine.config import Config
@@ -22,19 +23,22 @@ from mmcompose.commands.one_line_parser import OneLineParser
 from mmcompose.registry import RUNNERS
 from mmcompose.utils import UserError, fault, problem
 
+# What a verb offers beside the script's own arguments.
+OWN_FLAGS = {'train': {'--dry-run': 'show the plan instead; nothing is made'}, 'test': {}}
 
-def run_mmdet_tool(name: str, arguments: Sequence[str]) -> None:
-    """Run a script of the installed MMDetection.
+
+def run_mmdet_tool(name: str, script: Path, given: Namespace) -> None:
+    """Run a script of the installed MMDetection on the command line that was parsed last.
 
     Args:
         name: ``'train'`` or ``'test'``.
-        arguments: The script's command line.
+        script: The script, as :func:`parse_mmdet_arguments` returned it.
+        given: What it parsed.
 
     Raises:
         UserError: If the config or a checkpoint that is named cannot be read, or
             ``--cfg-options`` lead nowhere in it.
     """
-    script, given = parse_mmdet_arguments(name, arguments)
     config = read_config_file(given.config)
     merge_options(config, given.cfg_options or {})
     if config.get('model') is None:
@@ -48,7 +52,7 @@ def run_mmdet_tool(name: str, arguments: Sequence[str]) -> None:
 
 
 def parse_mmdet_arguments(name: str, arguments: Sequence[str]) -> tuple[Path, Namespace]:
-    """Parse a command line as a script of the installed MMDetection does.
+    """Parse a command line as a script of the installed MMDetection does, and ``OWN_FLAGS``.
 
     Args:
         name: ``'train'`` or ``'test'``.
@@ -70,10 +74,17 @@ def parse_mmdet_arguments(name: str, arguments: Sequence[str]) -> tuple[Path, Na
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     # In place of those of argparse and MMEngine, whose mistakes are a usage and a line.
-    parser = partial(OneLineParser, f'mmcompose {name}')
+    parser = partial(_parser, name)
     vars(module).update(argparse=SimpleNamespace(ArgumentParser=parser), DictAction=OptionsAction)
     parsed: Namespace = module.parse_args()
     return script, parsed
+
+
+def _parser(name: str, **kwargs: Any) -> OneLineParser:
+    parser = OneLineParser(f'mmcompose {name}', **kwargs)
+    for flag, what in OWN_FLAGS[name].items():
+        parser.add_argument(flag, action='store_true', help=what)
+    return parser
 
 
 def check_runner(config: Config) -> None:

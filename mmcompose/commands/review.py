@@ -38,11 +38,13 @@ def export_review(
         What was written.
 
     Raises:
-        UserError: For a mistake in the config; if it cannot be written.
+        UserError: For a mistake in the config; if ``out`` is there or cannot be written.
     """
     if count < 1:
         raise UserError(problem('count', count, 'is not a number from 1 up'))
-    destination(to, out)
+    if (path := destination(to, out)).exists():
+        # Corrections may stand in it.
+        raise UserError(problem('out', path, 'is there already; name another, or move it away'))
     composition = load(config)
     labels, images = composition.labels(), composition.pool
     scores = doubts(labels, composition.class_space.owners)

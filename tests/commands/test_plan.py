@@ -99,6 +99,14 @@ def test_the_commands_print_it(
     assert not (tmp_path / 'store').exists() and not (tmp_path / 'work').exists()
 
 
+def test_help_of_training_names_the_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        run_verb('train', ['--help'])
+    assert raised.value.code == 0
+    text = capsys.readouterr().out
+    assert '--dry-run' in text and '--resume' in text
+
+
 def test_what_a_dry_run_does_not_know_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run_verb('train', ['config.py', '--dry-run', '--resme', '--amb'])

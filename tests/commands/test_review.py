@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from mmdet.datasets import CocoDataset
 
 from mmcompose.commands.review import export_review, import_review
+from mmcompose.utils import UserError
 from tests import toys
 from tests.engine.toys import student_config
 
@@ -33,3 +35,8 @@ def test_the_most_doubtful_pictures_go_out_and_come_back_as_truth(
     boxes = [each['bbox'] for info in dataset for each in info['instances']]
     assert [1.0, 2.0, 31.0, 42.0] in boxes
     assert removed['bbox'] not in boxes and len(boxes) == len(exported['annotations'])
+    # Corrections may stand where it went.
+    before = path.read_bytes()
+    with pytest.raises(UserError, match='is there already'):
+        export_review(config, 'coco', str(path), count=3)
+    assert path.read_bytes() == before

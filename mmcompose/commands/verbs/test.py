@@ -10,6 +10,6 @@ PASSES_ON = True
 
 def run(args: Namespace) -> None:
     """Test as MMDetection's script does."""
-    from mmcompose.commands.mmdet_tools import run_mmdet_tool
+    from mmcompose.commands.mmdet_tools import parse_mmdet_arguments, run_mmdet_tool
 
-    run_mmdet_tool('test', args.arguments)
+    run_mmdet_tool('test', *parse_mmdet_arguments('test', args.arguments))

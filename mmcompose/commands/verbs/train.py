@@ -8,16 +8,14 @@ from mmcompose.commands.verbs.plan import run as run_plan
 
 # MMDetection's script parses the arguments.
 PASSES_ON = True
-_DRY_RUN = '--dry-run'
 
 
 def run(args: Namespace) -> None:
     """Train as MMDetection's script does; with ``--dry-run`` show the plan instead."""
     from mmcompose.commands.mmdet_tools import parse_mmdet_arguments, run_mmdet_tool
 
-    arguments = [each for each in args.arguments if each != _DRY_RUN]
-    if arguments == args.arguments:
-        run_mmdet_tool('train', arguments)
-        return
-    _, given = parse_mmdet_arguments('train', arguments)
-    run_plan(Namespace(config=given.config, cfg_options=given.cfg_options, timed_images=0))
+    script, given = parse_mmdet_arguments('train', args.arguments)
+    if given.dry_run:
+        run_plan(Namespace(config=given.config, cfg_options=given.cfg_options, timed_images=0))
+    else:
+        run_mmdet_tool('train', script, given)
