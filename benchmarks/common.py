@@ -140,10 +140,12 @@ class Stages:
         if resume and not started:
             # Checkpoints of another config: MMEngine would resume from them, or count on.
             shutil.rmtree(done.parent, ignore_errors=True)
-        done.unlink(missing_ok=True)
         if started:
+            # It may have saved its last checkpoint before it ended.
             command = [*command, '--resume']
             label += ' (resumed)'
+        else:
+            done.unlink(missing_ok=True)
         self._run(label, name, command, stamp, stamp.seconds if started else 0.0)
         self.seconds[name] = stamp.seconds
 

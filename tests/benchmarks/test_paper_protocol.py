@@ -294,16 +294,21 @@ begun = folder.parent / 'begun'
 with begun.open('a') as file:
     file.write(f'{"--resume" in sys.argv} ')
 if len(begun.read_text().split()) == 1:
+    last = folder / ('iter_2.pth' if left == 'the last checkpoint' else 'iter_1.pth')
     if left != 'nothing':
-        (folder / 'last_checkpoint').write_text(str(folder / 'iter_1.pth'))
-    if left == 'a checkpoint':
-        (folder / 'iter_1.pth').touch()
+        (folder / 'last_checkpoint').write_text(str(last))
+    if left.endswith(' checkpoint'):
+        last.touch()
     sys.exit(9)
+if '--resume' in sys.argv:
+    assert Path((folder / 'last_checkpoint').read_text()).is_file()
 (folder / 'iter_2.pth').touch()
 """
 
 
-@pytest.mark.parametrize('left', ['a checkpoint', 'the name of a removed one', 'nothing'])
+@pytest.mark.parametrize(
+    'left', ['a checkpoint', 'the last checkpoint', 'the name of a removed one', 'nothing']
+)
 def test_a_killed_training_is_resumed_where_there_is_something_to_resume(
     left: str, stages: Stages, tmp_path: Path
 ) -> None:
@@ -314,9 +319,9 @@ def test_a_killed_training_is_resumed_where_there_is_something_to_resume(
         run()
     run()
     resumed = (tmp_path / 'begun').read_text().split()
-    assert resumed == ['False', str(left == 'a checkpoint')]
+    assert resumed == ['False', str(left.endswith(' checkpoint'))]
     # Where it began anew nothing of before was left.
-    assert (folder / 'last_checkpoint').is_file() == (left == 'a checkpoint')
+    assert (folder / 'last_checkpoint').is_file() == left.endswith(' checkpoint')
 
 
 def test_configs_are_read_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
