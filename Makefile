@@ -38,6 +38,7 @@ docs: setup ## Build the documentation site into site/
 	@test -x .venv/docs/bin/mkdocs || { .venv/bin/python -m venv .venv/docs && \
 		.venv/docs/bin/pip install -q -r requirements/docs.txt -c constraints.txt; }
 	.venv/bin/python -W ignore scripts/config_reference.py
+	.venv/bin/python -W ignore scripts/command_reference.py
 	NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict --quiet
 
 test-card: setup ## Test the composition card in the system's Chromium (apt-get install chromium)

@@ -49,7 +49,9 @@ Each folder of MMDetection's configs, by its smallest variant, as the student of
 three iterations with uncertain labels and are saved; tools/test.py runs on {tested} of them.
 All four kinds of uncertainty ([uncertain_labels.md](uncertain_labels.md)) reach the loss of
 {reached}: a kind does where the gradient of a batch is another with it, and no head is left out.
-Written by
+Each is trained with a plain pipeline, not its own:
+[uncertain labels](uncertain_labels.md#from-the-label-to-the-loss) tells which transforms do not
+fit. Written by
 
 ```shell
 python benchmarks/student_families.py --out benchmarks/results/student_families.json \\

@@ -20,7 +20,7 @@ from mmcompose.registry import (
     TRANSFORMS,
 )
 from mmcompose.utils import CHECKS
-from scripts import config_reference
+from scripts import command_reference, config_reference
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').rglob('*.md'))]
@@ -96,6 +96,22 @@ def test_the_reference_has_every_class_and_every_key() -> None:
     for pattern in (r'^#+ (.*)$', r'^\| (`\w+`) \|'):
         assert re.findall(pattern, written, re.MULTILINE) == re.findall(pattern, made, re.MULTILINE)
     assert '| `iou_thr` |' in made and ':class:' not in made
+
+
+def test_the_default_label_pipeline_is_shown_as_it_is() -> None:
+    shown = next(
+        block for block in re.findall(r'```python\n(.*?)```', _text('docs/label_pipeline.md'), re.S)
+    )
+    default = Config.fromstring(_text('configs/_base_/label_pipelines/default.py'), '.py')
+    assert Config.fromstring(shown, '.py').label_pipeline == default.label_pipeline
+
+
+def test_the_commands_are_all_told() -> None:
+    # Else: python scripts/command_reference.py, which `make docs` runs, too.
+    written, made = _text('docs/commands.md'), command_reference.page()
+    for pattern in (r'^## (.*)$', r'(--[a-z-]+)'):
+        assert re.findall(pattern, written, re.MULTILINE) == re.findall(pattern, made, re.MULTILINE)
+    assert '## train' in made and '--dry-run' in made and 'store gc' in made
 
 
 def test_the_readme_is_for_somebody_with_a_minute() -> None:

@@ -29,13 +29,14 @@ class ClassSpace:
         teacher_classes: For each teacher, by name, its class names in its own order.
         classes: The student's classes, in order. None makes the union of the teachers'
             classes, in order of first sight.
-        aliases: Shipped tables or mappings; see :class:`AliasGroups`.
+        aliases: Names of shipped tables, or mappings from a name to its synonyms. Tables may
+            overlap: groups that share a name become one.
         mapping: For each teacher, its class name to the student's, or to None to drop it.
             Goes before names and aliases.
         on_unmapped: What becomes of a teacher's class that is no student class: 'error', or
             'drop'. Placeholders ('N/A', 'LABEL_7', an empty name) are dropped without a word.
-        hierarchy: By coarse class the finer ones below it; see :class:`Hierarchy`. A label
-            pipeline with ``mmcompose.ResolveHierarchy`` makes use of it. The student need not
+        hierarchy: By coarse class those just below it, e.g. ``dict(animal=['cat', 'dog'])``. A
+            label pipeline with ``mmcompose.ResolveHierarchy`` makes use of it. The student need not
             have the coarse class: a teacher's boxes of it then support finer ones, and no more.
 
     Raises:

@@ -37,7 +37,8 @@ class Composition:
         teachers: A config dict for each teacher, by name; beside the teacher's own arguments
             ``weight`` is how much its vote counts (default 1).
         class_space: Arguments of :class:`mmcompose.class_space.ClassSpace`.
-        label_pipeline: Config dicts of label transforms.
+        label_pipeline: Config dicts of label transforms. A config that inherits
+            ``_base_/default_compose.py`` gets ``_base_/label_pipelines/default.py``.
         store: Folder of the label store: a local path, or any URL that fsspec reads.
         workers: How many processes label at once on this machine; where GPUs do the work, how
             many read pictures for each GPU. Defaults to one a core. The labels do not depend on it.
@@ -46,7 +47,7 @@ class Composition:
         max_unreadable: Which fraction of a pool's pictures may be unreadable; they are left out.
             Defaults to 0.01.
         allow: Names of checks whose finds are warnings, where they are errors by default; see
-            :data:`mmcompose.utils.CHECKS`. A config's ``allow`` is added.
+            the list in docs/configuration.md. A config's ``allow`` is added.
         teacher_records: What an earlier :attr:`resolved` read from the teachers, in their order:
             ``[{'name': ..., 'classes': [...], 'identity': ...}]``. Spares opening them where
             their labels are stored.

@@ -1,4 +1,4 @@
-"""EfficientNetLite0: a backbone whose ImageNet weights come from the Python registry."""
+"""EfficientNetLite0: a backbone whose ImageNet weights are installed as a Python package."""
 
 from __future__ import annotations
 

@@ -48,7 +48,8 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
             to that of the json of the same name beside the model, as ``mmcompose export student``
             writes one; likewise ``decode`` and ``preprocess``.
         decode: What the outputs mean: 'mmdeploy', 'yolox', 'ultralytics', 'detr', or the
-            dotted path of your own function; see :mod:`mmcompose.teachers.decoders`.
+            dotted path of your own function (see :mod:`mmcompose.teachers.decoders`); or a dict of
+            such a ``type`` and its arguments.
         preprocess: What the input is made of, in MMDet's terms; see
             :class:`mmcompose.teachers.preprocess.Preprocess`. ``scale`` may be left out where
             the model's input has a fixed size.

@@ -34,8 +34,8 @@ class CrossClassSuppression(LabelTransform):
             which none is kept by a usual threshold: as with Soft-NMS (Bodla et al. 2017), the order
             of the scores still shows what was found.
         min_count: Pairs of sure boxes, at least, by which classes share places. Defaults to 10.
-        min_rate: The share of the rarer class's sure boxes, at least. Defaults to 0.5: of classes
-            that are only mixed up, less than 0.4 of the scores were seen together.
+        min_rate: The share of the rarer class's sure boxes, at least. Defaults to 0.5:
+            pairs that are only mixed up reached less than 0.4.
         min_score: Boxes with at least this score are sure. Defaults to 0.3.
         pairs: Pairs of class names that conflict, whatever is learned.
         never: Pairs of class names that do not conflict.

@@ -28,9 +28,9 @@ from mmcompose.utils import Fraction, Range, UserError, problem
 class AdaptiveScoreFilter(LabelTransform):
     """Keep boxes whose score reaches a threshold that is learned for each class.
 
-    Learned from the pool by 'mixture', 'prior' or 'expected_fbeta'; from a few labeled images by
-    'precision' or 'fbeta': see :mod:`mmcompose.labeling.thresholds`. A class with few boxes takes
-    the threshold that all classes together would get.
+    Learned from the pool by 'mixture', 'prior', 'expected_fbeta' or 'tempered_fbeta'; from a few
+    labeled images by 'precision' or 'fbeta': see :mod:`mmcompose.labeling.thresholds`. A class
+    with few boxes takes the threshold that all classes together would get.
 
     Args:
         method: The name of a registered :class:`Threshold`. Defaults to 'mixture'.

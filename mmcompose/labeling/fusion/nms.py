@@ -14,7 +14,7 @@ class NMS(OverlapFusion):
     """Keep the box with the highest score, drop those of its class that overlap it.
 
     Args:
-        iou_thr: See :class:`OverlapFusion`.
+        iou_thr: Boxes that overlap more than this are one object. Defaults to 0.55.
         weights: Likewise.
     """
 

@@ -16,7 +16,7 @@ class NonMaximumWeighted(OverlapFusion):
     Zhou et al. 2017, "CAD: Scale Invariant Framework for Real-Time Object Detection".
 
     Args:
-        iou_thr: See :class:`OverlapFusion`.
+        iou_thr: Boxes that overlap more than this are one object. Defaults to 0.55.
         weights: Likewise.
     """
 

@@ -26,7 +26,7 @@ class SoftNMS(OverlapFusion):
         method: 'linear' or 'gaussian'. Defaults to 'gaussian'.
         sigma: Width of the Gaussian. Defaults to 0.5.
         min_score: Boxes whose score falls to this or below are dropped. Defaults to 0.001.
-        weights: See :class:`OverlapFusion`.
+        weights: By teacher a factor on its weight, or a dict of factors by class name.
     """
 
     def __init__(
