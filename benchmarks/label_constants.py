@@ -136,8 +136,8 @@ def summary(found: Mapping[str, Mapping[int, float]]) -> dict[str, float]:
 def main() -> int:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--data', type=Path, default=Path('../shared/data/voc'))
-    parser.add_argument('--weights', type=Path, default=Path('../shared/weights'))
+    parser.add_argument('--data', type=Path, default=Path('data/voc'))
+    parser.add_argument('--weights', type=Path, default=Path('checkpoints'))
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/voc'))
     parser.add_argument('--out', type=Path, default=Path('benchmarks/results/label_constants.json'))
     args = parser.parse_args()

@@ -44,8 +44,8 @@ SCALE = 0.2
 def main() -> int:
     """Mend labels, train on each, and print what comes of it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--data', type=Path, default=Path('../shared/data/voc'))
-    parser.add_argument('--weights', type=Path, default=Path('../shared/weights'))
+    parser.add_argument('--data', type=Path, default=Path('data/voc'))
+    parser.add_argument('--weights', type=Path, default=Path('checkpoints'))
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/protocol'))
     parser.add_argument('--jobs', type=int, default=2, help='trainings side by side')
     parser.add_argument('--scale', type=float, default=SCALE, help='of the trainings')

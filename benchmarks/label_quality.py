@@ -236,8 +236,8 @@ def tables(figures: Mapping[str, Any]) -> list[Table]:
 def main() -> int:
     """Measure everything, print the tables and check the bars."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--data', type=Path, default=Path('../shared/data/voc'))
-    parser.add_argument('--weights', type=Path, default=Path('../shared/weights'))
+    parser.add_argument('--data', type=Path, default=Path('data/voc'))
+    parser.add_argument('--weights', type=Path, default=Path('checkpoints'))
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/voc'))
     parser.add_argument('--out', type=Path, default=Path('benchmarks/results/label_quality.json'))
     parser.add_argument(

@@ -232,7 +232,7 @@ def main() -> int:
         folder = Path(temporary)
         if not args.gpu:
             return write_results(out, *cpu_bars(folder, data, weights, less))
-        # Kept as each comes: a GPU is often lent for minutes.
+        # Kept as each comes: a run may be cut off.
         return [write_results(out, *each) for each in gpu_bars(folder, data, weights, less)][-1]
 
 

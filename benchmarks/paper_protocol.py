@@ -66,8 +66,8 @@ TEACHERS = ('voc_a', 'coco', 'fused')
 def main() -> int:
     """Run every arm that has not been run, and print the table and the bars."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--data', type=Path, default=Path('../shared/data/voc'))
-    parser.add_argument('--weights', type=Path, default=Path('../shared/weights'))
+    parser.add_argument('--data', type=Path, default=Path('data/voc'))
+    parser.add_argument('--weights', type=Path, default=Path('checkpoints'))
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/protocol'))
     parser.add_argument('--folds', type=int, default=1, help='repeat arms 3 to 8 on other splits')
     parser.add_argument(

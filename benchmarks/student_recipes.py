@@ -170,8 +170,8 @@ def runs(arms: list[str]) -> Iterator[tuple[str, int]]:
 def main() -> int:
     """Train every arm that has not been trained, score all, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--data', type=Path, default=Path('../shared/data/voc'))
-    parser.add_argument('--weights', type=Path, default=Path('../shared/weights'))
+    parser.add_argument('--data', type=Path, default=Path('data/voc'))
+    parser.add_argument('--weights', type=Path, default=Path('checkpoints'))
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/recipes'))
     parser.add_argument('--labels', type=Path, help='of the pool, where they have been made')
     parser.add_argument('--jobs', type=int, default=2, help='arms side by side')

@@ -142,8 +142,8 @@ def bars(figures: Mapping[str, Any]) -> dict[str, Bar]:
 def main() -> int:
     """Score, compare and time the teachers; print the table and the bars."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--data', type=Path, default=Path('../shared/data/voc'))
-    parser.add_argument('--weights', type=Path, default=Path('../shared/weights'))
+    parser.add_argument('--data', type=Path, default=Path('data/voc'))
+    parser.add_argument('--weights', type=Path, default=Path('checkpoints'))
     parser.add_argument('--out', default='benchmarks/results/teachers.json')
     args = parser.parse_args()
 

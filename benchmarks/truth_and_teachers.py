@@ -78,8 +78,8 @@ def bars(arms: Arms) -> dict[str, Bar]:
 def main() -> int:
     """Run every arm that has not been run, and print the table and the bars."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--data', type=Path, default=Path('../shared/data/voc'))
-    parser.add_argument('--weights', type=Path, default=Path('../shared/weights'))
+    parser.add_argument('--data', type=Path, default=Path('data/voc'))
+    parser.add_argument('--weights', type=Path, default=Path('checkpoints'))
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/voc'))
     parser.add_argument('--seeds', type=int, default=3, help='trainings of an arm')
     parser.add_argument('--jobs', type=int, default=2, help='arms side by side')

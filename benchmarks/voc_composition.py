@@ -28,8 +28,8 @@ MINUTES = 40
 def main() -> int:
     """Run every stage that has not been run, and print the table and the bars."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--data', type=Path, default=Path('../shared/data/voc'))
-    parser.add_argument('--weights', type=Path, default=Path('../shared/weights'))
+    parser.add_argument('--data', type=Path, default=Path('data/voc'))
+    parser.add_argument('--weights', type=Path, default=Path('checkpoints'))
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/voc'))
     parser.add_argument('--seeds', type=int, default=3, help='trainings of student and oracle')
     parser.add_argument('--jobs', type=int, default=2, help='trainings side by side')

@@ -211,9 +211,9 @@ def wanted_by(names: Iterable[str], useless: bool = True) -> dict[tuple[str, str
 def parser_of(doc: str | None) -> argparse.ArgumentParser:
     """Return a parser of the folders that every world needs."""
     parser = argparse.ArgumentParser(description=doc and doc.splitlines()[0])
-    parser.add_argument('--data', type=Path, default=Path('../shared/data/voc'))
-    parser.add_argument('--cells', type=Path, default=Path('../shared/data/bccd'))
-    parser.add_argument('--weights', type=Path, default=Path('../shared/weights'))
+    parser.add_argument('--data', type=Path, default=Path('data/voc'))
+    parser.add_argument('--cells', type=Path, default=Path('data/bccd'))
+    parser.add_argument('--weights', type=Path, default=Path('checkpoints'))
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/worlds'))
     parser.add_argument('--jobs', type=int, default=2, help='processes side by side')
     return parser

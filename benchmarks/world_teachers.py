@@ -262,9 +262,9 @@ def publish(checkpoint: Path, out: Path) -> None:
 def main() -> int:
     """Train the teachers that are missing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument('--data', type=Path, default=Path('../shared/data/voc'))
-    parser.add_argument('--cells', type=Path, default=Path('../shared/data/bccd'))
-    parser.add_argument('--weights', type=Path, default=Path('../shared/weights'))
+    parser.add_argument('--data', type=Path, default=Path('data/voc'))
+    parser.add_argument('--cells', type=Path, default=Path('data/bccd'))
+    parser.add_argument('--weights', type=Path, default=Path('checkpoints'))
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/worlds'))
     parser.add_argument('--jobs', type=int, default=2, help='trainings side by side')
     parser.add_argument('names', nargs='*', help=f'of {", ".join(RECIPES)}; default: all')
