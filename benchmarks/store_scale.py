@@ -120,6 +120,10 @@ def fill(store: Path, count: int) -> None:
         each.index.keep()
 
 
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob('*') if path.is_file())
+
+
 def refuse(store: Path, count: int, steps: Sequence[dict[str, Any]]) -> int:
     """Make labels of predictions that are there, and return how many boxes they have."""
     return composition(store, steps).labels(pool(count)).table.num_boxes
@@ -183,6 +187,7 @@ def main() -> int:
         store = Path(folder) / 'store'
         _, usage = measured(fill, store, images)
         console.print(f'predictions written: {usage.rounded}')
+        sizes = {'predictions of a teacher': _bytes(store / 'predictions') / images / TEACHERS}
         for name, steps in (
             ('plain fusion', PLAIN),
             ('pipeline that learns', LEARNING),
@@ -191,6 +196,9 @@ def main() -> int:
             boxes, usage = measured(refuse, store, images, steps)
             figures[name] = {**usage.rounded, 'boxes': boxes}
             console.print(f'{name}: {figures[name]}')
+            sizes.setdefault('labels', _bytes(store / 'labels') / images)
+        figures['bytes a picture'] = {what: round(size) for what, size in sizes.items()}
+        console.print(f'bytes a picture: {figures["bytes a picture"]}')
         added, _ = measured(count_added, Path(folder) / 'added', added_to)
     figures['predictions for one more picture, all teachers'] = added
     num = 8 if args.quick else 100
