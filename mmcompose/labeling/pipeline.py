@@ -223,7 +223,7 @@ class LabelPipeline:
         """Make the pseudo-labels of one image.
 
         Args:
-            detections: By teacher name, in the student's classes.
+            detections: By teacher name, in the student's classes; finite, scores in [0, 1].
             image: The image that they are of.
             begin: They are as the steps before this one made them. Defaults to 0.
 
@@ -231,7 +231,7 @@ class LabelPipeline:
             Boxes inside the image, in the student's classes.
 
         Raises:
-            UserError: If a detection is NaN, or more than one entry is left at the end.
+            UserError: If more than one entry is left at the end.
         """
         made = _through(self.steps[begin:], detections, image, begin)
         if len(made) != 1:

@@ -65,6 +65,7 @@ def check_detections(
     scores = np.concatenate([one.scores for one in found])
     labels = np.concatenate([one.labels for one in found])
     is_sound = np.isfinite(np.concatenate([one.boxes for one in found])).all()
+    is_sound &= all(one.features is None or np.isfinite(one.features).all() for one in found)
     # Of NaN all comparisons are false.
     is_sound &= ((scores >= -SCORE_SLACK) & (scores <= 1 + SCORE_SLACK)).all()
     if not (is_sound and ((labels >= 0) & (labels < len(classes))).all()):
@@ -74,7 +75,8 @@ def check_detections(
 
 def _check_picture(found: Detections, image: Image, classes: Sequence[str]) -> None:
     for word, has in (('NaN', np.isnan), ('infinite numbers', np.isinf)):
-        if has(found.boxes).any() or has(found.scores).any():
+        of_features = found.features is not None and has(found.features).any()
+        if has(found.boxes).any() or has(found.scores).any() or of_features:
             raise UserError(fault('', f'{image.path}: the model predicts {word}'))
     if not len(found):
         return

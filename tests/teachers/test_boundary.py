@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
 from mmcompose.teachers import evidence as evidence_module
+from mmcompose.teachers.boundary import check_detections
 from mmcompose.utils import UserError
 
 SIZE = (100, 80)
@@ -224,3 +226,12 @@ def test_what_is_no_list_of_detections_is_refused(returned: Any, message: str) -
 
     with pytest.raises(UserError, match=message):
         Odd().predict([Image('a', 'a.jpg', *SIZE)])
+
+
+@pytest.mark.parametrize(('number', 'word'), [(np.nan, 'NaN'), (np.inf, 'infinite numbers')])
+def test_features_are_finite(number: float, word: str) -> None:
+    image = Image('street.jpg', 'street.jpg', *SIZE)
+    features = np.array([[1, number]], np.float16)
+    found = replace(Detections.from_arrays([[0, 0, 9, 9]], [1], [0]), features=features)
+    with pytest.raises(UserError, match=f'street\\.jpg: the model predicts {word}'):
+        check_detections([found], [image], ['cell'])

@@ -76,7 +76,7 @@ class AppearanceCheck(LabelTransform):
             ``dict(type='mmcompose.PictureFeatures')``.
     """
 
-    revision = 5
+    revision = 6
     rounds = 1
 
     def __init__(self, features: dict[str, Any] | None = None) -> None:
@@ -179,8 +179,10 @@ def _known(space: ClassSpace) -> NDArray[np.bool_]:
 
 
 def _plain(fitted: Discriminant) -> dict[str, Any]:
-    # Half precision and base64: as lists of numbers they would take six times the room.
-    weights = fitted.weights.astype(np.float16)
+    # Half precision and base64: as lists of numbers they would take six times the room. Weights of
+    # what next to nothing differs in are larger than it holds.
+    largest = float(np.finfo(np.float16).max)
+    weights = fitted.weights.clip(-largest, largest).astype(np.float16)
     return {
         'shape': list(weights.shape),
         'weights': base64.b64encode(weights.tobytes()).decode(),

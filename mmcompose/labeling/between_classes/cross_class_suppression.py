@@ -33,7 +33,7 @@ class CrossClassSuppression(LabelTransform):
         decay: By what the scores of the others are multiplied; 0 drops them. Defaults to 0.2, with
             which none is kept by a usual threshold: as with Soft-NMS (Bodla et al. 2017), the order
             of the scores still shows what was found.
-        min_count: Pairs of sure boxes, at least, by which classes share places. Defaults to 10.
+        min_count: Pairs of sure boxes, at least, by which classes share places. Defaults to 4.
         min_rate: The share of the rarer class's sure boxes, at least. Defaults to 0.5:
             pairs that are only mixed up reached less than 0.4.
         min_score: Boxes with at least this score are sure. Defaults to 0.3.
@@ -45,13 +45,13 @@ class CrossClassSuppression(LabelTransform):
     """
 
     rounds = 1
-    revision = 3
+    revision = 4
 
     def __init__(
         self,
         iou_thr: Fraction = 0.7,
         decay: Fraction = 0.2,
-        min_count: Count = 10,
+        min_count: Count = 4,
         min_rate: Fraction = 0.5,
         min_score: Fraction = 0.3,
         pairs: list[tuple[str, str]] | None = None,

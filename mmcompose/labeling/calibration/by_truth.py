@@ -72,7 +72,7 @@ class CalibrationByTruth(Calibration):
         classes = {}
         after = calibrated(common, boxes.scores)
         for label, name in enumerate(self.class_space.classes):
-            own = boxes.of_class(label)
+            own = boxes.of_classes([label])
             count = len(own.scores)
             if count >= self.min_boxes:
                 curve = self.fit(own.scores, own.right)

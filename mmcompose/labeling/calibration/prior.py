@@ -42,7 +42,7 @@ class PriorCalibration(Calibration):
             by_label = {
                 label: -np.sort(-scores)
                 for label in range(len(expected))
-                if expected[label] > 0 and len(scores := boxes.of_class(label).scores)
+                if expected[label] > 0 and len(scores := boxes.of_classes([label]).scores)
             }
             if by_label:
                 known = np.concatenate(list(by_label.values()))

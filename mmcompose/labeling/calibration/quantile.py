@@ -35,7 +35,7 @@ class QuantileCalibration(Calibration):
         mean: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
         for label, owners in enumerate(space.owners):
             names = sorted(name for name, owns in zip(space.teachers, owners, strict=True) if owns)
-            found = [boxes[name].of_class(label).scores for name in names if name in boxes]
+            found = [boxes[name].of_classes([label]).scores for name in names if name in boxes]
             scores = [-np.sort(-part) for part in found if len(part)]
             if len(scores) < 2 or len(scores) < len(names):
                 continue

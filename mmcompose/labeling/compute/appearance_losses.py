@@ -14,6 +14,8 @@ from mmcompose.labeling.compute.appearance_rounds import Judged
 _SURE = 0.3
 # Of fewer boxes nothing is learned.
 _FEW_BOXES = 20
+# A teacher that loses less spoils nothing.
+_MUCH = 0.2
 
 
 def losses_of(judged: Judged, space: ClassSpace) -> dict[str, Any]:
@@ -33,7 +35,8 @@ def losses_of(judged: Judged, space: ClassSpace) -> dict[str, Any]:
         count = len(space.classes)
         before = np.bincount(labels[own], scores[own], count)
         after = np.bincount(labels[own], checked[own], count)
-        worst = int((before - after).argmax())
+        # Of classes that it has no box of nothing is lost.
+        worst = int(np.where(before > 0, before - after, -1.0).argmax())
         those = own & (labels == worst)
         alike_counts = np.bincount(likelihoods[those].argmax(axis=1), minlength=count + 1)
         alike_counts[worst] = 0
@@ -48,7 +51,7 @@ def losses_of(judged: Judged, space: ClassSpace) -> dict[str, Any]:
 
 
 def describe_losses(losses: Mapping[str, Any], relevances: Mapping[str, float]) -> list[str]:
-    """Return two lines of the teacher that spoils the pool most, none where nothing is known.
+    """Return two lines of the teacher that spoils the pool most, none where none does.
 
     Args:
         losses: As :func:`losses_of` returns them.
@@ -60,9 +63,11 @@ def describe_losses(losses: Mapping[str, Any], relevances: Mapping[str, float]) 
         for name, relevance in relevances.items()
         if relevance < 1
     ]
-    if not losses:
+    if len(losses) < 2:
         return lines
     name, worst = max(losses.items(), key=lambda pair: pair[1]['lost'])
+    if worst['lost'] < _MUCH:
+        return lines
     others = [f'{n} {each["lost"]:.0%}' for n, each in losses.items() if n != name]
     compared = f' (others: {", ".join(others)})' if others else ''
     return [

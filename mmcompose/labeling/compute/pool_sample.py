@@ -8,7 +8,7 @@ import numpy as np
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import LabelInput, LabelStream
-from mmcompose.labeling.compute.sampling import key_hash, thinned
+from mmcompose.labeling.compute.sampling import in_order_of_hashes, key_hash, thinned
 from mmcompose.labeling.compute.state import State
 from mmcompose.structures import Detections
 
@@ -59,6 +59,11 @@ def _state(images: Sequence[LabelInput], class_space: ClassSpace) -> State:
 def merge_samples(states: Sequence[State]) -> State:
     """Return the sample of all images of which samples are given, in their order."""
     return thinned(states, _PER_IMAGE, MOST_BOXES, MOST_IMAGES)
+
+
+def shuffled(state: State) -> State:
+    """Return a sample so that pictures beside each other show different scenes, as in no video."""
+    return in_order_of_hashes(state, _PER_IMAGE)
 
 
 _NOTHING = Detections()

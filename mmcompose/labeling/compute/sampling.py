@@ -42,3 +42,22 @@ def thinned(
     kept[by_hash[fits]] = True
     rows = np.repeat(kept, counts)
     return {name: array[kept if name in per_image else rows] for name, array in state.items()}
+
+
+def in_order_of_hashes(state: State, per_image: Collection[str]) -> State:
+    """Return a sample in an order that has nothing to do with that of the pool.
+
+    Args:
+        state: As of :func:`thinned`.
+        per_image: As of :func:`thinned`.
+    """
+    counts = state['counts']
+    counts = counts.sum(axis=tuple(range(1, counts.ndim)))
+    images = np.argsort(state['hashes'], kind='stable')
+    ends = np.cumsum(counts)
+    # Of each box where it was: from where its image began, on.
+    firsts = np.repeat(ends[images] - counts[images], counts[images])
+    new_ends = np.cumsum(counts[images])
+    places = np.arange(len(firsts)) - np.repeat(new_ends - counts[images], counts[images])
+    rows = firsts + places
+    return {name: array[images if name in per_image else rows] for name, array in state.items()}

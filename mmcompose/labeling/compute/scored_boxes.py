@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,11 +32,20 @@ class ScoredBoxes(NamedTuple):
     positives: NDArray[np.int64]
     images: int
 
-    def of_class(self, label: int) -> ScoredBoxes:
-        """Return the boxes of one class."""
-        own = self.labels == label
-        scores, labels, right = self.scores[own], self.labels[own], self.right[own]
-        return self._replace(scores=scores, labels=labels, right=right)
+    def of_classes(self, labels: Sequence[int] | NDArray[np.int64]) -> ScoredBoxes:
+        """Return the boxes of some classes; the others have no true box then."""
+        wanted = np.zeros(len(self.positives), np.bool_)
+        wanted[np.asarray(labels)] = True
+        if wanted.all():
+            return self
+        own = wanted[self.labels]
+        return ScoredBoxes(
+            self.scores[own],
+            self.labels[own],
+            self.right[own],
+            np.where(wanted, self.positives, 0),
+            self.images,
+        )
 
 
 def collect_boxes(

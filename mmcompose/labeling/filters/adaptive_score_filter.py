@@ -30,7 +30,9 @@ class AdaptiveScoreFilter(LabelTransform):
 
     Learned from the pool by 'mixture', 'prior', 'expected_fbeta' or 'tempered_fbeta'; from a few
     labeled images by 'precision' or 'fbeta': see :mod:`mmcompose.labeling.thresholds`. A class
-    with few boxes takes the threshold that all classes together would get.
+    with few boxes takes the threshold that all classes of its owners together would get, since
+    scores of other teachers have another scale. Where a threshold is not of these scores alone, it
+    is at most half of the best of them: teachers whose scores are low keep labels.
 
     Args:
         method: The name of a registered :class:`Threshold`. Defaults to 'mixture'.
@@ -44,6 +46,7 @@ class AdaptiveScoreFilter(LabelTransform):
         UserError: If an argument is out of range; if the file was learned of other teachers.
     """
 
+    revision = 2
     rounds = 1
     collects_alike = True
     selects = True
@@ -106,19 +109,46 @@ class AdaptiveScoreFilter(LabelTransform):
         self.load_learned({'thresholds': thresholds} if thresholds else {})
 
     def _learned_of(self, boxes: ScoredBoxes) -> dict[str, float]:
-        every: float | None = None
-        thresholds = {}
-        for label, name in enumerate(self.class_space.classes):
-            own = boxes.of_class(label)
-            if not self.method.needs_boxes or len(own.scores) >= self.min_boxes:
+        # Classes with the same owners have scores of one scale.
+        _, groups = np.unique(self.class_space.owners, axis=0, return_inverse=True)
+        groups = groups.ravel()
+        thresholds = np.zeros(len(groups))
+        for group in range(int(groups.max(initial=-1)) + 1):
+            labels = np.flatnonzero(groups == group)
+            thresholds[labels] = self._of_alike(boxes, labels)
+        thresholds = thresholds.clip(self.lowest, self.highest)
+        # Not rounded: the box that is the threshold has to reach it.
+        return dict(zip(self.class_space.classes, thresholds.tolist(), strict=True))
+
+    def _of_alike(self, boxes: ScoredBoxes, labels: NDArray[np.int64]) -> list[float]:
+        """Return the thresholds of classes that have the same owners."""
+        if not self.method.needs_boxes:
+            return [self.method.threshold(boxes.of_classes([label]), label) for label in labels]
+        alike = boxes.of_classes(labels)
+        common: float | None = None
+        thresholds = []
+        for label in labels:
+            own = alike.of_classes([label])
+            if len(own.scores) >= self.min_boxes:
                 threshold = self._threshold(own, label)
             else:
                 # Of a large pool that takes long, and few of its classes have so few boxes.
-                every = self._threshold(boxes, None) if every is None else every
-                threshold = every
-            # Not rounded: the box that is the threshold has to reach it.
-            thresholds[name] = float(min(max(threshold, self.lowest), self.highest))
+                common = self._common(boxes, alike) if common is None else common
+                threshold = common
+            thresholds.append(threshold)
+        if self.method.has_own_scale and len(alike.scores):
+            thresholds = [min(each, float(alike.scores.max()) / 2) for each in thresholds]
         return thresholds
+
+    def _common(self, boxes: ScoredBoxes, alike: ScoredBoxes) -> float:
+        """Return the threshold of classes with few boxes: of those like them, or of all."""
+        if len(alike.scores) >= self.min_boxes:
+            return self._threshold(alike, None)
+        threshold = self._threshold(boxes, None)
+        if self.right_iou_thr is None and len(alike.scores):
+            # Others' scores have another scale.
+            threshold = min(threshold, float(alike.scores.max()) / 2)
+        return threshold
 
     def _threshold(self, boxes: ScoredBoxes, label: int | None) -> float:
         if self.method.needs_boxes and not len(boxes.scores):

@@ -13,7 +13,7 @@ from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import FUSED, ByTeacher, ImageContext, LabelStream
 from mmcompose.labeling.compute.agreement import agreement_weights
 from mmcompose.labeling.compute.image_trust import ImageTrust
-from mmcompose.labeling.compute.pool_sample import collect_sample, merge_samples
+from mmcompose.labeling.compute.pool_sample import collect_sample, merge_samples, shuffled
 from mmcompose.labeling.compute.state import State
 from mmcompose.labeling.fusion.weighted_boxes_fusion import ConfType, WeightedBoxesFusion
 from mmcompose.registry import LABEL_TRANSFORMS
@@ -54,7 +54,7 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
     """
 
     rounds = 1
-    revision = 4
+    revision = 5
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
 
     def learn(self, state: State) -> None:
         """See :meth:`LabelTransform.learn`."""
-        trust = None
+        trust, state = None, shuffled(state)
         if (self.class_space.owners.sum(axis=1) >= _WITNESSES).any():
             trust = ImageTrust.fit(state, self.class_space, self.agreement_iou_thr)
         if trust is None:

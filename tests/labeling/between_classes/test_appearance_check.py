@@ -6,7 +6,11 @@ import numpy as np
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling import AppearanceCheck, ImageContext
+from mmcompose.labeling.between_classes.appearance_check import _discriminant, _plain
 from mmcompose.labeling.compute.appearance import box_features
+from mmcompose.labeling.compute.appearance_losses import describe_losses, losses_of
+from mmcompose.labeling.compute.appearance_rounds import Judged
+from mmcompose.labeling.compute.discriminant import Discriminant
 from mmcompose.structures import Detections
 
 SIZE = 96
@@ -63,7 +67,7 @@ def test_a_box_that_looks_like_another_name_falls() -> None:
     wrong = np.array(before) < 0.85
     assert np.mean(np.array(after)[wrong]) < 0.2
     assert np.mean(np.array(after)[~wrong]) > 0.7
-    assert any('a spoils this pool most' in line for line in step.describe_learned())
+    assert list(step.learned['losses']) == ['a', 'b']
 
 
 def test_what_was_learned_serves_after_it_was_stored() -> None:
@@ -99,3 +103,28 @@ def test_a_box_looks_like_the_cells_that_it_covers() -> None:
     mean = picture.features.astype(np.float32).mean(axis=0)
     np.testing.assert_allclose(made[1], mean / np.linalg.norm(mean), atol=1e-3)
     assert not made[2].any()
+
+
+def test_who_spoils_a_pool_is_told_where_somebody_does() -> None:
+    some = {'class': 'cat', 'class_lost': 0.5, 'alike': 'sheep'}
+    both = {'a': {'lost': 0.4, **some}, 'b': {'lost': 0.1, **some}}
+    assert describe_losses(both, {})[0].startswith('a spoils this pool most')
+    little = {name: {**each, 'lost': each['lost'] / 4} for name, each in both.items()}
+    assert describe_losses(little, {}) == []
+    # Nobody to be worse than.
+    assert describe_losses({'a': both['a']}, {}) == []
+
+
+def test_a_class_without_a_box_loses_nothing() -> None:
+    rng = np.random.default_rng(0)
+    count, labels = 40, np.zeros(40, np.int64)
+    scores, votes = np.full(count, 0.8), np.tile([True, False], (count, 1))
+    judged = Judged(scores, scores, rng.normal(size=(count, 3)).astype(np.float32), labels, votes)
+    losses = losses_of(judged, ClassSpace({'a': ['cat'], 'b': ['sheep']}))
+    assert losses['a']['class'] == 'cat' and losses['a']['class_lost'] == 0
+
+
+def test_weights_beyond_half_precision_are_stored_as_the_largest() -> None:
+    weights = np.array([[[1e6], [-1e6], [2.0]]], np.float32)
+    plain = _plain(Discriminant(weights, np.zeros((1, 1), np.float32), np.ones(1)))
+    assert _discriminant(plain).weights.ravel().tolist() == [65504, -65504, 2]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mmcompose.labeling.compute import pool_sample
-from mmcompose.labeling.compute.pool_sample import collect_sample, merge_samples
+from mmcompose.labeling.compute.pool_sample import collect_sample, merge_samples, shuffled
+from mmcompose.labeling.compute.sampling import key_hash
 from mmcompose.labeling.compute.state import State
 from tests.labeling.toys import scene
 from tests.labeling.worlds import ALIKE, world
@@ -45,3 +46,15 @@ def test_a_long_stream_is_thinned_out_as_it_comes(monkeypatch: pytest.MonkeyPatc
     whole = collect_sample(IMAGES, SPACE)
     monkeypatch.setattr(pool_sample, '_HELD', 7)
     assert_same(collect_sample(iter(IMAGES), SPACE), whole)
+
+
+def test_the_order_of_a_pool_is_of_no_account() -> None:
+    given = shuffled(collect_sample(IMAGES, SPACE))
+    assert_same(shuffled(collect_sample(IMAGES[::-1], SPACE)), given)
+    # Each image has its own boxes still.
+    hashes = [key_hash(image.key) for _, image in IMAGES]
+    ends = np.cumsum(given['counts'].sum(axis=1))
+    for image, end in zip(given['hashes'].tolist(), ends.tolist(), strict=True):
+        found = IMAGES[hashes.index(image)][0]
+        own = np.concatenate([found[name].boxes for name in SPACE.teachers])
+        np.testing.assert_array_equal(given['boxes'][end - len(own) : end], own)

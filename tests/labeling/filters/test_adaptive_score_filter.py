@@ -73,10 +73,39 @@ def test_each_class_gets_its_own_threshold(arguments: dict[str, Any]) -> None:
     assert set(thresholds) == {'person', 'cat', 'sofa', 'dog'}
 
 
-def test_a_class_with_few_boxes_takes_the_common_threshold() -> None:
-    step = AdaptiveScoreFilter(min_boxes=10_000)
-    fit(step, pool())
-    assert len(set(step.learned['thresholds'][FUSED].values())) == 1
+# No class in common, and a scale of scores each: of the second teacher's 200 boxes half are dogs.
+STRANGERS = {'a': ['person', 'sofa'], 'b': ['cat', 'dog']}
+
+
+def of_strangers(factor: float) -> list[tuple[ByTeacher, Scene]]:
+    """Return a pool in which the second teacher's scores are multiplied."""
+    made = []
+    for number, (said, _) in enumerate(pool()):
+        every, at = said[FUSED], scene(STRANGERS, classes=CLASSES, key=str(number))
+        second = every.labels == 1
+        labels = np.where(second & (number % 2 > 0), 3, every.labels)
+        scores = np.where(second, every.scores * factor, every.scores)
+        made.append(({FUSED: Detections.from_arrays(every.boxes, scores, labels)}, at))
+    return made
+
+
+def test_a_class_with_few_boxes_takes_the_threshold_of_its_owners() -> None:
+    step = AdaptiveScoreFilter('expected_fbeta', min_boxes=150)
+    fit(step, of_strangers(1.0))
+    thresholds = step.learned['thresholds'][FUSED]
+    assert thresholds['cat'] == thresholds['dog'] < 0.3
+    assert thresholds['sofa'] == thresholds['person'] > 0.5
+
+
+@pytest.mark.parametrize('min_boxes', [50, 150, 10_000])
+def test_a_teacher_whose_scores_are_low_keeps_labels(min_boxes: int) -> None:
+    images = of_strangers(0.5)
+    step = AdaptiveScoreFilter('tempered_fbeta', min_boxes=min_boxes)
+    fit(step, images)
+    left = Detections.concatenate([apply(step, said, at)[FUSED] for said, at in images])
+    # Right cats score 0.15; the common score alone is 0.2.
+    assert np.bincount(left.labels, minlength=4)[[1, 3]].min() >= 50
+    assert step.learned['thresholds'][FUSED]['person'] > 0.2
 
 
 def test_images_without_truth_teach_nothing() -> None:

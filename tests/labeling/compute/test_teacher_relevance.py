@@ -1,0 +1,54 @@
+"""Whether a teacher that nobody confirms has anything to predict on a pool."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mmcompose.labeling.compute.teacher_relevance import teacher_relevances
+
+OF_TWO = np.eye(2, dtype=np.bool_)
+
+
+def relevances(pictures: int, domain: float, owners: NDArray[np.bool_] = OF_TWO) -> list[float]:
+    """Judge a teacher that is sure in a part of the pool, and one that is sure of nothing.
+
+    Both have a box in every picture, and score few of them above a half. Pictures of the first
+    one's domain look like it; what the second finds looks like anything.
+    """
+    rng = np.random.default_rng(0)
+    is_domain = np.arange(pictures) < domain * pictures
+    scores = rng.uniform(0.1, 0.4, (pictures, 2))
+    scores[is_domain, 0] += 0.09
+    votes = np.tile(np.eye(2, dtype=np.bool_), (pictures, 1))
+    trust = rng.uniform(0, 0.5, (pictures, 2))
+    trust[is_domain, 0] += 0.5
+    margins = rng.normal(size=2 * pictures)
+    best = scores + np.where(is_domain[:, None], [[0.5, 0]], 0)
+    found = teacher_relevances(scores.ravel(), votes, margins, best, trust, owners)
+    return found.tolist()
+
+
+@pytest.mark.parametrize('domain', [0.05, 0.1, 0.5])
+def test_a_domain_may_be_a_small_part_of_the_pool(domain: float) -> None:
+    assert relevances(400, domain) == [1, 0]
+
+
+def test_of_few_pictures_nothing_is_said() -> None:
+    assert relevances(140, 0.1) == [1, 1]
+
+
+def test_a_class_that_is_shared_is_confirmed_by_others() -> None:
+    assert relevances(400, 0.1, np.ones((1, 2), np.bool_)) == [1, 1]
+
+
+def test_a_teacher_alone_is_not_judged() -> None:
+    rng = np.random.default_rng(0)
+    scores, trust = rng.uniform(0.1, 0.4, 400), rng.uniform(size=(400, 1))
+    alone = np.ones((400, 1), np.bool_)
+    margins = rng.normal(size=400)
+    found = teacher_relevances(
+        scores, alone, margins, scores[:, None], trust, np.ones((1, 1), bool)
+    )
+    assert found.tolist() == [1]
