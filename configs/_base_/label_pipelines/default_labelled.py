@@ -1,15 +1,15 @@
-# As default.py, where a few labelled images are at hand (some 200 will do) or where teachers of
-# different kinds score on different scales: scores are calibrated first.
+# default.py, where a few labelled images are at hand (some 200 will do): before thresholds are
+# learned, scores become chances to be right, which is how much a box is to be trusted in training.
 #     mmcompose calibrate CONFIG --ann labelled.json --out work_dirs/calibration.json
 # Use: composition = dict(label_pipeline=_base_.label_pipeline)
+_base_ = './default.py'
+
 label_pipeline = [
-    dict(type='mmcompose.ScoreFilter', min_score=0.01),
+    *_base_.label_pipeline[:-2],
     dict(
         type='mmcompose.ScoreCalibration',
         method='isotonic',
         learned_file='work_dirs/calibration.json',
     ),
-    dict(type='mmcompose.AgreementWeightedFusion', iou_thr=0.7),
-    dict(type='mmcompose.CrossClassSuppression'),
-    dict(type='mmcompose.AdaptiveScoreBands', method='expected_fbeta', ignore_ratio=0.6),
+    *_base_.label_pipeline[-2:],
 ]
