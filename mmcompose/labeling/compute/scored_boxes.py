@@ -23,6 +23,8 @@ class ScoredBoxes(NamedTuple):
         labels: ``(N,)`` int64.
         right: ``(N,)`` bool, whether it is right; False for all where there is no truth.
         positives: ``(C,)`` int64, how many true boxes of each class the images have.
+        best: ``(C,)`` float32, the best score of each class: that a box has, or that a teacher gave
+            it before steps after the fusion lowered it.
         images: How many images there are.
     """
 
@@ -30,6 +32,7 @@ class ScoredBoxes(NamedTuple):
     labels: NDArray[np.int64]
     right: NDArray[np.bool_]
     positives: NDArray[np.int64]
+    best: NDArray[np.float32]
     images: int
 
     def of_classes(self, labels: Sequence[int] | NDArray[np.int64]) -> ScoredBoxes:
@@ -44,6 +47,7 @@ class ScoredBoxes(NamedTuple):
             self.labels[own],
             self.right[own],
             np.where(wanted, self.positives, 0),
+            np.where(wanted, self.best, np.float32(0)),
             self.images,
         )
 
@@ -66,6 +70,7 @@ def collect_boxes(
     positives = np.zeros(len(class_space.classes), np.int64)
     teachers, scores, labels = (_Column(kind) for kind in (np.int16, np.float32, np.int32))
     right = _Column(np.bool_)
+    best = np.zeros((len(rows), len(class_space.classes)), np.float32)
     for detections, image in stream:
         truth = None if right_iou_thr is None else image.truth
         if truth is None and right_iou_thr is not None:
@@ -83,6 +88,9 @@ def collect_boxes(
             teachers.add(np.full(len(found), rows[name]))
             scores.add(found.scores)
             labels.add(found.labels)
+            np.maximum.at(best[rows[name]], found.labels, found.scores)
+            if found.best_score is not None:
+                np.maximum.at(best[rows[name]], found.labels, found.best_score)
     columns = {'teachers': teachers, 'scores': scores, 'labels': labels, 'right': right}
     return {
         **{name: column.joined() for name, column in columns.items()},
@@ -90,6 +98,7 @@ def collect_boxes(
         'images': np.array([images]),
         'seen': seen[None],
         'positives': positives[None],
+        'best': best[None],
     }
 
 
@@ -102,7 +111,8 @@ def boxes_by_teacher(state: State, class_space: ClassSpace) -> dict[str, ScoredB
             own = state['teachers'] == row
             labels = state['labels'][own].astype(np.int64)
             scores, right = state['scores'][own], state['right'][own]
-            found[name] = ScoredBoxes(scores, labels, right, positives, images)
+            best = state['best'][:, row].max(axis=0)
+            found[name] = ScoredBoxes(scores, labels, right, positives, best, images)
     return dict(sorted(found.items()))
 
 

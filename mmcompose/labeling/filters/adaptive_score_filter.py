@@ -32,7 +32,8 @@ class AdaptiveScoreFilter(LabelTransform):
     labeled images by 'precision' or 'fbeta': see :mod:`mmcompose.labeling.thresholds`. A class
     with few boxes takes the threshold that all classes of its owners together would get, since
     scores of other teachers have another scale. Where a threshold is not of these scores alone, it
-    is at most half of the best of them: teachers whose scores are low keep labels.
+    is at most half of the best that a teacher gave them: one whose scores are low keeps labels, one
+    that a step lowered does not.
 
     Args:
         method: The name of a registered :class:`Threshold`. Defaults to 'mixture'.
@@ -46,7 +47,7 @@ class AdaptiveScoreFilter(LabelTransform):
         UserError: If an argument is out of range; if the file was learned of other teachers.
     """
 
-    revision = 2
+    revision = 3
     rounds = 1
     collects_alike = True
     selects = True
@@ -137,7 +138,7 @@ class AdaptiveScoreFilter(LabelTransform):
                 threshold = common
             thresholds.append(threshold)
         if self.method.has_own_scale and len(alike.scores):
-            thresholds = [min(each, float(alike.scores.max()) / 2) for each in thresholds]
+            thresholds = [min(each, float(alike.best.max()) / 2) for each in thresholds]
         return thresholds
 
     def _common(self, boxes: ScoredBoxes, alike: ScoredBoxes) -> float:
@@ -147,7 +148,7 @@ class AdaptiveScoreFilter(LabelTransform):
         threshold = self._threshold(boxes, None)
         if self.right_iou_thr is None and len(alike.scores):
             # Others' scores have another scale.
-            threshold = min(threshold, float(alike.scores.max()) / 2)
+            threshold = min(threshold, float(alike.best.max()) / 2)
         return threshold
 
     def _threshold(self, boxes: ScoredBoxes, label: int | None) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,18 @@ def test_a_teacher_whose_scores_are_low_keeps_labels(min_boxes: int) -> None:
     # Right cats score 0.15; the common score alone is 0.2.
     assert np.bincount(left.labels, minlength=4)[[1, 3]].min() >= 50
     assert step.learned['thresholds'][FUSED]['person'] > 0.2
+
+
+def test_scores_that_a_step_lowered_keep_no_labels() -> None:
+    lowered = []
+    for said, at in of_strangers(1.0):
+        every = said[FUSED]
+        scores = np.where(every.labels % 2 > 0, every.scores / 2, every.scores)
+        lowered.append(({FUSED: replace(every, scores=scores, best_score=every.scores)}, at))
+    step = AdaptiveScoreFilter('tempered_fbeta')
+    fit(step, lowered)
+    # Cats and dogs scored 0.3 before.
+    assert step.learned['thresholds'][FUSED]['cat'] > 0.14
 
 
 def test_images_without_truth_teach_nothing() -> None:
