@@ -99,9 +99,7 @@ def test_the_reference_has_every_class_and_every_key() -> None:
 
 
 def test_the_default_label_pipeline_is_shown_as_it_is() -> None:
-    shown = next(
-        block for block in re.findall(r'```python\n(.*?)```', _text('docs/label_pipeline.md'), re.S)
-    )
+    shown = re.findall(r'```python\n(.*?)```', _text('docs/label_pipeline.md'), re.DOTALL)[0]
     default = Config.fromstring(_text('configs/_base_/label_pipelines/default.py'), '.py')
     assert Config.fromstring(shown, '.py').label_pipeline == default.label_pipeline
 

@@ -42,7 +42,8 @@ def export_review(
     """
     if count < 1:
         raise UserError(problem('count', count, 'is not a number from 1 up'))
-    if (path := destination(to, out)).exists():
+    path = destination(to, out)
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
         # Corrections may stand in it.
         raise UserError(problem('out', path, 'is there already; name another, or move it away'))
     composition = load(config)

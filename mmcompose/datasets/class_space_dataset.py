@@ -64,7 +64,7 @@ class ClassSpaceDataset(RelabeledDataset):
         covered_classes: The student's classes that are labeled in every image, where the
             data set lists more than it labels. Defaults to all that it lists.
         allow: Names of checks whose finds are warnings; ``resolve`` writes the config's here.
-        **kwargs: Of :class:`RelabeledDataset`.
+        **kwargs: Arguments of :class:`RelabeledDataset`.
     """
 
     def __init__(

@@ -48,7 +48,7 @@ class PseudoLabeledDataset(RelabeledDataset):
         truth_iou_thr: A teacher's box of another class that overlaps a true box by more is
             dropped: the object has a name. 1 keeps all, for classes that name one object twice,
             as person and player do. Defaults to 0.5.
-        **kwargs: Of :class:`RelabeledDataset`.
+        **kwargs: Arguments of :class:`RelabeledDataset`.
 
     Raises:
         UserError: If ``composition`` is missing, which means that the config was not resolved;

@@ -55,7 +55,7 @@ class UnlabeledImages(BaseDetDataset):
             where all of these are the same. Each file is read for it, once, and again when it was
             changed. Defaults to False.
         allow: Names of checks whose finds are warnings; likewise.
-        **kwargs: Of :class:`mmdet.datasets.BaseDetDataset`.
+        **kwargs: Arguments of :class:`mmdet.datasets.BaseDetDataset`.
     """
 
     # MMEngine's, which ships no types.

@@ -16,7 +16,7 @@ class Calibration(ABC):
     """How curves of :class:`ScoreCalibration` are learned. Its constructor takes arguments."""
 
     # See `LabelTransform`.
-    revision: int = 1
+    revision: int = 2
     right_iou_thr: float | None = None
 
     class_space: ClassSpace

@@ -26,7 +26,7 @@ from mmcompose.structures import Detections
 
 @LABEL_TRANSFORMS.register_module()
 class ScoreCalibration(LabelTransform):
-    """Map each teacher's scores by a rising curve, before they are fused.
+    """Map each teacher's scores, or fused ones, by a rising curve.
 
     Focal-loss detectors score low, softmax detectors high. Curves are learned from the pool by
     'quantile', 'agreement' or 'prior'; from a few labeled images by 'isotonic', 'platt' or 'beta':
@@ -35,7 +35,7 @@ class ScoreCalibration(LabelTransform):
     Args:
         method: The name of a registered :class:`Calibration`. Defaults to 'quantile'.
         learned_file: What was learned of labeled images: `mmcompose calibrate` writes it.
-        **arguments: Of the method.
+        **arguments: Arguments of the method.
 
     Raises:
         UserError: If an argument is out of range; if the file was learned of other teachers.

@@ -63,7 +63,8 @@ def describe_losses(losses: Mapping[str, Any], relevances: Mapping[str, float]) 
         for name, relevance in relevances.items()
         if relevance < 1
     ]
-    if len(losses) < 2:
+    # A teacher alone is not worse than others.
+    if not losses or len(relevances) < 2:
         return lines
     name, worst = max(losses.items(), key=lambda pair: pair[1]['lost'])
     if worst['lost'] < _MUCH:

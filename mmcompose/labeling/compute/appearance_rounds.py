@@ -16,6 +16,7 @@ from mmcompose.labeling.compute.picture_domains import (
     picture_trust,
 )
 from mmcompose.labeling.compute.same_place import conflicting_pairs, share_of_place
+from mmcompose.labeling.compute.sampling import rows_of_images
 from mmcompose.labeling.compute.soft_labels import (
     class_factor,
     confusions,
@@ -85,10 +86,9 @@ class Sample:
 
     def __init__(self, state: State, known: Bools, owners: Bools) -> None:
         folds = (state['hashes'] % np.uint64(FOLDS)).astype(np.int64)
-        offsets = np.concatenate([[0], np.cumsum(state['counts'])])
         order = np.argsort(folds, kind='stable')
         counts = state['counts'][order]
-        rows = np.concatenate([np.arange(offsets[row], offsets[row + 1]) for row in order])
+        rows = rows_of_images(state['counts'], order)
         self.known, self.owners = known, owners
         self.scores = state['scores'][rows].astype(np.float64)
         self.labels = state['labels'][rows].astype(np.int64)

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import LabelInput, LabelStream
-from mmcompose.labeling.compute.sampling import in_order_of_hashes, key_hash, thinned
+from mmcompose.labeling.compute.sampling import in_hash_order, key_hash, thinned
 from mmcompose.labeling.compute.state import State
 from mmcompose.structures import Detections
 
@@ -61,9 +61,9 @@ def merge_samples(states: Sequence[State]) -> State:
     return thinned(states, _PER_IMAGE, MOST_BOXES, MOST_IMAGES)
 
 
-def shuffled(state: State) -> State:
-    """Return a sample so that pictures beside each other show different scenes, as in no video."""
-    return in_order_of_hashes(state, _PER_IMAGE)
+def sorted_by_hash(state: State) -> State:
+    """Return a sample in an order that has nothing to do with that of the pool."""
+    return in_hash_order(state, _PER_IMAGE)
 
 
 _NOTHING = Detections()

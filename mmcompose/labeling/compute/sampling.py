@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmcompose.labeling.compute.state import State, concatenated
 
@@ -44,20 +45,28 @@ def thinned(
     return {name: array[kept if name in per_image else rows] for name, array in state.items()}
 
 
-def in_order_of_hashes(state: State, per_image: Collection[str]) -> State:
-    """Return a sample in an order that has nothing to do with that of the pool.
+def in_hash_order(state: State, per_image: Collection[str]) -> State:
+    """Return a sample sorted by hash: neighbours in a pool, such as frames of a video, are apart.
 
     Args:
         state: As of :func:`thinned`.
         per_image: As of :func:`thinned`.
     """
     counts = state['counts']
-    counts = counts.sum(axis=tuple(range(1, counts.ndim)))
     images = np.argsort(state['hashes'], kind='stable')
-    ends = np.cumsum(counts)
-    # Of each box where it was: from where its image began, on.
-    firsts = np.repeat(ends[images] - counts[images], counts[images])
-    new_ends = np.cumsum(counts[images])
-    places = np.arange(len(firsts)) - np.repeat(new_ends - counts[images], counts[images])
-    rows = firsts + places
+    rows = rows_of_images(counts.sum(axis=tuple(range(1, counts.ndim))), images)
     return {name: array[images if name in per_image else rows] for name, array in state.items()}
+
+
+def rows_of_images(counts: NDArray[np.integer], images: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return the rows of the boxes of some images, one image after another.
+
+    Args:
+        counts: ``(I,)``, how many boxes each image has.
+        images: The images, in the order that is wanted.
+    """
+    wanted = counts[images].astype(np.int64)
+    begins = (np.cumsum(counts) - counts)[images]
+    before = np.cumsum(wanted) - wanted
+    rows: NDArray[np.int64] = np.arange(wanted.sum()) + np.repeat(begins - before, wanted)
+    return rows

@@ -23,8 +23,8 @@ class ScoredBoxes(NamedTuple):
         labels: ``(N,)`` int64.
         right: ``(N,)`` bool, whether it is right; False for all where there is no truth.
         positives: ``(C,)`` int64, how many true boxes of each class the images have.
-        best: ``(C,)`` float32, the best score of each class: that a box has, or that a teacher gave
-            it before steps after the fusion lowered it.
+        best_scores: ``(C,)`` float32, the best score of each class: that a box has, or that a
+            teacher gave it before steps after the fusion lowered it.
         images: How many images there are.
     """
 
@@ -32,7 +32,7 @@ class ScoredBoxes(NamedTuple):
     labels: NDArray[np.int64]
     right: NDArray[np.bool_]
     positives: NDArray[np.int64]
-    best: NDArray[np.float32]
+    best_scores: NDArray[np.float32]
     images: int
 
     def of_classes(self, labels: Sequence[int] | NDArray[np.int64]) -> ScoredBoxes:
@@ -47,7 +47,7 @@ class ScoredBoxes(NamedTuple):
             self.labels[own],
             self.right[own],
             np.where(wanted, self.positives, 0),
-            np.where(wanted, self.best, np.float32(0)),
+            np.where(wanted, self.best_scores, np.float32(0)),
             self.images,
         )
 
@@ -98,7 +98,7 @@ def collect_boxes(
         'images': np.array([images]),
         'seen': seen[None],
         'positives': positives[None],
-        'best': best[None],
+        'best_scores': best[None],
     }
 
 
@@ -111,7 +111,7 @@ def boxes_by_teacher(state: State, class_space: ClassSpace) -> dict[str, ScoredB
             own = state['teachers'] == row
             labels = state['labels'][own].astype(np.int64)
             scores, right = state['scores'][own], state['right'][own]
-            best = state['best'][:, row].max(axis=0)
+            best = state['best_scores'][:, row].max(axis=0)
             found[name] = ScoredBoxes(scores, labels, right, positives, best, images)
     return dict(sorted(found.items()))
 

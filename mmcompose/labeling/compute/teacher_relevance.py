@@ -17,8 +17,8 @@ _PICTURES = (0.77, 0.82)
 _BOXES = (0.90, 0.95)
 # The share of its boxes that score above a half: at most 0.03 of those of the former.
 _SURE_SHARE = (0.05, 0.10)
-# Of how many boxes is spoken, and of which shares of the pictures: the largest area counts, for a
-# domain may be any part of a pool.
+# How many boxes count as the surest, by the number of pictures; and which shares of the pictures:
+# the largest area counts, for a domain may be any part of a pool.
 _SUREST_BOXES, _SUREST_PICTURES = 0.3, (0.05, 0.1, 0.2)
 _FEWEST_PICTURES = 10
 # Of fewer boxes or pictures nothing is said: below, detectors of what is there and of what is not

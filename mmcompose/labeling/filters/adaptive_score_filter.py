@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import ByTeacher, ImageContext, LabelStream, LabelTransform
+from mmcompose.labeling.base import FUSED, ByTeacher, ImageContext, LabelStream, LabelTransform
 from mmcompose.labeling.compute.learned_file import (
     check_entries,
     check_method,
@@ -30,10 +31,10 @@ class AdaptiveScoreFilter(LabelTransform):
 
     Learned from the pool by 'mixture', 'prior', 'expected_fbeta' or 'tempered_fbeta'; from a few
     labeled images by 'precision' or 'fbeta': see :mod:`mmcompose.labeling.thresholds`. A class
-    with few boxes takes the threshold that all classes of its owners together would get, since
-    scores of other teachers have another scale. Where a threshold is not of these scores alone, it
-    is at most half of the best that a teacher gave them: one whose scores are low keeps labels, one
-    that a step lowered does not.
+    with few boxes takes the threshold that all classes together would get; of fused boxes, all
+    with the same owners, for scores of other teachers may have another scale. A threshold of
+    'tempered_fbeta', which has a fixed score in it, is at most half of the best score that they
+    gave to these classes, before any step lowered it: teachers whose scores are low keep labels.
 
     Args:
         method: The name of a registered :class:`Threshold`. Defaults to 'mixture'.
@@ -41,13 +42,13 @@ class AdaptiveScoreFilter(LabelTransform):
         lowest: No threshold is below. Defaults to 0.05.
         highest: No threshold is above. Defaults to 0.95.
         learned_file: What was learned of labeled images: `mmcompose calibrate` writes it.
-        **arguments: Of the method.
+        **arguments: Arguments of the method.
 
     Raises:
         UserError: If an argument is out of range; if the file was learned of other teachers.
     """
 
-    revision = 3
+    revision = 4
     rounds = 1
     collects_alike = True
     selects = True
@@ -106,50 +107,51 @@ class AdaptiveScoreFilter(LabelTransform):
     def learn(self, state: State) -> None:
         """See :meth:`LabelTransform.learn`."""
         boxes = boxes_by_teacher(state, self.class_space)
-        thresholds = {teacher: self._learned_of(own) for teacher, own in boxes.items()}
+        thresholds = {entry: self._learned_of(own, entry) for entry, own in boxes.items()}
         self.load_learned({'thresholds': thresholds} if thresholds else {})
 
-    def _learned_of(self, boxes: ScoredBoxes) -> dict[str, float]:
-        # Classes with the same owners have scores of one scale.
-        _, groups = np.unique(self.class_space.owners, axis=0, return_inverse=True)
-        groups = groups.ravel()
-        thresholds = np.zeros(len(groups))
-        for group in range(int(groups.max(initial=-1)) + 1):
-            labels = np.flatnonzero(groups == group)
-            thresholds[labels] = self._of_alike(boxes, labels)
+    def _learned_of(self, boxes: ScoredBoxes, entry: str) -> dict[str, float]:
+        thresholds = np.zeros(len(self.class_space.classes))
+        scales = self._scales(entry)
+        # Of a large pool that takes long, and few of its classes have so few boxes.
+        every = cache(lambda: self._threshold(boxes, None))
+        for scale in range(int(scales.max(initial=-1)) + 1):
+            labels = np.flatnonzero(scales == scale)
+            thresholds[labels] = self._of_scale(boxes, labels, every)
         thresholds = thresholds.clip(self.lowest, self.highest)
         # Not rounded: the box that is the threshold has to reach it.
         return dict(zip(self.class_space.classes, thresholds.tolist(), strict=True))
 
-    def _of_alike(self, boxes: ScoredBoxes, labels: NDArray[np.int64]) -> list[float]:
-        """Return the thresholds of classes that have the same owners."""
-        if not self.method.needs_boxes:
-            return [self.method.threshold(boxes.of_classes([label]), label) for label in labels]
+    def _scales(self, entry: str) -> NDArray[np.int64]:
+        """Return ``(C,)``: classes of the same number have scores of one scale."""
+        owners = self.class_space.owners
+        if entry != FUSED:
+            return np.zeros(len(owners), np.int64)
+        scales: NDArray[np.int64] = np.unique(owners, axis=0, return_inverse=True)[1].ravel()
+        return scales
+
+    def _of_scale(
+        self, boxes: ScoredBoxes, labels: NDArray[np.int64], every: Callable[[], float]
+    ) -> list[float]:
+        """Return the thresholds of classes whose scores have one scale.
+
+        Args:
+            boxes: Those of all classes.
+            labels: The classes.
+            every: Returns the threshold of all boxes.
+        """
         alike = boxes.of_classes(labels)
-        common: float | None = None
+        has_many = len(alike.scores) >= self.min_boxes
+        common = cache(lambda: self._threshold(alike, None)) if has_many else every
         thresholds = []
         for label in labels:
             own = alike.of_classes([label])
-            if len(own.scores) >= self.min_boxes:
-                threshold = self._threshold(own, label)
-            else:
-                # Of a large pool that takes long, and few of its classes have so few boxes.
-                common = self._common(boxes, alike) if common is None else common
-                threshold = common
-            thresholds.append(threshold)
-        if self.method.has_own_scale and len(alike.scores):
-            thresholds = [min(each, float(alike.best.max()) / 2) for each in thresholds]
+            learns = not self.method.needs_boxes or len(own.scores) >= self.min_boxes
+            thresholds.append(self._threshold(own, label) if learns else common())
+        if self.method.has_fixed_score and has_many:
+            highest = float(alike.best_scores.max()) / 2
+            thresholds = [min(each, highest) for each in thresholds]
         return thresholds
-
-    def _common(self, boxes: ScoredBoxes, alike: ScoredBoxes) -> float:
-        """Return the threshold of classes with few boxes: of those like them, or of all."""
-        if len(alike.scores) >= self.min_boxes:
-            return self._threshold(alike, None)
-        threshold = self._threshold(boxes, None)
-        if self.right_iou_thr is None and len(alike.scores):
-            # Others' scores have another scale.
-            threshold = min(threshold, float(alike.best.max()) / 2)
-        return threshold
 
     def _threshold(self, boxes: ScoredBoxes, label: int | None) -> float:
         if self.method.needs_boxes and not len(boxes.scores):

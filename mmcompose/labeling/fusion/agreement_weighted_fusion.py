@@ -13,7 +13,7 @@ from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import FUSED, ByTeacher, ImageContext, LabelStream
 from mmcompose.labeling.compute.agreement import agreement_weights
 from mmcompose.labeling.compute.image_trust import ImageTrust
-from mmcompose.labeling.compute.pool_sample import collect_sample, merge_samples, shuffled
+from mmcompose.labeling.compute.pool_sample import collect_sample, merge_samples, sorted_by_hash
 from mmcompose.labeling.compute.state import State
 from mmcompose.labeling.fusion.weighted_boxes_fusion import ConfType, WeightedBoxesFusion
 from mmcompose.registry import LABEL_TRANSFORMS
@@ -101,8 +101,9 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
 
     def learn(self, state: State) -> None:
         """See :meth:`LabelTransform.learn`."""
-        trust, state = None, shuffled(state)
+        trust = None
         if (self.class_space.owners.sum(axis=1) >= _WITNESSES).any():
+            state = sorted_by_hash(state)
             trust = ImageTrust.fit(state, self.class_space, self.agreement_iou_thr)
         if trust is None:
             self.load_learned({})

@@ -15,7 +15,7 @@ class NMS(OverlapFusion):
 
     Args:
         iou_thr: Boxes that overlap more than this are one object. Defaults to 0.55.
-        weights: Likewise.
+        weights: By teacher a factor on its weight, or a dict of factors by class name.
     """
 
     def choose(self, boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:

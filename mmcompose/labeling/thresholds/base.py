@@ -16,8 +16,8 @@ class Threshold(ABC):
     right_iou_thr: float | None = None
     # Whether a class with few boxes takes the threshold that all classes together would get.
     needs_boxes: bool = True
-    # Whether it is drawn towards a fixed score, on whatever scale scores are.
-    has_own_scale: bool = False
+    # Whether part of it is a fixed score, whatever the scale of the scores.
+    has_fixed_score: bool = False
 
     class_space: ClassSpace
 

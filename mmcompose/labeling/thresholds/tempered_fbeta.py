@@ -26,7 +26,7 @@ class TemperedFbetaThreshold(Threshold):
     """
 
     revision = 2
-    has_own_scale = True
+    has_fixed_score = True
 
     def __init__(
         self, common: Fraction = 0.2, weight: Fraction = 0.35, beta: Positive = 1.0

@@ -108,20 +108,23 @@ def test_a_box_looks_like_the_cells_that_it_covers() -> None:
 def test_who_spoils_a_pool_is_told_where_somebody_does() -> None:
     some = {'class': 'cat', 'class_lost': 0.5, 'alike': 'sheep'}
     both = {'a': {'lost': 0.4, **some}, 'b': {'lost': 0.1, **some}}
-    assert describe_losses(both, {})[0].startswith('a spoils this pool most')
+    of_two = {'a': 1.0, 'b': 1.0}
+    assert describe_losses(both, of_two)[0].startswith('a spoils this pool most')
+    # Of the other there are too few boxes.
+    assert describe_losses({'a': both['a']}, of_two)[0].startswith('a spoils this pool most')
     little = {name: {**each, 'lost': each['lost'] / 4} for name, each in both.items()}
-    assert describe_losses(little, {}) == []
+    assert describe_losses(little, of_two) == []
     # Nobody to be worse than.
-    assert describe_losses({'a': both['a']}, {}) == []
+    assert describe_losses({'a': both['a']}, {'a': 1.0}) == []
 
 
 def test_a_class_without_a_box_loses_nothing() -> None:
     rng = np.random.default_rng(0)
-    count, labels = 40, np.zeros(40, np.int64)
-    scores, votes = np.full(count, 0.8), np.tile([True, False], (count, 1))
+    count, labels = 40, np.ones(40, np.int64)
+    scores, votes = np.full(count, 0.8), np.tile([False, True], (count, 1))
     judged = Judged(scores, scores, rng.normal(size=(count, 3)).astype(np.float32), labels, votes)
     losses = losses_of(judged, ClassSpace({'a': ['cat'], 'b': ['sheep']}))
-    assert losses['a']['class'] == 'cat' and losses['a']['class_lost'] == 0
+    assert losses['b']['class'] == 'sheep' and losses['b']['class_lost'] == 0
 
 
 def test_weights_beyond_half_precision_are_stored_as_the_largest() -> None:

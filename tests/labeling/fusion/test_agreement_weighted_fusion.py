@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -203,3 +205,15 @@ def test_of_two_owners_that_contradict_each_other_both_are_trusted() -> None:
     plain = WeightedBoxesFusion(iou_thr=0.7)
     for each in pool[:20]:
         assert rows(apply(fusion, *each)[FUSED]) == rows(apply(plain, *each)[FUSED])
+
+
+def test_the_order_of_the_pool_teaches_nothing() -> None:
+    pool = [
+        (said, at._replace(image=replace(at.image, key=str(n))))
+        for n, (said, at) in enumerate(world(spoiled='b').pool)
+    ]
+    step, other = AgreementWeightedFusion(), AgreementWeightedFusion()
+    # As in a video, whose frames beside each other show the same.
+    fit(step, sorted(pool, key=lambda each: float(each[0]['a'].scores.sum())))
+    fit(other, pool)
+    assert step.learned == other.learned != {}
