@@ -196,7 +196,8 @@ def main() -> int:
             boxes, usage = measured(refuse, store, images, steps)
             figures[name] = {**usage.rounded, 'boxes': boxes}
             console.print(f'{name}: {figures[name]}')
-            sizes.setdefault('labels', _bytes(store / 'labels') / images)
+            if steps is PLAIN:
+                sizes['labels'] = _bytes(store / 'labels') / images
         figures['bytes a picture'] = {what: round(size) for what, size in sizes.items()}
         console.print(f'bytes a picture: {figures["bytes a picture"]}')
         added, _ = measured(count_added, Path(folder) / 'added', added_to)

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from mmcompose.cli import VERBS, main, module
+from mmcompose.commands.mmdet_tools import OWN_FLAGS
 
 OUT = Path(__file__).resolve().parents[1] / 'docs' / 'commands.md'
 HEAD = """# Every command
@@ -39,7 +40,8 @@ def _entry(verb: str) -> str:
     if getattr(found, 'PASSES_ON', False):
         # MMDetection's script tells the rest.
         usage = told.partition('\n\n')[0].strip()
-        return f'## {verb}\n\n{found.__doc__}\n\n```text\n{usage}\n```\n'
+        own = [f'`{flag}`: {what}.\n' for flag, what in OWN_FLAGS[verb].items()]
+        return '\n'.join([f'## {verb}\n\n{found.__doc__}\n\n```text\n{usage}\n```\n', *own])
     parts = [told]
     # A verb of verbs: {info,verify,…}.
     of_verbs = re.search(r'^usage: .*\{([\w,-]+)\} \.\.\.', told, re.MULTILINE)
