@@ -64,7 +64,8 @@ class AppearanceCheck(LabelTransform):
     (:mod:`~mmcompose.labeling.compute.picture_domains`); in others its scores fall, as far as there
     are classes that it does not know. So the step changes most where teachers share nothing, and
     least where all know every class. Both are learned again of what the last round left of the
-    scores (:mod:`~mmcompose.labeling.compute.appearance_rounds`). No picture is judged by itself.
+    scores, first of the surest boxes, then of more
+    (:mod:`~mmcompose.labeling.compute.appearance_rounds`). No picture is judged by itself.
 
     A teacher of which nobody else owns a class, and which has nothing to predict on this pool, is
     left out (:mod:`~mmcompose.labeling.compute.teacher_relevance`).
@@ -76,7 +77,7 @@ class AppearanceCheck(LabelTransform):
             ``dict(type='mmcompose.PictureFeatures')``.
     """
 
-    revision = 6
+    revision = 7
     rounds = 1
 
     def __init__(self, features: dict[str, Any] | None = None) -> None:

@@ -10,9 +10,9 @@ Bools = NDArray[np.bool_]
 
 # These were chosen by macro F1 on strangers, specialists, neighbors and generalists together
 # (benchmarks/worlds.py): values that all of them bear, none that one of them favors.
-# Boxes teach a class by the square of their score, background by a share of the square of the
-# rest: without that share, specialists lose 0.01; with the plain score, labels are too noisy.
-_POWER, _BACKGROUND = 2.0, 0.3
+# Boxes teach a class by a power of their score, background by a share of the square of the rest:
+# without that share, specialists lose 0.01.
+_BACKGROUND_POWER, _BACKGROUND = 2.0, 0.3
 # A teacher confuses classes that it was trained on so much less often than one of them with a
 # class that it was not trained on: 0.03 to 0.3 are within 0.01 everywhere.
 _CONFUSION = 0.1
@@ -25,17 +25,20 @@ _HALF_KNOWN = 5.0
 _FEW_BOXES = 10.0
 
 
-def soft_labels(chances: Floats, labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
+def soft_labels(
+    chances: Floats, labels: NDArray[np.int64], classes: int, power: float
+) -> NDArray[np.float32]:
     """Return ``(N, C + 1)``: how far each box is a sample of its class, and of background.
 
     Args:
         chances: ``(N,)`` in [0, 1], how likely each box is right.
         labels: ``(N,)``, its class.
         classes: How many there are.
+        power: The higher, the less do boxes teach that are not sure.
     """
     soft = np.zeros((len(labels), classes + 1), np.float32)
-    soft[np.arange(len(labels)), labels] = chances**_POWER
-    soft[:, classes] = _BACKGROUND * (1 - chances) ** _POWER
+    soft[np.arange(len(labels)), labels] = chances**power
+    soft[:, classes] = _BACKGROUND * (1 - chances) ** _BACKGROUND_POWER
     return soft
 
 
