@@ -1,10 +1,11 @@
-"""Worlds of strangers by which no constant was chosen: three teachers, and pictures of their own.
+"""Worlds of strangers by which next to nothing was chosen: three teachers, pictures of their own.
 
     python benchmarks/world_unseen.py --data VOC --cells BCCD --weights WEIGHTS
 
 needs what `worlds.py` leaves: its teachers and their predictions. As somebody would who has three
 detectors without a class in common: the pool is the pictures that each was made for, together. Once
-with no object of anybody else's (people apart), once with whatever else stands there.
+with no object of anybody else's (people apart), once with whatever else stands there. The powers of
+`AppearanceCheck`'s rounds alone were chosen with these in view.
 """
 
 from __future__ import annotations
