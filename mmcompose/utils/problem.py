@@ -89,7 +89,7 @@ def _without_value(key: str, *rest: object) -> Problem:
 def nearest(name: object, options: Iterable[object]) -> str | None:
     """Return the option that is spelled most like ``name``, or None if none is near."""
     by_lower = {str(option).lower(): str(option) for option in options}
-    found = difflib.get_close_matches(str(name).lower(), list(by_lower), n=1)
+    found = difflib.get_close_matches(str(name).lower(), list(by_lower), n=1, cutoff=0.5)
     return by_lower[found[0]] if found else None
 
 

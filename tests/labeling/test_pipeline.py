@@ -88,7 +88,7 @@ def test_revisions_address_what_a_step_computes(tmp_path: Path) -> None:
         [
             ['ScoreCalibration', 1],
             ['LabelTransform', 1],
-            [['PlattCalibration', 1], ['CalibrationByTruth', 1], ['Calibration', 1]],
+            [['PlattCalibration', 2], ['CalibrationByTruth', 2], ['Calibration', 2]],
         ]
     ]
 
