@@ -77,7 +77,7 @@ class AppearanceCheck(LabelTransform):
             ``dict(type='mmcompose.PictureFeatures')``.
     """
 
-    revision = 7
+    revision = 8
     rounds = 1
 
     def __init__(self, features: dict[str, Any] | None = None) -> None:

@@ -120,10 +120,24 @@ class Sample:
         trust = np.stack([picture_trust(each) for each in likelihoods], axis=1)
         return domains, best, trust
 
-    def learn_classes(self, chances: NDArray[np.float64], power: float) -> Discriminant:
-        """Return how classes appear, by boxes that are right with these chances."""
+    def learn_classes(
+        self,
+        chances: NDArray[np.float64],
+        power: float,
+        relevance: NDArray[np.float64] | None = None,
+    ) -> Discriminant:
+        """Return how classes appear, by boxes that are right with these chances.
+
+        Args:
+            chances: ``(N,)``.
+            power: As of :func:`soft_labels`.
+            relevance: ``(N,)``, how far each box teaches anything, be it of background. Defaults
+                to all boxes alike.
+        """
         contest = np.sqrt(share_of_place(chances, self.pairs, _CONTEST))
         targets = soft_labels(chances * contest, self.labels, len(self.owners), power)
+        if relevance is not None:
+            targets *= relevance[:, None].astype(np.float32)
         return discriminant(self.features, targets, self.parts, _FEW)
 
 
@@ -145,7 +159,7 @@ def learn_appearance(sample: Sample) -> tuple[Appearance, Judged]:
     for power in _POWERS:
         domains, _, trust = sample.learn_domains(scores * factor)
         trusted = box_trust(trust[sample.pictures], sample.votes, share)
-        classes = sample.learn_classes(scores * trusted * factor, power)
+        classes = sample.learn_classes(scores * trusted * factor, power, relevance)
         likelihoods = classes.of(sample.parts, sample.features)
         own = own_class_chance(likelihoods, sample.labels, sample.penalties, classes.sizes)
         factor = class_factor(own, sample.labels, share, classes.sizes)

@@ -5,10 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mmcompose.labeling.compute import appearance_rounds
+from mmcompose.labeling.compute.appearance_rounds import Sample, learn_appearance
 from mmcompose.labeling.compute.discriminant import Axes, discriminant
 from mmcompose.labeling.compute.half_precision import in_half, in_single
 from mmcompose.labeling.compute.same_place import conflicting_pairs, share_of_place
-from mmcompose.labeling.compute.soft_labels import confusions, known_share, own_class_chance
+from mmcompose.labeling.compute.soft_labels import (
+    confusions,
+    known_share,
+    own_class_chance,
+    soft_labels,
+)
+from mmcompose.labeling.compute.state import State
 from mmcompose.labeling.compute.teacher_relevance import box_relevance, teacher_relevances
 
 PARTS = [slice(row, row + 20) for row in range(0, 100, 20)]
@@ -156,3 +164,46 @@ def test_worth_counts_where_a_class_has_one_owner() -> None:
     votes = np.array([[False, True], [False, True]])
     relevance = box_relevance(np.array([1.0, 0.0]), votes, np.array([0, 1]), owners)
     assert relevance.tolist() == [1, 0]
+
+
+# Each teacher has a class of its own: cats, sheep, and what is nowhere.
+OWNERS = np.eye(3, dtype=np.bool_)
+
+
+def state(boxes_of_nothing: int) -> State:
+    """Return pictures of a cat or a sheep, each with boxes of a third teacher on nothing."""
+    rng = np.random.default_rng(0)
+    pictures, each = 200, 1 + boxes_of_nothing
+    labels = np.full((pictures, each), 2)
+    labels[:, 0] = np.arange(pictures) % 2
+    labels = labels.ravel()
+    features = rng.normal(0, 0.1, (len(labels), 8))
+    features[np.arange(len(labels)), labels] += 1
+    corners = np.tile([[0, 0, 9, 9]], (len(labels), 1)) + 20 * np.arange(len(labels))[:, None]
+    return {
+        'hashes': np.arange(pictures, dtype=np.uint64),
+        'counts': np.full(pictures, each),
+        'pictures': rng.normal(size=(pictures, 8)).astype(np.float16),
+        'boxes': corners.astype(np.float32),
+        'features': features.astype(np.float16),
+        'scores': np.where(labels < 2, 0.9, 0.4).astype(np.float32),
+        'labels': labels.astype(np.int32),
+        'votes': OWNERS[labels],
+    }
+
+
+def test_boxes_of_a_teacher_that_is_left_out_teach_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        appearance_rounds, 'teacher_relevances', lambda *_: np.array([1.0, 1.0, 0.0])
+    )
+    sizes = [
+        learn_appearance(Sample(state(count), OWNERS, OWNERS))[0].classes.sizes for count in (0, 20)
+    ]
+    # Nor are they background, of which there would be twenty times as much.
+    np.testing.assert_allclose(*sizes, rtol=0.05, atol=0.1)
+
+
+def test_of_unsure_boxes_a_high_power_makes_nothing() -> None:
+    chances, labels = np.array([0.9, 0.4]), np.zeros(2, np.int64)
+    low, high = (soft_labels(chances, labels, 1, power)[:, 0] for power in (2.0, 8.0))
+    assert low[1] / low[0] > 0.1 and high[1] / high[0] < 0.01
