@@ -22,7 +22,7 @@ class TemperedFbetaThreshold(Threshold):
             most worlds of ``benchmarks/worlds.py``.
         weight: Of the expected threshold's logarithm; that of ``common`` has the rest. Defaults to
             0.35. ``benchmarks/world_constants.py``, which leaves out each kind of world in turn,
-            chooses 0 or 0.15 beside a ``common`` of 0.22, and loses as much to the best as these.
+            mostly chooses 0.15 beside a ``common`` of 0.22, and loses as much to the best as these.
         beta: How many times recall counts as much as precision. Defaults to 1.
     """
 
