@@ -10,6 +10,7 @@ import io
 import os
 import re
 from pathlib import Path
+from unittest.mock import patch
 
 from mmcompose.cli import VERBS, main, module
 from mmcompose.commands.mmdet_tools import OWN_FLAGS
@@ -54,15 +55,12 @@ def _entry(verb: str) -> str:
 def help_of(*verbs: str) -> str:
     """Return what a verb, or the verb of a verb, tells with ``--help``."""
     told = io.StringIO()
-    before = os.environ.get('COLUMNS')
-    os.environ['COLUMNS'] = _WIDTH
-    try:
-        with contextlib.redirect_stdout(told), contextlib.suppress(SystemExit):
-            main([*verbs, '--help'])
-    finally:
-        os.environ.pop('COLUMNS')
-        if before is not None:
-            os.environ['COLUMNS'] = before
+    with (
+        patch.dict(os.environ, COLUMNS=_WIDTH),
+        contextlib.redirect_stdout(told),
+        contextlib.suppress(SystemExit),
+    ):
+        main([*verbs, '--help'])
     return told.getvalue()
 
 
