@@ -45,7 +45,9 @@ def export_review(
     path = destination(to, out)
     if path.is_file() or (path.is_dir() and any(path.iterdir())):
         # Corrections may stand in it.
-        raise UserError(problem('out', path, 'is there already; name another, or move it away'))
+        raise UserError(
+            problem('out', str(path), 'is there already; name another, or move it away')
+        )
     composition = load(config)
     labels, images = composition.labels(), composition.pool
     scores = doubts(labels, composition.class_space.owners)
