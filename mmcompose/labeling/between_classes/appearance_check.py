@@ -34,7 +34,6 @@ from mmcompose.labeling.compute.discriminant import Discriminant
 from mmcompose.labeling.compute.picture_domains import box_trust, picture_trust
 from mmcompose.labeling.compute.soft_labels import (
     class_factor,
-    confusions,
     known_share,
     own_class_chance,
 )
@@ -162,7 +161,7 @@ class AppearanceCheck(LabelTransform):
         labels, owners = found.labels, self.class_space.owners
         features = box_features(image.cells, found.boxes)
         likelihoods = classes.of_fold(fold_of(image.key), features)
-        own = own_class_chance(likelihoods, labels, confusions(votes, self._known), classes.sizes)
+        own = own_class_chance(likelihoods, labels, votes, self._known, classes.sizes)
         share = known_share(votes, self._known, self._alive)
         scores = found.scores * box_relevance(relevances, votes, labels, owners)
         scores *= class_factor(own, labels, share, classes.sizes)

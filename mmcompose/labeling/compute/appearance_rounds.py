@@ -19,7 +19,6 @@ from mmcompose.labeling.compute.same_place import conflicting_pairs, share_of_pl
 from mmcompose.labeling.compute.sampling import rows_of_images
 from mmcompose.labeling.compute.soft_labels import (
     class_factor,
-    confusions,
     known_share,
     own_class_chance,
     soft_labels,
@@ -100,10 +99,8 @@ class Sample:
         edges = np.searchsorted(folds[order], np.arange(FOLDS + 1))
         self.picture_parts = [slice(*edges[fold : fold + 2].tolist()) for fold in range(FOLDS)]
         self.parts = [slice(*ends[edges[fold : fold + 2]].tolist()) for fold in range(FOLDS)]
-        knows = (self.votes @ known.astype(np.int64)) > 0
         boxes = state['boxes'][rows]
-        self.pairs = conflicting_pairs(boxes, self.labels, knows, ends.tolist())
-        self.penalties = confusions(self.votes, known)
+        self.pairs = conflicting_pairs(boxes, self.labels, self.votes, known, ends.tolist())
         features, of_pictures = state['features'][rows], state['pictures'][order]
         self.axes = Axes.of(features, self.scores, _AXES)
         self.picture_axes = Axes.of(of_pictures, np.ones(len(of_pictures)), _AXES)
@@ -161,7 +158,9 @@ def learn_appearance(sample: Sample) -> tuple[Appearance, Judged]:
         trusted = box_trust(trust[sample.pictures], sample.votes, share)
         classes = sample.learn_classes(scores * trusted * factor, power, relevance)
         likelihoods = classes.of(sample.parts, sample.features)
-        own = own_class_chance(likelihoods, sample.labels, sample.penalties, classes.sizes)
+        own = own_class_chance(
+            likelihoods, sample.labels, sample.votes, sample.known, classes.sizes
+        )
         factor = class_factor(own, sample.labels, share, classes.sizes)
     checked = scores * trusted * factor
     lifted = sample.axes.lift(classes), [sample.picture_axes.lift(each) for each in domains]

@@ -18,7 +18,7 @@ _IOU = 0.5
 
 
 def conflicting_pairs(
-    boxes: NDArray[np.float32], labels: Rows, knows: Bools, offsets: Sequence[int]
+    boxes: NDArray[np.float32], labels: Rows, votes: Bools, known: Bools, offsets: Sequence[int]
 ) -> tuple[Rows, Rows]:
     """Return both rows of each pair of classes for one object, of which one is wrong.
 
@@ -28,7 +28,8 @@ def conflicting_pairs(
     Args:
         boxes: ``(N, 4)`` float32, xyxy in pixels, picture after picture.
         labels: ``(N,)``.
-        knows: ``(N, C)``, whether some voter of a box has a class.
+        votes: ``(N, T)``, who found each box.
+        known: ``(T, C)``, which classes each teacher was trained to distinguish.
         offsets: Where each picture's boxes begin, and the end.
     """
     found = []
@@ -40,7 +41,9 @@ def conflicting_pairs(
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     first, second = (np.concatenate(rows) for rows in zip(*found, strict=True))
     conflict = labels[first] != labels[second]
-    conflict &= ~knows[first, labels[second]] & ~knows[second, labels[first]]
+    for one, other in ((first, second), (second, first)):
+        # Some voter of the one has the other's class.
+        conflict &= ~(votes[one] & known[:, labels[other]].T).any(axis=1)
     return first[conflict], second[conflict]
 
 

@@ -23,6 +23,7 @@ _KNOWING = 0.75
 _HALF_KNOWN = 5.0
 # One that was learned of fewer takes no box from another: everything resembles it a little.
 _FEW_BOXES = 10.0
+_BLOCK = 4096
 
 
 def soft_labels(
@@ -52,7 +53,7 @@ def known_share(votes: Bools, known: Bools, alive: Bools) -> NDArray[np.float64]
     """
     if not alive.any():
         return np.ones(len(votes))
-    share: NDArray[np.float64] = ((votes @ known[:, alive].astype(np.int64)) > 0).mean(axis=1)
+    share: NDArray[np.float64] = (votes @ known[:, alive]).mean(axis=1)
     return share
 
 
@@ -73,7 +74,8 @@ def confusions(votes: Bools, known: Bools) -> NDArray[np.float64]:
 def own_class_chance(
     likelihoods: Floats,
     labels: NDArray[np.int64],
-    penalties: NDArray[np.float64],
+    votes: Bools,
+    known: Bools,
     sizes: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return ``(N,)`` in [0, 1]: the chance of each box's own class among all, and background.
@@ -81,9 +83,25 @@ def own_class_chance(
     Args:
         likelihoods: ``(N, C + 1)`` logarithms, background last.
         labels: ``(N,)``.
-        penalties: ``(N, C)``, as :func:`confusions` returns them.
+        votes: ``(N, T)``, who found each box.
+        known: ``(T, C)``, which classes each teacher was trained to distinguish.
         sizes: ``(C + 1,)``, of how many boxes each class was learned.
     """
+    own = np.empty(len(labels))
+    # With a thousand classes one array of all boxes would take half a gigabyte.
+    for begin in range(0, len(labels), _BLOCK):
+        part = slice(begin, begin + _BLOCK)
+        penalties = confusions(votes[part], known)
+        own[part] = _own_chance(likelihoods[part], labels[part], penalties, sizes)
+    return own
+
+
+def _own_chance(
+    likelihoods: Floats,
+    labels: NDArray[np.int64],
+    penalties: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+) -> NDArray[np.float64]:
     rows = np.arange(len(labels))
     odds = np.array(likelihoods, np.float64)
     odds[:, :-1] += penalties

@@ -45,11 +45,26 @@ def test_a_name_of_few_boxes_speaks_neither_for_nor_against() -> None:
 
 def test_a_name_of_few_boxes_takes_no_box_from_another() -> None:
     likelihoods = np.array([[0.0, 9.0, -1.0]])
-    free = np.zeros((1, 2))
+    # Nobody of those who found it knows a class.
+    voters = np.ones((1, 1), np.bool_), np.zeros((1, 2), np.bool_)
     many, few = np.array([50.0, 50.0, 900.0]), np.array([50.0, 3.0, 900.0])
     label = np.array([0])
-    assert own_class_chance(likelihoods, label, free, many)[0] < 0.01
-    assert own_class_chance(likelihoods, label, free, few)[0] > 0.8
+    assert own_class_chance(likelihoods, label, *voters, many)[0] < 0.01
+    assert own_class_chance(likelihoods, label, *voters, few)[0] > 0.8
+
+
+def test_many_boxes_are_judged_as_each_of_them_alone() -> None:
+    rng = np.random.default_rng(4)
+    likelihoods = rng.normal(size=(5000, 4))
+    labels = rng.integers(0, 3, 5000)
+    votes = rng.random((5000, 2)) < 0.7
+    known = np.array([[True, True, False], [False, True, True]])
+    sizes = np.full(4, 50.0)
+    every = own_class_chance(likelihoods, labels, votes, known, sizes)
+    for row in (0, 4095, 4096, 4999):
+        one = slice(row, row + 1)
+        alone = own_class_chance(likelihoods[one], labels[one], votes[one], known, sizes)
+        assert every[row] == pytest.approx(alone[0])
 
 
 def test_what_the_voters_know_they_would_have_called_so() -> None:
@@ -111,7 +126,7 @@ def test_names_for_one_object_share_their_place() -> None:
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [50, 50, 60, 60], [0, 0, 10, 10]], np.float32)
     labels = np.array([0, 1, 1, 1])
     strangers = np.array([[True, False], [False, True], [False, True], [False, True]])
-    pairs = conflicting_pairs(boxes, labels, strangers, [0, 3, 4])
+    pairs = conflicting_pairs(boxes, labels, strangers, np.eye(2, dtype=np.bool_), [0, 3, 4])
     assert [rows.tolist() for rows in pairs] == [[0], [1]]
     share = share_of_place(np.array([0.6, 0.2, 0.5, 0.5]), pairs, power=1)
     assert share.tolist() == pytest.approx([0.75, 0.25, 1, 1])
@@ -121,8 +136,9 @@ def test_names_for_one_object_share_their_place() -> None:
 
 def test_who_knows_both_names_may_mean_both() -> None:
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9]], np.float32)
-    knows = np.array([[True, True], [False, True]])
-    first, _ = conflicting_pairs(boxes, np.array([0, 1]), knows, [0, 2])
+    known = np.array([[True, True], [False, True]])
+    votes = np.eye(2, dtype=np.bool_)
+    first, _ = conflicting_pairs(boxes, np.array([0, 1]), votes, known, [0, 2])
     assert not len(first)
 
 
