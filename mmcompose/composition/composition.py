@@ -216,7 +216,7 @@ class Composition:
             max_unreadable=self._plain['max_unreadable'],
             open_teacher=self._teachers.open_to_predict,
             close=self._teachers.close,
-            check=self._teachers.check_identities,
+            check=self._teachers.check,
             reopen=partial(_reopened, self._for_another_process),
             features=self._features,
         )

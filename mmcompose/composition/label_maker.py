@@ -36,7 +36,7 @@ from mmcompose.store import (
 )
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
-from mmcompose.utils import allowing, key_prefix, log
+from mmcompose.utils import log
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class LabelMaker:
         max_unreadable: Which fraction of a pool's pictures may be unreadable.
         open_teacher: Returns a teacher, by its name.
         close: Frees the teachers' weights.
-        check: Called with the names of the teachers that are to predict, before they do.
+        check: Called with the names of the teachers that are to predict, and the pool, before they
+            do.
         reopen: Makes the same one in another process.
         features: What looks at pictures for the label pipeline; None where it does not compare any.
     """
@@ -71,7 +72,7 @@ class LabelMaker:
     max_unreadable: float
     open_teacher: Callable[[str], Teacher]
     close: Callable[[], None]
-    check: Callable[[Sequence[str]], None]
+    check: Callable[[Sequence[str], Sequence[Image]], None]
     reopen: Callable[[], LabelMaker]
     features: Features | None = None
 
@@ -101,13 +102,7 @@ class LabelMaker:
         absent = [name for name, each in results.items() if each.missing(pool).any()]
         if absent:
             self.store.begin()
-            teachers = [name for name in absent if name in self.records]
-            self.check(teachers)
-            for name in teachers:
-                with key_prefix(f'composition.teachers.{name}'):
-                    teacher = self.open_teacher(name)
-                    with allowing(teacher.allow):
-                        teacher.check_pool(pool)
+            self.check([name for name in absent if name in self.records], pool)
             work = self.store.work_list(pool, results)
             log(f'predicting on {len(work)} images with {", ".join(absent)}, into {self.store}')
             if workers is None:
@@ -127,7 +122,7 @@ class LabelMaker:
 
     def _predict(self, pool: ImageTable, with_features: bool, workers: AnyWorkers) -> None:
         with pool_file(pool, workers.are_here) as listed:
-            job = partial(_reopened, LabelMaker._predicting, self.reopen, with_features, listed)
+            job = partial(_reopened, LabelMaker._predicting_too, self.reopen, with_features, listed)
             workers.run(partial(self._predicting, with_features, pool), job, 'teachers predict')
 
     def cached_predictions(self, images: Sequence[Image]) -> dict[str, PoolResults]:
@@ -159,6 +154,7 @@ class LabelMaker:
         table, learned = result.read(), result.read_learned()
         if table is None or learned is None:
             self.store.begin()
+            result = self._label_result(pool)
             with self.make_workers(check=check) as workers:
                 made = self.predictions(pool, workers, with_features=True)
                 for line in owners_by_name(self.class_space, made):
@@ -332,6 +328,12 @@ class LabelMaker:
         if self.features is not None and FEATURES in work.makers:
             teachers[FEATURES] = self.features.open()
         return Predicting(self.store, work, teachers, unreadable, self.readers)
+
+    def _predicting_too(self, with_features: bool, images: ImageTable) -> Predicting:
+        """Return the same for a further process, which may begin when others are long at work."""
+        work = self._predicting(with_features, images)
+        self.check([name for name in work.teachers if name in self.records], images)
+        return work
 
     def _labeling(self, images: ImageTable) -> Labeling:
         result = self._label_result(images)

@@ -17,8 +17,9 @@ from mmcompose.teachers import PreparedTeacher, Teacher
 from mmcompose.teachers.batches import Batches
 from mmcompose.utils import UserError, key_prefix
 
-# How many decoded pictures are in memory at once, for teachers that look at pixels themselves.
-CHUNK_SIZE = 32
+# How many decoded pictures are in memory at once, for teachers that look at pixels themselves: so
+# many, or so many pixels of large ones.
+CHUNK_SIZE, CHUNK_PIXELS = 32, 64_000_000
 
 
 class Predicting:
@@ -27,7 +28,8 @@ class Predicting:
     Args:
         store: Where predictions go.
         work: What is missing.
-        teachers: By name; no weights are loaded before one predicts.
+        teachers: Those that have something to predict, by name; no weights are loaded before one
+            does.
         unreadable: How many pictures may be unreadable.
         readers: How many processes read and prepare pictures ahead of this one. Defaults to 0:
             it does so itself.
@@ -43,7 +45,7 @@ class Predicting:
     ) -> None:
         self._store = store
         self._work = work
-        self._teachers = teachers
+        self.teachers = teachers
         self._unreadable = unreadable
         prepares = any(isinstance(each, PreparedTeacher) for each in teachers.values())
         self._readers = readers if prepares else 0
@@ -73,11 +75,11 @@ class Predicting:
 
         def windows() -> Iterator[Window]:
             for number in parts:
-                part = _Part(number, self._work, self._teachers, self._unreadable, self._times)
+                part = _Part(number, self._work, self.teachers, self._unreadable, self._times)
                 begun.append(part)
                 yield from in_windows(part.wanted)
 
-        reading = Reading(self._teachers, self._times, keeps_pixels=self._readers > 0)
+        reading = Reading(self.teachers, self._times, keeps_pixels=self._readers > 0)
         if self._readers:
             pin = torch.cuda.is_available()
             reads = reading.in_readers(windows(), self._readers, pin)
@@ -163,7 +165,8 @@ class _Part:
         for wanted in window:
             self._num_read += 1
             self._chunk.append(wanted)
-            if len(self._chunk) == CHUNK_SIZE or self.is_whole:
+            pixels = sum(each.image.width * each.image.height for each in self._chunk)
+            if len(self._chunk) == CHUNK_SIZE or pixels >= CHUNK_PIXELS or self.is_whole:
                 self._show(self._chunk, self._num_read - len(self._chunk))
                 self._times.images += len(self._chunk)
                 tick(len(self._chunk))

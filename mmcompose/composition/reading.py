@@ -178,6 +178,8 @@ class _Travelling(Dataset[Any]):
         for wanted in window:
             read = self._reading.read(wanted)
             keeps = self._reading.keeps_pixels and read.reason is None and read.mistake is None
+            # No teacher that prepares it may want it. Whoever asks for its pixels says why not.
+            keeps = keeps and why_unreadable(wanted.image) is None
             decoded.append(wanted.image.pixels if keeps else None)
             reads.append(read)
             wanted.image.forget_pixels()

@@ -14,8 +14,9 @@ from mmcompose.composition.teacher_configs import (
     pop_weight,
     teacher_record,
 )
+from mmcompose.structures import Image
 from mmcompose.teachers import Teacher
-from mmcompose.utils import Mistakes, UserError, fault
+from mmcompose.utils import Mistakes, UserError, allowing, fault, key_prefix
 
 
 class TeacherGroup:
@@ -90,11 +91,15 @@ class TeacherGroup:
             free_memory()
         self._has_predicted = False
 
-    def check_identities(self, names: Iterable[str]) -> None:
-        """Check that teachers are still those that a resolved config was made of.
+    def check(self, names: Sequence[str], images: Sequence[Image]) -> None:
+        """Check that teachers can predict, and are still those that a resolved config was made of.
+
+        Args:
+            names: Of the teachers.
+            images: The pool.
 
         Raises:
-            UserError: If one has changed.
+            UserError: If one has changed, or cannot predict on the pool.
         """
         if self.were_read:
             for name, now in self._read(names).items():
@@ -102,10 +107,15 @@ class TeacherGroup:
                     raise UserError(
                         fault(
                             f'composition.teachers.{name}',
-                            'has changed since this config was '
-                            'resolved; train from the config that you wrote, not from its dump',
+                            'has changed since it was read; run the config that you wrote again, '
+                            'not its dump',
                         )
                     )
+        for name in names:
+            with key_prefix(f'composition.teachers.{name}'):
+                teacher = self.open_to_predict(name)
+                with allowing(teacher.allow):
+                    teacher.check_pool(images)
 
     def _read(self, names: Iterable[str]) -> dict[str, Mapping[str, Any]]:
         mistakes = Mistakes()

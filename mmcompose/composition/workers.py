@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import subprocess
@@ -16,6 +17,8 @@ from multiprocessing.process import current_process
 from multiprocessing.spawn import get_preparation_data
 from types import TracebackType
 from typing import Protocol, TypeAlias
+
+from mmengine.logging import MMLogger
 
 from mmcompose.composition.jobs import Job, images_of, take_parts
 from mmcompose.composition.process_state import on_one_thread, preserve_process_state
@@ -221,6 +224,8 @@ class _Forecast:
 def _serve(connection: Connection) -> None:
     """Take part in one job after another, and answer each with what was raised, or None."""
     mute_known_warnings()
+    # What there is to tell the process that started this one tells.
+    MMLogger.get_current_instance().setLevel(logging.ERROR)
     plugins: Sequence[str] = connection.recv()
     for module in plugins:
         import_module(module)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,9 +52,14 @@ class Folder:
 
 
 def result_paths(location: Location) -> list[str]:
-    """Return where results are in a store, ``<kind>/<fingerprint>``."""
+    """Return where results are in a store, ``<kind>/<fingerprint>``, or are about to be."""
     kinds = [n for n in location.names() if n not in (WORK, STEP_BOXES, POOLS) and '.' not in n]
     return [f'{kind}/{name}' for kind in kinds for name in location.names(kind)]
+
+
+def are_results(names: Iterable[str]) -> bool:
+    """Return whether a folder of these files holds results, and not mere claims to make some."""
+    return not all(is_lease(name) or name.startswith('.') for name in names)
 
 
 def folders(location: Location) -> Iterator[Folder]:
@@ -64,8 +69,10 @@ def folders(location: Location) -> Iterator[Folder]:
         UserError: If a manifest is damaged.
     """
     for path in result_paths(location):
-        manifest = read_manifest(location, path)
         names = location.names(path)
+        if not are_results(names):
+            continue
+        manifest = read_manifest(location, path)
         files = {name: location.size(path, name) for name in names}
         yield Folder(path, manifest['made_of'], manifest.get('num_images'), files)
 
@@ -89,13 +96,14 @@ def read_manifest(location: Location, path: str) -> dict[str, Any]:
 def check_idle(location: Location) -> None:
     """Check that nobody is at work in a store.
 
+    Takes half a minute where a claim is of a process that may have been killed on another machine.
+
     Raises:
-        UserError: If somebody is, or has stopped less than half a minute ago.
+        UserError: If somebody is.
     """
     paths = [*(f'{WORK}/{name}' for name in location.names(WORK)), *result_paths(location)]
-    for path in paths:
-        if any(map(is_lease, location.names(path))):
-            with Leases(location, path) as leases:
-                if leases.live():
-                    expected = 'is in use; wait until the runs that write there have ended'
-                    raise UserError(problem(KEY, location.url, expected))
+    claimed = [path for path in paths if any(map(is_lease, location.names(path)))]
+    for path in claimed:
+        if Leases(location, path).are_held():
+            expected = 'is in use; wait until the runs that write there have ended'
+            raise UserError(problem(KEY, location.url, expected))

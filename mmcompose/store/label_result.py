@@ -17,6 +17,7 @@ from mmcompose.store.location import KEY, Location
 from mmcompose.store.mapped_files import find_mapped, write_mapped
 from mmcompose.store.parts import PART_SIZE
 from mmcompose.store.pool_parts import PoolParts
+from mmcompose.store.sealed import stem_of
 from mmcompose.utils import UserError, problem
 
 _POLL_SECONDS = 0.2
@@ -83,7 +84,9 @@ class LabelResult(PoolParts[Sequence[Mapping[str, Any]]]):
         return find_mapped(self._mapped, self.folder, self.fingerprint)
 
     def _join(self) -> None:
-        names = sorted(self._parts.names())
+        # One name a part: two processes that both made it may differ in the last bit of a score.
+        every = self._parts.names()
+        names = sorted({stem_of(name): name for name in every}.values())
         folder = self._mapped.local(self.folder)
         assert folder is not None
         schema = SCHEMA_WITH_MASKS if self._have_masks(names) else SCHEMA
@@ -93,7 +96,7 @@ class LabelResult(PoolParts[Sequence[Mapping[str, Any]]]):
             n for n in self._location.names(self.folder) if is_lease(n) and n != lease_name(_JOIN)
         ]
         if self._location.url == self._mapped.url:
-            gone += names
+            gone += every
         for name in gone:
             self._location.remove(self.folder, name)
 

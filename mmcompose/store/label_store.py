@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,8 @@ class LabelStore:
 
     def __init__(self, location: str | Path) -> None:
         self.location = Location(location)
-        self._mapped = self.location
-        if not self.location.is_local:
-            self._mapped = Location(cache_folder() / fingerprint(self.location.url))
+        # Which of all stores that ever were at this location; None before it is begun.
+        self._id: str | None = None
         self._is_checked = False
 
     def __repr__(self) -> str:
@@ -68,7 +68,8 @@ class LabelStore:
             return
         expected = None
         try:
-            if self.location.read(_MARK) != _mark():
+            self._id = _id_in(self.location.read(_MARK))
+            if self._id is None:
                 expected = (
                     'was written by another version of mmcompose, in a format that this one does '
                     'not read; delete it or name another store, and make it anew by '
@@ -111,7 +112,19 @@ class LabelStore:
         """
         self.check()
         self.location.check_writable()
-        self.location.create(_mark(), _MARK)
+        if self._id is None:
+            mark = json.dumps({'format': FORMAT, 'id': uuid.uuid4().hex}).encode() + b'\n'
+            self.location.create(mark, _MARK)
+            # Another process may have been faster.
+            self._id = _id_in(self.location.read(_MARK))
+
+    @property
+    def _mapped(self) -> Location:
+        """Where files that are mapped are: in the store, or on this machine and of this store."""
+        if self.location.is_local:
+            return self.location
+        self.check()
+        return Location(cache_folder() / fingerprint([self.location.url, self._id]))
 
     def results(self, kind: str, made_of: Mapping[str, Any]) -> PictureResults:
         """Return where the results of one maker are kept; see :class:`PictureResults`."""
@@ -183,5 +196,11 @@ class LabelStore:
         return Leases(self.location, folder)
 
 
-def _mark() -> bytes:
-    return json.dumps({'format': FORMAT}).encode() + b'\n'
+def _id_in(mark: bytes) -> str | None:
+    """Return what tells a store from others, None where it is of another format."""
+    try:
+        found = json.loads(mark)
+    except ValueError:
+        return None
+    is_read = isinstance(found, dict) and found.get('format') == FORMAT
+    return str(found.get('id', '')) if is_read else None

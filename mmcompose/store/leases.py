@@ -12,9 +12,11 @@ import uuid
 from types import TracebackType
 
 from mmcompose.store.location import Location
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, log
 
 LEASE_SECONDS = 30.0
+# How often one that may be renewed is looked at in that time.
+_LOOKS = 30
 _SUFFIX = '.lease'
 
 
@@ -85,6 +87,33 @@ class Leases:
         names = [name.removesuffix(_SUFFIX) for name in there]
         return [name for name in names if name not in self._held and not self._has_expired(name)]
 
+    def are_held(self) -> bool:
+        """Return whether others are at work here.
+
+        Where that is not seen at once, as of a claim of another machine, this waits until it is
+        renewed or expires.
+        """
+        before = self._contents()
+        if any(_is_alive(content) for content in before.values()):
+            return True
+        if not self.live():
+            return False
+        log(f'{self._location.path(self._folder)}: waiting to see whether claims are renewed')
+        until = time.monotonic() + self._seconds
+        while time.monotonic() < until:
+            time.sleep(self._seconds / _LOOKS)
+            if any(before.get(name) != content for name, content in self._contents().items()):
+                return True
+        return False
+
+    def _contents(self) -> dict[str, bytes]:
+        found = {}
+        for name in filter(is_lease, self._location.names(self._folder)):
+            # Given back since, it is nobody's.
+            with contextlib.suppress(FileNotFoundError):
+                found[name] = self._location.read(self._folder, name)
+        return found
+
     def _content(self, beat: int) -> bytes:
         return json.dumps({'owner': self._owner, 'beat': beat}).encode()
 
@@ -123,12 +152,23 @@ def is_lease(name: str) -> bool:
 
 
 def _is_dead(content: bytes) -> bool:
-    """Return whether a lease is of a process of this machine that has ended."""
+    """Return whether a lease is of a process of this machine that has ended, or of nobody."""
+    owner = _owner(content)
+    return owner is None or (owner[0] == platform.node() and not _is_running(owner[1]))
+
+
+def _is_alive(content: bytes) -> bool:
+    """Return whether a lease is of a process that runs on this machine."""
+    owner = _owner(content)
+    return owner is not None and owner[0] == platform.node() and _is_running(owner[1])
+
+
+def _owner(content: bytes) -> tuple[str, int] | None:
     try:
         host, process, _ = json.loads(content)['owner'].rsplit(':', 2)
+        return host, int(process)
     except (ValueError, KeyError, TypeError):
-        return True
-    return host == platform.node() and not _is_running(int(process))
+        return None
 
 
 def _is_running(process: int) -> bool:

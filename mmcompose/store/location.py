@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,10 @@ import fsspec
 from mmcompose.utils import UserError, atomic_write, check_writable, problem
 
 KEY = 'composition.store'
+# How often a folder is made, or removed, that others remove, or write into, at the same time.
+_TRIES = 20
+# What file systems answer that have no hard links: mounts of buckets and drives, exFAT.
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 class Location:
@@ -135,8 +141,9 @@ class Location:
             except (FileNotFoundError, NotADirectoryError):
                 return []
         # An object store may list the folder itself.
-        names = {each.rstrip('/').rsplit('/', 1)[-1] for each in found}
-        return sorted(names - {path.rsplit('/', 1)[-1]})
+        own = self._files._strip_protocol(path).rstrip('/')
+        inside = {each.rstrip('/') for each in found} - {own}
+        return sorted(each.rsplit('/', 1)[-1] for each in inside)
 
     def size(self, *parts: str) -> int:
         """Return the size of a file in bytes.
@@ -162,12 +169,17 @@ class Location:
     def remove_folder(self, *parts: str) -> None:
         """Remove a folder and all that is in it; nothing where there is none.
 
+        What other processes are writing there meanwhile may stay.
+
         Raises:
             UserError: If it cannot be removed.
         """
         path = self.path(*parts)
         with self._telling(path, 'removed'), contextlib.suppress(FileNotFoundError):
-            self._files.rm(path, recursive=True)
+            if self.is_local:
+                _remove_folder(path)
+            else:
+                self._files.rm(path, recursive=True)
 
     def check_writable(self) -> None:
         """Check, before hours of work, that files can be written here.
@@ -201,15 +213,49 @@ class Location:
             raise UserError(problem(KEY, path, f'cannot be {done}: {reason}')) from error
 
 
+def _remove_folder(path: str) -> None:
+    """Remove a folder of this machine that others may be writing into, or removing, too."""
+    for _ in range(_TRIES):
+        try:
+            shutil.rmtree(path)
+        except FileNotFoundError:
+            # Something in it was gone before this process came to it, or all of it.
+            if not os.path.lexists(path):
+                return
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+
+
 def _create(path: Path, content: bytes) -> bool:
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')
+    for last in range(_TRIES):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(content)
+            return _link(temporary, path, content)
+        except (FileNotFoundError, FileExistsError):
+            # Another process has removed the folder meanwhile.
+            if last == _TRIES - 1:
+                raise
+        finally:
+            temporary.unlink(missing_ok=True)
+    raise AssertionError
+
+
+def _link(temporary: Path, path: Path, content: bytes) -> bool:
+    """Give a file its name unless there is one of that name."""
     try:
-        temporary.write_bytes(content)
         # Unlike a rename it fails where there is one; unlike mode 'x' nobody sees half of it.
         os.link(temporary, path)
     except FileExistsError:
         return False
-    finally:
-        temporary.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        try:
+            with path.open('xb') as file:
+                file.write(content)
+        except FileExistsError:
+            return False
     return True

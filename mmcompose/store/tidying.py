@@ -8,7 +8,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mmcompose.store.contents import STEP_BOXES, WORK, check_idle, folders, result_paths
+from mmcompose.store.contents import (
+    STEP_BOXES,
+    WORK,
+    are_results,
+    check_idle,
+    folders,
+    result_paths,
+)
 from mmcompose.store.image_table import ADDRESS, DIGEST
 from mmcompose.store.leases import is_lease
 from mmcompose.store.location import Location
@@ -42,6 +49,9 @@ def collect_garbage(location: Location, teachers: Collection[str] | None = None)
     for path in result_paths(location):
         if path not in unused:
             names = location.names(path)
+            if not are_results(names):
+                folders_gone.append(path)
+                continue
             gone += [f'{path}/{n}' for n in names if n.endswith('.tmp') or is_lease(n)]
     for path in folders_gone:
         location.remove_folder(path)

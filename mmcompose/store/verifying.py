@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmcompose.store.contents import read_manifest, result_paths
+from mmcompose.store.contents import are_results, read_manifest, result_paths
 from mmcompose.store.detection_table import FINGERPRINT
 from mmcompose.store.leases import is_lease
 from mmcompose.store.location import KEY, Location
@@ -27,16 +27,28 @@ def verify(location: Location) -> Iterator[tuple[str, Problem | None]]:
         location: The store's.
     """
     for name in location.names(POOLS):
-        yield f'{POOLS}/{name}', _wrong(location, POOLS, name)
+        yield from _verified(location, POOLS, name)
     for path in result_paths(location):
+        names = location.names(path)
+        if not are_results(names):
+            continue
         try:
             read_manifest(location, path)
         except UserError as error:
             yield f'{path}/{MANIFEST}', error.problems[0]
             continue
-        for name in location.names(path):
+        for name in names:
             if name != MANIFEST and not name.startswith('.') and not is_lease(name):
-                yield f'{path}/{name}', _wrong(location, path, name)
+                yield from _verified(location, path, name)
+
+
+def _verified(location: Location, path: str, name: str) -> Iterator[tuple[str, Problem | None]]:
+    try:
+        wrong = _wrong(location, path, name)
+    except FileNotFoundError:
+        # A run beside this one has put another file in its place.
+        return
+    yield f'{path}/{name}', wrong
 
 
 def _wrong(location: Location, path: str, name: str) -> Problem | None:

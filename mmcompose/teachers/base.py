@@ -55,6 +55,8 @@ class Teacher(ABC):
     def check_pool(self, images: Sequence[Image]) -> None:
         """Look at the whole pool before any of it is predicted; most teachers need not.
 
+        Each process that predicts calls it; what is logged is shown of the first alone.
+
         Args:
             images: Of the pool, all of them.
 

@@ -12,7 +12,7 @@ from mmcompose.labeling import ImageContext, LabelTransform
 from mmcompose.registry import LABEL_TRANSFORMS, TEACHERS, build
 from mmcompose.structures import Detections, Image, decode_masks, encode_masks
 from mmcompose.teachers.base import Teacher
-from mmcompose.utils import UserError, fault, problem
+from mmcompose.utils import UserError, fault, key_prefix, problem
 
 MIRRORED = ', mirrored'
 
@@ -104,6 +104,12 @@ class EnsembleTeacher(Teacher):
         counts = [member.num_parameters for member in self._members]
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
+
+    def check_pool(self, images: Sequence[Image]) -> None:
+        """See :meth:`Teacher.check_pool`: each member looks at the pool."""
+        for number, member in enumerate(self._members):
+            with key_prefix(f'members[{number}]'):
+                member.check_pool(images)
 
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         """See :meth:`Teacher.predict`."""

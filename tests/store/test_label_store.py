@@ -179,3 +179,35 @@ def test_states_that_serve_other_arguments_too_stay(tmp_path: Path) -> None:
     # Of other pictures, or behind other steps, they are others.
     assert store.learned({'keep': 0.6}, images(2), {'steps': []}).unfinished(0) == [0]
     assert store.learned({'keep': 0.6}, images(3), {'steps': [1]}).unfinished(0) == [0, 1]
+
+
+def test_labels_of_a_store_that_was_deleted_are_not_those_of_the_next(store: LabelStore) -> None:
+    """Of one that is not on this machine, labels are mapped from here."""
+    store.begin()
+    _make(_labels(store))
+    assert _labels(store).read() is not None
+    for name in store.location.names():
+        if '.' in name:
+            store.location.remove(name)
+        else:
+            store.location.remove_folder(name)
+    again = SmallStore(store.location.url)
+    assert _labels(again).read() is None
+    again.begin()
+    made = _labels(again)
+    assert made.unfinished() == [0, 1, 2] and made.read_learned() is None
+    _make(made)
+    assert made.read() is not None
+
+
+def test_a_part_that_two_processes_made_is_joined_once(store: LabelStore) -> None:
+    result = _labels(store)
+    _make(result)
+    # Another machine took over what a slow one was at, and a score differs in its last bit.
+    rows = result.rows_of(1)
+    found = [boxes_of(result.images[row]) for row in rows]
+    result.write(1, [each.with_fields(scores=each.scores * np.float32(1 - 1e-6)) for each in found])
+    table = _labels(store).read()
+    assert table is not None and table.keys == [each.key for each in images()]
+    kept = [name for name in store.location.names(result.folder) if name.endswith('.parquet')]
+    assert kept == [] or not store.location.is_local

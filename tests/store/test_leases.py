@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -66,3 +67,26 @@ def test_a_lease_that_is_no_lease_is_none(location: Location) -> None:
     location.write(b'\xff', 'work', '00000.lease')
     with Leases(location, 'work') as leases:
         assert leases.claim('00000')
+
+
+def test_claims_are_held_by_who_runs_here_or_renews_them(location: Location) -> None:
+    def looked() -> bool:
+        return Leases(location, 'work', 0.4).are_held()
+
+    assert not looked()
+    with Leases(location, 'work') as here:
+        here.claim('00000')
+        assert looked()
+    owner = {'owner': 'elsewhere:1:x', 'beat': 3}
+    location.write(json.dumps(owner).encode(), 'work', '00000.lease')
+    # Of a machine that is gone nobody can tell at once.
+    began = time.monotonic()
+    assert not looked() and time.monotonic() - began >= 0.4
+    renewed = threading.Timer(
+        0.1,
+        location.write,
+        (json.dumps({**owner, 'beat': 4}).encode(), 'work', '00000.lease'),
+    )
+    renewed.start()
+    assert looked()
+    renewed.join()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import pickle
+import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mmcompose.store.location import Location
 from mmcompose.utils import UserError
-from tests.store.toys import location_of
+from tests.store.toys import location_of, memory
 
 
 @pytest.fixture(params=['local', 'memory', 's3'])
@@ -92,3 +97,66 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     ):
         with pytest.raises(UserError, match=r'composition\.store: .* cannot be written: '):
             write()
+
+
+def test_a_folder_may_hold_one_of_its_own_name() -> None:
+    for location in (Location(f'{memory()}/labels'), Location(f'{memory()}/labels/')):
+        location.write(b'one', 'labels', 'x')
+        location.write(b'two', 'predictions', 'x')
+        assert location.names() == ['labels', 'predictions']
+        assert location.names('labels') == ['x']
+
+
+def _fails_once(call: Callable[..., Any], first: Callable[[], None]) -> Callable[..., Any]:
+    """Return a call that is preceded, once, by another, which may raise."""
+    todo = [first]
+
+    def failing(*arguments: Any, **named: Any) -> Any:
+        if todo:
+            todo.pop()()
+        return call(*arguments, **named)
+
+    return failing
+
+
+def test_a_file_is_created_in_a_folder_that_others_remove(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    location = Location(tmp_path)
+    gone = _fails_once(os.link, lambda: shutil.rmtree(tmp_path / 'a'))
+    monkeypatch.setattr(os, 'link', gone)
+    assert location.create(b'one', 'a', 'x') and location.read('a', 'x') == b'one'
+    assert not location.create(b'two', 'a', 'x')
+
+
+def test_a_folder_is_removed_that_others_write_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    location = Location(tmp_path)
+    for number in (errno.ENOTEMPTY, errno.ENOENT):
+        location.write(b'one', 'a', 'x')
+
+        def refuse(number: int = number) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(shutil, 'rmtree', _fails_once(shutil.rmtree, refuse))
+        location.remove_folder('a')
+        assert location.names() == []
+    location.write(b'one', 'a', 'x')
+    monkeypatch.setattr(shutil, 'rmtree', _fails_once(shutil.rmtree, _refuse_access))
+    with pytest.raises(UserError, match='cannot be removed'):
+        location.remove_folder('a')
+
+
+def _refuse_access() -> None:
+    raise PermissionError(errno.EACCES, 'Permission denied')
+
+
+def test_where_there_are_no_links_one_of_many_creates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*_: Any) -> None:
+        raise OSError(errno.EOPNOTSUPP, 'Operation not supported')
+
+    monkeypatch.setattr(os, 'link', link)
+    test_one_of_many_creates(Location(tmp_path))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import platform
+import subprocess
+import sys
 from pathlib import Path
+from threading import Timer
 
 import numpy as np
 import pytest
 
 from mmcompose.store import ImageTable, LabelStore
 from mmcompose.store.contents import folders
+from mmcompose.store.location import Location
 from mmcompose.store.tidying import collect_garbage, compact
 from mmcompose.store.verifying import verify
 from mmcompose.utils import UserError
@@ -100,10 +105,16 @@ def test_what_is_made_of_teachers_that_nobody_has_goes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('act', [collect_garbage, compact])
 def test_a_store_in_use_is_left_alone(act: object, store: LabelStore) -> None:
-    lease = json.dumps({'owner': 'elsewhere:1:x', 'beat': 3}).encode()
-    store.location.write(lease, 'work', 'run', '00000.lease')
+    """By a process of another machine, which renews its claim."""
+    first, second = (
+        json.dumps({'owner': 'elsewhere:1:x', 'beat': beat}).encode() for beat in (3, 4)
+    )
+    store.location.write(first, 'work', 'run', '00000.lease')
+    renewal = Timer(0.2, store.location.write, (second, 'work', 'run', '00000.lease'))
+    renewal.start()
     with pytest.raises(UserError, match='is in use'):
         act(store.location)  # type: ignore[operator]
+    renewal.join()
 
 
 def test_each_damaged_file_is_named(tmp_path: Path) -> None:
@@ -121,3 +132,37 @@ def test_each_damaged_file_is_named(tmp_path: Path) -> None:
     assert any(
         wrong is not None and str(manifest) in str(wrong) for _, wrong in verify(store.location)
     )
+
+
+def test_claims_alone_are_no_results(tmp_path: Path) -> None:
+    """A run was killed when it had claimed what it was to make, and made nothing."""
+    store = SmallStore(tmp_path)
+    make(store, images(7), 'a')
+    died = subprocess.Popen([sys.executable, '-c', ''])
+    died.wait()
+    owner = {'owner': f'{platform.node()}:{died.pid}:x', 'beat': 0}
+    store.location.write(json.dumps(owner).encode(), 'learned', 'f' * 16, '00000.lease')
+    (tmp_path / 'learned' / ('e' * 16)).mkdir()
+    assert [each.kind for each in folders(store.location)] == ['predictions']
+    assert all(wrong is None for _, wrong in verify(store.location))
+    assert compact(store.location) == 3
+    gone = collect_garbage(store.location)
+    assert sorted(gone) == [f'learned/{"e" * 16}', f'learned/{"f" * 16}']
+    assert store.location.names('learned') == []
+
+
+def test_a_file_that_a_run_replaces_meanwhile_is_passed_over(
+    store: LabelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Location.read
+
+    def replaced(self: Location, *parts: str) -> bytes:
+        if parts[-1].startswith('index-'):
+            raise FileNotFoundError(parts[-1])
+        return read(self, *parts)
+
+    before = [name for name, _ in verify(store.location)]
+    monkeypatch.setattr(Location, 'read', replaced)
+    after = list(verify(store.location))
+    assert [name for name, _ in after] == [n for n in before if '/index-' not in n]
+    assert len(after) < len(before) and all(wrong is None for _, wrong in after)
