@@ -77,6 +77,7 @@ def predict(tmp_path: Path) -> Callable[..., Any]:
 
     def run(pool: ImageTable, teachers: dict[str, Teacher], readers: int) -> Any:
         store = LabelStore(tmp_path / f'store {readers}')
+        store.begin()
         results = {name: store.predictions(name) for name in teachers}
         work = store.work_list(pool, results)
         made = Predicting(store, work, teachers, Unreadable(len(pool), 0.1), readers)
@@ -120,6 +121,20 @@ def test_an_unreadable_picture_is_left_out_by_all(
     for each in results.values():
         assert list(each.unreadable()) == [COUNT] and not len(each[COUNT])
         assert len(each[COUNT - 1]) == 3
+
+
+@pytest.mark.parametrize('readers', [0, 2])
+def test_it_is_left_out_by_a_teacher_that_comes_later(
+    readers: int, pool: ImageTable, predict: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The one that prepares pictures has seen to it, and to no other of a pool that grew."""
+    broken = tmp_path / 'broken.png'
+    broken.write_bytes(b'no picture')
+    images = [*pool, Image('broken.png', str(broken), 64, 64)]
+    predict(ImageTable.of(images[-20:]), {'one': Prepared()}, readers)
+    _, results = predict(ImageTable.of(images), {'one': Prepared(), 'two': Looking()}, readers)
+    for each in results.values():
+        assert list(each.unreadable()) == [COUNT] and len(each[COUNT - 1]) == 3
 
 
 @pytest.mark.parametrize('readers', [0, 2])
