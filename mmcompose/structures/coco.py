@@ -62,7 +62,8 @@ def roots(categories: Iterable[Entry], used: set[Any]) -> list[str]:
         used: The ids that annotations or results have.
     """
     categories = list(categories)
-    above = {each.get('supercategory') for each in categories if _is_below_another(each)}
+    # Some tools write a list of names there, which is none.
+    above = [each.get('supercategory') for each in categories if _is_below_another(each)]
     return [each['name'] for each in categories if each['name'] in above and each['id'] not in used]
 
 

@@ -181,18 +181,23 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
     ) -> list[Detections]:
         """See :meth:`PreparedTeacher.predict_prepared`."""
         arrays, geometries = zip(*prepared, strict=True)
-        batch, fixed = np.stack(arrays), self._input.shape[0]
-        outputs = self._in_parts(batch, fixed) if isinstance(fixed, int) else self._run(batch)
-        return self._to_detections(outputs, geometries)
-
-    def _in_parts(self, batch: NDArray[Any], size: int) -> Outputs:
-        """Run a model of a fixed batch size, the last part filled up with empty pictures."""
-        empty = np.zeros((-len(batch) % size, *batch.shape[1:]), batch.dtype)
-        filled = np.concatenate([batch, empty]) if len(empty) else batch
-        parts = [self._run(filled[start : start + size]) for start in range(0, len(filled), size)]
-        return {
-            name: np.concatenate([part[name] for part in parts])[: len(batch)] for name in parts[0]
-        }
+        batch, size = np.stack(arrays), self._input.shape[0]
+        if not isinstance(size, int):
+            return self._to_detections(self._run(batch), geometries)
+        # Of a fixed batch size, the last batch is filled up; what is found there is left out. Each
+        # is decoded by itself: how many rows an output has may depend on what is found.
+        filled = np.concatenate(
+            [batch, np.zeros((-len(batch) % size, *batch.shape[1:]), batch.dtype)]
+        )
+        places = [*geometries, *[geometries[-1]] * (-len(batch) % size)]
+        found = [
+            one
+            for start in range(0, len(filled), size)
+            for one in self._to_detections(
+                self._run(filled[start : start + size]), places[start : start + size]
+            )
+        ]
+        return found[: len(batch)]
 
     def _run(self, batch: NDArray[Any]) -> Outputs:
         feed = {self._input.name: batch.astype(_DTYPES[self._input.type], copy=False)}

@@ -161,7 +161,8 @@ class Preprocess:
         ratio = min(width / old_width, height / old_height)
         # By the ratio: of a scale MMCV takes the longer edge for the picture's longer one.
         new_width, new_height = mmcv.rescale_size((old_width, old_height), ratio)
-        return int(new_width), int(new_height)
+        # Of a picture that is a line, a pixel stays.
+        return max(int(new_width), 1), max(int(new_height), 1)
 
     def _placed(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[Any], Geometry]:
         assert self.scale is not None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Image
@@ -49,6 +49,48 @@ def test_a_static_and_a_dynamic_batch_say_the_same(
         # Stretched to 64x64: a pixel of the input is two of the original's width.
         assert one.boxes.tolist() == [[16, 16, 80, 48]]
         assert one.labels.tolist() == [2]
+
+
+def _as_many_boxes_as_bright(path: Path) -> str:
+    """Write an MMDeploy-like model of one picture at a time, which finds more in brighter ones."""
+    scores = np.array([0.2, 0.5, 0.9], np.float32)
+    boxes = np.array([[1, 1, 20, 20], [5, 5, 30, 30], [10, 10, 50, 50]], np.float32)
+    constants = {
+        'white': np.array(255, np.float32),
+        'scores': scores,
+        'all dets': np.c_[boxes, scores],
+        'all labels': np.array([0, 1, 2]),
+        'axis': np.array([0]),
+    }
+    nodes = [
+        helper.make_node('ReduceMean', ['x'], ['mean'], axes=[0, 1, 2, 3], keepdims=0),
+        helper.make_node('Div', ['mean', 'white'], ['brightness']),
+        helper.make_node('Less', ['scores', 'brightness'], ['kept']),
+    ]
+    for name in ('dets', 'labels'):
+        nodes.append(helper.make_node('Compress', [f'all {name}', 'kept'], [f'its {name}'], axis=0))
+        nodes.append(helper.make_node('Unsqueeze', [f'its {name}', 'axis'], [name]))
+    graph = helper.make_graph(
+        nodes,
+        'toy',
+        [helper.make_tensor_value_info('x', TensorProto.FLOAT, [1, 3, 64, 64])],
+        [
+            helper.make_tensor_value_info('dets', TensorProto.FLOAT, [1, 'n', 5]),
+            helper.make_tensor_value_info('labels', TensorProto.INT64, [1, 'n']),
+        ],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    opsets = [helper.make_opsetid('', 13)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+    return str(path)
+
+
+def test_how_many_rows_an_output_has_may_differ_from_picture_to_picture(tmp_path: Path) -> None:
+    model = _as_many_boxes_as_bright(tmp_path / 'toy.onnx')
+    images = [picture(64, 64, value) for value in (255, 150, 0, 250)]
+    found = teacher(model, decode='mmdeploy').predict(images)
+    assert [len(one) for one in found] == [3, 2, 0, 3]
+    assert sorted(found[1].scores.tolist()) == pytest.approx([0.2, 0.5])
 
 
 def test_letterbox_boxes_come_back_to_original_pixels(make_onnx: Callable[..., str]) -> None:

@@ -23,6 +23,8 @@ from mmcompose.utils import (
     problem,
 )
 
+_TEXTS = ('.txt', '.xml')
+
 
 @dataclass(frozen=True)
 class Format:
@@ -32,19 +34,21 @@ class Format:
         write: Writes labels to a path.
         is_folder: Whether that is a folder; else a file.
         default: The name that it has by default.
+        made: Of a folder the patterns of all files and links that are made of pictures.
     """
 
     write: Callable[[Labeled, Path], None]
     is_folder: bool
     default: str
+    made: tuple[str, ...] = ()
 
 
 FORMATS: Mapping[str, Format] = {
     'coco': Format(write_coco, False, 'labels.json'),
-    'yolo': Format(write_yolo, True, 'yolo'),
-    'voc': Format(write_voc, True, 'voc'),
+    'yolo': Format(write_yolo, True, 'yolo', ('labels/**/*.txt', 'images/**/*')),
+    'voc': Format(write_voc, True, 'voc', ('Annotations/**/*.xml',)),
     'parquet': Format(write_parquet, False, 'labels.parquet'),
-    'fiftyone': Format(write_fiftyone, True, 'fiftyone'),
+    'fiftyone': Format(write_fiftyone, True, 'fiftyone', ('data/**/*',)),
     'labelstudio': Format(write_label_studio, False, 'label_studio.json'),
     'cvat': Format(write_cvat, False, 'cvat.xml'),
 }
@@ -100,5 +104,15 @@ def export(
         # Names that a folder cannot hold leave none behind.
         labeled.stems()
         mark_own_folder('out', path, _maker(to))
+        _clear(path, FORMATS[to].made)
     FORMATS[to].write(labeled, path)
     return path
+
+
+def _clear(folder: Path, patterns: Sequence[str]) -> None:
+    """Remove what an earlier export made, perhaps of other pictures or with other class numbers."""
+    for pattern in patterns:
+        for path in list(folder.glob(pattern)):
+            # Pictures themselves may lie among the links to others.
+            if path.is_symlink() or (path.is_file() and path.suffix in _TEXTS):
+                path.unlink()

@@ -37,7 +37,9 @@ def _annotation(image: Image, found: Detections, classes: tuple[str, ...]) -> El
         _add(each, 'name', classes[label])
         _add(each, 'difficult', str(int(ignored)))
         box = ElementTree.SubElement(each, 'bndbox')
-        corners = {'xmin': x1 + 1, 'ymin': y1 + 1, 'xmax': x2, 'ymax': y2}
+        left, top = x1 + 1, y1 + 1
+        # Of a box below a pixel wide, the first and the last are one.
+        corners = {'xmin': left, 'ymin': top, 'xmax': max(x2, left), 'ymax': max(y2, top)}
         for name, value in corners.items():
             _add(box, name, f'{value:.3f}')
     return root

@@ -17,7 +17,9 @@ def write_yolo(labeled: Labeled, folder: Path) -> None:
     A line is ``class cx cy width height``, relative to the picture's size. There is no room for
     scores, and ignore boxes are left out. Pictures are linked where their files are local.
     """
-    for (image, found), stem in zip(labeled, labeled.stems(), strict=True):
+    labeled.stems()
+    for image, found in labeled:
+        stem = yolo_stem(image.key)
         with atomic_write('out', folder / 'labels' / f'{stem}.txt') as path:
             path.write_text(_lines(image, found), encoding='utf-8')
         link_picture(image, folder / 'images' / f'{stem}{PurePosixPath(image.key).suffix}')
@@ -26,6 +28,16 @@ def write_yolo(labeled: Labeled, folder: Path) -> None:
     with atomic_write('out', folder / 'data.yaml') as path:
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         path.write_text(text, encoding='utf-8')
+
+
+def yolo_stem(key: str) -> str:
+    """Return the name of a picture's text file, without its ending.
+
+    Readers find it by the last folder of the picture's path that is called ``images``, for which
+    they put ``labels``: no folder of the pool's may be called so.
+    """
+    *folders, name = PurePosixPath(key).with_suffix('').parts
+    return '/'.join([*(f'{each}_' if each == 'images' else each for each in folders), name])
 
 
 def _lines(image: Image, found: Detections) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import yaml
 
 from mmcompose.store.exports.corrections.marked import ARGUMENT, Marked
+from mmcompose.store.exports.yolo import yolo_stem
 from mmcompose.structures import Image
 from mmcompose.structures.json_files import read_text
 from mmcompose.structures.yolo_lines import read_yolo_lines, yolo_corners
@@ -21,12 +22,14 @@ def read_yolo(path: str, images: Mapping[str, Image]) -> Iterator[Marked]:
     if not folder.is_dir():
         raise UserError(no_folder(ARGUMENT, folder))
     names = _names(Path(path) / 'data.yaml')
-    by_stem = {str(PurePosixPath(key).with_suffix('')): image for key, image in images.items()}
+    by_stem: dict[str, list[Image]] = {}
+    for key, image in images.items():
+        by_stem.setdefault(yolo_stem(key), []).append(image)
     for file in sorted(folder.rglob('*.txt')):
         stem = file.relative_to(folder).with_suffix('').as_posix()
         if stem not in by_stem:
             raise UserError(problem(ARGUMENT, stem, 'is no picture of the pool', by_stem))
-        image = by_stem[stem]
+        image = _picture_of(Path(path) / 'images', stem, by_stem[stem])
         lines = read_yolo_lines(ARGUMENT, str(file), 'class cx cy w h')
         for number, row in lines:
             if row[0] not in names:
@@ -36,6 +39,17 @@ def read_yolo(path: str, images: Mapping[str, Image]) -> Iterator[Marked]:
         boxes = yolo_corners(rows[:, 1:], image.width, image.height).tolist()
         found = [names[int(label)] for label in rows[:, 0]]
         yield Marked(image.key, None, boxes, found, [False] * len(boxes))
+
+
+def _picture_of(folder: Path, stem: str, images: Sequence[Image]) -> Image:
+    """Return the picture that a text file is of, where several differ in their ending alone."""
+    if len(images) > 1:
+        suffixes = {PurePosixPath(image.key).suffix: image for image in images}
+        images = [each for end, each in suffixes.items() if (folder / f'{stem}{end}').exists()]
+        if len(images) != 1:
+            pictures = ', '.join(sorted(each.key for each in suffixes.values()))
+            raise UserError(problem(ARGUMENT, stem, f'may be of each of {pictures}'))
+    return images[0]
 
 
 def _names(file: Path) -> dict[int, str]:
