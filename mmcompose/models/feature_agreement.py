@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -48,21 +49,42 @@ def _standardized(features: Tensor) -> Tensor:
 def paired_levels(
     student: Sequence[Tensor], teacher: Sequence[Tensor]
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield a map of the student for each of a teacher's, of the same size.
+    """Yield maps of the student and of the teacher that are of one size, level by level.
 
     Args:
         student: Maps ``(B, S, H, W)`` of the student's levels.
-        teacher: Maps ``(B, T, H, W)`` of the teacher's, resampled where no level of the
-            student's has their size. Of several that are nearest to one level, the first counts.
+        teacher: Maps ``(B, T, H, W)`` of the teacher's, of the same part of the pictures. One whose
+            size no level of the student's has is resampled to that of the nearest, unless that
+            is taken: then it is left out.
     """
+    sizes = [each.shape[-2:] for each in student]
     taken: set[int] = set()
-    for features in teacher:
-        height = features.shape[-2]
-        nearest = min(range(len(student)), key=lambda n: abs(student[n].shape[-2] - height))
-        if nearest in taken:
+    # Those of equal size first.
+    for features in sorted(teacher, key=lambda each: each.shape[-2:] not in sizes):
+        size = features.shape[-2:]
+        ratios = [abs(math.log(height / size[0])) for height, _ in sizes]
+        level = sizes.index(size) if size in sizes else ratios.index(min(ratios))
+        if level in taken:
             continue
-        taken.add(nearest)
-        size = student[nearest].shape[-2:]
-        if features.shape[-2:] != size:
-            features = functional.interpolate(features, size, mode='bilinear', align_corners=False)
-        yield student[nearest], features
+        taken.add(level)
+        if size != sizes[level]:
+            features = functional.interpolate(
+                features, sizes[level], mode='bilinear', align_corners=False
+            )
+        yield student[level], features
+
+
+def covering(maps: Iterable[Tensor], share: Sequence[float]) -> tuple[Tensor, ...]:
+    """Return the upper left part of maps: where pictures are, and not what they were padded with.
+
+    Args:
+        maps: Each ``(B, C, H, W)``.
+        share: Of height and width.
+    """
+    covered = []
+    for each in maps:
+        height, width = (
+            max(round(side * part), 1) for side, part in zip(each.shape[-2:], share, strict=True)
+        )
+        covered.append(each[..., :height, :width])
+    return tuple(covered)

@@ -29,11 +29,16 @@ def doubts(labels: Sequence[Detections], owners: NDArray[np.bool_]) -> list[floa
 
 
 def support(found: Detections, owners: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return for each box the share of its owners that found it; 1 before a fusion."""
+    """Return for each box the share of its owners that found it; 1 before a fusion.
+
+    Labels that were made anew while the student trained have its vote behind those of the
+    teachers: it confirms nothing.
+    """
     if found.votes is None:
         return np.ones(len(found))
     known = owners[found.labels]
-    return np.asarray((found.votes & known).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
+    votes = found.votes[:, : known.shape[1]]
+    return np.asarray((votes & known).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
 
 
 def _doubt(found: Detections, owners: NDArray[np.bool_], rarity: NDArray[np.float64]) -> float:

@@ -11,8 +11,10 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
+from torch import Tensor
 
 from mmcompose.engine.hooks import FeatureDistillationHook
+from mmcompose.models.feature_agreement import unexplained_share
 from mmcompose.registry import HOOKS, build
 from mmcompose.utils import UserError
 from tests.engine.toys import student_config
@@ -91,6 +93,37 @@ def test_each_of_two_teachers_adds_to_the_loss(
         return float(logged['loss_features'])
 
     assert first_loss('two', 1.0, 2.0) == pytest.approx(first_loss('one', 3.0), rel=1e-4)
+
+
+def test_how_far_the_teacher_pads_a_batch_does_not_matter(
+    pool: Path, truth: str, tmp_path: Path, teacher: dict[str, Any]
+) -> None:
+    """Maps that cover more than the pictures would be squeezed onto the student's."""
+    text = Path(teacher['config']).read_text()
+    assert 'pad_size_divisor=32' in text
+    (tmp_path / 'padding.py').write_text(
+        text.replace('pad_size_divisor=32', 'pad_size_divisor=256')
+    )
+    padding = {**teacher, 'config': str(tmp_path / 'padding.py')}
+    kept = []
+    for name, config in (('as the student', teacher), ('more', padding)):
+        hooks = [{**HOOK, 'teacher': config, 'weight': 1.0}]
+        seen: list[Tensor] = []
+        see = FeatureDistillationHook.before_train_iter
+
+        def watch(
+            self: FeatureDistillationHook, *args: Any, seen: list[Tensor] = seen, **named: Any
+        ) -> None:
+            see(self, *args, **named)
+            seen.extend(self._targets)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(FeatureDistillationHook, 'before_train_iter', watch)
+            _train(pool, truth, tmp_path / name, hooks, steps=1)
+        kept.append(seen)
+    assert [each.shape for each in kept[0]] == [each.shape for each in kept[1]]
+    # Zeros beyond the pictures reach a little into them.
+    assert unexplained_share(kept[1][0], kept[0][0]) < 0.2
 
 
 def test_mistakes_are_told_before_anything_is_made(tmp_path: Path, teacher: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ def train_as_a_rank(rank: int, pool: str, truth: str, folder: str) -> None:
     single._registered.__wrapped__().__next__()
     config = single._config(Path(pool), truth, Path(folder), EPOCHS)
     config.launcher = 'pytorch'
+    config.card = {'pictures': 2, 'max_scored': 0}
     # By itself MMEngine asks for the GPU of this rank's number.
     config.model_wrapper_cfg = {
         'type': 'MMDistributedDataParallel',
@@ -109,6 +110,10 @@ def test_both_ranks_resume_in_the_round_in_which_they_were_killed(ranks: Ranks) 
         assert resumed['labels'] == killed['labels']
     # Two teachers, and the student of two rounds, which nobody asked again.
     assert len(list((ranks.folder / 'store' / 'predictions').iterdir())) == 4
+
+
+def test_the_card_is_written_when_both_ranks_have_the_labels(ranks: Ranks) -> None:
+    assert (ranks.folder / 'work' / 'card.html').is_file()
 
 
 def test_both_ranks_train_the_same_weights_in_channels_last(ranks: Ranks) -> None:

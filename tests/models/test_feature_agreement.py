@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmcompose.models.feature_agreement import paired_levels, unexplained_share
+from mmcompose.models.feature_agreement import covering, paired_levels, unexplained_share
 
 
 def _maps(channels: int, size: int = 16, seed: int = 0) -> Tensor:
@@ -64,6 +64,22 @@ def test_levels_of_one_size_are_paired() -> None:
     pairs = list(paired_levels(student, teacher))
     assert [(a.shape[-1], b.shape[-1]) for a, b in pairs] == [(16, 16), (8, 8)]
     assert pairs[0][1] is teacher[0]
+
+
+def test_levels_of_one_size_are_paired_whatever_comes_before_them() -> None:
+    student = [_maps(3, size) for size in (100, 50, 25, 13, 7)]
+    teacher = [_maps(5, size) for size in (200, 100, 50, 25, 13)]
+    pairs = list(paired_levels(student, teacher))
+    assert [(a.shape[-1], b.shape[-1]) for a, b in pairs] == [(n, n) for n in (100, 50, 25, 13)]
+    assert all(b is teacher[n] for n, (_, b) in enumerate(pairs, start=1))
+
+
+def test_maps_are_cut_to_where_pictures_are() -> None:
+    maps = [_maps(3, size) for size in (16, 8, 1)]
+    covered = covering(maps, (0.5, 0.3))
+    assert [tuple(each.shape[-2:]) for each in covered] == [(8, 5), (4, 2), (1, 1)]
+    assert torch.equal(covered[0], maps[0][:, :, :8, :5])
+    assert all(map(torch.equal, covering(maps, (1, 1)), maps))
 
 
 def test_a_teacher_of_other_sizes_is_resampled_and_no_level_taken_twice() -> None:

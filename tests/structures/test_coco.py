@@ -190,6 +190,11 @@ def test_a_category_that_only_groups_others_is_a_root(
     assert _read(categories=[*categories, *below], annotations=[BOX, *used]).root_categories == []
 
 
+def test_a_list_of_supercategories_groups_nothing() -> None:
+    listed = [{**each, 'supercategory': ['pets']} for each in CATEGORIES]
+    assert _read(categories=listed).root_categories == []
+
+
 @pytest.mark.parametrize('number', [0, 1])
 def test_a_root_with_the_name_of_a_class_is_left_out(number: int) -> None:
     root = {'id': 5 * number, 'name': 'dogs', 'supercategory': 'none'}

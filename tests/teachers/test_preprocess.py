@@ -51,6 +51,15 @@ def test_stretched_and_normalised(size: tuple[int, int]) -> None:
     assert geometry.factor == pytest.approx(factor)
 
 
+@pytest.mark.parametrize('size', [(400, 2), (2, 400)])
+def test_of_a_picture_that_is_a_line_a_pixel_stays(size: tuple[int, int]) -> None:
+    pixels = np.full((size[1], size[0], 3), 7, np.uint8)
+    array, geometry = Preprocess(scale=(64, 64), keep_ratio=True)(pixels)
+    assert array.shape == (3, 64, 64) and (array == 7).sum() == 3 * 64
+    box = geometry.to_original(Detections.from_arrays([[0, 0, 64, 64]], [0.9], [0])).boxes
+    assert np.isfinite(box).all() and box.max() == 400
+
+
 def test_channels_last_and_the_middle() -> None:
     pixels = np.full((10, 20, 3), 7, np.uint8)
     array, geometry = Preprocess((40, 40), keep_ratio=True, center=True, channels_last=True)(pixels)

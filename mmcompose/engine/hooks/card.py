@@ -50,18 +50,23 @@ class CompositionCardHook(Hook):
     def after_train(self, runner: Runner) -> None:
         """Write the card; a mistake that it meets is logged, for the student is trained."""
         dataset = next(pseudo_labeled(runner.train_dataloader.dataset), None)
-        if dataset is None or not is_main_process():
+        if dataset is None:
             return
         try:
-            page = self._write(runner, dataset)
+            # All processes of a launcher's group meet there.
+            pipeline = dataset.composition.fitted_pipeline(dataset.images)
+            if not is_main_process():
+                return
+            page = self._write(runner, dataset, pipeline)
         except UserError as error:
             warn(f'no card was written: {error}')
         else:
             log(f'card: {page}')
 
-    def _write(self, runner: Runner, dataset: PseudoLabeledDataset) -> Path:
+    def _write(
+        self, runner: Runner, dataset: PseudoLabeledDataset, pipeline: LabelPipeline
+    ) -> Path:
         composition, images = dataset.composition, dataset.images
-        pipeline = composition.fitted_pipeline(images)
         checkpoint = last_checkpoint(runner.work_dir)
         student = None
         if checkpoint is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmcompose.engine.unwrapped import unwrapped
-from mmcompose.models.feature_agreement import paired_levels, unexplained_share
+from mmcompose.models.feature_agreement import covering, paired_levels, unexplained_share
 from mmcompose.models.weighted_targets.patches import Patches
 from mmcompose.registry import HOOKS, TEACHERS, build
 from mmcompose.teachers import MMDetTeacher
@@ -72,7 +72,9 @@ class FeatureDistillationHook(Hook):
     ) -> None:
         """Let the teacher look at the batch."""
         assert data_batch is not None
-        self._targets = self._see(data_batch['inputs'])
+        pictures = data_batch['inputs']
+        maps, whole = self._see(pictures)
+        self._targets = covering(maps, _share([each.shape[-2:] for each in pictures], whole))
 
     def after_train(self, runner: Runner) -> None:
         """Leave the model as it was."""
@@ -83,9 +85,23 @@ class FeatureDistillationHook(Hook):
 
     def _loss(self, original: Callable[..., dict[str, Any]], *args: Any, **kwargs: Any) -> Any:
         losses = original(*args, **kwargs)
-        pairs = list(paired_levels(self._maps, self._targets))
+        # A batch that was resized as a whole is as far padded as before.
+        samples = args[1]
+        share = _share([each.img_shape[:2] for each in samples], samples[0].batch_input_shape)
+        pairs = list(paired_levels(covering(self._maps, share), self._targets))
         shares = torch.stack([unexplained_share(*pair) for pair in pairs])
         self._maps = self._targets = ()
         # Other teachers' hooks add to it.
         others = losses.get('loss_features', 0)
         return {**losses, 'loss_features': others + self.weight * shares.mean()}
+
+
+def _share(sizes: Iterable[Sequence[int]], whole: Sequence[int]) -> list[float]:
+    """Return which share of a batch's height and width its largest pictures take, unpadded.
+
+    Args:
+        sizes: Height and width of each picture.
+        whole: Those of the batch.
+    """
+    sides = zip(*sizes, strict=True)
+    return [min(max(each) / side, 1.0) for each, side in zip(sides, whole, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,15 +105,16 @@ def export(
         # Names that a folder cannot hold leave none behind.
         labeled.stems()
         mark_own_folder('out', path, _maker(to))
-        _clear(path, FORMATS[to].made)
+        _clear(path, FORMATS[to].made, images)
     FORMATS[to].write(labeled, path)
     return path
 
 
-def _clear(folder: Path, patterns: Sequence[str]) -> None:
+def _clear(folder: Path, patterns: Sequence[str], images: Sequence[Image]) -> None:
     """Remove what an earlier export made, perhaps of other pictures or with other class numbers."""
-    for pattern in patterns:
-        for path in list(folder.glob(pattern)):
-            # Pictures themselves may lie among the links to others.
-            if path.is_symlink() or (path.is_file() and path.suffix in _TEXTS):
-                path.unlink()
+    # The pool may lie in the folder: pictures among the links to others, or such links.
+    pictures = {os.path.abspath(image.path) for image in images}
+    for path in [each for pattern in patterns for each in folder.glob(pattern)]:
+        is_made = path.is_symlink() or (path.is_file() and path.suffix in _TEXTS)
+        if is_made and os.path.abspath(path) not in pictures:
+            path.unlink()

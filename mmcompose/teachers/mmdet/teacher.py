@@ -253,18 +253,22 @@ class MMDetTeacher(PreparedTeacher):
             return detections_of(self._test(prepared), images, self._masks)
 
     @torch.no_grad()
-    def feature_maps(self, pictures: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    def feature_maps(
+        self, pictures: Sequence[torch.Tensor]
+    ) -> tuple[tuple[torch.Tensor, ...], tuple[int, int]]:
         """Return what the detector's neck makes of pictures, at the size that they have.
 
         Args:
             pictures: Each ``(3, H, W)`` uint8 BGR, as a data loader gives them.
 
         Returns:
-            A map ``(B, C, h, w)`` a level.
+            A map ``(B, C, h, w)`` a level, and the height and width that the pictures were padded
+            to: all that the maps cover.
         """
         batch = {'inputs': list(pictures), 'data_samples': None}
         inputs = self._model.data_preprocessor(batch)['inputs']
-        return tuple(self._model.extract_feat(inputs))
+        height, width = inputs.shape[-2:]
+        return tuple(self._model.extract_feat(inputs)), (height, width)
 
     def _test(self, batch: Sequence[Any]) -> Any:
         collated = pseudo_collate(batch)

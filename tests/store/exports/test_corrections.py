@@ -329,3 +329,18 @@ def test_a_size_that_is_the_pictures_is_no_contradiction(
         (tmp_path / 'export').write_text(content)
         seen, _ = read_corrections(source, str(tmp_path / 'export'), images, CLASSES)
         assert [image.key for image in seen] == ['000.png'] and warned == []
+
+
+def test_of_pictures_that_differ_in_their_ending_the_exported_one_is_meant(
+    images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    twin = Image('000.jpg', str(tmp_path / '000.jpg'), 30, 20)
+    pool = [*images, twin]
+    folder = export('yolo', images[:1], labels[:1], CLASSES, out=tmp_path / 'yolo')
+    seen, found = read_corrections('yolo', str(folder), pool, CLASSES)
+    assert [image.key for image in seen] == ['000.png']
+    np.testing.assert_allclose(found[0].boxes, labels[0].boxes, atol=0.01)
+    for link in (folder / 'images').iterdir():
+        link.unlink()
+    with pytest.raises(UserError, match=r"'000' may be of each of 000\.jpg, 000\.png"):
+        read_corrections('yolo', str(folder), pool, CLASSES)

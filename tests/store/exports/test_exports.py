@@ -14,6 +14,7 @@ import supervision
 from pycocotools.coco import COCO
 
 from mmcompose.store.exports import FORMATS, export
+from mmcompose.store.exports.corrections import read_corrections
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError
 from tests import other_tools, toys
@@ -206,6 +207,51 @@ def test_an_export_is_made_again_and_of_itself(
     _export('yolo', images, labels[::-1], tmp_path)
     assert [Path(image.path).read_bytes() for image in images] == pictures
     assert (folder / 'labels' / 'more' / '000.txt').read_text() == ''
+
+
+@pytest.mark.parametrize('to', [name for name, each in FORMATS.items() if each.is_folder])
+def test_nothing_of_an_export_of_other_pictures_stays(
+    to: str, images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    """Its class numbers may mean other classes."""
+    folder = _export(to, images, labels, tmp_path)
+    (folder / 'notes').mkdir()
+    (folder / 'notes' / 'mine.txt').write_text('mine')
+    _export(to, images[1:], labels[1:], tmp_path)
+    again = {name for name in toys.files_below(folder) if 'notes' not in name}
+    shutil.rmtree(folder / 'notes')
+    shutil.rmtree(folder)
+    _export(to, images[1:], labels[1:], tmp_path)
+    assert again == set(toys.files_below(folder))
+
+
+def test_yolos_readers_find_text_files_whatever_the_pools_folders_are_called(
+    images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    """They look beside the picture, in `labels` for the last `images` of its path."""
+    for image in images:
+        image.key = f'train/images/{image.key}'
+    folder = _export('yolo', images, labels, tmp_path)
+    links = sorted(path for path in (folder / 'images').rglob('*') if path.is_symlink())
+    assert len(links) == len(images)
+    for link in links:
+        text = '/labels/'.join(str(link.with_suffix('.txt')).rsplit('/images/', 1))
+        assert Path(text).is_file() and Path(text).is_relative_to(folder / 'labels')
+    seen, found = read_corrections('yolo', str(folder), images, CLASSES)
+    assert [image.key for image in seen] == [image.key for image in images]
+    assert len(found[2]) == 0
+
+
+def test_a_box_thinner_than_a_pixel_is_no_inverted_one_in_voc(
+    images: list[Image], tmp_path: Path
+) -> None:
+    thin = Detections.from_arrays([[10.2, 5, 10.9, 30]], [0.9], [0])
+    _export('voc', images[:1], [thin], tmp_path)
+    (path,) = (tmp_path / 'voc').rglob('*.xml')
+    box = ElementTree.parse(path).find('object/bndbox')
+    assert box is not None
+    corners = {each.tag: float(each.text or 0) for each in box}
+    assert corners['xmin'] <= corners['xmax'] and corners['ymin'] <= corners['ymax']
 
 
 def test_what_cannot_be_written_is_named(
