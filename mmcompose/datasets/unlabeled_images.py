@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from mmdet.datasets import BaseDetDataset
 from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ from mmcompose.datasets.pool_summary import PoolSummary, summarize_pool
 from mmcompose.registry import DATASETS
 from mmcompose.store import (
     UNKNOWN,
+    DigestOf,
     ImageTable,
     LabelStore,
     PoolIndex,
@@ -31,6 +33,9 @@ from mmcompose.structures import image_size, read_bytes
 from mmcompose.structures.coco import read_coco
 from mmcompose.structures.json_files import read_text
 from mmcompose.utils import Mistakes, UserError, allowing, doubt, fault, no_file, no_folder, problem
+
+# Names of files that may not be compressed.
+_UNCOMPRESSED = r'\.(bmp|dib|p[bgpn]m|ras|sr|tiff?)$'
 
 
 @DATASETS.register_module()
@@ -53,7 +58,8 @@ class UnlabeledImages(BaseDetDataset):
         digest: Whether a digest of its content belongs to a picture's address, beside its key,
             its size and that of its file: so that another picture in its place is noticed even
             where all of these are the same. Each file is read for it, once, and again when it was
-            changed. Defaults to False.
+            changed. Defaults to None: that of files that may not be compressed (BMP, PPM, TIFF and
+            the like), of which those of one size have as many bytes whatever they show.
         allow: Names of checks whose finds are warnings; likewise.
         **kwargs: Arguments of :class:`mmdet.datasets.BaseDetDataset`.
     """
@@ -66,7 +72,7 @@ class UnlabeledImages(BaseDetDataset):
         ann_file: str = '',
         data_prefix: dict[str, str] | None = None,
         index: str | None = None,
-        digest: bool = False,
+        digest: bool | None = None,
         allow: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
@@ -80,7 +86,7 @@ class UnlabeledImages(BaseDetDataset):
         if not (ann_file or data_prefix['img'] or kwargs.get('data_root')):
             raise UserError(fault('UnlabeledImages', 'give data_prefix=dict(img=…), or ann_file=…'))
         self._index = index
-        self._digest_of = _digest_of if digest else None
+        self._digest = digest
         self._allow = list(allow)
         self._images: ImageTable | None = None
         super().__init__(ann_file=ann_file, data_prefix=data_prefix, **kwargs)
@@ -133,13 +139,20 @@ class UnlabeledImages(BaseDetDataset):
         if index is None:
             found = sized(table, None, size_of, trusts_list=False)
             check(found)
-            if self._digest_of is not None:
-                found = digested(found, None, self._digest_of)
+            if (digest_of := self._digests(table)) is not None:
+                found = digested(found, None, digest_of)
             images = ImageTable.of_columns(found)
         else:
-            images = index.update(table, size_of, list_file, check, self._digest_of)
+            images = index.update(table, size_of, list_file, check, self._digests(table))
         passed_over.tell(self.ann_file or prefix)
         return images
+
+    def _digests(self, listed: pa.Table) -> DigestOf | None:
+        """Return what makes digests of the pictures, None where none has any."""
+        if self._digest is not None:
+            return _digest_of if self._digest else None
+        bare = pc.match_substring_regex(listed.column('key'), _UNCOMPRESSED, ignore_case=True)
+        return _digest_of_uncompressed if pc.any(bare).as_py() else None
 
     def _sizes_differ(self, listed: pa.Table, found: pa.Table) -> bool:
         """Return whether pictures are of other sizes than they are listed with.
@@ -170,8 +183,8 @@ class UnlabeledImages(BaseDetDataset):
         if self._index is None:
             return None
         source: dict[str, Any] = {'ann_file': self.ann_file, 'prefix': self.data_prefix['img']}
-        if self._digest_of is not None:
-            source['digest'] = True
+        if self._digest is not None:
+            source['digest'] = self._digest
         return LabelStore(self._index).pool_index(source)
 
     def __len__(self) -> int:
@@ -260,6 +273,10 @@ def _digest_of(path: str) -> str | None:
     with contextlib.suppress(UserError):
         return digest_of(read_bytes(path))
     return None
+
+
+def _digest_of_uncompressed(path: str) -> str | None:
+    return _digest_of(path) if re.search(_UNCOMPRESSED, path, re.IGNORECASE) else None
 
 
 def _rows(indices: Sequence[int] | int, length: int) -> NDArray[np.int64]:

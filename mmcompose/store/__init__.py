@@ -9,7 +9,7 @@ from mmcompose.store.learned_result import LearnedResult
 from mmcompose.store.leases import Leases
 from mmcompose.store.parts import PART_SIZE
 from mmcompose.store.picture_results import PictureResults, PoolResults
-from mmcompose.store.pool_index import POOL_SCHEMA, UNKNOWN, PoolIndex, digested, sized
+from mmcompose.store.pool_index import POOL_SCHEMA, UNKNOWN, DigestOf, PoolIndex, digested, sized
 from mmcompose.store.sealed import digest_of
 from mmcompose.store.step_boxes import StepBoxes
 from mmcompose.store.work_list import WorkList
@@ -20,6 +20,7 @@ __all__ = [
     'POOL_SCHEMA',
     'UNKNOWN',
     'DetectionTable',
+    'DigestOf',
     'ImageTable',
     'LabelResult',
     'LabelStore',

@@ -48,7 +48,8 @@ class LabelStore:
 
     def __init__(self, location: str | Path) -> None:
         self.location = Location(location)
-        # Which of all stores that ever were at this location; None before it is begun.
+        # Which of all stores that ever were at this location, where that matters; None before it
+        # is begun.
         self._id: str | None = None
         self._is_checked = False
 
@@ -113,7 +114,9 @@ class LabelStore:
         self.check()
         self.location.check_writable()
         if self._id is None:
-            mark = json.dumps({'format': FORMAT, 'id': uuid.uuid4().hex}).encode() + b'\n'
+            # What is mapped of one that is elsewhere is kept here, when that one may be gone.
+            own = {} if self.location.is_local else {'id': uuid.uuid4().hex}
+            mark = json.dumps({'format': FORMAT, **own}).encode() + b'\n'
             self.location.create(mark, _MARK)
             # Another process may have been faster.
             self._id = _id_in(self.location.read(_MARK))

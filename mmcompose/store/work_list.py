@@ -72,13 +72,24 @@ class WorkList:
         with pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
         content = sink.getvalue().to_pybytes()
-        content = self._agreed(content)
+        self._take(self._agreed(content))
+        gone = (np.setdiff1d(np.flatnonzero(missing[n]), self._listed(n)) for n in missing)
+        if any(map(len, gone)):
+            # What was there when the list was written, by a run that was killed, is gone.
+            self._location.remove(self.folder, _NAME)
+            self._take(self._agreed(content))
+
+    def _take(self, content: bytes) -> None:
         self._digest = digest_of(content)
         table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
         self._rows = table.column('row').to_numpy()
         self._wanted = {
             name: table.column(f'{n}').to_numpy() for n, name in enumerate(self._results)
         }
+
+    def _listed(self, name: str) -> NDArray[np.int64]:
+        rows: NDArray[np.int64] = self._rows[self._wanted[name]]
+        return rows
 
     def _agreed(self, content: bytes) -> bytes:
         """Write the list unless somebody has, and return the one that is there."""

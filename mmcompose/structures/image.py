@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +15,10 @@ from numpy.typing import NDArray
 
 from mmcompose.utils import UserError, fault, problem
 
+# A network or a storage that does not answer may do so some seconds later: a picture that cannot be
+# read is left out for good.
+_PAUSES = (0.5, 2.0)
+
 
 def read_bytes(path: str) -> bytes:
     """Read a file named by a local path or any fsspec URL.
@@ -22,11 +27,17 @@ def read_bytes(path: str) -> bytes:
         UserError: If it cannot be read.
     """
     check_regular_file(path)
-    try:
-        with fsspec.open(path, 'rb') as file:
-            return bytes(file.read())
-    except OSError as error:
-        raise UserError(fault('', f'{path}: cannot be read: {error}')) from error
+    for pause in (*_PAUSES, None):
+        try:
+            with fsspec.open(path, 'rb') as file:
+                return bytes(file.read())
+        except OSError as error:
+            lasts = isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError)
+            if lasts or pause is None:
+                reason = ' '.join(str(error).split()) or type(error).__name__
+                raise UserError(fault('', f'{path}: cannot be read: {reason}')) from error
+            time.sleep(pause)
+    raise AssertionError
 
 
 def check_regular_file(path: str) -> None:

@@ -239,6 +239,27 @@ def test_with_digests_another_picture_in_ones_place_is_noticed(tmp_path: Path) -
     assert after[0] == before[0] and after[1] != before[1]
 
 
+@pytest.mark.parametrize('suffix', ['.bmp', '.TIFF', '.png'])
+def test_pictures_that_are_not_compressed_are_known_by_their_content(
+    suffix: str, tmp_path: Path
+) -> None:
+    """All of one size have as many bytes: those of two cameras would be taken for each other's."""
+    for camera, grey in (('one', 10), ('other', 200)):
+        (tmp_path / camera).mkdir()
+        pixels = np.full((20, 30, 3), grey, np.uint8)
+        assert cv2.imwrite(str(tmp_path / camera / f'000{suffix}'), pixels)
+        assert cv2.imwrite(str(tmp_path / camera / '001.jpg'), pixels)
+    one, other = (
+        UnlabeledImages(data_prefix={'img': str(tmp_path / camera)}).images
+        for camera in ('one', 'other')
+    )
+    is_bare = suffix != '.png'
+    assert [image.digest is not None for image in one] == [is_bare, False]
+    assert (one[0].digest != other[0].digest) == is_bare
+    plain = UnlabeledImages(data_prefix={'img': str(tmp_path / 'one')}, digest=False).images
+    assert [image.digest for image in plain] == [None, None]
+
+
 def test_a_file_is_read_once_for_its_digest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

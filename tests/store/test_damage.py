@@ -187,7 +187,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
         'labels/*/manifest.json', '"num_images": 7', '"num_images": 8'
     ),
     'a store of another version': _replaced('store.json', '3', '2'),
-    'a store of no version': _replaced('store.json', '{"format": 3', '[{"format": 3'),
+    'a store of no version': _replaced('store.json', '{"format": 3}', '[]'),
 }
 
 

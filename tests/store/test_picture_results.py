@@ -208,3 +208,18 @@ def test_rows_may_carry_any_columns(tmp_path: Path) -> None:
     assert not results.missing(ImageTable.of(images(2))).any()
     (name,) = results.parts.names()
     assert results.parts.read(name).column('features').to_pylist() == [[1.0, 2.0], []]
+
+
+def test_what_is_gone_since_a_killed_run_wrote_its_list_is_made_again(tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    make(store, images(3), 'a')
+    results = store.predictions('a')
+    # Killed here; then the part before it is found damaged, and deleted as the message tells.
+    assert store.work_list(images(7), {'a': results}).unfinished() == [0, 1]
+    (name,) = results.parts.names()
+    store.location.remove(results.folder, name)
+    make(store, images(7), 'a')
+    found = store.predictions('a').of(ImageTable.of(images(7)))
+    for row, each in enumerate(images(7)):
+        np.testing.assert_array_equal(found[row].boxes, boxes_of(each).boxes)
+    assert store.location.names('work') == []

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from mmcompose.structures import Image
+from mmcompose.structures import Image, read_bytes
 from mmcompose.utils import UserError
 
 
@@ -72,3 +73,45 @@ def test_a_file_that_is_no_picture_is_an_error(tmp_path: Path, content: bytes) -
     path.write_bytes(content)
     with pytest.raises(UserError, match='not a picture'):
         _ = Image('text', str(path), 1, 1).pixels
+
+
+class _Storage:
+    """Opens files, and does not answer the first few times."""
+
+    def __init__(self, error: type[OSError], times: int) -> None:
+        self.error, self.times, self.asked = error, times, 0
+
+    def __call__(self, path: str, mode: str) -> Any:
+        self.asked += 1
+        if self.asked <= self.times:
+            raise self.error('timed out')
+        return open(path, mode)
+
+
+@pytest.mark.parametrize(
+    ('error', 'times', 'asked', 'is_read'),
+    [
+        (TimeoutError, 2, 3, True),
+        (ConnectionResetError, 1, 2, True),
+        (TimeoutError, 3, 3, False),
+        (PermissionError, 1, 1, False),
+    ],
+)
+def test_a_storage_that_does_not_answer_is_asked_again(
+    error: type[OSError],
+    times: int,
+    asked: int,
+    is_read: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / 'a.png').write_bytes(b'content')
+    storage = _Storage(error, times)
+    monkeypatch.setattr('mmcompose.structures.image.fsspec.open', storage)
+    monkeypatch.setattr('mmcompose.structures.image._PAUSES', (0.0, 0.0))
+    if is_read:
+        assert read_bytes(str(tmp_path / 'a.png')) == b'content'
+    else:
+        with pytest.raises(UserError, match='cannot be read: timed out'):
+            read_bytes(str(tmp_path / 'a.png'))
+    assert storage.asked == asked
