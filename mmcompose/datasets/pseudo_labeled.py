@@ -194,7 +194,7 @@ class PseudoLabeledDataset(RelabeledDataset):
         index = idx if 0 <= idx < length else range(length)[idx]
         place = index if self._indices is None else self._place(index)
         info: dict[str, Any] = self.dataset.get_data_info(place)
-        info['sample_idx'] = index
+        self._number_image(info, index)
         instances = self.relabel(index, info)
         info['instances'] = instances if self.weight == 1 else self._weighted(instances)
         return info
