@@ -50,7 +50,8 @@ class RelabeledDataset(BaseDetDataset, ABC):
         # Wrappers, such as ConcatDataset, have none of these.
         inner_mode = getattr(self.dataset, 'test_mode', False)
         super().__init__(
-            metainfo=metainfo,
+            # MMDet's ConcatDataset takes a list and a tuple for two sets of classes.
+            metainfo={**metainfo, 'classes': tuple(metainfo['classes'])},
             pipeline=pipeline or [],
             test_mode=inner_mode if test_mode is None else test_mode,
             max_refetch=max_refetch,
