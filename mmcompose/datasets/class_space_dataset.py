@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmdet.datasets import CocoDataset
+from mmdet.datasets import CocoDataset, Objects365V1Dataset
 from mmdet.registry import DATASETS as MMDET_DATASETS
 from mmengine.utils import is_abs
 
@@ -80,7 +80,9 @@ class ClassSpaceDataset(RelabeledDataset):
         **kwargs: Any,
     ) -> None:
         self._allow = list(allow)
-        metainfo = {**(metainfo or {}), 'classes': tuple(classes)}
+        # Names of a COCO json by id, in the order in which MMDet numbers them.
+        self._categories: dict[Any, str] = {}
+        metainfo = {**(metainfo or {}), 'classes': classes}
         with allowing(self._allow):
             super().__init__(dataset, metainfo=metainfo, **kwargs)
         names = self.dataset.metainfo['classes']
@@ -103,7 +105,8 @@ class ClassSpaceDataset(RelabeledDataset):
         """Name the classes of a COCO json in the file's own order, and list what it ignores."""
         if issubclass(MMDET_DATASETS.get(config['type']), CocoDataset):
             metainfo = dict(config.get('metainfo') or {})
-            in_file = _coco_categories(config)
+            self._categories = _coco_categories(config)
+            in_file = [*self._categories.values()]
             wanted = metainfo.get('classes', in_file)
             problems = [
                 problem(
@@ -124,9 +127,28 @@ class ClassSpaceDataset(RelabeledDataset):
         return config
 
     def full_init(self) -> None:
-        """See :meth:`RelabeledDataset.full_init`."""
+        """Load the wrapped dataset.
+
+        Raises:
+            UserError: If it loads the classes of a COCO json in another order than they are listed.
+        """
+        if self._fully_initialized:
+            return
         with allowing(self._allow):
             super().full_init()
+        if self._categories:
+            self._check_order()
+
+    def _check_order(self) -> None:
+        loaded = [self._categories.get(number, number) for number in self.dataset.cat_ids]
+        names = list(self.dataset.metainfo['classes'])
+        if loaded != names:
+            expected = (
+                f'loads {len(loaded)} classes in the order {examples(loaded)}, where '
+                f'{len(names)} are listed in the order {examples(names)}; use CocoDataset'
+            )
+            kind = type(self.dataset).__name__
+            raise UserError(problem('ClassSpaceDataset.dataset.type', kind, expected))
 
     def relabel(self, index: int, info: dict[str, Any]) -> list[dict[str, Any]]:
         """See :meth:`RelabeledDataset.relabel`."""
@@ -205,7 +227,8 @@ def annotation_path(config: Mapping[str, Any]) -> str:
     return path
 
 
-def _coco_categories(config: Mapping[str, Any]) -> list[str]:
+def _coco_categories(config: Mapping[str, Any]) -> dict[Any, str]:
+    """Return the names of a COCO json's categories by id, in the order in which MMDet has them."""
     path = annotation_path(config)
     found = read_coco(KEY, path, annotations=False)
     if roots(found.categories, set()):
@@ -214,5 +237,7 @@ def _coco_categories(config: Mapping[str, Any]) -> list[str]:
         for name in found.root_categories:
             log(f'{path}: category {name!r} only groups others and has no box: it is no class')
     unused = found.root_categories
-    names = [category['name'] for category in found.categories]
-    return [name for name in names if name not in unused]
+    names = {category['id']: category['name'] for category in found.categories}
+    if issubclass(MMDET_DATASETS.get(config['type']), Objects365V1Dataset):
+        names = {number: names[number] for number in sorted(names)}
+    return {number: name for number, name in names.items() if name not in unused}

@@ -32,6 +32,32 @@ def for_mask_student(found: Detections) -> Detections:
     return found[~covers_a_kept_box(found)]
 
 
+def instances_for_mask_student(
+    instances: list[dict[str, Any]], width: int, height: int
+) -> list[dict[str, Any]]:
+    """Return MMDet's instances of which each that teaches has a mask, as :func:`for_mask_student`.
+
+    Args:
+        instances: Of an image; those without a mask have no ``mask``.
+        width: Of the image in pixels.
+        height: Likewise.
+    """
+    bare = np.array(['mask' not in each for each in instances], bool)
+    if not bare.any():
+        return instances
+    boxes = [each['bbox'] for each in instances]
+    labels = [each['bbox_label'] for each in instances]
+    found = Detections.from_arrays(boxes, np.zeros(len(boxes)), labels)
+    ignore = bare | np.array([each['ignore_flag'] for each in instances], bool)
+    dropped = bare & covers_a_kept_box(replace(found, ignore=ignore))
+    ignored = {'ignore_flag': 1, 'mask': segmentation(None, width, height)}
+    return [
+        {**each, **ignored} if is_bare else each
+        for each, is_bare, is_dropped in zip(instances, bare, dropped, strict=True)
+        if not is_dropped
+    ]
+
+
 def segmentation(mask: bytes | None, width: int, height: int) -> dict[str, Any]:
     """Return what MMDet's ``LoadAnnotations`` reads as a mask; without a pixel for None."""
     if mask is None:

@@ -64,6 +64,21 @@ class PictureTruth:
         _check_sizes({images[place]: infos[number] for place, number in self._number.items()})
         log(f'{len(self._number)} of {len(images)} pictures have truth of some classes')
 
+    def check_masks(self) -> None:
+        """Check that some true instance can teach a student of masks.
+
+        Raises:
+            UserError: If there are some, and none has a mask.
+        """
+        infos = (self._dataset.get_data_info(number) for number in self._number.values())
+        masked = ['mask' in each for info in infos for each in info['instances']]
+        if masked and not any(masked):
+            expected = (
+                f'none of its {len(masked)} instances has a mask, but the pipeline loads masks '
+                '(with_mask=True); leave it out, or train a student of boxes alone'
+            )
+            raise UserError(fault(KEY, expected))
+
     def covered(self, place: int) -> frozenset[int]:
         """Return the classes that the truth of a picture covers: none where it has no truth."""
         if place not in self._number:

@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 from mmcompose.composition import Composition, PoolLabels
 from mmcompose.datasets.dataset_class import dataset_class
 from mmcompose.datasets.image_lists import images_of
-from mmcompose.datasets.mask_labels import for_mask_student, reads_masks, segmentation
+from mmcompose.datasets.mask_labels import (
+    for_mask_student,
+    instances_for_mask_student,
+    reads_masks,
+    segmentation,
+)
 from mmcompose.datasets.picture_truth import PictureTruth
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.shared_fingerprint import SharedFingerprint
@@ -123,6 +128,8 @@ class PseudoLabeledDataset(RelabeledDataset):
         if self._truth is not None:
             with allowing(self._composition.get('allow')):
                 self._truth.match(images_of(self.dataset))
+            if self._reads_masks:
+                self._truth.check_masks()
         # Workers take it along, and build no composition.
         assert self._owned
         self._leave_out(table.unreadable())
@@ -194,7 +201,7 @@ class PseudoLabeledDataset(RelabeledDataset):
         index = idx if 0 <= idx < length else range(length)[idx]
         place = index if self._indices is None else self._place(index)
         info: dict[str, Any] = self.dataset.get_data_info(place)
-        info['sample_idx'] = index
+        self._number_image(info, index)
         instances = self.relabel(index, info)
         info['instances'] = instances if self.weight == 1 else self._weighted(instances)
         return info
@@ -224,6 +231,9 @@ class PseudoLabeledDataset(RelabeledDataset):
         if self._truth is not None:
             instances, covered = self._truth.ruled(self._place(index), instances)
             complete = self._complete(covered)
+            if self._reads_masks:
+                size = self.labels.size(self._row(index))
+                instances = instances_for_mask_student(instances, *size)
         if complete is not None:
             info['covered_classes'] = complete
         return instances

@@ -23,6 +23,9 @@ class RelabeledDataset(BaseDetDataset, ABC):
         pipeline: Transforms. Defaults to those of ``dataset``.
         test_mode: Defaults to that of ``dataset``.
         max_refetch: How often another image is tried where a transform gives none.
+        img_ids: The first ``img_id`` and the step to the next, in place of the ids of ``dataset``;
+            ``resolve`` writes it where several datasets are scored as one, since their files may
+            number their images alike. Defaults to none.
         lazy_init: Has no effect: the data are loaded by ``full_init``, which MMEngine's Runner
             calls, or at the first look at an image.
     """
@@ -34,6 +37,7 @@ class RelabeledDataset(BaseDetDataset, ABC):
         pipeline: Sequence[Any] | None = None,
         test_mode: bool | None = None,
         max_refetch: int = 1000,
+        img_ids: tuple[int, int] | None = None,
         lazy_init: bool = True,
     ) -> None:
         del lazy_init  # A constructor that made labels would make them for a mere look at metainfo.
@@ -46,7 +50,8 @@ class RelabeledDataset(BaseDetDataset, ABC):
         # Wrappers, such as ConcatDataset, have none of these.
         inner_mode = getattr(self.dataset, 'test_mode', False)
         super().__init__(
-            metainfo=metainfo,
+            # MMDet's ConcatDataset takes a list and a tuple for two sets of classes.
+            metainfo={**metainfo, 'classes': tuple(metainfo['classes'])},
             pipeline=pipeline or [],
             test_mode=inner_mode if test_mode is None else test_mode,
             max_refetch=max_refetch,
@@ -54,6 +59,7 @@ class RelabeledDataset(BaseDetDataset, ABC):
         )
         # How much each instance counts; MixedDataset sets it.
         self.weight = 1.0
+        self.img_ids = img_ids
         self.data_root = getattr(self.dataset, 'data_root', '')
         self.data_prefix = getattr(self.dataset, 'data_prefix', {})
 
@@ -82,9 +88,15 @@ class RelabeledDataset(BaseDetDataset, ABC):
         # Past the end is an IndexError, by which a plain loop over the dataset ends.
         index = range(len(self.dataset))[idx]
         info: dict[str, Any] = self.dataset.get_data_info(index)
-        info['sample_idx'] = index
+        self._number_image(info, index)
         info['instances'] = self._weighted(self.relabel(index, info))
         return info
+
+    def _number_image(self, info: dict[str, Any], index: int) -> None:
+        info['sample_idx'] = index
+        if self.img_ids is not None:
+            first, step = self.img_ids
+            info['img_id'] = first + step * index
 
     def _weighted(self, instances: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if self.weight == 1:

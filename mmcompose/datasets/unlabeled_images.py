@@ -90,6 +90,8 @@ class UnlabeledImages(BaseDetDataset):
         self._allow = list(allow)
         self._images: ImageTable | None = None
         super().__init__(ann_file=ann_file, data_prefix=data_prefix, **kwargs)
+        if 'classes' in self._metainfo:
+            self._metainfo['classes'] = tuple(self._metainfo['classes'])
 
     def full_init(self) -> None:
         """List the images with path, key, width and height, 0 where the header is unreadable.

@@ -60,6 +60,9 @@ def wrapped(dataset: Any) -> list[Any]:
     if isinstance(dataset, Mapping):
         inner = [dataset.get('dataset'), *(dataset.get('datasets') or ())]
         return [part for part in inner if isinstance(part, Mapping)]
+    # MMEngine's num_batch_per_epoch puts one around it that gives on whatever it is asked for.
+    if '_dataset' in vars(dataset):
+        return [dataset._dataset]
     inner = [getattr(dataset, 'dataset', None), *getattr(dataset, 'datasets', ())]
     return [part for part in inner if part is not None]
 

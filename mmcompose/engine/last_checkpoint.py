@@ -13,7 +13,8 @@ from mmcompose.utils import UserError, problem, warn
 def last_checkpoint(work_dir: str | Path) -> str | None:
     """Return a work directory's last checkpoint, or the one before where that was cut short.
 
-    A run that is killed while it writes one leaves a part of it.
+    A run that is killed while it writes one leaves a part of it. What ``save_best`` wrote holds
+    no optimizer and no schedule, which would begin anew.
 
     Args:
         work_dir: Of a run that MMEngine saved checkpoints of.
@@ -22,7 +23,7 @@ def last_checkpoint(work_dir: str | Path) -> str | None:
         The path, or None where there is none to resume from.
 
     Raises:
-        UserError: If there are some, and none can be read.
+        UserError: If there are some, and none can be resumed from.
     """
     latest = find_latest_checkpoint(str(work_dir))
     if latest is None:
@@ -31,11 +32,16 @@ def last_checkpoint(work_dir: str | Path) -> str | None:
     by_age = sorted(earlier, key=lambda path: path.stat().st_mtime, reverse=True)
     for path in (Path(latest), *by_age):
         try:
-            read_checkpoint(path, trust=None)
+            if 'optimizer' not in read_checkpoint(path, trust=None):
+                raise UserError(problem('checkpoint', str(path), 'holds no optimizer'))
         except UserError as error:
             warn(f'not resumed from: {error}')
         else:
             if path != Path(latest):
                 warn(f'resumed from the one before: {path}')
             return str(path)
-    raise UserError(problem('resume', latest, 'cannot be read, and no earlier checkpoint is there'))
+    expected = (
+        'cannot be resumed from, and no earlier checkpoint can: each is damaged or holds no '
+        'optimizer; start from one by load_from'
+    )
+    raise UserError(problem('resume', latest, expected))

@@ -22,6 +22,7 @@ from mmcompose.datasets import (
     ClassSpaceDataset,
     MixedDataset,
     PseudoLabeledDataset,
+    RelabeledDataset,
     UnlabeledImages,
     change_sources,
     dataset_class,
@@ -170,11 +171,26 @@ def _resolve_evaluator(config: Config, name: str) -> None:
     evaluators = config.get(f'{name}_evaluator')
     if evaluators is None:
         return
-    for metric in metrics_of(evaluators):
+    metrics = metrics_of(evaluators)
+    for metric in metrics:
         if class_of(metric, METRICS) is CocoMetric:
             metric.ann_file = None
     if config.get(f'{name}_dataloader') is not None:
-        _pass_instances_on(config[f'{name}_dataloader'].dataset)
+        dataset = config[f'{name}_dataloader'].dataset
+        _pass_instances_on(dataset)
+        # A metric with a file of its own needs that file's ids.
+        if all(metric.get('ann_file') is None for metric in metrics):
+            _number_images(dataset)
+
+
+def _number_images(dataset: Any) -> None:
+    """Give the images of several datasets distinct ids, by which CocoMetric tells them apart."""
+    found = [
+        each for each in each_dataset(dataset) if issubclass(dataset_class(each), RelabeledDataset)
+    ]
+    if len(found) > 1:
+        for number, each in enumerate(found):
+            each.img_ids = [number, len(found)]
 
 
 def _pass_instances_on(dataset: Any) -> None:

@@ -158,6 +158,10 @@ def _entries(content: Mapping[str, Any], part: str, where: _Where) -> Iterable[A
 
 def _image(entry: Any, where: _Where, number: int) -> Entry:
     place = f'images[{number}]'
+    if isinstance(entry, Mapping) and 'file_name' not in entry and 'coco_url' in entry:
+        # LVIS 1.0 has no file names; MMDet's LVISV1Dataset makes these.
+        name = str(entry['coco_url']).removeprefix('http://images.cocodataset.org/')
+        entry = {**entry, 'file_name': name}
     _check_keys(entry, ('id', 'file_name'), place, where)
     name = entry['file_name']
     if not isinstance(name, str) or not name or '\0' in name:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mmdet.datasets import Objects365V1Dataset
+from mmdet.registry import DATASETS
 
 from mmcompose.datasets import ClassSpaceDataset
 from mmcompose.utils import UserError
@@ -15,7 +17,7 @@ from tests import toys
 
 def _dataset(ann_file: str, classes: tuple[str, ...], **more: Any) -> ClassSpaceDataset:
     inner = {
-        'type': 'mmdet.CocoDataset',
+        'type': more.pop('type', 'mmdet.CocoDataset'),
         'ann_file': ann_file,
         'data_prefix': {'img': ''},
         'metainfo': more.pop('metainfo', None),
@@ -46,6 +48,28 @@ def test_labels_mean_the_students_classes_whatever_the_files_order(
     dataset = _dataset(truth, classes)
     assert dataset.metainfo['classes'] == classes
     assert _boxes(dataset) == [picture['boxes'] for picture in drawn]
+
+
+def test_labels_are_right_where_a_dataset_of_mmdet_sorts_categories(
+    truth: str, drawn: list[dict[str, Any]]
+) -> None:
+    dataset = _dataset(truth, toys.STUDENT, type='mmdet.Objects365V1Dataset')
+    assert _boxes(dataset) == [picture['boxes'] for picture in drawn]
+
+
+def test_a_dataset_that_orders_classes_in_another_way_is_refused(
+    truth: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Reversed(Objects365V1Dataset):
+        def load_data_list(self) -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = super().load_data_list()
+            self.cat_ids = self.cat_ids[::-1]
+            return found
+
+    monkeypatch.setitem(DATASETS.module_dict, 'Reversed', Reversed)
+    line = r"type: 'Reversed' loads 3 classes in the order blue, green, red, .* red, green, blue;"
+    with pytest.raises(UserError, match=line):
+        _dataset(truth, toys.STUDENT, type='mmdet.Reversed')
 
 
 def test_a_subset_of_the_files_classes_in_another_order_means_the_same(

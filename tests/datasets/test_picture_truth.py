@@ -15,7 +15,7 @@ from mmcompose.datasets import PseudoLabeledDataset
 from mmcompose.engine import resolve
 from mmcompose.engine.hooks.uncertain_labels import _check_mixes
 from mmcompose.utils import UserError
-from tests import toys
+from tests import mask_rcnn, toys
 
 GREEN, RED, BLUE = range(3)
 
@@ -102,6 +102,32 @@ def test_a_true_object_has_one_name(
              'data_prefix': {'img': str(pool)}}  # fmt: skip
     dataset = _build(pool, tmp_path / 'store', truth=truth, truth_iou_thr=truth_iou_thr)
     assert {each['bbox_label'] for each in dataset.get_data_info(0)['instances']} == left
+
+
+def test_a_true_box_without_a_mask_is_ignored_by_a_student_of_masks(
+    pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    path = tmp_path / 'red.json'
+    truth = {'type': 'CocoDataset', 'ann_file': str(path), 'data_prefix': {'img': str(pool)}}
+    load = [
+        {'type': 'LoadImageFromFile', 'backend_args': None},
+        {'type': 'LoadAnnotations', 'with_bbox': True, 'with_mask': True},
+        {'type': 'PackDetInputs'},
+    ]
+    made = toys.composition(tmp_path / 'store', teachers=mask_rcnn.TEACHERS)
+    toys.write_coco(path, drawn, {4: 'red'})
+    with pytest.raises(UserError, match='truth: none of its 7 instances has a mask'):
+        _build(pool, tmp_path, truth=truth, composition=made, pipeline=load).full_init()
+    toys.write_coco(path, drawn, {4: 'red'}, masks=True)
+    content = json.loads(path.read_text())
+    del content['annotations'][0]['segmentation']
+    path.write_text(json.dumps(content))
+    dataset = _build(pool, tmp_path, truth=truth, composition=made, pipeline=load)
+    for index, taught in enumerate([[GREEN, BLUE], [GREEN, RED, BLUE]]):
+        sample = dataset[index]['data_samples']
+        assert sorted(sample.gt_instances.labels.tolist()) == taught
+        ignored = sample.ignored_instances.labels.tolist()
+        assert sorted([*taught, *ignored]) == [GREEN, RED, BLUE]
 
 
 def test_a_picture_without_a_true_box_has_none_of_its_classes(

@@ -8,11 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mmdet.datasets import ConcatDataset
 from mmdet.registry import DATASETS
 from mmengine.registry import DefaultScope
+from mmengine.runner.runner import _SlicedDataset
 
 from mmcompose.composition import Composition
-from mmcompose.datasets import PseudoLabeledDataset
+from mmcompose.datasets import (
+    ClassSpaceDataset,
+    PseudoLabeledDataset,
+    UnlabeledImages,
+    each_dataset,
+    pseudo_labeled,
+)
 from mmcompose.utils import UserError
 from tests import toys
 
@@ -45,6 +53,21 @@ def test_labels_are_made_when_first_used_and_not_when_built(pool: Path, tmp_path
     assert not (tmp_path / 'store').exists()
     dataset.full_init()
     assert (tmp_path / 'store' / 'labels').is_dir()
+
+
+def test_it_is_found_where_num_batch_per_epoch_hides_it(pool: Path, tmp_path: Path) -> None:
+    dataset = _build(_config(pool, tmp_path / 'store'))
+    hidden = _SlicedDataset(dataset, 4)
+    assert list(pseudo_labeled(hidden)) == [dataset]
+    assert list(each_dataset(hidden)) == [hidden, *each_dataset(dataset)]
+
+
+def test_beside_true_labels_there_is_one_metainfo(pool: Path, truth: str, tmp_path: Path) -> None:
+    labeled = ClassSpaceDataset({'type': 'mmdet.CocoDataset', 'ann_file': truth}, toys.STUDENT)
+    metainfo = {'classes': list(toys.STUDENT)}
+    images = UnlabeledImages(data_prefix={'img': str(pool)}, metainfo=metainfo, lazy_init=True)
+    both = ConcatDataset([_build(_config(pool, tmp_path)), labeled, images], lazy_init=True)
+    assert both.metainfo['classes'] == toys.STUDENT
 
 
 def test_instances_are_the_teachers(

@@ -52,7 +52,7 @@ def _checkpoint(classes: tuple[str, ...] | None = OLD) -> dict[str, Any]:
 
 
 def _loaded(
-    classes: tuple[str, ...], checkpoint: dict[str, Any], **hook: Any
+    classes: tuple[str, ...], checkpoint: dict[str, Any], resume: bool = False, **hook: Any
 ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """Return old weights, the student's before, and what would be loaded into it."""
     old = {name: weight.clone() for name, weight in checkpoint['state_dict'].items()}
@@ -61,6 +61,7 @@ def _loaded(
     runner = SimpleNamespace(
         model=model,
         cfg=ConfigDict(model=dict(type='ToyRowsHead', num_classes=len(classes))),
+        _resume=resume,
     )
     ClassRowsHook(classes, **hook).after_load_checkpoint(runner, checkpoint)
     return old, model.state_dict(), checkpoint['state_dict']
@@ -181,14 +182,35 @@ def test_rows_can_start_afresh() -> None:
 def test_weights_of_other_classes_can_be_trained_but_not_tested() -> None:
     model = Head(1)
     cfg = ConfigDict(model=dict(type='ToyRowsHead', num_classes=1), load_from='old.pth')
-    runner = SimpleNamespace(model=model, cfg=cfg)
+    runner = SimpleNamespace(model=model, cfg=cfg, _resume=False)
     hook = ClassRowsHook(('dog',))
     hook.before_test(runner)
     hook.after_load_checkpoint(runner, _checkpoint())
-    with pytest.raises(UserError, match=r"^checkpoint: 'old\.pth' .* \(3, from 'cat' on\)"):
+    with pytest.raises(UserError, match=r"^checkpoint: 'old\.pth' .* \(3, number 0 is 'cat'\)"):
         hook.before_test(runner)
     hook.before_train(runner)
     hook.before_test(runner)
+
+
+@pytest.mark.parametrize(
+    ('classes', 'line'),
+    [
+        (
+            ('cat', 'cow', 'dog'),
+            r"\(3, number 1 is 'dog'\) .* \(3, number 1 is 'cow'\); .*load_from",
+        ),
+        (('cat', 'dog', 'cow', 'ant'), r"\(3, number 3 is None\) .* \(4, number 3 is 'ant'\);"),
+    ],
+)
+def test_a_run_does_not_resume_with_other_classes(classes: tuple[str, ...], line: str) -> None:
+    with pytest.raises(UserError, match=rf'^resume: the checkpoint was trained on .* {line}'):
+        _loaded(classes, _checkpoint(), resume=True)
+
+
+def test_a_run_that_resumes_keeps_the_rows_that_it_has_learned() -> None:
+    # The names are those of the checkpoint that it once began with.
+    old, _, new = _loaded(OLD, _checkpoint(), resume=True, checkpoint_classes=OLD[::-1])
+    assert all(torch.equal(new[name], weight) for name, weight in old.items())
 
 
 def test_the_hook_runs_before_the_one_that_copies_weights_into_the_average() -> None:

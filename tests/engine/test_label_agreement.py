@@ -10,6 +10,8 @@ import torch
 from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.config import Config
+from mmengine.hooks import EMAHook
+from mmengine.logging import MessageHub
 from mmengine.structures import InstanceData
 from torch import nn
 
@@ -95,6 +97,36 @@ def test_it_waits_until_the_student_has_learned_something() -> None:
     average = Average((FOUND, 0.4, 1))
     sample = _weighed(average, _sample([FOUND, ELSEWHERE], [1, 1]), begin=6)
     assert sample.gt_instances.weights.tolist() == [0.5, 0.5]
+
+
+def _usual(hook: LabelAgreementHook, *scores: float) -> float:
+    for score in scores:
+        hook._factors(torch.tensor([1]), torch.tensor([score]))
+    return hook._usual[1][0]
+
+
+def test_the_usual_score_is_at_first_the_mean_of_those_found() -> None:
+    hook = LabelAgreementHook(begin=1)
+    assert _usual(hook, 0.1, 0.0, 0.5, 0.6) == pytest.approx(0.4)
+    # Later it follows the student slowly.
+    assert _usual(hook, *[0.4] * 200) == pytest.approx(0.4)
+    assert _usual(hook, 0.9) == pytest.approx(0.41)
+
+
+def test_a_run_that_resumes_knows_what_was_usual() -> None:
+    hub = MessageHub('usual')
+    average = EMAHook()
+    average.ema_model = Average()
+    runner = SimpleNamespace(message_hub=hub, hooks=[average])
+    hook = LabelAgreementHook(begin=1)
+    hook.before_train(runner)
+    _usual(hook, 0.6)
+    saved = hub.state_dict()
+    runner.message_hub = MessageHub('resumed')
+    runner.message_hub.load_state_dict(saved)
+    resumed = LabelAgreementHook(begin=1)
+    resumed.before_train(runner)
+    assert resumed._usual == {1: (pytest.approx(0.6), 1)}
 
 
 def test_without_an_average_it_is_refused() -> None:

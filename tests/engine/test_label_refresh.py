@@ -125,6 +125,27 @@ def test_workers_that_persist_deliver_the_labels_of_the_round(rounds: Rounds) ->
     assert rounds.epochs == [(21, 0), VOTED_DOWN, VOTED_DOWN, VOTED_DOWN]
 
 
+def test_there_are_rounds_beside_true_labels_and_where_epochs_are_cut_short(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = _config(pool, truth, tmp_path, epochs=2)
+    loader = config.train_dataloader
+    # True labels have a metainfo of their own, of which MMDet makes a list.
+    labeled = {
+        'type': 'mmcompose.ClassSpaceDataset',
+        'dataset': {'type': 'CocoDataset', 'ann_file': truth, 'data_prefix': {'img': str(pool)}},
+        'pipeline': loader.dataset.pipeline,
+        'metainfo': {'palette': [(0, 0, 0)] * 3},
+    }
+    loader.dataset = {'type': 'ConcatDataset', 'datasets': [labeled, loader.dataset]}
+    loader.num_batch_per_epoch = 2
+    loader.pop('batch_sampler')
+    runner = _train(config)
+    assert runner.message_hub.get_info(STATE)['round'] == 1
+    counts = _labels(runner).count_boxes().sum(axis=0)
+    assert tuple(counts) == VOTED_DOWN
+
+
 def test_it_stops_when_labels_stop_changing(rounds: Rounds) -> None:
     first, second = (each['changed'] for each in rounds.state['rounds'])
     assert first == pytest.approx(1 - 2 * 2 / 42) and second == 0

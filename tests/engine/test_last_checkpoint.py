@@ -17,7 +17,7 @@ def work_dir(tmp_path: Path) -> Path:
     """The work directory of three epochs."""
     for number in (1, 2, 3):
         path = tmp_path / f'epoch_{number}.pth'
-        torch.save({'state_dict': {'weight': torch.zeros(1000)}}, path)
+        torch.save({'state_dict': {'weight': torch.zeros(1000)}, 'optimizer': {}}, path)
         os.utime(path, (number, number))
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_3.pth'))
     return tmp_path
@@ -36,10 +36,16 @@ def test_one_that_was_cut_short_is_passed_over(work_dir: Path) -> None:
     assert last_checkpoint(work_dir) == str(work_dir / 'epoch_2.pth')
 
 
+def test_one_without_an_optimizer_is_passed_over(work_dir: Path) -> None:
+    torch.save({'state_dict': {'weight': torch.zeros(1000)}}, work_dir / 'best_mAP_epoch_3.pth')
+    _cut(work_dir / 'epoch_3.pth')
+    assert last_checkpoint(work_dir) == str(work_dir / 'epoch_2.pth')
+
+
 def test_none_that_can_be_read_is_told(work_dir: Path) -> None:
     for number in (1, 2, 3):
         _cut(work_dir / f'epoch_{number}.pth')
-    with pytest.raises(UserError, match=r"^resume: '.*epoch_3\.pth' cannot be read"):
+    with pytest.raises(UserError, match=r"^resume: '.*epoch_3\.pth' cannot be resumed from"):
         last_checkpoint(work_dir)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +81,8 @@ def test_datasets_in_wrappers_get_the_students_classes(config: Config, wrapper: 
     assert part.classes == list(toys.STUDENT)
 
 
-@pytest.mark.parametrize('shift', [0, 1])
-def test_perfect_predictions_score_one_and_shifted_labels_do_not(
-    config: Config, drawn: list[dict[str, Any]], shift: int
-) -> None:
+def perfect(config: Config, drawn: Sequence[dict[str, Any]], shift: int = 0) -> float:
+    """Return the mAP that the metric gives to the true boxes, their labels shifted."""
     resolved = resolve(config).config
     with DefaultScope.overwrite_default_scope('mmdet'):
         dataset = DATASETS.build(resolved.val_dataloader.dataset)
@@ -99,7 +98,40 @@ def test_perfect_predictions_score_one_and_shifted_labels_do_not(
             labels=(torch.tensor(labels, dtype=torch.long) + shift) % 3,
         )
         metric.process({}, [sample.to_dict()])
-    assert metric.evaluate(len(drawn))['coco/bbox_mAP'] == (0 if shift else 1)
+    score: float = metric.evaluate(len(drawn))['coco/bbox_mAP']
+    return score
+
+
+@pytest.mark.parametrize('shift', [0, 1])
+def test_perfect_predictions_score_one_and_shifted_labels_do_not(
+    config: Config, drawn: list[dict[str, Any]], shift: int
+) -> None:
+    assert perfect(config, drawn, shift) == (0 if shift else 1)
+
+
+def test_pictures_of_two_files_that_are_numbered_alike_are_told_apart(
+    config: Config, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    whole = config.val_dataloader.dataset
+    halves = drawn[:4], drawn[4:]
+    names = dict(enumerate(toys.STUDENT, 1))
+    files = [toys.write_coco(tmp_path / f'{n}.json', half, names) for n, half in enumerate(halves)]
+    parts = [{**whole, 'ann_file': path} for path in files]
+    config.val_dataloader.dataset = {'type': 'ConcatDataset', 'datasets': parts}
+    assert perfect(config, drawn) == 1
+    # Which picture a box is in counts.
+    assert perfect(config, drawn[4:] + drawn[:4]) < 0.5
+
+
+def test_a_metric_with_a_file_of_its_own_finds_that_files_ids(config: Config) -> None:
+    whole = config.val_dataloader.dataset
+    config.val_dataloader.dataset = {'type': 'ConcatDataset', 'datasets': [whole, whole]}
+    config.val_evaluator = [
+        config.val_evaluator,
+        {'type': 'LVISMetric', 'ann_file': whole.ann_file, 'metric': 'bbox'},
+    ]
+    parts = resolve(config).config.val_dataloader.dataset.datasets
+    assert not any('img_ids' in part for part in parts)
 
 
 def test_instances_are_passed_on_where_the_pipeline_lists_no_meta_keys(config: Config) -> None:

@@ -62,6 +62,12 @@ def test_a_missing_area_is_that_of_the_box() -> None:
     assert _read(annotations=[without]).annotations[0]['area'] == 200
 
 
+def test_a_picture_that_has_a_url_alone_is_named_by_it() -> None:
+    url = 'http://images.cocodataset.org/train2017/000000391895.jpg'
+    (image,) = _read(images=[{'id': 1, 'coco_url': url}]).images
+    assert image['file_name'] == 'train2017/000000391895.jpg'
+
+
 def test_a_missing_size_is_none() -> None:
     (image,) = _read(images=[{'id': 1, 'file_name': 'a.jpg'}]).images
     assert (image.get('width'), image.get('height')) == (None, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 import torch
@@ -59,9 +60,17 @@ class ClassRowsHook(Hook):
         self._began_with: tuple[str, ...] | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Rewrite the checkpoint's classification layers for the student's classes."""
+        """Rewrite the checkpoint's classification layers for the student's classes.
+
+        Raises:
+            UserError: If a run resumes from a checkpoint of other classes, the checkpoint does not
+                name its classes, or its weights do not fit.
+        """
         weights = checkpoint.get('state_dict', checkpoint)
         old = checkpoint_classes(checkpoint)
+        if runner._resume and old is not None:
+            self._check_resumed(old)
+            return
         if self.checkpoint_classes is not None:
             old = named_classes(self.checkpoint_classes)
         if old == self.classes:
@@ -102,6 +111,21 @@ class ClassRowsHook(Hook):
         log(f'{len(sources)} of {len(self.classes)} classes keep their rows')
         self._began_with = old
 
+    def _check_resumed(self, old: tuple[str, ...]) -> None:
+        """Refuse other classes: the optimizer's state and averaged weights cannot be converted."""
+        if old != self.classes:
+            expected = 'start from it by load_from, without resume'
+            raise UserError(fault('resume', f'the checkpoint {self._told(old)}; {expected}'))
+
+    def _told(self, old: tuple[str, ...]) -> str:
+        pairs = enumerate(zip_longest(old, self.classes))
+        place = next(number for number, (before, now) in pairs if before != now)
+        before, now = (
+            f'{len(names)}, number {place} is {[*names, None][place]!r}'
+            for names in (old, self.classes)
+        )
+        return f'was trained on other classes ({before}) than the config has ({now})'
+
     def before_train(self, runner: Runner) -> None:
         """From here on the student learns its own classes."""
         self._began_with = None
@@ -109,15 +133,8 @@ class ClassRowsHook(Hook):
     def before_test(self, runner: Runner) -> None:
         """Refuse to test what was trained on other classes: rows that it lacks are random."""
         if self._began_with is not None:
-            raise UserError(
-                problem(
-                    'checkpoint',
-                    runner.cfg.get('load_from'),
-                    f'was trained on other classes ({len(self._began_with)}, from '
-                    f'{self._began_with[0]!r} on) than the config has ({len(self.classes)}, from '
-                    f'{self.classes[0]!r} on)',
-                )
-            )
+            name = runner.cfg.get('load_from')
+            raise UserError(problem('checkpoint', name, self._told(self._began_with)))
 
 
 class ClassAxis:

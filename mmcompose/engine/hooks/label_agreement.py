@@ -18,8 +18,10 @@ from mmcompose.engine.unwrapped import unwrapped
 from mmcompose.registry import HOOKS, type_name
 from mmcompose.utils import Count, Fraction, UserError, fault
 
-# How fast the usual score of a found label follows the student.
+# How fast the usual score of a found label follows the student: first it is the mean of 50.
 _MOMENTUM = 0.02
+# Where the usual scores stand in MMEngine's message hub, which checkpoints carry.
+STATE = 'usual_scores_of_labels'
 
 
 @HOOKS.register_module()
@@ -42,7 +44,8 @@ class LabelAgreementHook(Hook):
         self.begin = begin
         self.lowest = lowest
         self.iou_thr = iou_thr
-        self._usual: dict[int, float] = {}
+        # By class, and of how many found labels.
+        self._usual: dict[int, tuple[float, int]] = {}
 
     def check(self, config: Config) -> None:
         """See :class:`mmcompose.checks.checks_config.ChecksConfig`.
@@ -54,9 +57,12 @@ class LabelAgreementHook(Hook):
             raise UserError(fault('type', 'LabelAgreementHook needs an EMAHook in custom_hooks'))
 
     def before_train(self, runner: Runner) -> None:
-        """Find the average of the weights."""
+        """Find the average of the weights, and the usual scores that a run resumes with."""
         ema = next(hook for hook in runner.hooks if isinstance(hook, EMAHook))
         self._average = unwrapped(ema.ema_model)
+        self._usual = runner.message_hub.get_info(STATE, self._usual)
+        # The very dict, so that every checkpoint has it as it is then.
+        runner.message_hub.update_info(STATE, self._usual)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict[str, Any] | None = None
@@ -97,16 +103,18 @@ class LabelAgreementHook(Hook):
         """Return a factor for each box, ``(G,)``, by how sure its prediction is for its class."""
         factors = torch.ones(len(labels))
         for row, (label, score) in enumerate(zip(labels.tolist(), support.tolist(), strict=True)):
-            usual = self._usual.get(label, score)
+            usual, count = self._usual.get(label, (score, 0))
             if score > 0:
-                self._usual[label] = usual + _MOMENTUM * (score - usual)
+                step = max(_MOMENTUM, 1 / (count + 1))
+                self._usual[label] = usual + step * (score - usual), count + 1
             if usual > 0:
                 factors[row] = self.lowest + (1 - self.lowest) * min(1.0, score / usual)
         return factors
 
     def _leave_out(self, sample: DetDataSample, found: InstanceData, free: Tensor) -> None:
         """Ignore what is found where no label is, as surely as most labels of its class are."""
-        usual = torch.tensor([self._usual.get(n, float('inf')) for n in found.labels.tolist()])
+        none = float('inf'), 0
+        usual = torch.tensor([self._usual.get(label, none)[0] for label in found.labels.tolist()])
         missed = found.bboxes[free & (found.scores >= usual)]
         if len(missed):
             ignored = get_box_tensor(sample.ignored_instances.bboxes)

@@ -13,6 +13,7 @@ from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 
 from mmcompose.composition import STUDENT, Composition
+from mmcompose.datasets import pseudo_labeled
 from mmcompose.engine.read_composition import first_pseudo_labeled
 from mmcompose.engine.unwrapped import unwrapped
 from mmcompose.utils import UserError, at_root, atomic_write, fault
@@ -102,10 +103,10 @@ def save_student(runner: Runner, folder: Path, number: int) -> None:
     Raises:
         UserError: If it cannot be written.
     """
-    classes = tuple(runner.train_dataloader.dataset.metainfo['classes'])
+    labeled = next(pseudo_labeled(runner.train_dataloader.dataset))
     content = {
         'state_dict': {name: tensor.cpu() for name, tensor in current_weights(runner).items()},
-        'meta': {'dataset_meta': {'classes': classes}},
+        'meta': {'dataset_meta': {'classes': labeled.metainfo['classes']}},
     }
     # Into memory first: torch puts a file's own name into what it writes there.
     buffer = BytesIO()
