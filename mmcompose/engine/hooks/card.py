@@ -8,11 +8,10 @@ from typing import Annotated
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import Runner, find_latest_checkpoint
 
 from mmcompose.composition import Composition
 from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
-from mmcompose.engine.last_checkpoint import last_checkpoint
 from mmcompose.evaluation import CompositionTable, evaluate
 from mmcompose.labeling import STUDENT, LabelPipeline
 from mmcompose.registry import HOOKS
@@ -67,7 +66,7 @@ class CompositionCardHook(Hook):
         self, runner: Runner, dataset: PseudoLabeledDataset, pipeline: LabelPipeline
     ) -> Path:
         composition, images = dataset.composition, dataset.images
-        checkpoint = last_checkpoint(runner.work_dir)
+        checkpoint = find_latest_checkpoint(runner.work_dir)
         student = None
         if checkpoint is not None:
             student = MMDetTeacher(config=runner.cfg, checkpoint=checkpoint)
