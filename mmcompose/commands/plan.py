@@ -129,8 +129,8 @@ def plan(config: str | Config, timed_images: int = 0) -> Plan:
                 images = images_of(dataset)
                 made.stored = list(composition.cached_predictions(images))
                 made.owners_by_name = composition.owners_by_name(images)
-                if timed_images:
-                    _time(made, composition, list(images[:timed_images]))
+            if composition is not None and timed_images:
+                _time(made, composition, _first(dataset, timed_images))
     made.mistakes = list({str(each): each for each in mistakes.problems}.values())
     # What the pool's dataset finds may be found already, under the config's key.
     found = {(repr(each.value), each.expected) for each in made.mistakes}
@@ -173,6 +173,12 @@ def _summary(dataset: Any) -> PoolSummary:
     dataset.full_init()
     images = images_of(dataset)
     return summarize_pool((image.path, image.width, image.height) for image in images)
+
+
+def _first(dataset: Any, count: int) -> Sequence[Image]:
+    # Other datasets have listed all of theirs.
+    is_ours = isinstance(dataset, UnlabeledImages)
+    return list(dataset.first(count) if is_ours else images_of(dataset)[:count])
 
 
 def _time(made: Plan, composition: Composition, images: Sequence[Image]) -> None:

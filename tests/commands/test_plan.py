@@ -73,6 +73,16 @@ def test_all_mistakes_are_found_and_the_rest_is_shown(
     assert len(made.pipeline) == 3 and made.pool is None
 
 
+def test_teachers_are_timed_on_a_pool_of_any_size(
+    pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('mmcompose.commands.plan._MOST_LOOKED_UP', 4)
+    made = plan(student_config(pool, truth, tmp_path), timed_images=2)
+    assert made.mistakes == [] and made.stored is None
+    assert made.boxes == {'first': 2.0, 'second': 2.0}
+    assert made.total_seconds
+
+
 def test_a_step_that_lacks_labeled_images_is_told_before_any_work(
     pool: Path, truth: str, tmp_path: Path
 ) -> None:
