@@ -13,6 +13,7 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from mmcompose.checks.check_datasets import dataset_problems
 from mmcompose.class_space import Overview, overview
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.composition import Composition, preserve_process_state
@@ -159,11 +160,12 @@ def _in_words(step: Any) -> str:
 
 def _pool(config: Config) -> Any:
     """Return the dataset whose images the student learns from, not yet listed; None without."""
-    train = first_pseudo_labeled(config)
-    if train is None:
-        return None
-    inner = dict(train.get('pool') or train['dataset'])
+    train = first_pseudo_labeled(config) or {}
+    inner = train.get('pool') or train.get('dataset')
     with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
+        # These were found already.
+        if inner is None or dataset_problems('dataset', inner):
+            return None
         return DATASETS.build({**inner, 'lazy_init': True})
 
 

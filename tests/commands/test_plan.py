@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,21 @@ def test_teachers_are_timed_on_a_pool_of_any_size(
     assert made.mistakes == [] and made.stored is None
     assert made.boxes == {'first': 2.0, 'second': 2.0}
     assert made.total_seconds
+
+
+@pytest.mark.parametrize(
+    ('inner', 'told'),
+    [(['pool'], r"\['pool'\] is no dict of a dataset"), ({'img': 'pool'}, 'names no type')],
+)
+def test_a_pool_that_is_no_dataset_is_told(
+    inner: Any, told: str, pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    config.train_dataloader.dataset.dataset = inner
+    made = plan(config)
+    (mistake,) = made.mistakes
+    assert re.match(rf'train_dataloader\.dataset\.dataset: .*{told}', str(mistake))
+    assert made.pool is None
 
 
 def test_a_step_that_lacks_labeled_images_is_told_before_any_work(
