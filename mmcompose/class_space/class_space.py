@@ -73,6 +73,8 @@ class ClassSpace:
             for teacher, names in teacher_classes.items()
         }
         seen = [name for names in wanted.values() for name in names if name is not None]
+        if classes is None and not seen:
+            raise UserError(fault(f'{self.key}.mapping', 'drops every class of the teachers'))
         self.classes = self._union(seen) if classes is None else self._explicit(classes)
         # How many of `classes` are the student's: all, but in :attr:`with_coarse`.
         self.num_classes = len(self.classes)

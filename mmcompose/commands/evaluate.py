@@ -11,6 +11,7 @@ from mmengine.registry import DefaultScope
 
 from mmcompose.checks.check_files import check_checkpoint
 from mmcompose.commands.config_files import read_compose_config
+from mmcompose.commands.export_student import exported_beside
 from mmcompose.commands.labeled_set import labeled_set
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.resolve import Resolved
@@ -64,7 +65,8 @@ def evaluate_config(
         for name, checkpoint in (('student', student), ('oracle', oracle))
         if checkpoint is not None
     }
-    if student is not None and (exported := Path(student).with_suffix('.onnx')).is_file():
+    exported = None if student is None else exported_beside(student, composition.classes)
+    if exported is not None:
         models['student as ONNX'] = ONNXTeacher(model=str(exported))
     with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
         if ann_file is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import torch
 from mmengine.config import Config
 
 from mmcompose.engine.onnx_export import DecodedBoxes, check_head, read_input, with_suppression
+from mmcompose.structures.json_files import read_json
 from mmcompose.teachers import read_checkpoint, read_config
 from mmcompose.teachers.checkpoint import checkpoint_classes
 from mmcompose.teachers.mmdet.model import build_model, check_class_count, load_weights
@@ -24,6 +27,7 @@ from mmcompose.utils import (
     no_file,
     optional_package,
     problem,
+    warn,
     write_json,
 )
 from mmcompose.utils.plain_python import plain_assignments
@@ -83,6 +87,34 @@ def export_student(
     write_json('out', path.with_suffix('.json'), about)
     log(f'exported to {path}: {len(classes)} classes, {taken.size[0]}x{taken.size[1]} pixels')
     return path
+
+
+def exported_beside(checkpoint: str | Path, classes: Sequence[str] | None) -> Path | None:
+    """Return the ONNX file beside a checkpoint, if :func:`export_student` made it of that.
+
+    Args:
+        checkpoint: The student's.
+        classes: Its class names; None where it has none.
+
+    Returns:
+        The file's path; None where there is none, or where its json names another checkpoint or
+        other classes: that is warned of.
+    """
+    path = Path(checkpoint).with_suffix('.onnx')
+    if not path.is_file():
+        return None
+    about: Any = None
+    # What cannot be read names no checkpoint.
+    with contextlib.suppress(UserError):
+        about = read_json('checkpoint', str(path.with_suffix('.json')))
+    of_it = {'checkpoint': file_fingerprint(checkpoint), 'classes': list(classes or ())}
+    if isinstance(about, dict) and {name: about.get(name) for name in of_it} == of_it:
+        return path
+    warn(
+        f'{path} is left out: {path.with_suffix(".json").name} does not name it an export of '
+        f'{checkpoint}; make it anew: mmcompose export student {checkpoint}'
+    )
+    return None
 
 
 def config_of(checkpoint: dict[str, Any], path: str) -> Config:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -106,8 +107,9 @@ def _name(config: Mapping[str, Any], taken: Mapping[str, Any]) -> str:
     file = config.get('checkpoint') or config['model']
     path = Path(file).absolute()
     name = path.parent.name if _OF_ANY.fullmatch(path.stem) else path.stem
-    stem = ''.join(c if c.isalnum() else '_' for c in name).strip('_') or 'teacher'
-    stem = f'teacher_{stem}' if stem[0].isdigit() or stem in RESERVED_NAMES else stem
+    stem = ''.join(c if f'_{c}'.isidentifier() else '_' for c in name).strip('_') or 'teacher'
+    if not stem.isidentifier() or keyword.iskeyword(stem) or stem in (*RESERVED_NAMES, 'type'):
+        stem = f'teacher_{stem}'
     number = 1
     while (name := stem if number == 1 else f'{stem}_{number}') in taken:
         number += 1

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmcompose.teachers.onnx import names_in_model
 from mmcompose.utils import UserError, first_line, optional_package, problem
 
 _YOLOX_STRIDES = (8, 16, 32)
@@ -24,7 +24,7 @@ def guess_onnx(path: str) -> dict[str, Any]:
         Ultralytics' metadata hold them; nothing where a json beside the file has them.
 
     Raises:
-        UserError: If it cannot be loaded.
+        UserError: If it cannot be loaded, or takes no pictures.
     """
     if Path(path).with_suffix('.json').is_file():
         return {}
@@ -35,13 +35,14 @@ def guess_onnx(path: str) -> dict[str, Any]:
     except Exception as error:
         reason = first_line(error)
         raise UserError(problem('--teacher', path, f'cannot be loaded ({reason})')) from error
+    taken = session.get_inputs()[0]
+    if len(taken.shape) != 4:
+        expected = f'takes {taken.name} {taken.shape}; expected one batch of pictures'
+        raise UserError(problem('--teacher', path, expected))
     shapes = {output.name: list(output.shape) for output in session.get_outputs()}
-    metadata = session.get_modelmeta().custom_metadata_map
-    guessed: dict[str, Any] = {}
-    if 'names' in metadata:
-        names = ast.literal_eval(metadata['names'])
-        guessed['classes'] = [names[number] for number in sorted(names)]
-    decode = _decoder(shapes, session.get_inputs()[0].shape, metadata)
+    names = names_in_model(session.get_modelmeta().custom_metadata_map.get('names'))
+    guessed: dict[str, Any] = {} if names is None else {'classes': list(names)}
+    decode = _decoder(shapes, taken.shape, is_ultralytics=names is not None)
     if decode is not None:
         guessed['decode'] = decode
     if decode in ('ultralytics', 'yolox'):
@@ -50,7 +51,7 @@ def guess_onnx(path: str) -> dict[str, Any]:
 
 
 def _decoder(
-    shapes: Mapping[str, Sequence[Any]], taken: Sequence[Any], metadata: Mapping[str, str]
+    shapes: Mapping[str, Sequence[Any]], taken: Sequence[Any], is_ultralytics: bool
 ) -> str | None:
     for decode, names in (
         ('mmdeploy', ('dets', 'labels')),
@@ -58,7 +59,7 @@ def _decoder(
     ):
         if set(names) <= set(shapes):
             return decode
-    if 'names' in metadata:
+    if is_ultralytics:
         return 'ultralytics'
     (first, *others) = shapes.values()
     if not others and len(first) == 3 and all(isinstance(side, int) for side in taken[2:]):

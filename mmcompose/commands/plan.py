@@ -13,6 +13,7 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from mmcompose.checks.check_datasets import dataset_problems
 from mmcompose.class_space import Overview, overview
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.composition import Composition, preserve_process_state
@@ -129,8 +130,8 @@ def plan(config: str | Config, timed_images: int = 0) -> Plan:
                 images = images_of(dataset)
                 made.stored = list(composition.cached_predictions(images))
                 made.owners_by_name = composition.owners_by_name(images)
-                if timed_images:
-                    _time(made, composition, list(images[:timed_images]))
+            if composition is not None and timed_images:
+                _time(made, composition, _first(dataset, timed_images))
     made.mistakes = list({str(each): each for each in mistakes.problems}.values())
     # What the pool's dataset finds may be found already, under the config's key.
     found = {(repr(each.value), each.expected) for each in made.mistakes}
@@ -159,11 +160,12 @@ def _in_words(step: Any) -> str:
 
 def _pool(config: Config) -> Any:
     """Return the dataset whose images the student learns from, not yet listed; None without."""
-    train = first_pseudo_labeled(config)
-    if train is None:
-        return None
-    inner = dict(train.get('pool') or train['dataset'])
+    train = first_pseudo_labeled(config) or {}
+    inner = train.get('pool') or train.get('dataset')
     with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
+        # These were found already.
+        if inner is None or dataset_problems('dataset', inner):
+            return None
         return DATASETS.build({**inner, 'lazy_init': True})
 
 
@@ -173,6 +175,12 @@ def _summary(dataset: Any) -> PoolSummary:
     dataset.full_init()
     images = images_of(dataset)
     return summarize_pool((image.path, image.width, image.height) for image in images)
+
+
+def _first(dataset: Any, count: int) -> Sequence[Image]:
+    # Other datasets have listed all of theirs.
+    is_ours = isinstance(dataset, UnlabeledImages)
+    return list(dataset.first(count) if is_ours else images_of(dataset)[:count])
 
 
 def _time(made: Plan, composition: Composition, images: Sequence[Image]) -> None:

@@ -7,25 +7,30 @@ from pathlib import Path
 
 import torch
 
-from mmcompose.commands.export_student import config_of
+from mmcompose.commands.export_student import config_of, exported_beside
+from mmcompose.structures.json_files import read_json
 from mmcompose.teachers import read_checkpoint
+from mmcompose.teachers.checkpoint import checkpoint_classes
 from mmcompose.utils import (
     OWN_FOLDER,
     UserError,
     atomic_write,
     check_own_folder,
     check_writable,
+    file_fingerprint,
     first_line,
     log,
     mark_own_folder,
     no_file,
     optional_package,
     problem,
+    write_json,
 )
 
 # What a hub shows first is called so.
 _README, _WEIGHTS, _CONFIG = 'README.md', 'model.pth', 'config.py'
-_UPLOADED = (_README, _WEIGHTS, _CONFIG, 'card.html', 'model.onnx', 'model.json')
+_ONNX, _ABOUT = 'model.onnx', 'model.json'
+_UPLOADED = (_README, _WEIGHTS, _CONFIG, 'card.html', _ONNX, _ABOUT)
 _MAKER = 'mmcompose push'
 
 
@@ -100,15 +105,20 @@ def write_hub_folder(checkpoint: str, out: str | None = None) -> Path:
     saved = read_checkpoint(path)
     config = config_of(saved, checkpoint)
     mark_own_folder('out', folder, _MAKER)
+    for name in _UPLOADED:
+        # Of another student, from an earlier time.
+        (folder / name).unlink(missing_ok=True)
     meta = {'dataset_meta': saved['meta'].get('dataset_meta'), 'cfg': config.pretty_text}
     with atomic_write('out', folder / _WEIGHTS) as temporary:
         torch.save({'state_dict': saved['state_dict'], 'meta': meta}, temporary)
     (folder / _CONFIG).write_text(config.pretty_text, encoding='utf-8')
-    beside = {card: _README, card.with_suffix('.html'): 'card.html'}
-    beside |= {path.with_suffix(end): f'model{end}' for end in ('.onnx', '.json')}
-    for source, name in beside.items():
-        # Of another student, from an earlier time.
-        (folder / name).unlink(missing_ok=True)
-        if source.is_file():
-            shutil.copyfile(source, folder / name)
+    shutil.copyfile(card, folder / _README)
+    if (page := card.with_suffix('.html')).is_file():
+        shutil.copyfile(page, folder / page.name)
+    if (exported := exported_beside(path, checkpoint_classes(saved))) is not None:
+        shutil.copyfile(exported, folder / _ONNX)
+        about = read_json('checkpoint', str(exported.with_suffix('.json')))
+        # Whoever downloads both has this file of weights.
+        about['checkpoint'] = file_fingerprint(folder / _WEIGHTS)
+        write_json('out', folder / _ABOUT, about)
     return folder

@@ -51,7 +51,7 @@ def export_review(
     composition = load(config)
     labels, images = composition.labels(), composition.pool
     scores = doubts(labels, composition.class_space.owners)
-    rows = sorted(labels.table.readable(), key=lambda row: -scores[row])[:count]
+    rows = sorted(labels.readable(), key=lambda row: -scores[row])[:count]
     path = export_rows(composition, images, labels.table, rows, to, out)
     log(f'{len(rows)} of {len(images)} pictures to be reviewed: {path}')
     return path

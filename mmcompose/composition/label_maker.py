@@ -147,12 +147,14 @@ class LabelMaker:
             check: Called while labels are made; may raise what ends that.
 
         Raises:
-            UserError: As :meth:`predictions`.
+            UserError: As :meth:`predictions`; if a step that learns from labeled images did not.
         """
         pool = ImageTable.of(images)
         result = self._label_result(pool)
         table, learned = result.read(), result.read_learned()
         if table is None or learned is None:
+            # Before teachers predict for hours.
+            self.pipeline.check_learned()
             self.store.begin()
             result = self._label_result(pool)
             with self.make_workers(check=check) as workers:
@@ -217,9 +219,6 @@ class LabelMaker:
     ) -> list[dict[str, Any]]:
         """Return what the label pipeline learns from a pool, unreadable pictures left out."""
         pipeline = self.pipeline.forget()
-        for number, step in enumerate(pipeline.steps):
-            if step.rounds and step.right_iou_thr is not None:
-                pipeline.check_learned(number)
         for number in dict.fromkeys(pipeline.rounds):
             result = self._learned_result(images, number)
             learned = pipeline.learned

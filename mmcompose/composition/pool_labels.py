@@ -42,6 +42,10 @@ class PoolLabels(Sequence[Detections]):
         """Return the labels of the image at ``row``."""
         return self.table[row]
 
+    def readable(self) -> list[int]:
+        """Return the rows of the images that could be read."""
+        return self.table.readable()
+
 
 class Labeling(PoolWork):
     """The work of a label pipeline on a pool, as one process sees it.

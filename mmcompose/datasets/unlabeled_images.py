@@ -7,6 +7,7 @@ import copy
 import os
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -229,6 +230,18 @@ class UnlabeledImages(BaseDetDataset):
         if next(self._listed(), None) is None:
             raise self._empty()
 
+    def first(self, count: int) -> ImageTable:
+        """Return the first images that are listed; opens no other, however many there are.
+
+        Args:
+            count: How many.
+
+        Raises:
+            UserError: If a list or folder is missing.
+        """
+        table = listed_table(islice(self._listed(), count), self.data_prefix['img'])
+        return ImageTable.of_columns(sized(table, None, _size_of, trusts_list=False))
+
     def _empty(self) -> UserError:
         prefix = self.data_prefix['img']
         where = self.ann_file or prefix
@@ -279,6 +292,13 @@ def _digest_of(path: str) -> str | None:
 
 def _digest_of_uncompressed(path: str) -> str | None:
     return _digest_of(path) if re.search(_UNCOMPRESSED, path, re.IGNORECASE) else None
+
+
+def _size_of(path: str) -> tuple[int, int]:
+    # Likewise.
+    with contextlib.suppress(UserError):
+        return image_size(path)
+    return 0, 0
 
 
 def _rows(indices: Sequence[int] | int, length: int) -> NDArray[np.int64]:

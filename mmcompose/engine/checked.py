@@ -63,6 +63,8 @@ def _resolve_checked(
     mistakes.add(*(part_problems(config) if is_run else ()), *hooks)
     with mistakes:
         resolved = resolve(config, composition)
+        with mistakes:
+            resolved.composition.pipeline.check_learned()
         sound = [name for name, problems in by_loader.items() if not problems]
         mistakes.add(*resolved_problems(resolved.config, sound, hooks=is_run and not hooks))
     mistakes.raise_if_any()

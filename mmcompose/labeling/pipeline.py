@@ -109,6 +109,8 @@ class LabelPipeline:
         Raises:
             UserError: If a step needs labeled images, and has none to learn from.
         """
+        if labeled is None:
+            self.check_learned()
         fitted = self._copy()
         for number, step in enumerate(fitted.steps):
             if not step.rounds:
@@ -118,24 +120,27 @@ class LabelPipeline:
             elif labeled is not None:
                 stream = fitted.before(number, labeled, covered)
             else:
-                fitted.check_learned(number)
                 continue
             with key_prefix(f'{KEY}[{number}]'):
                 step.fit(stream)
         return fitted
 
-    def check_learned(self, number: int) -> None:
-        """Check that a step that learns from labeled images did so.
+    def check_learned(self) -> None:
+        """Check that all steps that learn from labeled images did so.
 
         Raises:
-            UserError: If it did not.
+            UserError: With a line for each that did not.
         """
-        if not self.steps[number].learned:
-            expected = (
-                'is missing, and this step learns from labeled images; '
-                'mmcompose calibrate writes one'
-            )
-            raise UserError(fault(f'{KEY}[{number}].learned_file', expected, is_absolute=True))
+        expected = (
+            'is missing, and this step learns from labeled images; mmcompose calibrate writes one'
+        )
+        problems = [
+            fault(f'{KEY}[{number}].learned_file', expected, is_absolute=True)
+            for number, step in enumerate(self.steps)
+            if step.rounds and step.right_iou_thr is not None and not step.learned
+        ]
+        if problems:
+            raise UserError(*problems)
 
     def collect(
         self, number: int, part: Callable[[], Iterable[LabelInput]], begin: int = 0

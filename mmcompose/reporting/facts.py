@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.composition import Composition
+from mmcompose.composition import Composition, PoolLabels
 from mmcompose.evaluation import error_kinds
 from mmcompose.labeling import FUSED, CoOccurrence, co_occurrences
+from mmcompose.store import DetectionTable
 from mmcompose.structures import Detections, Image, iou
 from mmcompose.teachers import Teacher
 from mmcompose.utils import progress
@@ -31,7 +32,7 @@ class Facts:
     Args:
         classes: The student's.
         teachers: Their names.
-        num_images: Of the pool.
+        num_images: Of the pool, those that could be read.
         num_empty: Of those, without a label that teaches.
         kept: ``(C,)`` int, labels that teach, by class.
         ignored: ``(C,)`` int, boxes that are ignored, by class.
@@ -63,7 +64,7 @@ class Facts:
 def gather(
     composition: Composition,
     images: Sequence[Image],
-    labels: Sequence[Detections],
+    labels: PoolLabels | DetectionTable,
     student: Teacher | None = None,
 ) -> Facts:
     """Count what is in a pool's labels and, on a sample, in the teachers' predictions.
@@ -80,14 +81,15 @@ def gather(
     names = (*composition.class_space.teachers, FUSED)
     scores: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
     num_empty = 0
-    for row in progress(range(len(images)), 'counting labels', len(images)):
+    readable = labels.readable()
+    for row in progress(readable, 'counting labels', len(readable)):
         found = labels[row]
         teaching = found.kept()
         num_empty += not len(teaching)
         kept += np.bincount(teaching.labels, minlength=len(classes))
         ignored += np.bincount(found.labels[found.is_ignored], minlength=len(classes))
         scores[FUSED].append(found.scores)
-    rows = _spread(len(images), SAMPLE)
+    rows = _spread(readable, SAMPLE)
     tables = composition.predictions(images)
     predicted = [composition.teacher_detections(tables, images, row) for row in rows]
     for by_teacher, _ in predicted:
@@ -97,7 +99,7 @@ def gather(
     return Facts(
         classes,
         teachers,
-        len(images),
+        len(readable),
         num_empty,
         kept,
         ignored,
@@ -111,9 +113,9 @@ def gather(
 
 
 def _student_errors(
-    student: Teacher, images: Sequence[Image], labels: Sequence[Detections]
+    student: Teacher, images: Sequence[Image], labels: PoolLabels | DetectionTable
 ) -> dict[str, int]:
-    rows = _spread(len(images), STUDENT_SAMPLE)
+    rows = _spread(labels.readable(), STUDENT_SAMPLE)
     found = []
     for row in progress(rows, 'student against labels', len(rows)):
         found += student.predict([images[row]])
@@ -121,10 +123,10 @@ def _student_errors(
     return error_kinds(found, [labels[row] for row in rows])
 
 
-def _spread(count: int, most: int) -> list[int]:
-    """Return at most ``most`` rows, spread evenly over ``count``."""
-    rows = np.linspace(0, count - 1, min(count, most)).round().astype(int)
-    return [int(row) for row in np.unique(rows)]
+def _spread(rows: Sequence[int], most: int) -> list[int]:
+    """Return at most ``most`` of some rows, spread evenly over them."""
+    chosen = np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int)
+    return [rows[each] for each in np.unique(chosen).tolist()]
 
 
 def _histogram(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.int64]:

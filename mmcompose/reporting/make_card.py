@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmcompose.composition import Composition
+from mmcompose.composition import Composition, PoolLabels
 from mmcompose.evaluation import CompositionTable
 from mmcompose.reporting.card import write_card
 from mmcompose.reporting.facts import gather
 from mmcompose.reporting.made import Made
 from mmcompose.reporting.pictures import choose
-from mmcompose.structures import Detections, Image
+from mmcompose.store import DetectionTable
+from mmcompose.structures import Image
 from mmcompose.teachers import Teacher
 
 
@@ -20,7 +21,7 @@ def make_card(
     made: Made,
     composition: Composition,
     images: Sequence[Image],
-    labels: Sequence[Detections],
+    labels: PoolLabels | DetectionTable,
     table: CompositionTable | None = None,
     student: Teacher | None = None,
     pictures: int = 200,

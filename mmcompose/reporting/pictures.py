@@ -10,9 +10,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mmcompose.composition import Composition
+from mmcompose.composition import Composition, PoolLabels
 from mmcompose.labeling import FUSED, STUDENT
 from mmcompose.reporting.ranking import doubts, support
+from mmcompose.store import DetectionTable
 from mmcompose.structures import Detections, Image, iou
 from mmcompose.teachers import Teacher
 from mmcompose.utils import progress
@@ -62,7 +63,7 @@ class Shown:
 def choose(
     composition: Composition,
     images: Sequence[Image],
-    labels: Sequence[Detections],
+    labels: PoolLabels | DetectionTable,
     student: Teacher | None = None,
     most: int = 200,
 ) -> list[Shown]:
@@ -71,15 +72,15 @@ def choose(
     Args:
         composition: Of which the labels are.
         images: The pool.
-        labels: Of each picture.
+        labels: Of each picture. One that could not be read is not shown.
         student: What has learned from them. Defaults to none.
         most: How many. Where the pool has more, half are those of most disagreement, half are
             spread over the others. Defaults to 200.
     """
     owners = composition.class_space.owners
     scores = doubts(labels, owners)
-    ranked = np.argsort(-np.array(scores), kind='stable').tolist()
-    if len(images) > most:
+    ranked = sorted(labels.readable(), key=lambda row: -scores[row])
+    if len(ranked) > most:
         first, rest = ranked[: most // 2], ranked[most // 2 :]
         step = np.linspace(0, len(rest) - 1, most - len(first)).round().astype(int)
         ranked = first + [rest[each] for each in step.tolist()]

@@ -70,6 +70,14 @@ class Teacher(ABC):
         return False
 
     @property
+    def looks_at_pixels(self) -> bool:
+        """False where a picture's name decides what is predicted, as of results in a file.
+
+        A changed picture, such as the mirror image, would get the same boxes.
+        """
+        return True
+
+    @property
     def identity(self) -> Any:
         """What, beside the config dict and the files it names, decides what is predicted.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from mmcompose.class_space import ClassSpace
+from mmcompose.class_space import ClassSpace, is_placeholder
 from mmcompose.labeling import ImageContext, LabelTransform
 from mmcompose.registry import LABEL_TRANSFORMS, TEACHERS, build
 from mmcompose.structures import Detections, Image, decode_masks, encode_masks
@@ -26,13 +27,14 @@ class EnsembleTeacher(Teacher):
 
     Args:
         members: Config dicts of teachers that have the same classes, in whatever order.
-        flip: Let each member look at the mirror image too. Defaults to False.
+        flip: Let each member look at the mirror image too; none may be of stored results.
+            Defaults to False.
         fusion: Config dict of the label transform that fuses them. Defaults to
             ``dict(type='mmcompose.WeightedBoxesFusion')``.
 
     Raises:
-        UserError: If members are too few or of different classes, or ``fusion`` is none that
-            works on one image at a time.
+        UserError: If members are too few or of different classes, ``flip`` is set and one does
+            not look at pixels, or ``fusion`` is none that works on one image at a time.
     """
 
     def __init__(
@@ -57,13 +59,22 @@ class EnsembleTeacher(Teacher):
                         f'has other classes than members[0]: {", ".join(map(repr, odd[:8]))}',
                     )
                 )
+            if flip and not member.looks_at_pixels:
+                expected = (
+                    f'does not go with members[{number}], whose boxes were predicted before: '
+                    'the mirror image would get those of the picture'
+                )
+                raise UserError(problem('flip', flip, expected))
         names = [
             f'{number}{view}'
             for view in ('', MIRRORED)[: 1 + flip]
             for number in range(len(members))
         ]
+        # Whether members have as many placeholders does not matter: nothing is found of them.
         self._space = ClassSpace(
-            {name: self._member(name).classes for name in names}, classes=self.classes
+            {name: _told_apart(self._member(name).classes) for name in names},
+            classes=_told_apart(self.classes),
+            on_unmapped='drop',
         )
         fusion = fusion or {'type': 'mmcompose.WeightedBoxesFusion'}
         self._fusion: LabelTransform = build(LABEL_TRANSFORMS, fusion, 'fusion')
@@ -91,6 +102,11 @@ class EnsembleTeacher(Teacher):
     def may_give_masks(self) -> bool:
         """See :attr:`Teacher.may_give_masks`."""
         return any(member.may_give_masks for member in self._members)
+
+    @property
+    def looks_at_pixels(self) -> bool:
+        """See :attr:`Teacher.looks_at_pixels`: all members do."""
+        return all(member.looks_at_pixels for member in self._members)
 
     @property
     def architecture(self) -> str | None:
@@ -132,7 +148,19 @@ class EnsembleTeacher(Teacher):
         context = ImageContext(image.key, image.width, image.height)
         # What a teacher predicts carries no votes: those of its members count as one.
         (found,) = self._fusion.apply(predicted, context).values()
-        return Detections(found.boxes, found.scores, found.labels, masks=found.masks)
+        asked = any(one.asked for one in predicted.values())
+        return Detections(found.boxes, found.scores, found.labels, masks=found.masks, asked=asked)
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Return class names of which none is there twice, or one that a class space drops."""
+    placeholders: Counter[str] = Counter()
+    distinct = []
+    for name in names:
+        placeholders[name] += is_placeholder(name)
+        number = placeholders[name]
+        distinct.append(f'placeholder {name!r}, number {number}' if number else name)
+    return distinct
 
 
 def _mirror_image(image: Image) -> Image:

@@ -99,9 +99,20 @@ class Evidence:
         self.reach = (max(self.reach[0], edges[0]), max(self.reach[1], edges[1]))
         middles = (boxes[:, :2] + boxes[:, 2:]) / 2
         self.outside += int(((middles < 0) | (middles > size)).any(axis=1).sum())
-        # A spot in the corner of a pixel's size has whole coordinates.
-        is_relative = (boxes.max(axis=1) <= RELATIVE_LIMIT) & (boxes % 1).any(axis=1)
-        self.relative += int((is_relative & (size.min(axis=1) > 2)).sum())
+        self.relative += int((_are_relative(boxes) & (size.min(axis=1) > 2)).sum())
+
+    def add_of_input(self, found: Sequence[Detections]) -> None:
+        """Count which boxes are relative as the model predicts them, in pixels of its input.
+
+        In a picture that is larger than the input they are pixels.
+
+        Args:
+            found: Of each picture of a batch.
+        """
+        boxes = np.concatenate([one.boxes for one in found])
+        boxes = boxes[(boxes[:, 2:] > boxes[:, :2]).all(axis=1)]
+        self.boxes += len(boxes)
+        self.relative += int(_are_relative(boxes).sum())
 
     def _look_for_names(
         self,
@@ -189,6 +200,11 @@ class Evidence:
 
     def _share(self, count: int) -> float:
         return count / self.boxes if self.boxes >= ENOUGH else 0.0
+
+
+def _are_relative(boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
+    # A spot in the corner of a pixel's size has whole coordinates.
+    return np.asarray((boxes.max(axis=1) <= RELATIVE_LIMIT) & (boxes % 1).any(axis=1))
 
 
 def _all(count: int) -> str:

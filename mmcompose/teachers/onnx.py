@@ -125,7 +125,7 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
         except Exception as error:
             reason = first_line(error)
             raise UserError(problem('model', self._path, f'cannot be loaded ({reason})')) from error
-        if stored := _stored_names(session.get_modelmeta().custom_metadata_map.get('names')):
+        if stored := names_in_model(session.get_modelmeta().custom_metadata_map.get('names')):
             check_order(self.classes, stored, 'classes', repr(self._path))
         return session
 
@@ -245,8 +245,15 @@ def _read_beside(model: Path) -> dict[str, Any]:
     return found
 
 
-def _stored_names(text: str | None) -> tuple[str, ...] | None:
-    """Return the class names that Ultralytics writes into a model, ``{0: 'person', ...}``."""
+def names_in_model(text: str | None) -> tuple[str, ...] | None:
+    """Return the class names that Ultralytics writes into a model, ``{0: 'person', ...}``.
+
+    Args:
+        text: What its metadata has as ``names``.
+
+    Returns:
+        By label number; None where the text is none of class names.
+    """
     try:
         return class_names(ast.literal_eval(text or ''), 'classes')
     except (ValueError, SyntaxError, TypeError, UserError):

@@ -12,6 +12,7 @@ from mmcompose.structures import Detections, Image
 from mmcompose.teachers.base import Teacher
 from mmcompose.teachers.decoders import make_decoder
 from mmcompose.teachers.dotted_path import source_fingerprint
+from mmcompose.teachers.evidence import Evidence
 from mmcompose.teachers.named_classes import named_classes
 from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.preprocess import Geometry, Preprocess
@@ -46,6 +47,7 @@ class TensorTeacher(Teacher):
         self._given_preprocess = Preprocess.of(preprocess)
         self._batch_size = batch_size
         self._reduced_decode = reduced_decode
+        self._of_input = Evidence()
 
     @property
     def identity(self) -> Any:
@@ -85,4 +87,6 @@ class TensorTeacher(Teacher):
             )
         if len(decoded) != count:
             raise UserError(fault('decode', f'gives {len(decoded)} pictures of a batch of {count}'))
+        self._of_input.add_of_input(decoded)
+        self._of_input.check()
         return decoded

@@ -167,6 +167,10 @@ def test_detections_are_converted_and_dropped_with_their_boxes() -> None:
         ),
         ({'aliases': ['voc-coca']}, [rf"^{KEY}.aliases: 'voc-coca' .*did you mean 'voc-coco'"]),
         ({'aliases': [{'tv': 'TV'}]}, [rf"^{KEY}.aliases.tv: 'TV' is not a list"]),
+        (
+            {'mapping': {'a': {'cat': None}, 'b': dict.fromkeys(['cat', 'dogs', 'bird'])}},
+            [rf'^{KEY}.mapping: drops every class of the teachers'],
+        ),
         ({'aliases': [3]}, [rf'^{KEY}.aliases: 3 is neither']),
         (
             {'aliases': [{'car': ['auto'], 'bus': ['auto']}]},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmcompose.commands.export_student import export_student
+from mmcompose.commands.export_student import export_student, exported_beside
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Detections, iou
 from mmcompose.teachers.mmdet.model import build_model
@@ -121,6 +122,23 @@ def retinanet(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A checkpoint with its config inside."""
     path = tmp_path_factory.mktemp('student') / 'student.pth'
     return _checkpoint(_config('RetinaNet', True), path)
+
+
+def test_the_file_beside_a_checkpoint_is_used_where_it_was_made_of_it(
+    retinanet: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr('mmcompose.commands.export_student.warn', told.append)
+    checkpoint = tmp_path / 'student.pth'
+    shutil.copy(retinanet, checkpoint)
+    assert exported_beside(checkpoint, CLASSES) is None
+    path = export_student(str(checkpoint))
+    assert exported_beside(checkpoint, CLASSES) == path
+    assert told == []
+    assert exported_beside(checkpoint, CLASSES[::-1]) is None
+    checkpoint.write_bytes(b'trained further')
+    assert exported_beside(checkpoint, CLASSES) is None
+    assert len(told) == 2 and 'mmcompose export student' in told[1]
 
 
 def test_another_size_makes_another_input(retinanet: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from mmengine.config import Config
 
 from mmcompose.commands.init import init
+from mmcompose.commands.onnx_guess import guess_onnx
 from mmcompose.commands.plan import plan
 from mmcompose.utils import UserError
 from tests.teachers.conftest import CONFIG, _make_onnx
@@ -50,13 +52,54 @@ def test_what_files_tell_is_filled_in(checkpoint: str, pool: Path, tmp_path: Pat
 
 def test_what_a_file_does_not_tell_is_a_commented_line(pool: Path, tmp_path: Path) -> None:
     bare = _make_onnx(tmp_path / 'student.onnx', {'what': ([0.0] * 7, [0.0] * 7)})
-    path = init([bare, bare], str(pool), out=str(tmp_path / 'compose.py'))
+    awkward = [str(tmp_path / f'{name}.onnx') for name in ('class', 'a²', '2', 'type')]
+    for each in awkward:
+        shutil.copy(bare, each)
+    path = init([bare, bare, *awkward], str(pool), out=str(tmp_path / 'compose.py'))
     text = path.read_text()
-    assert text.count('# The file does not hold: classes=') == 2
-    assert text.count('dict(  # complete the commented lines') == 2
+    assert text.count('# The file does not hold: classes=') == 6
+    assert text.count('dict(  # complete the commented lines') == 6
     config = Config.fromfile(path, import_custom_modules=False)
-    # 'student' is taken.
-    assert set(config.composition.teachers) == {'teacher_student', 'teacher_student_2'}
+    # 'student' is taken, and a name is written as a keyword argument.
+    named = ['teacher_student', 'teacher_student_2', 'teacher_class', 'a', 'teacher_2']
+    assert list(config.composition.teachers) == [*named, 'teacher_type']
+
+
+@pytest.mark.parametrize(
+    ('stored', 'names'),
+    [
+        ("['cat', 'dog']", ['cat', 'dog']),
+        (json.dumps({str(n): f'c{n}' for n in range(12)}), [f'c{n}' for n in range(12)]),
+        ("{0: 'cat', 2: 'dog'}", ['cat', '', 'dog']),
+        ('cat,dog', None),
+        ('3', None),
+    ],
+)
+def test_names_in_a_model_are_read_as_its_teacher_reads_them(
+    stored: str, names: list[str] | None, tmp_path: Path
+) -> None:
+    path = _make_onnx(tmp_path / 'a.onnx', {'output0': ([[0.0] * 20] * 6, [[0.0] * 20] * 6)})
+    model = onnx.load(path)
+    model.metadata_props.add(key='names', value=stored)
+    onnx.save(model, path)
+    guessed = guess_onnx(path)
+    assert guessed.get('classes') == names
+    assert guessed.get('decode') == (None if names is None else 'ultralytics')
+
+
+def test_a_model_that_takes_no_pictures_is_told(pool: Path, tmp_path: Path) -> None:
+    given, made = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 2, 3])
+        for name in ('given', 'made')
+    )
+    node = onnx.helper.make_node('Identity', ['given'], ['made'])
+    graph = onnx.helper.make_graph([node], 'words', [given], [made])
+    opset = onnx.helper.make_opsetid('', 13)
+    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8)
+    onnx.save(model, tmp_path / 'a.onnx')
+    expected = r"^--teacher: '.*a\.onnx' takes given \[1, 2, 3\]; expected one batch of pictures"
+    with pytest.raises(UserError, match=expected):
+        init([str(tmp_path / 'a.onnx')], str(pool), out=str(tmp_path / 'compose.py'))
 
 
 def test_a_checkpoint_of_any_training_is_named_after_its_folder(

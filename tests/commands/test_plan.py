@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mmcompose.cli import run_verb
+from mmcompose.commands.label import label
 from mmcompose.commands.load import load
 from mmcompose.commands.plan import plan
 from mmcompose.commands.plan_text import print_plan
+from mmcompose.utils import UserError
 from tests import toys
 from tests.engine.toys import student_config
 
@@ -68,6 +72,46 @@ def test_all_mistakes_are_found_and_the_rest_is_shown(
     # Two looks find it, and it is told once.
     assert sum('nowhere' in line for line in told) == 1
     assert len(made.pipeline) == 3 and made.pool is None
+
+
+def test_teachers_are_timed_on_a_pool_of_any_size(
+    pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('mmcompose.commands.plan._MOST_LOOKED_UP', 4)
+    made = plan(student_config(pool, truth, tmp_path), timed_images=2)
+    assert made.mistakes == [] and made.stored is None
+    assert made.boxes == {'first': 2.0, 'second': 2.0}
+    assert made.total_seconds
+
+
+@pytest.mark.parametrize(
+    ('inner', 'told'),
+    [(['pool'], r"\['pool'\] is no dict of a dataset"), ({'img': 'pool'}, 'names no type')],
+)
+def test_a_pool_that_is_no_dataset_is_told(
+    inner: Any, told: str, pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    config.train_dataloader.dataset.dataset = inner
+    made = plan(config)
+    (mistake,) = made.mistakes
+    assert re.match(rf'train_dataloader\.dataset\.dataset: .*{told}', str(mistake))
+    assert made.pool is None
+
+
+def test_a_step_that_lacks_labeled_images_is_told_before_any_work(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    step = {'type': 'mmcompose.ScoreCalibration', 'method': 'isotonic'}
+    config.composition.label_pipeline.insert(1, step)
+    (mistake,) = plan(config).mistakes
+    expected = r'^composition\.label_pipeline\[1\]\.learned_file: is missing, and this step learns'
+    assert re.match(expected, str(mistake))
+    for work in (label, lambda config: load(config).labels()):
+        with pytest.raises(UserError, match=expected):
+            work(config)
+    assert not (tmp_path / 'store').exists()
 
 
 def test_files_that_are_no_pictures_are_counted(truth: str, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import torch
 
-from mmcompose.commands.push import push
+from mmcompose.commands.push import push, write_hub_folder
 from mmcompose.teachers import read_checkpoint
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, file_fingerprint
 
 CONFIG = "model = dict(type='RetinaNet')\n"
 
@@ -126,20 +126,48 @@ def checkpoint(tmp_path: Path) -> Path:
     return path
 
 
+def _export(checkpoint: Path, changes: Mapping[str, Any] | None = None) -> None:
+    """Write what `mmcompose export student` would, but for the network in it."""
+    about = {'classes': ['cat', 'dog'], 'checkpoint': file_fingerprint(checkpoint)}
+    checkpoint.with_suffix('.onnx').write_bytes(b'onnx')
+    checkpoint.with_suffix('.json').write_text(json.dumps({**about, **(changes or {})}))
+
+
 def test_a_student_is_uploaded_with_its_card(hub: Hub, checkpoint: Path, tmp_path: Path) -> None:
-    (tmp_path / 'epoch_1.onnx').write_bytes(b'onnx')
-    (tmp_path / 'epoch_1.json').write_text('{}')
+    _export(checkpoint)
     address = push(str(checkpoint), 'me/digits', private=True)
     assert address == f'{hub.address}/me/digits/commit/1'
     assert hub.created[0]['private'] is True and hub.created[0]['name'] == 'digits'
     names = ['README.md', 'card.html', 'config.py', 'model.json', 'model.onnx', 'model.pth']
     assert sorted(hub.files) == names
+    (tmp_path / 'model.pth').write_bytes(hub.files['model.pth'])
+    about = json.loads(hub.files['model.json'])
+    assert about['checkpoint'] == file_fingerprint(tmp_path / 'model.pth')
     assert b'# Digits' in hub.files['README.md']
     (tmp_path / 'again.pth').write_bytes(hub.files['model.pth'])
     saved = read_checkpoint(tmp_path / 'again.pth')
     assert saved['state_dict']['weight'].tolist() == [0, 1, 2]
     assert set(saved) == {'state_dict', 'meta'}
     assert saved['meta']['dataset_meta'] == {'classes': ('cat', 'dog')}
+
+
+@pytest.mark.parametrize(
+    'change', [{'checkpoint': 'of another'}, {'classes': ['dog', 'cat']}, None]
+)
+def test_no_file_of_another_student_is_uploaded(
+    change: dict[str, Any] | None,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr('mmcompose.commands.export_student.warn', told.append)
+    _export(checkpoint, change)
+    if change is None:
+        (tmp_path / 'epoch_1.json').unlink()
+    folder = write_hub_folder(str(checkpoint))
+    assert sorted(path.name for path in folder.glob('model.*')) == ['model.pth']
+    assert len(told) == 1 and 'epoch_1.onnx is left out' in told[0]
 
 
 def test_a_hub_that_refuses(hub: Hub, checkpoint: Path) -> None:
@@ -186,8 +214,9 @@ def test_nothing_else_is_uploaded(hub: Hub, checkpoint: Path, tmp_path: Path) ->
 def test_no_file_of_an_earlier_student_is_uploaded(
     hub: Hub, checkpoint: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / 'epoch_1.onnx').write_bytes(b'onnx')
+    _export(checkpoint)
     push(str(checkpoint), 'me/digits')
+    assert 'model.onnx' in hub.files
     hub.files.clear()
     push(str(checkpoint.rename(tmp_path / 'epoch_2.pth')), 'me/digits')
     assert sorted(hub.files) == ['README.md', 'card.html', 'config.py', 'model.pth']

@@ -100,6 +100,18 @@ def test_the_score_floor_is_the_same_for_every_row(pool: Path, truth: str, tmp_p
     assert not any(math.isnan(row.scores.mAP) for row in rows)
 
 
+def test_an_onnx_file_of_another_student_has_no_row(
+    pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr('mmcompose.commands.export_student.warn', told.append)
+    student = _student(tmp_path, pool, truth, toys.STUDENT)
+    (tmp_path / 'student.onnx').write_bytes(b'of something else')
+    table = evaluate_config(student_config(pool, truth, tmp_path), student=student)
+    assert [row.name for row in table.rows] == ['first', 'second', 'fused', 'student']
+    assert len(told) == 1 and 'student.onnx is left out' in told[0]
+
+
 @pytest.mark.parametrize('name', ['student', 'oracle'])
 def test_a_checkpoint_of_other_classes_is_told_before_any_work(
     name: str, pool: Path, truth: str, tmp_path: Path

@@ -157,7 +157,10 @@ def test_steps_that_learn_from_labeled_images() -> None:
     pipeline = LabelPipeline([WeightedBoxesFusion(), Counter(right_iou_thr=0.5)])
     with pytest.raises(UserError, match=r'^composition.label_pipeline\[1\].learned_file: is miss'):
         fit(pipeline, POOL)
+    with pytest.raises(UserError, match=r'^composition.label_pipeline\[1\].learned_file: is miss'):
+        pipeline.check_learned()
     fitted = fit(pipeline, POOL, {'image': Detections()})
+    fitted.check_learned()
     assert fitted.learned == [{}, {'boxes': 1, 'rounds': 2}]
     # Having learned, it needs no truth any more.
     assert fit(fitted, POOL).learned == fitted.learned

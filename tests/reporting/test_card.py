@@ -77,6 +77,19 @@ def test_the_pictures_of_most_disagreement_come_first(
     assert sum(each.doubtful for each in shown) == sum(each.misses for each in shown) == 0
 
 
+def test_an_unreadable_picture_is_neither_shown_nor_counted(tmp_path: Path) -> None:
+    toys.draw(tmp_path / 'pool', 4)
+    (tmp_path / 'pool' / '001.png').write_bytes(b'no picture')
+    images = toys.images_in(tmp_path / 'pool')
+    composition = Composition(**toys.composition(tmp_path / 'store', max_unreadable=0.5))
+    labels, student = composition.labels(images), composition.teachers['first']
+    facts = gather(composition, images, labels, student)
+    assert (facts.num_images, facts.num_empty, facts.num_sampled) == (3, 0, 3)
+    shown = choose(composition, images, labels, student)
+    write_card(tmp_path, Made('card', ''), facts, shown)
+    assert sorted(each.image.key for each in shown) == ['000.png', '002.png', '003.png']
+
+
 class _Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()

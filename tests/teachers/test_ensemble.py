@@ -68,6 +68,41 @@ def test_members_may_name_their_classes_in_another_order(image: Image) -> None:
     assert len(found) == 1
 
 
+@pytest.mark.parametrize('more', [(), (('LABEL_7', 'cat', 'dog', 'N/A', 'N/A', 'N/A'),)])
+def test_members_may_repeat_placeholders(more: tuple[tuple[str, ...], ...], image: Image) -> None:
+    classes = ('N/A', 'cat', 'N/A', 'LABEL_7', 'dog')
+    members = [_member(each, label=each.index('dog')) for each in (classes, *more)]
+    ensemble = _ensemble(*members, flip=True)
+    (found,) = ensemble.predict([image])
+    assert ensemble.classes == classes
+    assert found.labels.tolist() == [4]
+    # A mapping of the composition may name what a numbered class is.
+    members = [_member(each, label=each.index('LABEL_7')) for each in (classes, *more)]
+    (found,) = _ensemble(*members, flip=True).predict([image])
+    assert found.labels.tolist() == [3]
+
+
+def test_a_picture_that_no_member_was_asked_about(tmp_path: Path, image: Image) -> None:
+    (tmp_path / 'results').mkdir()
+    stored = {
+        'type': 'mmcompose.COCOResultsTeacher',
+        'results': str(tmp_path / 'results'),
+        'classes': ['cat', 'dog'],
+        'on_unmatched': 'warn',
+    }
+    (tmp_path / 'results' / 'other.txt').write_text('0 0.5 0.5 0.2 0.2 0.9\n')
+    (found,) = _ensemble(stored, stored).predict([image])
+    assert len(found) == 0 and not found.asked
+    (found,) = _ensemble(stored, _member()).predict([image])
+    assert len(found) == 1 and found.asked
+    # Nor is there a mirror image of stored results, were they in an ensemble of their own.
+    inner = {'type': 'mmcompose.EnsembleTeacher', 'members': [stored, stored]}
+    expected = r'both\.flip: True does not go with members\[1\], whose boxes were predicted before'
+    for member in (stored, inner):
+        with pytest.raises(UserError, match=expected):
+            _ensemble(_member(), member, flip=True)
+
+
 def test_the_mirror_image_votes_too(image: Image) -> None:
     before = image.pixels.copy()
     (found,) = _ensemble(_member(shift=3), flip=True).predict([image])

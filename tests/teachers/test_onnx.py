@@ -37,6 +37,16 @@ def teacher(model: str, **arguments: Any) -> ONNXTeacher:
     return build(TEACHERS, config, 'composition.teachers.toy')
 
 
+@pytest.mark.parametrize('size', [(64, 64), (640, 480)])
+def test_relative_boxes_are_told_in_pictures_of_any_size(
+    size: tuple[int, int], make_onnx: Callable[..., str]
+) -> None:
+    rows = ROWS / [64, 64, 64, 64, 1, 1]
+    toy = teacher(make_onnx({'o': (rows.astype(np.float32), BRIGHT)}))
+    with pytest.raises(UserError, match=r'boxes: the only one lies within the first pixel'):
+        toy.predict([picture(*size, 255)])
+
+
 @pytest.mark.parametrize('batch', ['batch', 1, 2, 4])
 def test_a_static_and_a_dynamic_batch_say_the_same(
     make_onnx: Callable[..., str], batch: str | int

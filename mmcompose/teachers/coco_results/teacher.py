@@ -77,6 +77,11 @@ class COCOResultsTeacher(Teacher):
         """See :attr:`Teacher.may_give_masks`: a results json is read when it predicts."""
         return isinstance(self._source, ResultsJson)
 
+    @property
+    def looks_at_pixels(self) -> bool:
+        """See :attr:`Teacher.looks_at_pixels`: they were predicted elsewhere."""
+        return False
+
     def check_pool(self, images: Sequence[Image]) -> None:
         """See :meth:`Teacher.check_pool`: match the whole pool, and report what is left over.
 
