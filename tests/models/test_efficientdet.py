@@ -161,7 +161,8 @@ def test_a_checkpoint_of_other_classes_gives_its_rows() -> None:
         'state_dict': source.state_dict(),
         'meta': {'dataset_meta': {'classes': old}},
     }
-    runner = SimpleNamespace(model=target, cfg=SimpleNamespace(model=_tiny(len(new))))
+    cfg = SimpleNamespace(model=_tiny(len(new)))
+    runner = SimpleNamespace(model=target, cfg=cfg, _resume=False)
     with DefaultScope.overwrite_default_scope('mmdet'):
         ClassRowsHook(new).after_load_checkpoint(runner, checkpoint)
     target.load_state_dict(checkpoint['state_dict'])
