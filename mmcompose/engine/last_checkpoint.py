@@ -13,8 +13,8 @@ from mmcompose.utils import UserError, problem, warn
 def last_checkpoint(work_dir: str | Path) -> str | None:
     """Return a work directory's last checkpoint, or the one before where that was cut short.
 
-    A run that is killed while it writes one leaves a part of it. What ``save_best`` wrote holds
-    no optimizer and no schedule, which would begin anew.
+    A run that is killed while it writes one leaves a part of it. What ``save_best`` wrote is not
+    the one before: it holds no optimizer and no schedule, which would begin anew.
 
     Args:
         work_dir: Of a run that MMEngine saved checkpoints of.
@@ -32,7 +32,8 @@ def last_checkpoint(work_dir: str | Path) -> str | None:
     by_age = sorted(earlier, key=lambda path: path.stat().st_mtime, reverse=True)
     for path in (Path(latest), *by_age):
         try:
-            if 'optimizer' not in read_checkpoint(path, trust=None):
+            # One that the training itself saved last may be without: it was told to.
+            if 'optimizer' not in read_checkpoint(path, trust=None) and path != Path(latest):
                 raise UserError(problem('checkpoint', str(path), 'holds no optimizer'))
         except UserError as error:
             warn(f'not resumed from: {error}')

@@ -42,6 +42,12 @@ def test_one_without_an_optimizer_is_passed_over(work_dir: Path) -> None:
     assert last_checkpoint(work_dir) == str(work_dir / 'epoch_2.pth')
 
 
+def test_the_last_may_be_without_one(work_dir: Path) -> None:
+    """The training was told to save none."""
+    torch.save({'state_dict': {'weight': torch.zeros(1000)}}, work_dir / 'epoch_3.pth')
+    assert last_checkpoint(work_dir) == str(work_dir / 'epoch_3.pth')
+
+
 def test_none_that_can_be_read_is_told(work_dir: Path) -> None:
     for number in (1, 2, 3):
         _cut(work_dir / f'epoch_{number}.pth')
