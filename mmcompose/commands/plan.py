@@ -18,7 +18,7 @@ from mmcompose.class_space import Overview, overview
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.composition import Composition, preserve_process_state
 from mmcompose.composition.resources import peak_memory
-from mmcompose.datasets import UnlabeledImages, images_of
+from mmcompose.datasets import UnlabeledImages, dataset_class, images_of
 from mmcompose.datasets.pool_summary import PoolSummary, summarize_pool
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.read_composition import first_pseudo_labeled, read_composition
@@ -166,7 +166,11 @@ def _pool(config: Config) -> Any:
         # These were found already.
         if inner is None or dataset_problems('dataset', inner):
             return None
-        return DATASETS.build({**inner, 'lazy_init': True})
+        more: dict[str, Any] = {'lazy_init': True}
+        if issubclass(dataset_class(inner), UnlabeledImages):
+            # A plan reads no picture.
+            more['digest'] = False
+        return DATASETS.build({**inner, **more})
 
 
 def _summary(dataset: Any) -> PoolSummary:

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -224,8 +225,6 @@ class _Forecast:
 def _serve(connection: Connection) -> None:
     """Take part in one job after another, and answer each with what was raised, or None."""
     mute_known_warnings()
-    # What there is to tell the process that started this one tells.
-    MMLogger.get_current_instance().setLevel(logging.ERROR)
     plugins: Sequence[str] = connection.recv()
     for module in plugins:
         import_module(module)
@@ -233,12 +232,26 @@ def _serve(connection: Connection) -> None:
         while True:
             job: Job = connection.recv()
             try:
-                for _ in take_parts(job(), lambda images: None, wait=False):
+                # What there is to tell of the pool the process that started this one has told.
+                with _quiet():
+                    work = job()
+                for _ in take_parts(work, lambda images: None, wait=False):
                     pass
             except Exception as error:
                 connection.send(portable(error))
             else:
                 connection.send(None)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def portable(error: Exception) -> Exception:

@@ -59,8 +59,9 @@ class UnlabeledImages(BaseDetDataset):
         digest: Whether a digest of its content belongs to a picture's address, beside its key,
             its size and that of its file: so that another picture in its place is noticed even
             where all of these are the same. Each file is read for it, once, and again when it was
-            changed. Defaults to None: that of files that may not be compressed (BMP, PPM, TIFF and
-            the like), of which those of one size have as many bytes whatever they show.
+            changed. Defaults to None: that of files on this machine that may not be compressed
+            (BMP, PPM, TIFF and the like), of which those of one size have as many bytes whatever
+            they show.
         allow: Names of checks whose finds are warnings; likewise.
         **kwargs: Arguments of :class:`mmdet.datasets.BaseDetDataset`.
     """
@@ -154,6 +155,9 @@ class UnlabeledImages(BaseDetDataset):
         """Return what makes digests of the pictures, None where none has any."""
         if self._digest is not None:
             return _digest_of if self._digest else None
+        if b'://' in listed.column('path')[0].as_py():
+            # Nothing tells whether such a file has changed: each start would read them all.
+            return None
         bare = pc.match_substring_regex(listed.column('key'), _UNCOMPRESSED, ignore_case=True)
         return _digest_of_uncompressed if pc.any(bare).as_py() else None
 

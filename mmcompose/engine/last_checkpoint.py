@@ -32,9 +32,10 @@ def last_checkpoint(work_dir: str | Path) -> str | None:
     by_age = sorted(earlier, key=lambda path: path.stat().st_mtime, reverse=True)
     for path in (Path(latest), *by_age):
         try:
-            # One that the training itself saved last may be without: it was told to.
-            if 'optimizer' not in read_checkpoint(path, trust=None) and path != Path(latest):
-                raise UserError(problem('checkpoint', str(path), 'holds no optimizer'))
+            read = read_checkpoint(path, trust=None)
+            # The last one may have been saved so, as the config tells.
+            if path != Path(latest) and not {'optimizer', 'param_schedulers'} & read.keys():
+                raise UserError(problem('checkpoint', str(path), 'holds no optimizer, no schedule'))
         except UserError as error:
             warn(f'not resumed from: {error}')
         else:
@@ -42,7 +43,7 @@ def last_checkpoint(work_dir: str | Path) -> str | None:
                 warn(f'resumed from the one before: {path}')
             return str(path)
     expected = (
-        'cannot be resumed from, and no earlier checkpoint can: each is damaged or holds no '
-        'optimizer; start from one by load_from'
+        'cannot be resumed from, and no earlier checkpoint can: each is damaged or holds '
+        'neither optimizer nor schedule; start from one by load_from'
     )
     raise UserError(problem('resume', latest, expected))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mmcompose.store.leases import Leases, is_lease
+from mmcompose.store.leases import are_held, is_lease
 from mmcompose.store.location import KEY, Location
 from mmcompose.store.manifest import NAME as MANIFEST
 from mmcompose.store.pool_index import FOLDER as POOLS
@@ -96,14 +96,13 @@ def read_manifest(location: Location, path: str) -> dict[str, Any]:
 def check_idle(location: Location) -> None:
     """Check that nobody is at work in a store.
 
-    Takes half a minute where a claim is of a process that may have been killed on another machine.
+    Takes half a minute where there are claims that nobody renews, as of another machine that is
+    gone.
 
     Raises:
         UserError: If somebody is.
     """
     paths = [*(f'{WORK}/{name}' for name in location.names(WORK)), *result_paths(location)]
-    claimed = [path for path in paths if any(map(is_lease, location.names(path)))]
-    for path in claimed:
-        if Leases(location, path).are_held():
-            expected = 'is in use; wait until the runs that write there have ended'
-            raise UserError(problem(KEY, location.url, expected))
+    if are_held(location, paths):
+        expected = 'is in use; wait until the runs that write there have ended'
+        raise UserError(problem(KEY, location.url, expected))

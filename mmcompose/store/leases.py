@@ -9,6 +9,7 @@ import platform
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from types import TracebackType
 
 from mmcompose.store.location import Location
@@ -87,33 +88,6 @@ class Leases:
         names = [name.removesuffix(_SUFFIX) for name in there]
         return [name for name in names if name not in self._held and not self._has_expired(name)]
 
-    def are_held(self) -> bool:
-        """Return whether others are at work here.
-
-        Where that is not seen at once, as of a claim of another machine, this waits until it is
-        renewed or expires.
-        """
-        before = self._contents()
-        if any(_is_alive(content) for content in before.values()):
-            return True
-        if not self.live():
-            return False
-        log(f'{self._location.path(self._folder)}: waiting to see whether claims are renewed')
-        until = time.monotonic() + self._seconds
-        while time.monotonic() < until:
-            time.sleep(self._seconds / _LOOKS)
-            if any(before.get(name) != content for name, content in self._contents().items()):
-                return True
-        return False
-
-    def _contents(self) -> dict[str, bytes]:
-        found = {}
-        for name in filter(is_lease, self._location.names(self._folder)):
-            # Given back since, it is nobody's.
-            with contextlib.suppress(FileNotFoundError):
-                found[name] = self._location.read(self._folder, name)
-        return found
-
     def _content(self, beat: int) -> bytes:
         return json.dumps({'owner': self._owner, 'beat': beat}).encode()
 
@@ -151,16 +125,43 @@ def is_lease(name: str) -> bool:
     return name.endswith(_SUFFIX) and not name.startswith('.')
 
 
+def are_held(location: Location, folders: Sequence[str], seconds: float = LEASE_SECONDS) -> bool:
+    """Return whether some process is at work in folders of a store.
+
+    Takes up to ``seconds`` where there are claims, unless they are known to be of processes that
+    have ended: a process that is at work renews its own.
+
+    Args:
+        location: The store's.
+        folders: Where claims may be.
+        seconds: After how long one that is not renewed has expired. Defaults to 30.
+    """
+    before = _claims(location, folders)
+    if all(map(_is_dead, before.values())):
+        return False
+    log(f'{location.url}: waiting to see whether claims are renewed')
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        time.sleep(seconds / _LOOKS)
+        if any(before.get(name) != each for name, each in _claims(location, folders).items()):
+            return True
+    return False
+
+
+def _claims(location: Location, folders: Sequence[str]) -> dict[str, bytes]:
+    found = {}
+    for folder in folders:
+        for name in filter(is_lease, location.names(folder)):
+            # Given back since, it is nobody's.
+            with contextlib.suppress(FileNotFoundError):
+                found[f'{folder}/{name}'] = location.read(folder, name)
+    return found
+
+
 def _is_dead(content: bytes) -> bool:
     """Return whether a lease is of a process of this machine that has ended, or of nobody."""
     owner = _owner(content)
     return owner is None or (owner[0] == platform.node() and not _is_running(owner[1]))
-
-
-def _is_alive(content: bytes) -> bool:
-    """Return whether a lease is of a process that runs on this machine."""
-    owner = _owner(content)
-    return owner is not None and owner[0] == platform.node() and _is_running(owner[1])
 
 
 def _owner(content: bytes) -> tuple[str, int] | None:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from mmcompose.utils import UserError, atomic_write, check_writable, problem
 KEY = 'composition.store'
 # How often a folder is made, or removed, that others remove, or write into, at the same time.
 _TRIES = 20
+# For how many seconds another process may be about to give a file its name.
+_PATIENCE = 10.0
 # What file systems answer that have no hard links: mounts of buckets and drives, exFAT.
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
@@ -233,7 +236,7 @@ def _create(path: Path, content: bytes) -> bool:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(content)
-            return _link(temporary, path, content)
+            return _link(temporary, path)
         except (FileNotFoundError, FileExistsError):
             # Another process has removed the folder meanwhile.
             if last == _TRIES - 1:
@@ -243,7 +246,7 @@ def _create(path: Path, content: bytes) -> bool:
     raise AssertionError
 
 
-def _link(temporary: Path, path: Path, content: bytes) -> bool:
+def _link(temporary: Path, path: Path) -> bool:
     """Give a file its name unless there is one of that name."""
     try:
         # Unlike a rename it fails where there is one; unlike mode 'x' nobody sees half of it.
@@ -253,9 +256,28 @@ def _link(temporary: Path, path: Path, content: bytes) -> bool:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        try:
-            with path.open('xb') as file:
-                file.write(content)
-        except FileExistsError:
-            return False
+        return _create_without_links(temporary, path)
     return True
+
+
+def _create_without_links(temporary: Path, path: Path) -> bool:
+    marker = path.with_name(f'.{path.name}.new.tmp')
+    until = time.monotonic() + _PATIENCE
+    while not path.exists():
+        try:
+            marker.open('xb').close()
+        except FileExistsError:
+            # Another process is at it; one that was killed will not come back.
+            if time.monotonic() > until:
+                marker.unlink(missing_ok=True)
+            time.sleep(0.01)
+            continue
+        try:
+            # It may have come between the look and the marker.
+            if path.exists():
+                return False
+            os.replace(temporary, path)
+            return True
+        finally:
+            marker.unlink(missing_ok=True)
+    return False

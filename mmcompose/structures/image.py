@@ -31,7 +31,10 @@ def read_bytes(path: str) -> bytes:
         try:
             with fsspec.open(path, 'rb') as file:
                 return bytes(file.read())
-        except OSError as error:
+        except Exception as error:
+            # Each kind of storage has exceptions of its own.
+            if '://' not in path and not isinstance(error, OSError):
+                raise
             lasts = isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError)
             if lasts or pause is None:
                 reason = ' '.join(str(error).split()) or type(error).__name__

@@ -184,11 +184,10 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
         batch, size = np.stack(arrays), self._input.shape[0]
         if not isinstance(size, int):
             return self._to_detections(self._run(batch), geometries)
-        # Of a fixed batch size, the last batch is filled up; what is found there is left out. Each
-        # is decoded by itself: how many rows an output has may depend on what is found.
-        filled = np.concatenate(
-            [batch, np.zeros((-len(batch) % size, *batch.shape[1:]), batch.dtype)]
-        )
+        # Of a fixed batch size, the last batch is filled up by its last picture, and what is found
+        # there is left out. Each is decoded by itself: how many rows an output has may depend on
+        # what is found.
+        filled = np.concatenate([batch, np.repeat(batch[-1:], -len(batch) % size, axis=0)])
         places = [*geometries, *[geometries[-1]] * (-len(batch) % size)]
         found = [
             one

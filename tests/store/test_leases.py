@@ -7,12 +7,13 @@ import os
 import platform
 import subprocess
 import sys
-import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from mmcompose.store import Leases
+from mmcompose.store.leases import are_held
 from mmcompose.store.location import Location
 from tests.store.toys import location_of
 
@@ -69,24 +70,28 @@ def test_a_lease_that_is_no_lease_is_none(location: Location) -> None:
         assert leases.claim('00000')
 
 
-def test_claims_are_held_by_who_runs_here_or_renews_them(location: Location) -> None:
-    def looked() -> bool:
-        return Leases(location, 'work', 0.4).are_held()
-
-    assert not looked()
-    with Leases(location, 'work') as here:
-        here.claim('00000')
-        assert looked()
+def test_folders_are_held_by_who_renews_a_claim(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = ['work', 'labels']
+    assert not are_held(location, folders)
     owner = {'owner': 'elsewhere:1:x', 'beat': 3}
-    location.write(json.dumps(owner).encode(), 'work', '00000.lease')
+    location.write(json.dumps(owner).encode(), 'labels', '00000.lease')
     # Of a machine that is gone nobody can tell at once.
     began = time.monotonic()
-    assert not looked() and time.monotonic() - began >= 0.4
-    renewed = threading.Timer(
-        0.1,
-        location.write,
-        (json.dumps({**owner, 'beat': 4}).encode(), 'work', '00000.lease'),
-    )
-    renewed.start()
-    assert looked()
-    renewed.join()
+    assert not are_held(location, folders, 0.2) and time.monotonic() - began >= 0.2
+
+    def renew(_: float) -> None:
+        location.write(json.dumps({**owner, 'beat': 4}).encode(), 'labels', '00000.lease')
+
+    clock = SimpleNamespace(sleep=renew, monotonic=time.monotonic)
+    monkeypatch.setattr('mmcompose.store.leases.time', clock)
+    assert are_held(location, folders)
+
+
+def test_folders_are_not_held_by_a_process_that_died_here(location: Location) -> None:
+    died = subprocess.Popen([sys.executable, '-c', ''])
+    died.wait()
+    owner = f'{platform.node()}:{died.pid}:x'
+    location.write(json.dumps({'owner': owner, 'beat': 0}).encode(), 'work', '00000.lease')
+    assert not are_held(location, ['work'])

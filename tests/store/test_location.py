@@ -160,3 +160,9 @@ def test_where_there_are_no_links_one_of_many_creates(
 
     monkeypatch.setattr(os, 'link', link)
     test_one_of_many_creates(Location(tmp_path))
+    # What a process that was killed left does not keep others out for good.
+    monkeypatch.setattr('mmcompose.store.location._PATIENCE', 0.1)
+    (tmp_path / 'a' / '.y.new.tmp').touch()
+    assert Location(tmp_path).create(b'one', 'a', 'y')
+    assert not Location(tmp_path).create(b'two', 'a', 'y')
+    assert Location(tmp_path).read('a', 'y') == b'one'

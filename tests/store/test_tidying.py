@@ -6,8 +6,9 @@ import json
 import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
-from threading import Timer
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -104,17 +105,20 @@ def test_what_is_made_of_teachers_that_nobody_has_goes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('act', [collect_garbage, compact])
-def test_a_store_in_use_is_left_alone(act: object, store: LabelStore) -> None:
+def test_a_store_in_use_is_left_alone(
+    act: object, store: LabelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By a process of another machine, which renews its claim."""
-    first, second = (
-        json.dumps({'owner': 'elsewhere:1:x', 'beat': beat}).encode() for beat in (3, 4)
-    )
-    store.location.write(first, 'work', 'run', '00000.lease')
-    renewal = Timer(0.2, store.location.write, (second, 'work', 'run', '00000.lease'))
-    renewal.start()
+
+    def renew(_: float = 0, beat: int = 4) -> None:
+        lease = json.dumps({'owner': 'elsewhere:1:x', 'beat': beat}).encode()
+        store.location.write(lease, 'work', 'run', '00000.lease')
+
+    renew(beat=3)
+    clock = SimpleNamespace(sleep=renew, monotonic=time.monotonic)
+    monkeypatch.setattr('mmcompose.store.leases.time', clock)
     with pytest.raises(UserError, match='is in use'):
         act(store.location)  # type: ignore[operator]
-    renewal.join()
 
 
 def test_each_damaged_file_is_named(tmp_path: Path) -> None:

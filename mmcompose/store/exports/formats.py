@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,14 +17,17 @@ from mmcompose.store.exports.voc import write_voc
 from mmcompose.store.exports.yolo import write_yolo
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import (
+    OWN_FOLDER,
     UserError,
+    atomic_write,
     check_own_folder,
     check_writable,
     mark_own_folder,
     problem,
 )
 
-_TEXTS = ('.txt', '.xml')
+# In a folder: the files and links that are of a picture each, by which a later export knows them.
+_MADE, _TEXTS = f'{OWN_FOLDER}-files', ('.txt', '.xml')
 
 
 @dataclass(frozen=True)
@@ -32,24 +35,23 @@ class Format:
     """A format that labels can be written in.
 
     Args:
-        write: Writes labels to a path.
+        write: Writes labels to a path. Into a folder: returns the files and links that are of a
+            picture each.
         is_folder: Whether that is a folder; else a file.
         default: The name that it has by default.
-        made: Of a folder the patterns of all files and links that are made of pictures.
     """
 
-    write: Callable[[Labeled, Path], None]
+    write: Callable[[Labeled, Path], list[Path] | None]
     is_folder: bool
     default: str
-    made: tuple[str, ...] = ()
 
 
 FORMATS: Mapping[str, Format] = {
     'coco': Format(write_coco, False, 'labels.json'),
-    'yolo': Format(write_yolo, True, 'yolo', ('labels/**/*.txt', 'images/**/*')),
-    'voc': Format(write_voc, True, 'voc', ('Annotations/**/*.xml',)),
+    'yolo': Format(write_yolo, True, 'yolo'),
+    'voc': Format(write_voc, True, 'voc'),
     'parquet': Format(write_parquet, False, 'labels.parquet'),
-    'fiftyone': Format(write_fiftyone, True, 'fiftyone', ('data/**/*',)),
+    'fiftyone': Format(write_fiftyone, True, 'fiftyone'),
     'labelstudio': Format(write_label_studio, False, 'label_studio.json'),
     'cvat': Format(write_cvat, False, 'cvat.xml'),
 }
@@ -101,20 +103,28 @@ def export(
     """
     path = destination(to, out)
     labeled = Labeled(images, labels, tuple(classes), tuple(teachers))
-    if FORMATS[to].is_folder:
-        # Names that a folder cannot hold leave none behind.
-        labeled.stems()
-        mark_own_folder('out', path, _maker(to))
-        _clear(path, FORMATS[to].made, images)
-    FORMATS[to].write(labeled, path)
+    if not FORMATS[to].is_folder:
+        FORMATS[to].write(labeled, path)
+        return path
+    # Names that a folder cannot hold leave none behind.
+    labeled.stems()
+    mark_own_folder('out', path, _maker(to))
+    _forget_others(path, FORMATS[to].write(labeled, path) or [], images)
     return path
 
 
-def _clear(folder: Path, patterns: Sequence[str], images: Sequence[Image]) -> None:
-    """Remove what an earlier export made, perhaps of other pictures or with other class numbers."""
-    # The pool may lie in the folder: pictures among the links to others, or such links.
-    pictures = {os.path.abspath(image.path) for image in images}
-    for path in [each for pattern in patterns for each in folder.glob(pattern)]:
-        is_made = path.is_symlink() or (path.is_file() and path.suffix in _TEXTS)
-        if is_made and os.path.abspath(path) not in pictures:
-            path.unlink()
+def _forget_others(folder: Path, made: Iterable[Path], images: Sequence[Image]) -> None:
+    """Remove what an earlier export made of other pictures: its class numbers may be others."""
+    listed = {str(path.relative_to(folder)) for path in made}
+    before = folder / _MADE
+    names = before.read_text(encoding='utf-8').splitlines() if before.is_file() else []
+    # The pool may be what an earlier export made.
+    pool = {os.path.abspath(image.path) for image in images}
+    for name in names:
+        path = folder / name
+        # A picture in the place of its link is the user's.
+        is_ours = path.is_symlink() or path.suffix in _TEXTS
+        if is_ours and name not in listed and os.path.abspath(path) not in pool:
+            path.unlink(missing_ok=True)
+    with atomic_write('out', before) as temporary:
+        temporary.write_text(''.join(f'{name}\n' for name in sorted(listed)), encoding='utf-8')

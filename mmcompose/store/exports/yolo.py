@@ -11,23 +11,30 @@ from mmcompose.structures import Detections, Image
 from mmcompose.utils import atomic_write
 
 
-def write_yolo(labeled: Labeled, folder: Path) -> None:
+def write_yolo(labeled: Labeled, folder: Path) -> list[Path]:
     """Write ``labels/``, ``images/`` and ``data.yaml``, which Ultralytics trains from.
 
     A line is ``class cx cy width height``, relative to the picture's size. There is no room for
     scores, and ignore boxes are left out. Pictures are linked where their files are local.
+
+    Returns:
+        Text files and links.
     """
     labeled.stems()
+    made = []
     for image, found in labeled:
         stem = yolo_stem(image.key)
-        with atomic_write('out', folder / 'labels' / f'{stem}.txt') as path:
+        text = folder / 'labels' / f'{stem}.txt'
+        link = folder / 'images' / f'{stem}{PurePosixPath(image.key).suffix}'
+        with atomic_write('out', text) as path:
             path.write_text(_lines(image, found), encoding='utf-8')
-        link_picture(image, folder / 'images' / f'{stem}{PurePosixPath(image.key).suffix}')
+        made += [text, link] if link_picture(image, link) else [text]
     names = dict(enumerate(labeled.classes))
     content = {'path': str(folder.absolute()), 'train': 'images', 'val': 'images', 'names': names}
     with atomic_write('out', folder / 'data.yaml') as path:
-        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-        path.write_text(text, encoding='utf-8')
+        about = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        path.write_text(about, encoding='utf-8')
+    return made
 
 
 def yolo_stem(key: str) -> str:

@@ -215,11 +215,13 @@ def test_nothing_of_an_export_of_other_pictures_stays(
 ) -> None:
     """Its class numbers may mean other classes."""
     folder = _export(to, images, labels, tmp_path)
-    (folder / 'notes').mkdir()
-    (folder / 'notes' / 'mine.txt').write_text('mine')
+    mine = [folder / name / 'mine.txt' for name in ('notes', 'labels', 'images/val')]
+    for path in mine:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('mine')
     _export(to, images[1:], labels[1:], tmp_path)
-    again = {name for name in toys.files_below(folder) if 'notes' not in name}
-    shutil.rmtree(folder / 'notes')
+    assert all(path.read_text() == 'mine' for path in mine)
+    again = {name for name in toys.files_below(folder) if not name.endswith('mine.txt')}
     shutil.rmtree(folder)
     _export(to, images[1:], labels[1:], tmp_path)
     assert again == set(toys.files_below(folder))

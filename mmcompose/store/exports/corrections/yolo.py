@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -45,7 +46,8 @@ def _picture_of(folder: Path, stem: str, images: Sequence[Image]) -> Image:
     """Return the picture that a text file is of, where several differ in their ending alone."""
     if len(images) > 1:
         suffixes = {PurePosixPath(image.key).suffix: image for image in images}
-        images = [each for end, each in suffixes.items() if (folder / f'{stem}{end}').exists()]
+        # The pool that links lead to may be elsewhere now.
+        images = [e for end, e in suffixes.items() if os.path.lexists(folder / f'{stem}{end}')]
         if len(images) != 1:
             pictures = ', '.join(sorted(each.key for each in suffixes.values()))
             raise UserError(problem(ARGUMENT, stem, f'may be of each of {pictures}'))
