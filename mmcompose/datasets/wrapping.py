@@ -61,7 +61,7 @@ def wrapped(dataset: Any) -> list[Any]:
         inner = [dataset.get('dataset'), *(dataset.get('datasets') or ())]
         return [part for part in inner if isinstance(part, Mapping)]
     # MMEngine's num_batch_per_epoch puts one around it that gives on whatever it is asked for.
-    if '_dataset' in vars(dataset):
+    if '_dataset' in getattr(dataset, '__dict__', {}):
         return [dataset._dataset]
     inner = [getattr(dataset, 'dataset', None), *getattr(dataset, 'datasets', ())]
     return [part for part in inner if part is not None]

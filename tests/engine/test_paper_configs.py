@@ -123,7 +123,7 @@ def composed(
     runner = _run(config)
     dataset = runner.train_dataloader.dataset
     assert isinstance(dataset, PseudoLabeledDataset)
-    assert dataset.metainfo['classes'] == list(named_classes('coco'))
+    assert dataset.metainfo['classes'] == named_classes('coco')
     assert dataset.labels.num_boxes > 0
     assert not hasattr(runner.model, 'teachers')
     return folder
