@@ -9,8 +9,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -19,14 +18,12 @@ from multiprocessing.spawn import get_preparation_data
 from types import TracebackType
 from typing import Protocol, TypeAlias
 
-from mmengine.logging import MMLogger
-
 from mmcompose.composition.jobs import Job, images_of, take_parts
 from mmcompose.composition.process_state import on_one_thread, preserve_process_state
 from mmcompose.composition.resources import Resources
 from mmcompose.known_warnings import mute_known_warnings
 from mmcompose.registry import plugin_modules
-from mmcompose.utils import UserError, counted, fault, follow_parent
+from mmcompose.utils import UserError, counted, fault, follow_parent, logging_from
 
 # Further processes take about 8 seconds to import what they need: less work is done sooner alone.
 PAYS_SECONDS = 30.0
@@ -233,7 +230,7 @@ def _serve(connection: Connection) -> None:
             job: Job = connection.recv()
             try:
                 # What there is to tell of the pool the process that started this one has told.
-                with _quiet():
+                with logging_from(logging.ERROR):
                     work = job()
                 for _ in take_parts(work, lambda images: None, wait=False):
                     pass
@@ -241,17 +238,6 @@ def _serve(connection: Connection) -> None:
                 connection.send(portable(error))
             else:
                 connection.send(None)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def portable(error: Exception) -> Exception:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from mmdet.evaluation import CocoMetric
-from mmengine.logging import MMLogger
 
 from mmcompose.structures import Detections, to_rle
+from mmcompose.utils import logging_from
 
 
 @dataclass(frozen=True)
@@ -116,19 +116,7 @@ def _coco_figures(
             'pred_instances': predicted,
         }
         metric.process({}, [sample])
-    with _without_reports():
+    # Without what CocoMetric and pycocotools print: 40 lines an evaluation, for one table.
+    with logging_from(logging.WARNING), redirect_stdout(io.StringIO()):
         figures: dict[str, float] = metric.evaluate(len(infos))
     return figures
-
-
-@contextmanager
-def _without_reports() -> Iterator[None]:
-    """Leave out what CocoMetric and pycocotools print: 40 lines an evaluation, for one table."""
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        with redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logger.setLevel(level)

@@ -221,6 +221,7 @@ def _remove_folder(path: str) -> None:
     for _ in range(_TRIES):
         try:
             shutil.rmtree(path)
+            return
         except FileNotFoundError:
             # Something in it was gone before this process came to it, or all of it.
             if not os.path.lexists(path):

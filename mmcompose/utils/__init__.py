@@ -25,7 +25,7 @@ from mmcompose.utils.files import (
     write_json,
 )
 from mmcompose.utils.hashing import file_fingerprint, fingerprint, lines_fingerprint, plain
-from mmcompose.utils.logging import log, printable, warn
+from mmcompose.utils.logging import log, logging_from, printable, warn
 from mmcompose.utils.packages import optional_package
 from mmcompose.utils.problem import (
     NO_VALUE,
@@ -77,6 +77,7 @@ __all__ = [
     'key_prefix',
     'lines_fingerprint',
     'log',
+    'logging_from',
     'mark_own_folder',
     'nearest',
     'no_file',

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger, print_log
 
 
 def printable(text: str) -> str:
@@ -22,3 +24,19 @@ def log(message: str, level: int = logging.INFO) -> None:
 def warn(message: str) -> None:
     """Log a warning; see :func:`log`."""
     log(message, logging.WARNING)
+
+
+@contextmanager
+def logging_from(level: int) -> Iterator[None]:
+    """Log nothing below a level meanwhile.
+
+    Args:
+        level: One of :mod:`logging`'s.
+    """
+    logger = MMLogger.get_current_instance()
+    before = logger.level
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
