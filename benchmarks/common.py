@@ -433,8 +433,10 @@ class Bar:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures were measured on."""
+    """Return what the figures were measured on; a GPU where this process used one."""
+    torch = sys.modules.get('torch')
     return {
+        **({'gpu': device()} if torch and torch.cuda.is_initialized() else {}),
         'cpu': _cpu_model(),
         'cores': cores(),
         'system': f'{platform.system()} {platform.machine()}',

@@ -20,10 +20,12 @@ class Work(Protocol):
     Attributes:
         part_size: How many images a part holds at most.
         num_images: How many all parts hold, those that are there included.
+        asks_teachers: Whether teachers predict in it: on GPUs where there are any.
     """
 
     part_size: int
     num_images: int
+    asks_teachers: bool
 
     def unfinished(self) -> Sequence[int]:
         """Return the parts that are not there yet, whoever makes them."""

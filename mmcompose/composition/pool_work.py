@@ -23,6 +23,8 @@ class PoolWork(ABC):
         images: The pool's images, as they are before a step.
     """
 
+    asks_teachers = False
+
     def __init__(
         self,
         store: LabelStore,

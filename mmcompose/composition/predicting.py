@@ -35,6 +35,8 @@ class Predicting:
             it does so itself.
     """
 
+    asks_teachers = True
+
     def __init__(
         self,
         store: LabelStore,

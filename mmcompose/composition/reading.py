@@ -23,7 +23,7 @@ from mmcompose.utils import UserError, key_prefix
 # Windows that each reader has ready or at work.
 _AHEAD = 3
 # What a reader hands over at once: so many pictures, or so many pixels of large ones.
-_WINDOW_IMAGES, _WINDOW_PIXELS = 8, 4_000_000
+_WINDOW_IMAGES, _WINDOW_PIXELS = 16, 16_000_000
 
 
 @dataclass(frozen=True)

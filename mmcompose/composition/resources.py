@@ -23,7 +23,8 @@ class Resources:
     """What of this machine takes part in labelling.
 
     Without a GPU, processes share the cores, and each reads its own pictures. On GPUs there is a
-    process for each GPU, which holds all teachers, and readers beside it.
+    process for each GPU, which holds all teachers, and readers beside it; where no teacher is
+    asked, processes without a GPU take the cores that readers had.
 
     Args:
         workers: How many processes label; on GPUs how many readers each GPU has. None for one a
@@ -57,14 +58,17 @@ class Resources:
             )
             raise UserError(problem(_KEY, list(self.devices), expected))
 
-    @property
-    def others(self) -> int:
-        """How many processes there are beside this one."""
-        if get_dist_info()[1] > 1:
-            return 0
-        if torch.cuda.is_available():
-            return len(self._other_devices)
-        return (self.workers or num_cores()) - 1
+    def others(self, asks_teachers: bool) -> int:
+        """Return how many processes there are beside this one.
+
+        Args:
+            asks_teachers: Whether for work in which teachers predict: on GPUs where there are any.
+        """
+        if not torch.cuda.is_available():
+            return 0 if get_dist_info()[1] > 1 else (self.workers or num_cores()) - 1
+        # Under a launcher each GPU has a process of the group.
+        on_gpus = len(self._other_devices)
+        return on_gpus if asks_teachers else max((on_gpus + 1) * self.readers - 1, on_gpus)
 
     @property
     def readers(self) -> int:
@@ -73,14 +77,19 @@ class Resources:
             return 0
         if self.workers is not None:
             return self.workers
-        beside = int(os.environ.get('LOCAL_WORLD_SIZE', 0)) or self.others + 1
+        beside = int(os.environ.get('LOCAL_WORLD_SIZE', 0)) or self.others(asks_teachers=True) + 1
         # No core is left for this process: it waits for a GPU, or else readers wait for it.
         return min(max(num_cores() // beside, 1), _MOST_READERS)
 
     def environment(self, number: int) -> Mapping[str, str]:
-        """Return what is set in the environment of a process beside this one, from 0."""
-        if not self._other_devices:
+        """Return what is set in the environment of a process beside this one, from 0.
+
+        Those that have a GPU come first.
+        """
+        if not torch.cuda.is_available():
             return {}
+        if number >= len(self._other_devices):
+            return {_VISIBLE: ''}
         names = os.environ.get(_VISIBLE, '')
         device = self._other_devices[number]
         return {_VISIBLE: names.split(',')[device] if names else str(device)}

@@ -16,9 +16,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import current_process
 from multiprocessing.spawn import get_preparation_data
 from types import TracebackType
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol
 
-from mmcompose.composition.jobs import Job, images_of, take_parts
+from mmcompose.composition.jobs import Job, Work, images_of, take_parts
 from mmcompose.composition.process_state import on_one_thread, preserve_process_state
 from mmcompose.composition.resources import Resources
 from mmcompose.known_warnings import mute_known_warnings
@@ -29,7 +29,14 @@ from mmcompose.utils import UserError, counted, fault, follow_parent, logging_fr
 PAYS_SECONDS = 30.0
 _ANSWER_SECONDS = 2.0
 
-Worker: TypeAlias = tuple[subprocess.Popen[bytes], Connection]
+
+class Worker(NamedTuple):
+    """A further process."""
+
+    process: subprocess.Popen[bytes]
+    connection: Connection
+    # By which it has a GPU, or none; see Resources.environment.
+    number: int
 
 
 class AnyWorkers(Protocol):
@@ -55,7 +62,7 @@ class Workers:
 
     Under torchrun or slurm those are the ranks, each of which runs every job; else this process
     and, once the work that is left is seen to pay for their start, others on this machine, which
-    stay for the next job.
+    stay for the next job. Beside GPUs there are more for jobs that ask no teacher.
 
     Args:
         resources: How many processes there may be on this machine, and on which GPUs.
@@ -72,7 +79,6 @@ class Workers:
         resources.check()
         self._resources = resources
         self._check_others = check
-        self._others = resources.others
         self._processes: list[Worker] = []
 
     def __enter__(self) -> Workers:
@@ -85,11 +91,11 @@ class Workers:
         traceback: TracebackType | None,
     ) -> None:
         # What they write is whole or absent, so that they can be ended wherever they are.
-        for process, _ in self._processes:
-            process.kill()
-        for process, connection in self._processes:
-            process.wait()
-            connection.close()
+        for worker in self._processes:
+            worker.process.kill()
+        for worker in self._processes:
+            worker.process.wait()
+            worker.connection.close()
         self._processes = []
 
     def run(self, own: Job, job: Job, description: str) -> None:
@@ -103,18 +109,22 @@ class Workers:
         Raises:
             UserError: If one of the processes raises it, or is killed.
         """
-        busy = list(self._processes)
-        for process, connection in busy:
-            try:
-                connection.send(job)
-            except OSError as gone:
-                raise self._killed(process) from gone
         with preserve_process_state(), on_one_thread():
-            self._take_part(own, job, busy, description)
+            work = own()
+            wanted = range(self._resources.others(work.asks_teachers))
+            busy = [each for each in self._processes if each.number in wanted]
+            for worker in busy:
+                try:
+                    worker.connection.send(job)
+                except OSError as gone:
+                    raise self._killed(worker) from gone
+            absent = sorted(set(wanted) - {each.number for each in busy})
+            self._take_part(work, job, busy, absent, description)
         self._dismiss(busy)
 
-    def _take_part(self, own: Job, job: Job, busy: list[Worker], description: str) -> None:
-        work = own()
+    def _take_part(
+        self, work: Work, job: Job, busy: list[Worker], absent: list[int], description: str
+    ) -> None:
         forecast = _Forecast()
         left = work.unfinished()
         of_parts = in_part = 0
@@ -126,11 +136,12 @@ class Workers:
             show(of_parts + in_part)
             self._check_others()
             self._check(busy)
-            if busy or not self._others or not forecast.is_due(images):
+            if not absent or not forecast.is_due(images):
                 return
-            unmade = len(work.unfinished())
+            unmade = len(work.unfinished()) - len(busy)
             if unmade > 1 and forecast.pays(unmade * work.part_size):
-                busy.extend(self._start(min(self._others, unmade - 1), job))
+                busy.extend(self._start(absent[: unmade - 1], job))
+                absent.clear()
 
         with counted(description, images_of(work, left), work.detail) as show:
             for part in take_parts(work, tick, wait=True):
@@ -145,14 +156,15 @@ class Workers:
         while busy and time.monotonic() < until:
             self._check(busy)
             time.sleep(0.01)
-        for process, connection in busy:
-            process.kill()
-            process.wait()
-            connection.close()
-            self._processes.remove((process, connection))
+        for worker in busy:
+            worker.process.kill()
+            worker.process.wait()
+            worker.connection.close()
+            self._processes.remove(worker)
 
-    def _start(self, count: int, job: Job) -> list[Worker]:
-        for number in range(count):
+    def _start(self, numbers: Sequence[int], job: Job) -> list[Worker]:
+        started = []
+        for number in numbers:
             ours, theirs = Pipe()
             # -P: its folder holds modules named like those of the standard library.
             command = [sys.executable, '-P', follow_parent.__file__, str(os.getpid())]
@@ -165,33 +177,34 @@ class Workers:
                 process_group=0,
             )
             theirs.close()
-            self._processes.append((process, ours))
+            started.append(Worker(process, ours, number))
+            self._processes.append(started[-1])
             preparation = get_preparation_data('mmcompose')
             ours.send({**preparation, 'authkey': bytes(current_process().authkey)})
             ours.send(_serve)
             ours.send(plugin_modules())
             ours.send(job)
-        return list(self._processes)
+        return started
 
     def _check(self, busy: list[Worker]) -> None:
         """Take those off that are done with the job; raise what one of them raised."""
-        for process, connection in list(busy):
+        for worker in list(busy):
             try:
-                if not connection.poll():
+                if not worker.connection.poll():
                     continue
-                error = connection.recv()
+                error = worker.connection.recv()
             except (EOFError, OSError) as gone:
-                raise self._killed(process) from gone
+                raise self._killed(worker) from gone
             if error is not None:
                 raise error
-            busy.remove((process, connection))
+            busy.remove(worker)
 
-    def _killed(self, process: subprocess.Popen[bytes]) -> UserError:
+    def _killed(self, worker: Worker) -> UserError:
         return UserError(
             fault(
                 'composition.workers',
                 f'one of {len(self._processes) + 1} processes was killed '
-                f'(exit status {process.wait()}), perhaps for want of memory; try fewer',
+                f'(exit status {worker.process.wait()}), perhaps for want of memory; try fewer',
             )
         )
 

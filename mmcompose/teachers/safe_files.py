@@ -26,6 +26,8 @@ from mmcompose.utils import UserError, fault, problem
 
 # Of object stores; MMEngine unpickles what is there.
 _OBJECT_STORES = (r'(\S+\:)?s3://', r'(\S+\:)?petrel://', 'pavi://')
+# Compiled where PyYAML was built with libyaml: `mmdet::` reads a hundred files to find a name.
+_YAML_LOADER = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 
 
 class RefusingPickleHandler(PickleHandler):  # type: ignore[misc]
@@ -58,7 +60,7 @@ class SafeYamlHandler(YamlHandler):  # type: ignore[misc]
         Raises:
             yaml.YAMLError: If it has a tag that names a Python object.
         """
-        return super().load_from_fileobj(file, **{**kwargs, 'Loader': yaml.SafeLoader})
+        return super().load_from_fileobj(file, **{**kwargs, 'Loader': _YAML_LOADER})
 
 
 def read_files_safely() -> None:

@@ -24,6 +24,7 @@ class ToyWork:
     """Parts that are names in a store; making one takes a while."""
 
     part_size = 1
+    asks_teachers = True
 
     def __init__(
         self,

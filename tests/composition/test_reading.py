@@ -145,7 +145,10 @@ def test_a_teachers_mistake_names_it(
         predict(pool, {'one': Prepared(refuses='007.png')}, readers)
 
 
-def test_no_more_is_claimed_than_readers_are_ahead(pool: ImageTable) -> None:
+def test_no_more_is_claimed_than_readers_are_ahead(
+    pool: ImageTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('mmcompose.composition.reading._WINDOW_IMAGES', 8)
     looked: list[int] = []
 
     def wanted() -> Iterator[Wanted]:
@@ -156,7 +159,7 @@ def test_no_more_is_claimed_than_readers_are_ahead(pool: ImageTable) -> None:
     reading = Reading({'one': Prepared()}, TeacherTimes(['one']))
     reads = reading.in_readers(in_windows(wanted()), 2, pin=False)
     window, _ = next(reads)
-    # Windows of eight, of which each reader has three.
+    # Each reader has three windows.
     assert len(window) == 8 and len(looked) <= 7 * 8
     assert sum(len(window) for window, _ in reads) == COUNT - 8
 
@@ -174,9 +177,9 @@ def test_readers_start_where_threads_of_opencv_were_at_work(
         cv2.setNumThreads(threads)
 
 
-def test_a_window_holds_a_few_pictures_or_one_large_one() -> None:
-    sides = [100] * 10 + [3000] + [100] * 3
+def test_a_window_holds_some_pictures_or_few_large_ones() -> None:
+    sides = [100] * 18 + [4000] + [100] * 3
     wanted = [Wanted(Image(f'{n}', '', side, side), ('one',)) for n, side in enumerate(sides)]
     windows = list(in_windows(wanted))
-    assert [len(window) for window in windows] == [8, 3, 3]
+    assert [len(window) for window in windows] == [16, 3, 3]
     assert [each for window in windows for each in window] == wanted

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,45 @@ def _run(folder: Path, others: str) -> None:
         # Workers are started at once, however short the work.
         patch.setattr('mmcompose.composition.workers.PAYS_SECONDS', -1.0)
         workers.run(job, job, 'work')
+
+
+class Witnessed(ToyWork):
+    """Work whose makers each leave the GPUs that they see; one waits until another was there."""
+
+    def __init__(self, folder: Path, asks_teachers: bool) -> None:
+        super().__init__(Location(folder), 4)
+        self.asks_teachers = asks_teachers
+
+    def make_one(self, part: int, tick: Tick) -> None:
+        seen = os.environ.get('CUDA_VISIBLE_DEVICES', 'all')
+        self.location.write(seen.encode(), 'makers', str(os.getpid()))
+        for _ in range(1 if self.asks_teachers else 600):
+            tick(1)
+            if len(self.location.names('makers')) > 1:
+                break
+            time.sleep(0.1)
+        super().make_one(part, tick)
+
+
+def test_beside_a_gpu_other_processes_take_part_where_no_teacher_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuda = SimpleNamespace(is_available=lambda: True)
+    monkeypatch.setattr('mmcompose.composition.resources.torch', SimpleNamespace(cuda=cuda))
+    monkeypatch.setattr('mmcompose.composition.resources.num_cores', lambda: 2)
+    monkeypatch.setattr('mmcompose.composition.workers.PAYS_SECONDS', -1.0)
+    monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
+    makers = []
+    with Workers(Resources()) as workers:
+        for turn, asks_teachers in enumerate((True, False, True)):
+            job = partial(Witnessed, tmp_path / str(turn), asks_teachers)
+            workers.run(job, job, 'work')
+            made = Location(tmp_path / str(turn))
+            names = made.names('makers')
+            makers.append({int(name): made.read('makers', name).decode() for name in names})
+    own = {os.getpid(): 'all'}
+    assert makers[0] == makers[2] == own
+    assert sorted(makers[1].values()) == ['', 'all']
 
 
 def test_a_mistake_in_one_process_stops_the_others(tmp_path: Path) -> None:
