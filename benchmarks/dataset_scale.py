@@ -72,7 +72,7 @@ def write_pool(folder: Path, count: int) -> None:
     dataset = pseudo_labeled(folder)
     images, made = dataset.images, dataset.composition
     made.store.begin()
-    result = made._maker._label_result(images)
+    result = made._maker.label_result(images)
     result.write_learned(made.pipeline.learned)
     labels = made.store.location.local(result.folder)
     write_mapped(labels, label_tables(images.keys), SCHEMA, result.fingerprint)

@@ -24,7 +24,7 @@ from mmcompose.composition.resources import Resources
 from mmcompose.composition.teacher_configs import open_teacher, teacher_record
 from mmcompose.composition.workers import AnyWorkers, Workers
 from mmcompose.labeling import LabelInput, LabelPipeline
-from mmcompose.store import PoolResults
+from mmcompose.store import ImageTable, PoolResults
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
 from mmcompose.utils import Count, Range, UserError, fault, warn
@@ -307,8 +307,11 @@ class Composition:
             )
         try:
             with Peers() as peers:
-                labels = self._maker.labels(images, peers.check)
-                peers.meet()
+                pool = ImageTable.of(images)
+                # Before teachers predict for hours, and when all have the labels.
+                peers.meet(self._maker.label_result(pool).fingerprint)
+                labels = self._maker.labels(pool, peers.check)
+                peers.meet(labels.fingerprint)
                 return labels
         finally:
             self._teachers.close()

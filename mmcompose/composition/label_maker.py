@@ -150,13 +150,13 @@ class LabelMaker:
             UserError: As :meth:`predictions`; if a step that learns from labeled images did not.
         """
         pool = ImageTable.of(images)
-        result = self._label_result(pool)
+        result = self.label_result(pool)
         table, learned = result.read(), result.read_learned()
         if table is None or learned is None:
             # Before teachers predict for hours.
             self.pipeline.check_learned()
             self.store.begin()
-            result = self._label_result(pool)
+            result = self.label_result(pool)
             with self.make_workers(check=check) as workers:
                 made = self.predictions(pool, workers, with_features=True)
                 for line in owners_by_name(self.class_space, made):
@@ -301,7 +301,8 @@ class LabelMaker:
             results[FEATURES] = self.store.features(self.features.identity)
         return results
 
-    def _label_result(self, images: ImageTable) -> LabelResult:
+    def label_result(self, images: ImageTable) -> LabelResult:
+        """Return where the labels of a pool are kept."""
         return self.store.labels(self._made_of(len(self.steps)), images)
 
     def _made_of(self, steps: int) -> dict[str, Any]:
@@ -335,7 +336,7 @@ class LabelMaker:
         return work
 
     def _labeling(self, images: ImageTable) -> Labeling:
-        result = self._label_result(images)
+        result = self.label_result(images)
         learned = result.read_learned()
         assert learned is not None
         pipeline = self.pipeline.with_learned(learned)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from types import TracebackType
 
@@ -41,6 +43,7 @@ class Peers:
             self._store = PrefixStore(prefix, _get_default_store())
         self._beats: dict[int, tuple[int, float]] = {}
         self._lost: str | None = None
+        self._meetings = count()
         self._has_left = threading.Event()
         self._watching: threading.Thread | None = None
 
@@ -73,21 +76,37 @@ class Peers:
             expected = f'{self._lost}; run again, and it goes on with what was made so far'
             raise UserError(fault('--launcher', expected))
 
-    def meet(self) -> None:
-        """Wait until all have come here.
+    def meet(self, labels: str) -> None:
+        """Wait until all have come here, with the same labels in mind.
+
+        Args:
+            labels: What addresses them in the store.
 
         Raises:
-            UserError: If one of them is lost.
+            UserError: If one of them is lost, or comes with other labels.
         """
         if self._store is None:
             return
-        self._count('met', 1)
-        self._wait('met', self._world_size)
+        number = next(self._meetings)
+        met, left = f'met/{number}', f'left/{number}'
+        with self._told_if_gone():
+            self._store.set(f'{met}/{self._rank}', labels)
+        self._count(met, 1)
+        self._wait(met, self._world_size)
+        with self._told_if_gone():
+            brought = [self._store.get(f'{met}/{rank}') for rank in range(self._world_size)]
         # The one that keeps the store is the last to leave.
         if self._rank == 0:
-            self._wait('left', self._world_size - 1, time.monotonic() + _LEAVING_SECONDS)
+            self._wait(left, self._world_size - 1, time.monotonic() + _LEAVING_SECONDS)
         else:
-            self._count('left', 1)
+            self._count(left, 1)
+        for rank, each in enumerate(brought):
+            if each != brought[0]:
+                expected = (
+                    f'process {rank} of {self._world_size} is about to label another pool, or by '
+                    'another config, than process 0: all are to see the same files'
+                )
+                raise UserError(fault('--launcher', expected))
 
     def _wait(self, name: str, expected: int, until: float = float('inf')) -> None:
         while self._count(name, 0) < expected and time.monotonic() < until:
@@ -97,8 +116,13 @@ class Peers:
     def _count(self, name: str, more: int) -> int:
         """Add to a number that all see, and return it."""
         assert self._store is not None
-        try:
+        with self._told_if_gone():
             return int(self._store.add(name, more))
+
+    @contextmanager
+    def _told_if_gone(self) -> Iterator[None]:
+        try:
+            yield
         # As torch calls a broken connection.
         except RuntimeError:
             self._lost = 'process 0, which keeps what all see, has ended or is out of reach'

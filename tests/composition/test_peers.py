@@ -39,7 +39,7 @@ def group(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_alone_there_is_nobody_to_wait_for() -> None:
     with Peers() as alone:
         alone.check()
-        alone.meet()
+        alone.meet('')
 
 
 def test_all_leave_when_the_last_has_come(group: Any) -> None:
@@ -50,7 +50,7 @@ def test_all_leave_when_the_last_has_come(group: Any) -> None:
     def run(view: Peers, seconds: float) -> None:
         with view:
             time.sleep(seconds)
-            view.meet()
+            view.meet('same')
             left.append(time.monotonic())
 
     started = time.monotonic()
@@ -62,6 +62,31 @@ def test_all_leave_when_the_last_has_come(group: Any) -> None:
         thread.join(10)
     assert len(left) == 3
     assert min(left) - started >= 0.6
+
+
+def test_all_are_told_when_one_comes_with_other_labels(group: Any) -> None:
+    group(3)
+    views = [Peers(60) for _ in range(3)]
+    told: list[str] = []
+
+    def run(view: Peers, labels: str) -> None:
+        with view:
+            view.meet('at first the same')
+            try:
+                view.meet(labels)
+            except UserError as error:
+                told.append(str(error))
+
+    threads = [
+        threading.Thread(target=run, args=each)
+        for each in zip(views, ('some', 'some', 'others'), strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(told) == 3
+    assert all('process 2 of 3 is about to label another pool' in each for each in told)
 
 
 def _told(view: Peers) -> str:
@@ -84,7 +109,7 @@ def test_one_that_falls_silent_is_told(group: Any) -> None:
             one.check()
         assert re.match('--launcher: process 1 of 2 has ended or is out of reach', _told(one))
         with pytest.raises(UserError, match='process 1 of 2'):
-            one.meet()
+            one.meet('')
 
 
 def test_one_that_never_begins_is_told(group: Any) -> None:
@@ -98,8 +123,11 @@ def test_the_end_of_the_one_that_keeps_the_store_is_told(group: Any) -> None:
         def add(self, name: str, more: int) -> int:
             raise RuntimeError('Broken pipe')
 
+        def set(self, name: str, value: str) -> None:
+            raise RuntimeError('Broken pipe')
+
     view = Peers(SILENT_SECONDS) if group(2) else None
     assert view is not None
     view._store = Gone()  # type: ignore[assignment]
     with view, pytest.raises(UserError, match='process 0, which keeps what all see, has ended'):
-        view.meet()
+        view.meet('')
