@@ -44,6 +44,7 @@ from mmcompose.teachers.mmdet.model import build_model
 # So many pictures first: what they take holds the loading of weights.
 FIRST = 16
 MEGAPIXELS = (4000, 3000)
+TURNS = 3
 GPU_MODELS = {
     'YOLOX-Nano': 'mmdet::yolox/yolox_nano_8xb8-300e_coco.py',
     'RetinaNet-R50': 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py',
@@ -132,7 +133,7 @@ def on_cpu(weights: Path, images: Sequence[Image], each_decodes: bool) -> dict[s
     ours, bare = [], []
     # What is loaded once a process is no part of any turn.
     label_seconds(configs, images[: FIRST + 1], clock, workers=1)
-    for _ in range(3):
+    for _ in range(TURNS):
         ours.append(label_seconds(configs, images, clock, workers=1))
         begin = clock()
         for image in images[FIRST:]:
@@ -151,7 +152,10 @@ def on_cpu(weights: Path, images: Sequence[Image], each_decodes: bool) -> dict[s
 def on_gpu(
     folder: Path, checkpoint: Path | None, name: str, sizes: dict[str, list[Image]]
 ) -> dict[str, dict[str, Any]]:
-    """Return seconds a picture of labelling, of bare forward passes, and of decoding, by size."""
+    """Return seconds a picture of labelling, of bare forward passes, and of decoding, by size.
+
+    By turns; medians.
+    """
     config = GPU_MODELS[name]
     if checkpoint is None:
         checkpoint = folder / f'{name}.pth'
@@ -162,19 +166,29 @@ def on_gpu(
     configs = {'one': {'type': 'mmcompose.MMDetTeacher', **plain}}
     figures = {}
     for size, images in sizes.items():
-        forward, decoding = bare_forward(teacher, images), decode_seconds(images)
+        batches = ready_batches(teacher, images)
         # What is loaded or compiled once a process is no part of any turn.
         label_seconds(configs, images[: FIRST + 1], time.perf_counter)
-        ours = label_seconds(configs, images, time.perf_counter)
-        longer = max(forward, decoding)
-        found = {'labelling': ours, 'forward': forward, 'decoding': decoding}
-        figures[size] = {**found, 'ratio': ours / longer}
+        turns = np.array(
+            [
+                (
+                    label_seconds(configs, images, time.perf_counter),
+                    forward_seconds(teacher, batches) / len(images),
+                    decode_seconds(images),
+                )
+                for _ in range(TURNS)
+            ]
+        )
+        medians = np.median(turns, axis=0).tolist()
+        ratio = float(np.median(turns[:, 0] / turns[:, 1:].max(axis=1)))
+        names = ('labelling', 'forward', 'decoding')
+        figures[size] = {**dict(zip(names, medians, strict=True)), 'ratio': ratio}
         console.print(name, size, figures[size])
     return figures
 
 
-def bare_forward(teacher: MMDetTeacher, images: Sequence[Image]) -> float:
-    """Return seconds a picture of ``test_step`` on ready tensors, in the batches of labelling."""
+def ready_batches(teacher: MMDetTeacher, images: Sequence[Image]) -> list[list[Any]]:
+    """Return pictures as ready tensors, in the batches of labelling; each shape was run once."""
     reading = Reading({'one': teacher}, TeacherTimes(['one']))
     wanted = (Wanted(image, ('one',)) for image in images)
     prepared = [
@@ -193,18 +207,19 @@ def bare_forward(teacher: MMDetTeacher, images: Sequence[Image]) -> float:
         for start in range(0, len(each), size)
     ]
     first = {teacher.shape_of(batch[0]): batch for batch in reversed(ready)}
-    # Weights are loaded, and each shape is there once, before the clock starts.
-    _run(teacher, list(first.values()))
-    begin = time.perf_counter()
-    _run(teacher, ready)
-    return (time.perf_counter() - begin) / len(images)
+    # Weights are loaded, and each shape was there once, before the clock starts.
+    forward_seconds(teacher, list(first.values()))
+    return ready
 
 
 @torch.inference_mode()
-def _run(teacher: MMDetTeacher, batches: Sequence[Sequence[Any]]) -> None:
+def forward_seconds(teacher: MMDetTeacher, batches: Sequence[Sequence[Any]]) -> float:
+    """Return what ``test_step`` of all batches takes."""
+    begin = time.perf_counter()
     for batch in batches:
         teacher._model.test_step(pseudo_collate(batch))
         torch.cuda.synchronize()
+    return time.perf_counter() - begin
 
 
 def decode_seconds(images: Sequence[Image]) -> float:
@@ -270,15 +285,13 @@ def gpu_bars(
     folder: Path, data: Path, weights: Path, less: int
 ) -> Iterator[tuple[dict[str, Any], dict[str, Bar]]]:
     """Measure what needs one, and yield all figures so far after each model."""
-    small = photos(data, FIRST + 2048 // less)
-    large = enlarged(small[: FIRST + 512 // less], folder / 'large')
+    small = photos(data, FIRST + 512 // less)
+    large = enlarged(small[: FIRST + 256 // less], folder / 'large')
     figures: dict[str, Any] = {}
     bars: dict[str, Bar] = {}
     for name in GPU_MODELS:
         own = weights / 'yolox_nano_coco_mmdet.pth' if name == 'YOLOX-Nano' else None
-        # RetinaNet takes several times as long a picture.
-        photographs = small[: FIRST + 1024 // less] if name == 'RetinaNet-R50' else small
-        sizes = {'320 px': photographs, '12 megapixels': large}
+        sizes = {'320 px': small, '12 megapixels': large}
         found, _ = measured(on_gpu, folder, own, name, sizes)
         for size, each in found.items():
             figures[f'{name}, {size}'] = each
