@@ -289,3 +289,19 @@ def test_an_unknown_class_is_told_before_any_work() -> None:
     step = ScoreCalibration('prior', boxes_per_image={'cats': 1.0})
     with pytest.raises(UserError, match=r"boxes_per_image.*'cats'.*did you mean 'cat'"):
         bind(step, scene(TEACHERS))
+
+
+def test_a_teacher_that_did_not_predict_does_not_deny_a_box() -> None:
+    """Teacher b predicts on all images with a high score of a, and on few of the others."""
+    rng = np.random.default_rng(0)
+    pool: list[tuple[ByTeacher, Scene]] = []
+    for number in range(4000):
+        score = rng.uniform(0.02, 0.98)
+        b = found((BOX, 0.9, 0)) if rng.uniform() < score else found()
+        if score < 0.6 and rng.uniform() < 0.8:
+            b = Detections(asked=False)
+        pool.append(({'a': found((BOX, score, 0)), 'b': b}, scene(TEACHERS, key=str(number))))
+    step = ScoreCalibration('agreement')
+    fit(step, pool)
+    scores = np.array([0.3, 0.5, 0.7], np.float32)
+    assert calibrated(step.curves['a']['common'], scores) == pytest.approx(scores, abs=0.12)
