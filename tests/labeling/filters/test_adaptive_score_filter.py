@@ -302,3 +302,21 @@ def test_one_score_for_all_boxes_is_kept_only_where_enough_of_them_are_right(
     step = AdaptiveScoreFilter(method='precision', precision=precision)
     fit(step, said, truth(50))
     assert sum(len(apply(step, *each)[FUSED]) for each in said) == left
+
+
+def test_what_a_teacher_does_not_know_does_not_lower_its_threshold() -> None:
+    rng = np.random.default_rng(0)
+    images, there, dogs_too = [], {}, {}
+    dogs = found(*[([number, 70, number + 10, 80], 1, 3) for number in range(50)])
+    for number in range(40):
+        scores = rng.uniform(0.05, 0.95, 2)
+        said = found(*[(BOX, score, label) for label, score in enumerate(scores)])
+        of = scene({'a': CLASSES[:2], 'b': CLASSES[2:]}, key=str(number))
+        images.append(({'a': said, 'b': found()}, of))
+        there[str(number)] = said[rng.random(2) < scores]
+        dogs_too[str(number)] = Detections.concatenate([there[str(number)], dogs])
+    steps = [AdaptiveScoreFilter('fbeta') for _ in range(2)]
+    for step, its in zip(steps, (there, dogs_too), strict=True):
+        fit(step, images, its)
+    first, second = (step.learned['thresholds']['a'] for step in steps)
+    assert first == second
