@@ -54,15 +54,17 @@ class AgreementCalibration(Calibration):
 
         Returns:
             ``teachers`` ``(N,)``, ``scores`` ``(N,)``, ``others`` ``(N,)``, how many other owners
-            their classes have, and ``matches`` ``(N, T)``: the score of each other teacher's best
-            box of the class there, -1 where it has none.
+            of their classes predicted there, and ``matches`` ``(N, T)``: the score of each other
+            teacher's best box of the class there, -1 where it has none.
         """
         space = self.class_space
-        counts = space.owners.sum(axis=1)
         parts: list[dict[str, NDArray[Any]]] = [self._no_boxes()]
         for detections, _ in before_fusion(stream):
+            # Who did not predict on an image confirms nothing there, and denies nothing.
+            asked = np.array([detections.get(n, _NOTHING).asked for n in space.teachers])
+            counts = (space.owners & asked).sum(axis=1)
             for row, name in enumerate(space.teachers):
-                found = detections.get(name, Detections())
+                found = detections.get(name, _NOTHING)
                 others = np.where(space.owners[:, row], counts - 1, 0)[found.labels]
                 shared, others = found[others > 0], others[others > 0]
                 if not len(shared):
@@ -127,3 +129,6 @@ def _curve(boxes: State, curves: Mapping[int, Curve]) -> Curve:
     if most <= 0:
         return STRAIGHT
     return anchored(isotonic_curve(boxes['scores'], believed / most))
+
+
+_NOTHING = Detections()

@@ -12,8 +12,14 @@ from numpy.typing import NDArray
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, ImageContext, LabelStream, LabelTransform
 from mmcompose.labeling.calibration.base import Calibration
-from mmcompose.labeling.compute.curves import Curve, TeacherCurves, calibrated
+from mmcompose.labeling.compute.curves import (
+    Curve,
+    TeacherCurves,
+    calibrated,
+    mistakes_in_curves,
+)
 from mmcompose.labeling.compute.learned_file import (
+    check_content,
     check_entries,
     check_method,
     check_teachers,
@@ -22,6 +28,9 @@ from mmcompose.labeling.compute.learned_file import (
 from mmcompose.labeling.compute.state import State
 from mmcompose.registry import CALIBRATIONS, LABEL_TRANSFORMS, build_method
 from mmcompose.structures import Detections
+
+# What is learned: curves by teacher, `TeacherCurves`.
+_LEARNED = {'curves': Mapping[str, Mapping[str, Any]]}
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -50,7 +59,9 @@ class ScoreCalibration(LabelTransform):
         self.right_iou_thr = self.method.right_iou_thr
         if learned_file is not None:
             check_method(learned_file, method, self.right_iou_thr is not None, CALIBRATIONS)
-            self.learned = read_learned(learned_file, type(self).__name__)
+            self.learned = read_learned(learned_file, type(self).__name__, _LEARNED)
+            for teacher, curves in self.curves.items():
+                check_content(learned_file, mistakes_in_curves(f'curves.{teacher}', curves))
 
     @property
     def curves(self) -> Mapping[str, TeacherCurves]:
@@ -64,6 +75,19 @@ class ScoreCalibration(LabelTransform):
         self.method.bind(class_space)
         if self.right_iou_thr is not None:
             check_teachers(self.curves, class_space)
+        self._tabulate()
+
+    def load_learned(self, learned: Mapping[str, Any]) -> None:
+        """Set ``{'curves': {teacher: {'common': curve, 'classes': {class: curve}}}}``."""
+        super().load_learned(learned)
+        self._tabulate()
+
+    def _tabulate(self) -> None:
+        """Find the classes of curves: their names may be aliases by now, or none of the student."""
+        self._own: dict[str, dict[int, Curve]] = {}
+        for teacher, curves in self.curves.items():
+            labels = self.class_space.index(list(curves['classes'])).tolist()
+            self._own[teacher] = dict(zip(labels, curves['classes'].values(), strict=True))
 
     def describe_learned(self) -> list[str]:
         """See :meth:`LabelTransform.describe_learned`."""
@@ -100,10 +124,10 @@ class ScoreCalibration(LabelTransform):
         if curves is None:
             return found
         scores = calibrated(curves['common'], found.scores)
+        own_curves = self._own[teacher]
         # Most classes have no curve of their own.
-        for label in np.unique(found.labels).tolist() if curves['classes'] else ():
-            curve: Curve | None = curves['classes'].get(self.class_space.classes[label])
-            if curve is not None:
+        for label in np.unique(found.labels).tolist() if own_curves else ():
+            if label in own_curves:
                 own = found.labels == label
-                scores[own] = calibrated(curve, found.scores[own])
+                scores[own] = calibrated(own_curves[label], found.scores[own])
         return replace(found, scores=scores)

@@ -64,17 +64,18 @@ def _sum(
     for image in range(len(trust)):
         begin, end = starts[image * count], starts[(image + 1) * count]
         own, whose = labels[begin:end], teachers[begin:end]
-        partners = _partners(boxes[begin:end], own, whose, owns.shape, iou_thr)
+        found, own_scores = boxes[begin:end], scores[begin:end]
+        partners = _partners(found, own_scores, own, whose, owns.shape, iou_thr)
         for row in range(end - begin):
             one, label = whose[row], own[row]
-            score = np.float64(scores[begin + row])
+            score = np.float64(own_scores[row])
             claimed[one, label] += score * score
             for other in range(count):
                 trusted = trust[image, one] * trust[image, other]
                 squares[one, other, label] += trusted * score * score
                 partner = partners[row, other]
                 if other > one and partner >= 0 and partners[partner, one] == row:
-                    its = np.float64(scores[begin + partner])
+                    its = np.float64(own_scores[partner])
                     agreed[one, other, label] += trusted * score * its
                     confirmed[one] += trusted * score**3 * its
                     confirmed[other] += trusted * score * its**3
@@ -85,7 +86,12 @@ def _sum(
 
 @njit(cache=True)
 def _partners(
-    boxes: Boxes, labels: Rows, teachers: Rows, shape: tuple[int, int], iou_thr: float
+    boxes: Boxes,
+    scores: NDArray[np.float32],
+    labels: Rows,
+    teachers: Rows,
+    shape: tuple[int, int],
+    iou_thr: float,
 ) -> Rows:
     """Return ``(n, T)``: each teacher's box of its class that a box overlaps most, -1 for none."""
     partners = np.full((len(boxes), shape[0]), -1)
@@ -94,17 +100,25 @@ def _partners(
     for row, other in zip(first, second):
         if teachers[row] != teachers[other]:
             shared = overlap(boxes, row, boxes, other)
-            _prefer(partners, most, row, teachers[other], other, shared)
-            _prefer(partners, most, other, teachers[row], row, shared)
+            for one, its in ((row, other), (other, row)):
+                best = partners[one, teachers[its]]
+                least = most[one, teachers[its]]
+                if (
+                    best < 0
+                    or shared > least
+                    or (shared == least and _comes_first(boxes, scores, its, best))
+                ):
+                    partners[one, teachers[its]] = its
+                    most[one, teachers[its]] = shared
     return partners
 
 
 @njit(cache=True)
-def _prefer(
-    partners: Rows, most: Boxes, row: int, teacher: int, other: int, shared: np.float32
-) -> None:
-    """Take a partner that overlaps more; of those that do alike, the first."""
-    best = partners[row, teacher]
-    if best < 0 or shared > most[row, teacher] or (shared == most[row, teacher] and other < best):
-        partners[row, teacher] = other
-        most[row, teacher] = shared
+def _comes_first(boxes: Boxes, scores: NDArray[np.float32], row: int, other: int) -> bool:
+    """Return whether a box has the higher score; of two that score alike, by the boxes."""
+    if scores[row] != scores[other]:
+        return bool(scores[row] > scores[other])
+    for side in range(4):
+        if boxes[row, side] != boxes[other, side]:
+            return bool(boxes[row, side] < boxes[other, side])
+    return False

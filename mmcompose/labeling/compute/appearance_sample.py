@@ -58,9 +58,11 @@ def collect_appearance(stream: LabelStream, class_space: ClassSpace) -> State:
 
 
 def _state(key: str, cells: Detections, detections: ByTeacher, space: ClassSpace) -> State:
-    votes = [votes_of(name, found, space) for name, found in detections.items()]
-    every = [(f.boxes, f.scores, f.labels) for f in detections.values()]
-    boxes, scores, labels = (np.concatenate(parts) for parts in zip(*every, strict=True))
+    # Nothing comes of nobody's detections.
+    every = [('', Detections()), *detections.items()]
+    votes = [votes_of(name, found, space) for name, found in every]
+    columns = [(found.boxes, found.scores, found.labels) for _, found in every]
+    boxes, scores, labels = (np.concatenate(parts) for parts in zip(*columns, strict=True))
     return {
         'hashes': np.array([key_hash(key)], np.uint64),
         'counts': np.array([len(boxes)]),

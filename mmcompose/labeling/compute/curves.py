@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mmcompose.utils import Problem, check_keys, check_types, fault
+
 Floats: TypeAlias = NDArray[np.floating]
 
 # Knots of a piecewise linear curve, plain so that it can be stored.
@@ -24,6 +26,32 @@ STRAIGHT: Curve = {'x': [0.0, 1.0], 'y': [0.0, 1.0]}
 def calibrated(curve: Curve, scores: Floats) -> NDArray[np.float32]:
     """Return ``(N,)`` float32 in [0, 1]: the curve at each score."""
     return np.interp(scores, curve['x'], curve['y']).clip(0, 1).astype(np.float32)
+
+
+def mistakes_in_curves(key: str, curves: TeacherCurves) -> list[Problem]:
+    """Return what is wrong with the curves of a teacher.
+
+    Args:
+        key: Where they stand, for messages.
+        curves: The curves, as somebody's file holds them.
+    """
+    kinds = {'common': Curve, 'classes': Mapping[str, Curve]}
+    problems = check_keys(key, curves, [*kinds, *curves], kinds) + check_types(key, curves, kinds)
+    if problems:
+        return problems
+    listed = {'common': curves['common']}
+    listed.update((f'classes.{name}', curve) for name, curve in curves['classes'].items())
+    return [
+        fault(f'{key}.{place}', 'is no curve: x that rises, and as many y')
+        for place, curve in listed.items()
+        if not _is_curve(curve)
+    ]
+
+
+def _is_curve(curve: Curve) -> bool:
+    x, y = curve.get('x', []), curve.get('y', [])
+    finite = np.isfinite(x).all() and np.isfinite(y).all()
+    return bool(0 < len(x) == len(y) and finite and (np.diff(x) >= 0).all())
 
 
 def isotonic_curve(scores: Floats, targets: Floats) -> Curve:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import FUSED, STUDENT
 from mmcompose.registry import Registry
-from mmcompose.utils import UserError, fault, problem, write_json
+from mmcompose.utils import (
+    Problem,
+    UserError,
+    check_types,
+    examples,
+    fault,
+    problem,
+    write_json,
+)
+
+_AGAIN = 'is it of another composition? Run mmcompose calibrate again'
 
 
 def write_learned(path: str | Path, transform: str, learned: Mapping[str, Any]) -> None:
@@ -24,11 +34,19 @@ def write_learned(path: str | Path, transform: str, learned: Mapping[str, Any]) 
     write_json('learned_file', path, {'transform': transform, 'learned': dict(learned)})
 
 
-def read_learned(path: str | Path, transform: str) -> dict[str, Any]:
+def read_learned(
+    path: str | Path, transform: str, hints: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return what :func:`write_learned` wrote.
 
+    Args:
+        path: The file.
+        transform: The name of the class that learned it.
+        hints: The types of what it learned, by name. Defaults to any.
+
     Raises:
-        UserError: If the file cannot be read, or another transform learned it.
+        UserError: If the file cannot be read, or another transform learned it; if something is
+            of another type, or is missing.
     """
     key = 'learned_file'
     try:
@@ -41,7 +59,26 @@ def read_learned(path: str | Path, transform: str) -> dict[str, Any]:
         raise UserError(
             problem(key, str(path), f'was learned by {content.get("transform")}, not {transform}')
         )
-    return dict(content['learned'])
+    learned, hints = dict(content['learned']), hints or {}
+    check_content(path, check_types('', learned, hints))
+    absent = [name for name in hints if learned and not learned.get(name)]
+    if absent:
+        raise UserError(problem(key, str(path), f'holds no {" and no ".join(absent)}'))
+    return learned
+
+
+def check_content(path: str | Path, problems: Sequence[Problem]) -> None:
+    """Raise what is wrong with the content of a file.
+
+    Args:
+        path: The file.
+        problems: What is wrong; keys are places in the file.
+
+    Raises:
+        UserError: With a line for each, if there is any.
+    """
+    if problems:
+        raise UserError(*(problem('learned_file', str(path), f'has {each}') for each in problems))
 
 
 def check_method(path: str | Path, method: str, learns: bool, registry: Registry) -> None:
@@ -95,16 +132,36 @@ def check_teachers(learned: Collection[str], class_space: ClassSpace) -> None:
     if not learned or FUSED in learned:
         return
     teachers = class_space.teachers
-    again = 'is it of another composition? Run mmcompose calibrate again'
     problems = [
-        problem('learned_file', name, f'is in it, and is not a teacher; {again}', teachers)
+        problem('learned_file', name, f'is in it, and is not a teacher; {_AGAIN}', teachers)
         for name in learned
         if name not in teachers
     ]
     problems += [
-        fault('learned_file', f'holds nothing of teacher {name!r}; {again}')
+        fault('learned_file', f'holds nothing of teacher {name!r}; {_AGAIN}')
         for name in teachers
         if name not in learned and name != STUDENT
     ]
+    if problems:
+        raise UserError(*problems)
+
+
+def check_classes(learned: Mapping[str, Mapping[str, float]], class_space: ClassSpace) -> None:
+    """Check that what a file holds by teacher and class, if anything, is of all classes at hand.
+
+    Args:
+        learned: By teacher, or 'fused', a value of each class.
+        class_space: Names the classes at hand.
+
+    Raises:
+        UserError: With a line for each teacher of which something is missing.
+    """
+    problems = []
+    for entry, by_name in learned.items():
+        known = set(class_space.index(list(by_name)).tolist())
+        missing = [repr(n) for label, n in enumerate(class_space.classes) if label not in known]
+        if missing:
+            expected = f'holds nothing of {examples(missing)} for {entry}'
+            problems.append(fault('learned_file', f'{expected}; {_AGAIN}'))
     if problems:
         raise UserError(*problems)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,33 @@ def class_index(key: str, name: str, space: ClassSpace) -> int:
     Raises:
         UserError: If the student has no such class.
     """
-    index = int(space.index([name])[0])
-    if index < 0:
-        raise UserError(problem(key, name, NO_CLASS, space.classes))
-    return index
+    return int(class_indices(key, [name], space)[0])
+
+
+def class_indices(key: str, names: Iterable[str], space: ClassSpace) -> NDArray[np.int64]:
+    """Return the student's indices ``(N,)`` of class names or aliases.
+
+    Args:
+        key: The argument in which the names stand, for messages.
+        names: Classes of the student.
+        space: The class space.
+
+    Raises:
+        UserError: With a line for each name that is not a class of the student, or is the class
+            of an earlier one.
+    """
+    names = list(names)
+    indices = space.index(names)
+    problems = []
+    first: dict[int, str] = {}
+    for name, index in zip(names, indices.tolist(), strict=True):
+        if index < 0:
+            problems.append(problem(key, name, NO_CLASS, space.classes))
+        elif first.setdefault(index, name) != name:
+            problems.append(problem(key, name, f'is the class of {first[index]!r}, too; name one'))
+    if problems:
+        raise UserError(*problems)
+    return indices
 
 
 def by_class(
@@ -44,13 +67,8 @@ def by_class(
         space: The class space.
 
     Raises:
-        UserError: If a name is not a class of the student.
+        UserError: If a name is not a class of the student, or two are one class.
     """
     values = np.full(len(space.classes), default, np.float32)
-    names = list(given)
-    indices = space.index(names)
-    unknown = [name for name, index in zip(names, indices.tolist(), strict=True) if index < 0]
-    if unknown:
-        raise UserError(*(problem(key, name, NO_CLASS, space.classes) for name in unknown))
-    values[indices] = list(given.values())
+    values[class_indices(key, given, space)] = list(given.values())
     return values

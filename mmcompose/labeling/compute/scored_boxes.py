@@ -22,7 +22,8 @@ class ScoredBoxes(NamedTuple):
         scores: ``(N,)`` float32.
         labels: ``(N,)`` int64.
         right: ``(N,)`` bool, whether it is right; False for all where there is no truth.
-        positives: ``(C,)`` int64, how many true boxes of each class the images have.
+        positives: ``(C,)`` int64, how many true boxes the images have of each class that the
+            teacher owns.
         best_scores: ``(C,)`` float32, the best score of each class: that a box has, or that a
             teacher gave it before steps after the fusion lowered it.
         images: How many images there are.
@@ -107,12 +108,15 @@ def boxes_by_teacher(state: State, class_space: ClassSpace) -> dict[str, ScoredB
     images, positives = int(state['images'].sum()), state['positives'].sum(axis=0)
     found = {}
     for row, name in enumerate(entry_names(class_space)):
+        owned = class_space.owners[:, row] if name in class_space.teachers else True
         if state['seen'][:, row].any():
             own = state['teachers'] == row
             labels = state['labels'][own].astype(np.int64)
             scores, right = state['scores'][own], state['right'][own]
             best = state['best_scores'][:, row].max(axis=0)
-            found[name] = ScoredBoxes(scores, labels, right, positives, best, images)
+            # No teacher misses what it does not know.
+            own_positives = np.where(owned, positives, 0)
+            found[name] = ScoredBoxes(scores, labels, right, own_positives, best, images)
     return dict(sorted(found.items()))
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher
-from mmcompose.labeling.compute.per_class import class_index
+from mmcompose.labeling.compute.per_class import class_indices
 from mmcompose.structures import Detections, Masks
 from mmcompose.utils import Positive, UserError, fault, problem
 
@@ -92,7 +92,7 @@ def weight_factors(space: ClassSpace, weights: WeightFactors) -> NDArray[np.floa
     """Return ``(T, C)`` float64 factors on the teachers' weights, 1 where none is given.
 
     Raises:
-        UserError: If ``weights`` names a teacher or class that there is not.
+        UserError: If ``weights`` names a teacher or class that there is not, or a class twice.
     """
     factors = np.ones((len(space.teachers), len(space.classes)))
     for teacher, factor in weights.items():
@@ -100,8 +100,7 @@ def weight_factors(space: ClassSpace, weights: WeightFactors) -> NDArray[np.floa
             raise UserError(problem('weights', teacher, 'is not a teacher', space.teachers))
         row = factors[space.teachers.index(teacher)]
         if isinstance(factor, Mapping):
-            for name, value in factor.items():
-                row[class_index(f'weights.{teacher}', name, space)] = value
+            row[class_indices(f'weights.{teacher}', factor, space)] = list(factor.values())
         else:
             row[:] = factor
     return factors

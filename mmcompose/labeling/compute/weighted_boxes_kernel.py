@@ -25,7 +25,7 @@ class FusionOptions(NamedTuple):
 
     Args:
         iou_thr: Boxes that overlap a cluster by more than this join it.
-        skip_box_thr: Boxes with a lower score take no part.
+        skip_box_thr: Boxes with a lower score take no part; in the precision of scores.
         conf_type: Index into ``CONF_TYPES``.
         allows_overflow: Whether 'avg' may count more boxes than teachers.
     """

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import FUSED, ByTeacher, ImageContext, LabelStream, LabelTransform
 from mmcompose.labeling.compute.learned_file import (
+    check_classes,
     check_entries,
     check_method,
     check_teachers,
@@ -23,6 +24,9 @@ from mmcompose.labeling.compute.state import State
 from mmcompose.labeling.thresholds.base import Threshold
 from mmcompose.registry import LABEL_TRANSFORMS, THRESHOLDS, build_method
 from mmcompose.utils import Fraction, Range, UserError, problem
+
+# What is learned: thresholds by teacher and class.
+_LEARNED = {'thresholds': Mapping[str, Mapping[str, Fraction]]}
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -70,15 +74,18 @@ class AdaptiveScoreFilter(LabelTransform):
         self.lowest, self.highest = lowest, highest
         if learned_file is not None:
             check_method(learned_file, method, self.right_iou_thr is not None, THRESHOLDS)
-            self.learned = read_learned(learned_file, type(self).__name__)
+            self.learned = read_learned(learned_file, type(self).__name__, _LEARNED)
 
     def bind(self, class_space: ClassSpace, weights: NDArray[np.float64]) -> None:
         """See :meth:`LabelTransform.bind`."""
         super().bind(class_space, weights)
         self.method.bind(class_space)
+        thresholds = self.learned.get('thresholds', {})
         if self.right_iou_thr is not None:
-            check_teachers(self.learned.get('thresholds', {}), class_space)
+            check_teachers(thresholds, class_space)
         self._tabulate()
+        if self.right_iou_thr is not None:
+            check_classes(thresholds, class_space)
 
     def load_learned(self, learned: Mapping[str, Any]) -> None:
         """Set ``{'thresholds': {teacher: {class: threshold}}}``."""

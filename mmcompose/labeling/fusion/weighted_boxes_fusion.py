@@ -65,7 +65,9 @@ class WeightedBoxesFusion(LabelTransform):
         owners: bool = True,
     ) -> None:
         code = CONF_TYPES.index(conf_type)
-        self._options = FusionOptions(float(iou_thr), float(skip_box_thr), code, allows_overflow)
+        # A score of 0.7 is not lower than 0.7.
+        lowest = float(np.float32(skip_box_thr))
+        self._options = FusionOptions(float(iou_thr), lowest, code, allows_overflow)
         self._weight_factors: WeightFactors = weights or {}
         self._owners = owners
 

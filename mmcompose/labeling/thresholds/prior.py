@@ -21,7 +21,7 @@ class PriorThreshold(Threshold):
     Args:
         boxes_per_image: By class name, the mean number of boxes an image; or COCO jsons to count
             it in, e.g. those that the teachers were trained on. A class that neither names keeps
-            no box.
+            only boxes from ``highest`` on.
     """
 
     needs_boxes = False
@@ -42,9 +42,11 @@ class PriorThreshold(Threshold):
 
 
 def count_threshold(scores: NDArray[np.floating], count: float) -> float:
-    """Return the highest threshold that keeps ``count`` of the scores; 0 if there are fewer."""
+    """Return the highest threshold that keeps ``count`` of the scores.
+
+    0 if there are fewer; 1, the highest that there is, where none is to be kept.
+    """
     kept = round(count)
     if kept > len(scores):
         return 0.0
-    # Above the highest score where none is to be kept.
     return float(-np.sort(-scores)[kept - 1]) if kept > 0 else 1.0

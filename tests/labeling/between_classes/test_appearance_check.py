@@ -131,3 +131,10 @@ def test_weights_beyond_half_precision_are_stored_as_the_largest() -> None:
     weights = np.array([[[1e6], [-1e6], [2.0]]], np.float32)
     plain = _plain(Discriminant(weights, np.zeros((1, 1), np.float32), np.ones(1)))
     assert _discriminant(plain).weights.ravel().tolist() == [65504, -65504, 2]
+
+
+def test_a_picture_of_which_nobody_predicts_anything_teaches_what_it_looks_like() -> None:
+    looking = ImageContext('0', SIZE, SIZE, cells=cells('cat', np.random.default_rng(0)))
+    state = bound().collect([({}, looking)])
+    assert state['counts'].tolist() == [0]
+    assert state['votes'].shape == (0, 2)

@@ -289,3 +289,59 @@ def test_an_unknown_class_is_told_before_any_work() -> None:
     step = ScoreCalibration('prior', boxes_per_image={'cats': 1.0})
     with pytest.raises(UserError, match=r"boxes_per_image.*'cats'.*did you mean 'cat'"):
         bind(step, scene(TEACHERS))
+
+
+def test_a_teacher_that_did_not_predict_does_not_deny_a_box() -> None:
+    """Teacher b predicts on all images with a high score of a, and on few of the others."""
+    rng = np.random.default_rng(0)
+    pool: list[tuple[ByTeacher, Scene]] = []
+    for number in range(4000):
+        score = rng.uniform(0.02, 0.98)
+        b = found((BOX, 0.9, 0)) if rng.uniform() < score else found()
+        if score < 0.6 and rng.uniform() < 0.8:
+            b = Detections(asked=False)
+        pool.append(({'a': found((BOX, score, 0)), 'b': b}, scene(TEACHERS, key=str(number))))
+    step = ScoreCalibration('agreement')
+    fit(step, pool)
+    scores = np.array([0.3, 0.5, 0.7], np.float32)
+    assert calibrated(step.curves['a']['common'], scores) == pytest.approx(scores, abs=0.12)
+
+
+STRAIGHT = {'x': [0.0, 1.0], 'y': [0.0, 1.0]}
+
+
+def written(tmp_path: Path, curves: Any) -> ScoreCalibration:
+    file = str(tmp_path / 'curves.json')
+    write_learned(file, 'ScoreCalibration', {'curves': curves})
+    return ScoreCalibration('platt', learned_file=file)
+
+
+def test_a_curve_is_of_its_class_under_any_name(tmp_path: Path) -> None:
+    flat = {'x': [0.0, 1.0], 'y': [0.1, 0.1]}
+    step = written(tmp_path, {'a': {'common': STRAIGHT, 'classes': {'tvmonitor': flat}}})
+    at = scene({'a': ['cat', 'tv']}, aliases=[{'tv': ['tvmonitor']}])
+    after = apply(step, {'a': found((BOX, 0.8, 0), (ELSEWHERE, 0.7, 1))}, at)['a']
+    assert after.scores == pytest.approx([0.8, 0.1])
+
+
+@pytest.mark.parametrize(
+    ('curves', 'told'),
+    [
+        ([], r'has curves: \[\] is not a dict'),
+        ({}, 'holds no curves'),
+        ({'a': {'common': STRAIGHT}}, 'has curves.a.classes: is missing'),
+        ({'a': {'common': {'x': 0, 'y': [1]}, 'classes': {}}}, 'has curves.a.common.x: 0 is not'),
+        ({'a': {'common': {'y': [1.0]}, 'classes': {}}}, 'has curves.a.common: is no curve'),
+        (
+            {'a': {'common': STRAIGHT, 'classes': {'cat': {'x': [1, 0], 'y': [0, 1]}}}},
+            'has curves.a.classes.cat: is no curve',
+        ),
+        (
+            {'a': {'common': {'x': [0, 1], 'y': [0]}, 'classes': {}}},
+            'has curves.a.common: is no curve',
+        ),
+    ],
+)
+def test_a_file_that_somebody_spoiled(tmp_path: Path, curves: Any, told: str) -> None:
+    with pytest.raises(UserError, match=f'^learned_file: .*curves.json. {told}'):
+        written(tmp_path, curves)

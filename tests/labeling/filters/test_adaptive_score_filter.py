@@ -302,3 +302,49 @@ def test_one_score_for_all_boxes_is_kept_only_where_enough_of_them_are_right(
     step = AdaptiveScoreFilter(method='precision', precision=precision)
     fit(step, said, truth(50))
     assert sum(len(apply(step, *each)[FUSED]) for each in said) == left
+
+
+def test_what_a_teacher_does_not_know_does_not_lower_its_threshold() -> None:
+    rng = np.random.default_rng(0)
+    images, there, dogs_too = [], {}, {}
+    dogs = found(*[([number, 70, number + 10, 80], 1, 3) for number in range(50)])
+    for number in range(40):
+        scores = rng.uniform(0.05, 0.95, 2)
+        said = found(*[(BOX, score, label) for label, score in enumerate(scores)])
+        of = scene({'a': CLASSES[:2], 'b': CLASSES[2:]}, key=str(number))
+        images.append(({'a': said, 'b': found()}, of))
+        there[str(number)] = said[rng.random(2) < scores]
+        dogs_too[str(number)] = Detections.concatenate([there[str(number)], dogs])
+    steps = [AdaptiveScoreFilter('fbeta') for _ in range(2)]
+    for step, its in zip(steps, (there, dogs_too), strict=True):
+        fit(step, images, its)
+    first, second = (step.learned['thresholds']['a'] for step in steps)
+    assert first == second
+
+
+def written(tmp_path: Path, thresholds: Any) -> AdaptiveScoreFilter:
+    file = str(tmp_path / 'thresholds.json')
+    write_learned(file, 'AdaptiveScoreFilter', {'thresholds': thresholds})
+    return AdaptiveScoreFilter('fbeta', learned_file=file)
+
+
+@pytest.mark.parametrize(
+    ('thresholds', 'told'),
+    [
+        (None, 'has thresholds: None is not a dict'),
+        ({}, 'holds no thresholds'),
+        ({FUSED: 0.3}, 'has thresholds.fused: 0.3 is not a dict'),
+        ({FUSED: {'cat': '0.3'}}, "has thresholds.fused.cat: '0.3' is not a number"),
+        ({FUSED: {'cat': 30}}, r'has thresholds.fused.cat: 30 is not in \[0, 1\]'),
+    ],
+)
+def test_a_file_that_somebody_spoiled(tmp_path: Path, thresholds: Any, told: str) -> None:
+    with pytest.raises(UserError, match=f'^learned_file: .*thresholds.json. {told}'):
+        written(tmp_path, thresholds)
+
+
+def test_a_class_that_a_file_lacks_is_told(tmp_path: Path) -> None:
+    step = written(tmp_path, {FUSED: dict.fromkeys(CLASSES[:3], 0.4)})
+    with pytest.raises(UserError, match=r"^learned_file: holds nothing of 'dog' for fused"):
+        bind(step, scene())
+    bind(step, scene({'a': CLASSES[:3]}))

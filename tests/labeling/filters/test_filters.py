@@ -168,3 +168,9 @@ def test_agreement_needs_a_fusion() -> None:
 def test_wrong_arguments(arguments: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
         built(**arguments)
+
+
+def test_a_class_of_two_names_has_one_score() -> None:
+    at = scene({'a': ['cat', 'tv']}, aliases=[{'tv': ['tvmonitor']}])
+    with pytest.raises(UserError, match=r"^per_class: 'tvmonitor' is the class of 'tv', too"):
+        bind(ScoreFilter(per_class={'tv': 0.1, 'tvmonitor': 0.9}), at)

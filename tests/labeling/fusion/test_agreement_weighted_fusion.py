@@ -217,3 +217,16 @@ def test_the_order_of_the_pool_teaches_nothing() -> None:
     fit(step, sorted(pool, key=lambda each: float(each[0]['a'].scores.sum())))
     fit(other, pool)
     assert step.learned == other.learned != {}
+
+
+def test_which_of_boxes_in_one_place_agrees_does_not_depend_on_their_order() -> None:
+    rng = np.random.default_rng(0)
+    pool = []
+    for number in range(40):
+        said = {
+            name: found(*[([10, 10, 60, 60], score, 0) for score in rng.uniform(0.1, 0.9, 3)])
+            for name in ALIKE
+        }
+        pool.append((said, scene(ALIKE, key=str(number))))
+    turned = [({name: its[::-1] for name, its in said.items()}, at) for said, at in pool]
+    assert weights_of(turned) == pytest.approx(weights_of(pool), abs=1e-3)

@@ -289,3 +289,17 @@ def test_a_second_fusion_is_an_error() -> None:
 def test_rows_are_ordered_as_numpy_orders_them(keys: list[tuple[int, int, int]]) -> None:
     array = np.array(keys, float).reshape(-1, 3)
     np.testing.assert_array_equal(order_rows(array), np.lexsort(array.T[::-1]))
+
+
+@pytest.mark.parametrize('score', [0.1, 0.3, 0.7, 0.9])
+def test_a_box_with_just_the_score_to_skip_below_takes_part(score: float) -> None:
+    step = WeightedBoxesFusion(skip_box_thr=score)
+    assert len(apply(step, {'a': found(([10, 10, 60, 60], score, 2))}, scene())[FUSED]) == 1
+
+
+def test_a_class_of_two_names_has_one_weight() -> None:
+    teachers = {'a': ['cat', 'tv']}
+    at = scene(teachers, aliases=[{'tv': ['tvmonitor']}])
+    step = WeightedBoxesFusion(weights={'a': {'tv': 2.0, 'tvmonitor': 0.5}})
+    with pytest.raises(UserError, match=r"^weights.a: 'tvmonitor' is the class of 'tv', too"):
+        bind(step, at)
