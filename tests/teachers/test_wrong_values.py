@@ -90,6 +90,7 @@ def valid(
         ('HuggingFaceTeacher', {'model': 3}, 'model: 3 is not a string'),
         ('HuggingFaceTeacher', {}, 'model: .* is no folder of save_pretrained'),
         ('HuggingFaceTeacher', {'score_thr': '0.1'}, "score_thr: '0.1' is not a number"),
+        ('HuggingFaceTeacher', {'score_thr': 1.5}, 'score_thr: 1.5 is not in'),
         ('HTTPTeacher', {'url': 8000}, 'url: 8000 is not a string'),
         ('HTTPTeacher', {'timeout': '1'}, "timeout: '1' is not a number"),
         ('HTTPTeacher', {'timeout': 0}, 'timeout: 0 is not above 0'),
