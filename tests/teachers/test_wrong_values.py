@@ -55,6 +55,8 @@ def valid(
         ('MMDetTeacher', {'batch_size': '8'}, "batch_size: '8' is not a whole number"),
         ('MMDetTeacher', {'device': 'cdua'}, "device: 'cdua' is no device of torch; did you mean"),
         ('MMDetTeacher', {'device': 'cuda:99'}, "device: 'cuda:99' is not there"),
+        ('MMDetTeacher', {'device': 'meta'}, "device: 'meta' is not there"),
+        ('MMDetTeacher', {'device': 'hpu'}, "device: 'hpu' is not there"),
         ('MMDetTeacher', {'texts': ['cat']}, 'texts: .* is no model that reads text'),
         ('MMDetTeacher', {'texts': 'cat'}, "texts: 'cat' is not a list of strings"),
         ('MMDetTeacher', {'tta': 'yes'}, "tta: 'yes' is not True or False"),
