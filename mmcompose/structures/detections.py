@@ -70,8 +70,12 @@ class Detections:
         """Make detections of anything array-like, converted to the dtypes above.
 
         Raises:
-            UserError: If a label is no whole number.
+            UserError: If boxes are rows of other than four numbers, or a label is no whole number.
         """
+        corners = np.asarray(boxes, np.float32)
+        # Flattened, boxes of another shape would be cut anew into fours.
+        if corners.size and corners.ndim == 2 and corners.shape[1] != 4:
+            raise UserError(fault('boxes', f'are of shape {corners.shape}, not (N, 4)'))
         given = np.asarray(labels).reshape(-1)
         with np.errstate(invalid='ignore'):
             whole = given.astype(np.int64)
@@ -80,7 +84,7 @@ class Detections:
                 fault('labels', f'{given[different][0]} is no whole number, so no class index')
             )
         return cls(
-            np.asarray(boxes, np.float32).reshape(-1, 4),
+            corners.reshape(-1, 4),
             np.asarray(scores, np.float32).reshape(-1),
             whole,
             masks=masks,

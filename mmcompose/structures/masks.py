@@ -37,12 +37,14 @@ def as_masks(given: Any, width: int, height: int) -> Masks:
         ``(N,)`` bytes, None where a mask has no pixel.
 
     Raises:
-        ValueError: If a mask is none of these, or not of the image's size.
+        ValueError: If a mask is none of these, as one of probabilities, or not of the image's size.
     """
     if isinstance(given, np.ndarray) and given.ndim == 3:
         if given.shape[1:] != (height, width) and len(given):
             shape = f'{given.shape[2]}x{given.shape[1]}'
             raise ValueError(f'masks are {shape} pixels, the image is {width}x{height}')
+        if np.issubdtype(given.dtype, np.floating) and ((given != 0) & (given != 1)).any():
+            raise ValueError('masks hold other numbers than 0 and 1: they need a threshold')
         return encode_masks(given)
     return _filled([_of_segmentation(each, width, height) for each in given])
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers.base import Teacher
+from mmcompose.utils import UserError, examples, fault, first_line
 
 
 class PreparedTeacher(Teacher):
@@ -95,6 +96,20 @@ class Batches:
     def _predict(self, batch: list[tuple[int, Image, Any]]) -> Iterator[tuple[int, Detections]]:
         numbers, images, prepared = zip(*batch, strict=True)
         return zip(numbers, self._teacher.predict_prepared(images, prepared), strict=True)
+
+
+def unprepared(images: Sequence[Image], error: Exception) -> UserError:
+    """Return that pictures cannot be prepared, by their paths and sizes.
+
+    One that is a line of pixels has no side left where it is resized.
+
+    Args:
+        images: One of which is to blame.
+        error: What a library raised.
+    """
+    named = examples([f'{image.path} ({image.width}x{image.height})' for image in images])
+    expected = f'{named}: cannot be prepared for the model, take it out of the pool: '
+    return UserError(fault('', expected + first_line(error)))
 
 
 def in_batches(images: Sequence[Image], size: int) -> Iterator[Sequence[Image]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,22 @@ def load_function(key: str, path: str) -> Callable[..., Any]:
 
 
 def source_fingerprint(function: Callable[..., Any]) -> str | None:
-    """Return 16 hex digits that address the file a function is written in, or None."""
+    """Return 16 hex digits that address the file a function is written in, or None.
+
+    Of one in a decorator, as ``torch.no_grad()``, it is the file of the function itself; of an
+    object that can be called, that of its class.
+    """
     try:
-        file = inspect.getsourcefile(function)
-    except TypeError:
+        file = inspect.getsourcefile(_as_written(function))
+    except (TypeError, OSError):
         return None
     return file_fingerprint(file) if file and Path(file).is_file() else None
+
+
+def _as_written(function: Callable[..., Any]) -> Any:
+    """Return the function or the class whose source decides what a call returns."""
+    function = inspect.unwrap(function)
+    if isinstance(function, partial):
+        return _as_written(function.func)
+    has_source = inspect.isroutine(function) or inspect.isclass(function)
+    return function if has_source else type(function)

@@ -16,6 +16,8 @@ from mmcompose.utils import Problem, doubt, fault, warn
 RELATIVE_LIMIT = 1.05
 # From which score on a model is sure of a box; 91-id detectors give unused ids less.
 SURE = 0.5
+# Of how many pixels a side is, at least, of which a box of less than one is evidence.
+_FEW = 16
 # From how many boxes on a share of them is evidence of what all of them are.
 ENOUGH = 20
 NEAR_ALL, A_PART = 0.9, 0.25
@@ -33,8 +35,8 @@ class Evidence:
         boxes: How many have an area.
         outside: Of those, whose middle is outside the picture.
         relative: Which lie within the first pixel, at a fraction of it.
-        tiny: Which are narrower or lower than a pixel.
-        flat: How many boxes beside those have a width or height of 0, and a score.
+        tiny: Which are narrower or lower than a pixel, in pictures that are not small themselves.
+        flat: How many boxes beside those have a width or height of 0, and a score; likewise.
         inverted: How many boxes beside those have a negative width or height.
         pictures: How many pictures have a box.
         reach: Of all boxes the farthest right and lower edge, as a share of width and height.
@@ -85,16 +87,18 @@ class Evidence:
         is_sure = scores >= SURE
         labels = np.concatenate([one.labels for one in found])
         self._look_for_names(labels[is_sure], picture[is_sure], images, classes)
+        size = np.array([[image.width, image.height] for image in images], np.float32)[picture]
+        is_large = size.min(axis=1) >= _FEW
         has_area = (sides > 0).all(axis=1)
         # Models of a fixed number of boxes fill up with empty ones that score nothing.
-        self.flat += int(((sides >= 0).all(axis=1) & ~has_area & (scores > 0)).sum())
-        self.tiny += int((has_area & (sides < 1).any(axis=1)).sum())
-        boxes, picture = boxes[has_area], picture[has_area]
+        is_flat = (sides >= 0).all(axis=1) & ~has_area & (scores > 0)
+        self.flat += int((is_flat & is_large).sum())
+        self.tiny += int((has_area & (sides < 1).any(axis=1) & is_large).sum())
+        boxes, picture, size = boxes[has_area], picture[has_area], size[has_area]
         self.boxes += len(boxes)
         if not len(boxes):
             return
         self.pictures += len(np.unique(picture))
-        size = np.array([[image.width, image.height] for image in images], np.float32)[picture]
         edges = (boxes[:, 2:] / np.maximum(size, 1)).max(axis=0)
         self.reach = (max(self.reach[0], edges[0]), max(self.reach[1], edges[1]))
         middles = (boxes[:, :2] + boxes[:, 2:]) / 2

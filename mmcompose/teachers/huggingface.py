@@ -15,10 +15,10 @@ from mmcompose.class_space import GivenNames, check_order, class_names
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers.base import Teacher
-from mmcompose.teachers.batches import in_batches
+from mmcompose.teachers.batches import in_batches, unprepared
 from mmcompose.teachers.device import torch_device
 from mmcompose.teachers.named_classes import named_classes, named_texts
-from mmcompose.utils import Count, UserError, fault, first_line, optional_package, problem
+from mmcompose.utils import Count, Fraction, UserError, fault, first_line, optional_package, problem
 
 # How a zero-shot model takes its texts: each as a query of its own, or all in one sentence.
 _QUERIES = ('owlvit', 'owlv2')
@@ -48,7 +48,7 @@ class HuggingFaceTeacher(Teacher):
         model: str,
         classes: str | GivenNames | None = None,
         texts: Sequence[str] | None = None,
-        score_thr: float = 0.01,
+        score_thr: Fraction = 0.01,
         batch_size: Count = 1,
         device: str | None = None,
     ) -> None:
@@ -147,14 +147,21 @@ class HuggingFaceTeacher(Teacher):
         return found
 
     def _predict_batch(self, images: Sequence[Image]) -> list[Detections]:
-        pictures = [np.ascontiguousarray(image.pixels[..., ::-1]) for image in images]
+        # Channels first, as no processor takes them for another side: one of 3 is also a height.
+        pictures = [
+            np.ascontiguousarray(image.pixels[..., ::-1].transpose(2, 0, 1)) for image in images
+        ]
         sizes = torch.tensor([[image.height, image.width] for image in images])
         texts: dict[str, Any] = {}
         if self._reads_texts:
             texts = {'text': [self._prompt] * len(images), 'padding': True}
         # Before the model runs: it would cut a sentence short without a word.
-        tokens = self._tokens if isinstance(self._prompt, str) else None
-        inputs = self._processor(images=pictures, return_tensors='pt', **texts).to(self._device)
+        tokens = self._tokens if self._reads_texts else None
+        try:
+            inputs = self._processor(images=pictures, return_tensors='pt', **texts)
+        except ValueError as error:
+            raise unprepared(images, error) from error
+        inputs = inputs.to(self._device)
         outputs = self._model(**inputs)
         if tokens is not None:
             return self._grounded(outputs, tokens, sizes)
@@ -171,8 +178,15 @@ class HuggingFaceTeacher(Teacher):
         return list(self.classes)
 
     @cached_property
-    def _tokens(self) -> list[list[int]]:
-        """Where in the sentence's tokens each text stands."""
+    def _tokens(self) -> list[list[int]] | None:
+        """Where in a sentence's tokens each text stands; None where each is a query of its own."""
+        if not isinstance(self._prompt, str):
+            most = self._model.config.text_config.max_position_embeddings
+            for text in self.classes:
+                if (count := len(self._processor.tokenizer(text)['input_ids'])) > most:
+                    expected = f'is {count} tokens, the model reads {most}'
+                    raise UserError(problem('texts', text, expected))
+            return None
         sentence = self._processor.tokenizer(self._prompt)
         most = self._model.config.max_text_len
         if len(sentence['input_ids']) > most:
@@ -182,6 +196,10 @@ class HuggingFaceTeacher(Teacher):
         for text in self.classes:
             places = [sentence.char_to_token(start + at) for at in range(len(text))]
             found.append(sorted({place for place in places if place is not None}))
+            if not found[-1]:
+                raise UserError(
+                    problem('texts', text, 'has no token that the model could look for')
+                )
             start += len(text) + len('. ')
         return found
 

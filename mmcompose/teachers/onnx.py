@@ -36,6 +36,12 @@ from mmcompose.utils import (
 )
 
 _DTYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(uint8)': np.uint8}
+# Of a second input, the size that boxes are scaled to.
+_SIZE_DTYPES = {
+    'tensor(int64)': np.int64,
+    'tensor(int32)': np.int32,
+    'tensor(float)': np.float32,
+}
 
 
 @TEACHERS.register_module()
@@ -132,7 +138,7 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
     @cached_property
     def _input(self) -> Any:
         first, *others = self._session.get_inputs()
-        unknown = [one.name for one in others if 'size' not in one.name]
+        unknown = any('size' not in one.name or one.type not in _SIZE_DTYPES for one in others)
         if len(first.shape) != 4 or first.type not in _DTYPES or unknown:
             takes = ', '.join(f'{one.name} {one.shape} {one.type}' for one in [first, *others])
             raise UserError(
@@ -202,7 +208,8 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
         feed = {self._input.name: batch.astype(_DTYPES[self._input.type], copy=False)}
         # RT-DETR takes the size to scale its boxes to: the input itself, for all decoders alike.
         for one in self._session.get_inputs()[1:]:
-            feed[one.name] = np.tile(np.array(self._preprocess.scale, np.int64), (len(batch), 1))
+            size = np.array(self._preprocess.scale, _SIZE_DTYPES[one.type])
+            feed[one.name] = np.tile(size, (len(batch), 1))
         names = [output.name for output in self._session.get_outputs()]
         # Inputs go to the device once, and outputs stay there until all of them are made.
         binding, device = self._session.io_binding(), self._place

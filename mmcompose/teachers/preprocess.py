@@ -117,7 +117,7 @@ class Preprocess:
             UserError: If numbers would be cut off: normalised ones by a model of whole numbers.
         """
         name = np.dtype(dtype).name
-        if not np.issubdtype(dtype, np.integer):
+        if np.issubdtype(dtype, np.floating):
             return
         if self.normalizes:
             raise UserError(
@@ -126,7 +126,7 @@ class Preprocess:
                     f'mean and std normalise pixels, but the model takes {name}: leave them out',
                 )
             )
-        if np.iinfo(dtype).max < 255:
+        if not np.can_cast(np.uint8, dtype):
             raise UserError(fault(key, f'takes {name}, which holds no pixel from 0 to 255'))
 
     def __call__(

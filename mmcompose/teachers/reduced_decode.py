@@ -46,7 +46,9 @@ def _scales(steps: Iterable[Any]) -> Iterator[Scale]:
         elif 'transforms' in step:
             yield from _scales(step['transforms'])
         elif str(step['type']).rpartition('.')[2] == 'Resize' and step.get('scale'):
-            width, height = step['scale']
+            scale = step['scale']
+            # MMCV takes one number for both.
+            width, height = (scale, scale) if isinstance(scale, int) else scale
             yield (width, height), step.get('keep_ratio', False)
 
 

@@ -138,6 +138,7 @@ def _make_onnx(
     shape: tuple[Any, ...] = ('batch', 3, 64, 64),
     dtype: int = TensorProto.FLOAT,
     sizes: str | None = None,
+    sizes_dtype: int = TensorProto.INT64,
 ) -> str:
     def constant(name: str, value: Any) -> TensorProto:
         return numpy_helper.from_array(np.asarray(value), name)
@@ -177,7 +178,7 @@ def _make_onnx(
         described.append(helper.make_tensor_value_info(name, kind, [shape[0], *base.shape]))
     inputs = [helper.make_tensor_value_info('images', dtype, shape)]
     if sizes:
-        inputs.append(helper.make_tensor_value_info(sizes, TensorProto.INT64, [shape[0], 2]))
+        inputs.append(helper.make_tensor_value_info(sizes, sizes_dtype, [shape[0], 2]))
     graph = helper.make_graph(nodes, 'toy', inputs, described, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=8)
     onnx.save(model, path)

@@ -235,3 +235,13 @@ def test_features_are_finite(number: float, word: str) -> None:
     found = replace(Detections.from_arrays([[0, 0, 9, 9]], [1], [0]), features=features)
     with pytest.raises(UserError, match=f'street\\.jpg: the model predicts {word}'):
         check_detections([found], [image], ['cell'])
+
+
+@pytest.mark.parametrize('size', [(1, 1), (2, 2), (3000, 1)])
+def test_boxes_of_less_than_a_pixel_are_no_mistake_in_a_picture_of_few(
+    size: tuple[int, int], warnings: list[str]
+) -> None:
+    teacher = Replayed([([0, 0.1, 0.4, 0.9], 0.5, 0), ([0, 0, 0, 1], 0.5, 0)] * 30)
+    (found,) = teacher.predict([Image('dot.png', 'dot.png', *size)])
+    assert len(found) == 30
+    assert warnings == []

@@ -106,9 +106,22 @@ def test_a_mistake_is_told_with_its_key(
 @pytest.mark.parametrize(
     ('results', 'message'),
     [
-        ([{**RESULTS[0], 'image_id': 4}], 'entry 0 of .* is none of these images'),
-        ([RESULTS[0], {**RESULTS[0], 'category_id': 1}], 'entry 1 of '),
-        ([{'image_id': 3}], r"KeyError\('bbox'\)"),
+        (
+            [{**RESULTS[0], 'image_id': 4}],
+            r"results: '.*results\.json' has no image_id of the images json but 4 in entry 0$",
+        ),
+        (
+            [RESULTS[0], {**RESULTS[0], 'category_id': 1}],
+            'has no category_id of the images json but 1 in entry 1$',
+        ),
+        ([{'image_id': 3}], 'has no bbox of x, y, width, height in entry 0$'),
+        ([{**RESULTS[0], 'bbox': '1234'}], "width, height but '1234' in entry 0$"),
+        ([{**RESULTS[0], 'bbox': [1, 2, 3]}], r'width, height but \[1, 2, 3\] in entry 0$'),
+        ([{**RESULTS[0], 'bbox': [1, 2, 3, None]}], r'height but \[1, 2, 3, None\] in entry 0$'),
+        ([{k: v for k, v in RESULTS[0].items() if k != 'score'}], 'has no score in entry 0$'),
+        ([{**RESULTS[0], 'score': None}], 'has no score but None in entry 0$'),
+        ([{**RESULTS[0], 'score': float('nan')}], 'has no score but nan in entry 0$'),
+        ([{k: v for k, v in RESULTS[0].items() if k != 'image_id'}], 'no image_id in entry 0$'),
         ({'annotations': []}, 'is no list of results'),
         ([{**RESULTS[0], 'score': 7}], 'scores in'),
     ],

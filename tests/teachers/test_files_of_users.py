@@ -79,8 +79,8 @@ READ_BY_NAME: dict[str, Any] = {
     ],
 }
 REFUSED_BY_NAME: dict[str, Any] = {
-    'another name': (_ids('one.v1', 'three.v1'), "entry 1 .*KeyError\\('three.v1'\\)"),
-    'one name of many': (_ids('one.v1', 'two'), "entry 1 .*KeyError\\('two'\\)"),
+    'another name': (_ids('one.v1', 'three.v1'), "no image_id of .* but 'three.v1' in entry 1"),
+    'one name of many': (_ids('one.v1', 'two'), "no image_id of .* but 'two' in entry 1"),
     'names in another order': (
         [{**each, 'file_name': name} for each, name in zip(TWO, ('two.v1', 'one.v1'), strict=True)],
         "is of 'two.v1', but image id 1 is 'one.v1.png'.*; allow=\\['file-names'\\]",
@@ -89,9 +89,9 @@ REFUSED_BY_NAME: dict[str, Any] = {
 
 # The same, and what is told.
 REFUSED: dict[str, tuple[Any, Any, Any, str]] = {
-    'categories from 0': (_both(category_id=0), IMAGES, CATEGORIES, 'entry 0 of .* is none of'),
+    'categories from 0': (_both(category_id=0), IMAGES, CATEGORIES, 'category_id of .* but 0'),
     'an entry of no picture': (
-        [*TWO, {**RESULT, 'image_id': 3}], IMAGES, CATEGORIES, 'entry 2 of .* is none of'
+        [*TWO, {**RESULT, 'image_id': 3}], IMAGES, CATEGORIES, 'but 3 in entry 2'
     ),
     'a name with spaces': (
         TWO, [{**IMAGE, 'file_name': ' 1.png'}, OTHER], CATEGORIES, "none is named '1.png'"
@@ -130,12 +130,12 @@ REFUSED: dict[str, tuple[Any, Any, Any, str]] = {
     ),
     'percentages': (_both(score=90), IMAGES, CATEGORIES, r'scores in \[90, 90\], not in'),
     'no scores': (
-        [_without(each, 'score') for each in TWO], IMAGES, CATEGORIES, "entry 0 of .*'score'"
+        [_without(each, 'score') for each in TWO], IMAGES, CATEGORIES, 'has no score in'
     ),
-    'a score that is NaN': (_both(score=float('nan')), IMAGES, CATEGORIES, 'predicts NaN'),
-    'a box of a dict': (_both(bbox={'x': 60}), IMAGES, CATEGORIES, 'entry 0 of'),
-    'a box of three numbers': (_both(bbox=[60, 10, 30]), IMAGES, CATEGORIES, 'entry 0 of'),
-    'no box': (_both(bbox=None), IMAGES, CATEGORIES, 'entry 0 of'),
+    'a score that is NaN': (_both(score=float('nan')), IMAGES, CATEGORIES, 'no score but nan'),
+    'a box of a dict': (_both(bbox={'x': 60}), IMAGES, CATEGORIES, 'no bbox of .* entry 0'),
+    'a box of three numbers': (_both(bbox=[60, 10, 30]), IMAGES, CATEGORIES, 'no bbox of .* in'),
+    'no box': (_both(bbox=None), IMAGES, CATEGORIES, 'no bbox of .* entry 0'),
     'a negative width': (_both(bbox=[60, 10, -30, 20]), IMAGES, CATEGORIES, 'negative width'),
     'width and height swapped': (TWO, SWAPPED, CATEGORIES, '64x96, but the picture is 96x64'),
     'one name of two categories': (

@@ -14,6 +14,9 @@ from mmcompose.teachers import Teacher
 from mmcompose.utils import UserError
 
 SOURCE = """
+import functools
+import torch
+
 def whole(pixels, score=0.5):
     height, width, _ = pixels.shape
     pixels[:] = 0
@@ -31,6 +34,23 @@ def uneven(pixels):
 def sized(pixels):
     return [[20, 10, 8, 9]], [0.5], [0]
 
+def transposed(pixels):
+    return [[0, 5], [0, 5], [9, 8], [9, 8]], [0.5, 0.5], [0, 0]
+
+def soft_mask(pixels):
+    mask = pixels[None, ..., 0] * 0 + 0.25
+    return [[0, 0, 4, 4]], [0.5], [0], mask
+
+@torch.no_grad()
+def frozen(pixels):
+    return [], [], []
+
+class Detector:
+    def __call__(self, pixels, score=0.5):
+        return [], [], []
+
+detector = Detector()
+half = functools.partial(whole, score=0.5)
 number = 3
 """
 
@@ -57,10 +77,11 @@ def test_it_is_asked_picture_by_picture(make_images: Callable[..., list[Image]])
     assert len(_teacher('my_detectors.nothing').predict(images)[1]) == 0
 
 
-def test_identity_follows_the_source(tmp_path: Path) -> None:
-    before = _teacher('my_detectors.whole').identity
+@pytest.mark.parametrize('name', ['whole', 'frozen', 'detector', 'half'])
+def test_identity_follows_the_source(tmp_path: Path, name: str) -> None:
+    before = _teacher(f'my_detectors.{name}').identity
     (tmp_path / 'my_detectors.py').write_text(SOURCE + '# changed')
-    assert _teacher('my_detectors.whole').identity != before
+    assert _teacher(f'my_detectors.{name}').identity != before
 
 
 @pytest.mark.parametrize(
@@ -81,6 +102,16 @@ def test_a_name_that_is_no_function_is_told(name: str, message: str) -> None:
 def test_what_is_no_answer_is_told(name: str, make_images: Callable[..., list[Image]]) -> None:
     with pytest.raises(UserError, match='does not return boxes'):
         _teacher(f'my_detectors.{name}').predict(make_images((40, 30)))
+
+
+def test_boxes_of_another_shape_are_not_cut_anew(make_images: Callable[..., list[Image]]) -> None:
+    with pytest.raises(UserError, match=r'boxes: are of shape \(4, 2\), not \(N, 4\)'):
+        _teacher('my_detectors.transposed').predict(make_images((40, 30)))
+
+
+def test_masks_of_probabilities_are_told(make_images: Callable[..., list[Image]]) -> None:
+    with pytest.raises(UserError, match='other numbers than 0 and 1: they need a threshold'):
+        _teacher('my_detectors.soft_mask').predict(make_images((40, 30)))
 
 
 def test_a_size_where_a_corner_is_meant_is_told(make_images: Callable[..., list[Image]]) -> None:

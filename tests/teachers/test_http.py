@@ -28,6 +28,8 @@ class Server(serving.Server):
     def __init__(self) -> None:
         super().__init__(Handler)
         self.failures: list[int] = []
+        # How many answers break off in their middle.
+        self.cut = 0
         self.batches: list[int] = []
         self.delay = 0.0
         self.under_way = 0
@@ -85,6 +87,10 @@ class Handler(serving.Handler):
         if head is not None:
             self.send_header(HEADER, str(head))
         self.end_headers()
+        if status == 200 and self.server.cut:
+            self.server.cut -= 1
+            self.close_connection = True
+            body = body[: len(body) // 2]
         self.wfile.write(body)
 
 
@@ -143,6 +149,20 @@ def test_a_fault_that_stays_ends(server: Server, teacher: Callable[..., Teacher]
     assert len(server.failures) == 7
 
 
+def test_an_answer_that_breaks_off_is_asked_for_again(
+    server: Server, teacher: Callable[..., Teacher]
+) -> None:
+    one = teacher(concurrency=1, retries=2, input_name='images')
+    server.cut = 2
+    (found,) = one.predict(_pictures(1))
+    assert (len(found), len(server.batches)) == (1, 3)
+    # Whatever goes wrong, there are as many attempts in all.
+    server.cut, server.failures, server.batches = 9, [503], []
+    with pytest.raises(UserError, match=r'gave no answer in 3 attempts \(.*IncompleteRead'):
+        one.predict(_pictures(1))
+    assert (len(server.failures), len(server.batches)) == (0, 2)
+
+
 def test_a_model_and_its_version_are_asked_by_name(teacher: Callable[..., Teacher]) -> None:
     (found,) = teacher(version='2').predict(_pictures(1))
     assert len(found) == 1
@@ -182,6 +202,7 @@ def test_no_pictures_ask_for_little_and_a_teacher_can_be_sent_to_a_worker(
     [
         ({'url': 'localhost:8000'}, r'^composition\.teachers\.far\.url: .* does not begin with'),
         ({'preprocess': {}}, r'preprocess\.scale: is missing'),
+        ({'datatype': 'BOOL'}, 'datatype: takes bool, which holds no pixel from 0 to 255'),
         ({'datatype': 'FLOAT32'}, "'FLOAT32' is not one of .* did you mean 'FP32'"),
     ],
 )

@@ -84,6 +84,19 @@ def test_a_sound_answer_is_read(server: Server, ask: Callable[..., Any]) -> None
     assert ask().boxes.tolist() == [[8, 16, 40, 48]]
 
 
+@pytest.mark.parametrize('datatype', ['INT16', 'UINT16', 'UINT32', 'UINT64'])
+def test_labels_may_be_of_any_type_of_the_protocol(
+    server: Server, ask: Callable[..., Any], datatype: str
+) -> None:
+    outputs = [
+        {'name': 'boxes', 'datatype': 'FP32', 'shape': [1, 1, 4], 'data': ROW[:4]},
+        {'name': 'scores', 'datatype': 'FP32', 'shape': [1, 1], 'data': [0.5]},
+        {'name': 'labels', 'datatype': datatype, 'shape': [1, 1], 'data': [1]},
+    ]
+    server.body = json.dumps({'outputs': outputs}).encode()
+    assert ask(decode='detr').labels.tolist() == [1]
+
+
 UNREAD = 'gives an answer that cannot be read'
 
 

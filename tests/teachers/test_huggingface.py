@@ -157,6 +157,21 @@ def test_a_saved_folder_is_a_teacher(rt_detr: str, make_images: Callable[..., li
     assert teacher.num_parameters == sum(p.numel() for p in model.parameters())
 
 
+@pytest.mark.parametrize('size', [(50, 3), (3, 3), (50, 1)])
+def test_the_channels_of_a_low_picture_are_not_its_height(
+    rt_detr: str, make_images: Callable[..., list[Image]], size: tuple[int, int]
+) -> None:
+    (image,) = make_images(size)
+    (found,) = _teacher(rt_detr).predict([image])
+    processor = transformers.AutoImageProcessor.from_pretrained(rt_detr)
+    model = transformers.AutoModelForObjectDetection.from_pretrained(rt_detr).eval()
+    pixels = image.pixels[..., ::-1].copy()
+    inputs = processor(images=pixels, return_tensors='pt', input_data_format='channels_last')
+    with torch.no_grad():
+        scores = model(**inputs).logits.sigmoid().flatten().sort(descending=True).values
+    np.testing.assert_allclose(found.scores, scores[: len(found)], atol=1e-5)
+
+
 def test_batches_of_a_processor_that_does_not_pad_say_the_same(
     rt_detr: str, make_images: Callable[..., list[Image]]
 ) -> None:
@@ -221,6 +236,22 @@ def test_more_texts_than_the_model_reads_are_told(grounding_dino: str) -> None:
     vars(image)['pixels'] = np.zeros((64, 64, 3), np.uint8)
     with pytest.raises(UserError, match=r'texts: are 326 tokens in all, the model reads 256'):
         _teacher(grounding_dino, texts=texts).predict([image])
+
+
+def test_a_text_that_the_model_cannot_read_is_told(grounding_dino: str, owl_vit: str) -> None:
+    image = Image('a', 'a.png', 64, 64)
+    vars(image)['pixels'] = np.zeros((64, 64, 3), np.uint8)
+    with pytest.raises(UserError, match="texts: ' ' has no token"):
+        _teacher(grounding_dino, texts=[' ', 'cat']).predict([image])
+    with pytest.raises(UserError, match=r"texts: 'a{20}' is 22 tokens, the model reads 16"):
+        _teacher(owl_vit, texts=['cat', 'a' * 20]).predict([image])
+
+
+def test_a_picture_that_is_a_line_is_named(grounding_dino: str) -> None:
+    image = Image('a', 'line.png', 4000, 2)
+    vars(image)['pixels'] = np.zeros((2, 4000, 3), np.uint8)
+    with pytest.raises(UserError, match=r'^line\.png \(4000x2\): cannot be prepared for the model'):
+        _teacher(grounding_dino, texts=['cat']).predict([image])
 
 
 def test_pickled_weights_are_not_read(rt_detr: str, tmp_path: Path) -> None:

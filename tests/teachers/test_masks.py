@@ -210,11 +210,22 @@ def test_results_with_segmentation(tmp_path: Path) -> None:
     assert len(other) == 0 and other.masks is None
 
 
+@pytest.mark.parametrize('bbox', [[0.0, 0.0, 0.0, 0.0], [], None])
+def test_results_of_a_mask_whose_box_nobody_wrote(tmp_path: Path, bbox: Any) -> None:
+    # Four zeros are what MMDetection writes of SOLO.
+    rows = [
+        {'segmentation': [[10, 5, 20, 5, 20, 9, 10, 9]], 'bbox': bbox},
+        {'segmentation': [[0, 0, 8, 0, 8, 6, 0, 6]], 'bbox': bbox},
+    ]
+    (found,) = _results(tmp_path, rows * 2).predict([Image('a.png', 'a.png', 40, 30)])
+    assert found.boxes.tolist() == [[10, 5, 20, 9], [0, 0, 8, 6]] * 2
+
+
 @pytest.mark.parametrize(
     ('row', 'told'),
     [
         ({'segmentation': {'size': [3, 4], 'counts': '1'}}, "of 'a.png', .* 4x3 pixels"),
-        ({}, r"entry 0 of .*KeyError\('bbox'\)"),
+        ({}, 'has no bbox of x, y, width, height in entry 0'),
     ],
 )
 def test_results_that_are_no_masks(tmp_path: Path, row: dict[str, Any], told: str) -> None:

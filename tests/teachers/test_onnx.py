@@ -134,15 +134,16 @@ def test_inputs_of_every_kind(
     assert found.scores.tolist() == pytest.approx([expected], abs=1e-3)
 
 
+@pytest.mark.parametrize('dtype', [TensorProto.INT64, TensorProto.INT32, TensorProto.FLOAT])
 def test_a_model_that_asks_for_sizes_is_told_those_of_its_input(
-    make_onnx: Callable[..., str],
+    make_onnx: Callable[..., str], dtype: int
 ) -> None:
     outputs = {
         'labels': (np.array([1], np.int64), [0]),
         'boxes': (np.array([[0.25, 0.5, 0.5, 1]], np.float32), np.zeros((1, 4))),
         'scores': (np.array([0], np.float32), [1]),
     }
-    model = make_onnx(outputs, ('n', 3, 32, 64), sizes='orig_target_sizes')
+    model = make_onnx(outputs, ('n', 3, 32, 64), sizes='orig_target_sizes', sizes_dtype=dtype)
     (found,) = teacher(model, decode='detr').predict([picture(640, 320, 255)])
     assert found.boxes.tolist() == [[160, 160, 320, 320]]
     assert found.labels.tolist() == [1]

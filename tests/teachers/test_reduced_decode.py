@@ -118,6 +118,23 @@ def test_mmdetection_finds_nearly_the_same(
     assert np.mean(near.max(axis=1) > 0.9) > 0.8
 
 
+@pytest.mark.parametrize('keep_ratio', [False, True])
+def test_a_scale_may_be_one_number(
+    keep_ratio: bool,
+    teacher_config: dict[str, Any],
+    picture: Callable[..., Image],
+    decoded: list[tuple[int, ...]],
+) -> None:
+    resize = {'type': 'Resize', 'scale': 160, 'keep_ratio': keep_ratio}
+    steps = [{'type': 'LoadImageFromFile'}, resize, {'type': 'PackDetInputs'}]
+    options = {'test_dataloader.dataset.pipeline': steps}
+    image = picture()
+    decoded.clear()
+    _build(teacher_config, reduced_decode=True, cfg_options=options).predict([image])
+    # To no less than 160 x 120, or 160 x 160.
+    assert decoded == [(201, 151) if keep_ratio else (402, 301)]
+
+
 def test_other_formats_and_other_pixels_stay_whole(
     onnx: dict[str, Any], picture: Callable[..., Image], decoded: list[tuple[int, ...]]
 ) -> None:

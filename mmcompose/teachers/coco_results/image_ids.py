@@ -38,15 +38,17 @@ class ImageIds:
             number: Of the row, for messages.
 
         Raises:
-            KeyError: If its ``image_id`` is missing, or is no image's.
+            ValueError: If its ``image_id`` is missing, or is no image's.
             UserError: If its id and its name are of two images.
         """
+        if 'image_id' not in row:
+            raise ValueError('no image_id')
         given = row['image_id']
         named = self._by_name.get(given) if isinstance(given, str) else None
         id_ = self._ids.find(given)
         if id_ is None:
             if named is None:
-                raise KeyError(given)
+                raise ValueError(f'no image_id of the images json but {given!r}')
             return named
         name: str = self._name_of[id_]
         if named is not None and named != name and given not in self._name_of:

@@ -24,6 +24,7 @@ from mmcompose.structures import (
 from mmcompose.structures.box_forms import XYWH, other_form
 from mmcompose.structures.coco import CocoFile, parse_coco, roots
 from mmcompose.structures.coco_ids import Ids
+from mmcompose.structures.finite import finite_number
 from mmcompose.structures.json_files import read_json
 from mmcompose.structures.repeats import is_repeated
 from mmcompose.teachers.coco_results.image_ids import ImageIds
@@ -233,26 +234,40 @@ class ResultsJson:
         for number, row in enumerate(self._rows):
             try:
                 segmentation = row.get('segmentation') or None
-                box = None
-                if segmentation is None or 'bbox' in row:
-                    x, y, width, height = map(float, row['bbox'])
-                    box = (x, y, x + width, y + height)
+                box = _box(row, segmentation is not None)
                 name = images.name_of(row, number)
-                label = labels[_found(categories, row, 'category_id')]
-                values = (box, float(row['score']), label, segmentation)
-            except (KeyError, TypeError, ValueError) as error:
-                raise UserError(
-                    fault(
-                        'results',
-                        f'entry {number} of {self._path!r} is none of these images, '
-                        f'categories and keys ({error!r})',
-                    )
-                ) from error
-            yield name, values
+                category = categories.find(row.get('category_id'))
+                if category is None:
+                    raise ValueError(_lacks(row, 'category_id', 'category_id of the images json'))
+                score = finite_number(row.get('score'))
+                if score is None:
+                    raise ValueError(_lacks(row, 'score', 'score'))
+            except ValueError as error:
+                expected = f'has {error} in entry {number}'
+                raise UserError(problem('results', self._path, expected)) from error
+            yield name, (box, score, labels[category], segmentation)
 
 
-def _found(ids: Ids, row: Mapping[str, Any], key: str) -> Any:
-    found = ids.find(row[key])
-    if found is None:
-        raise KeyError(row[key])
-    return found
+def _box(row: Mapping[str, Any], has_mask: bool) -> tuple[float, ...] | None:
+    """Return a row's box as corners; None where that of its mask is meant.
+
+    MMDetection writes four zeros for models that locate an object by its mask alone, as SOLO does.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    given = row.get('bbox')
+    if has_mask and not given:
+        return None
+    numbers = [finite_number(each) for each in given] if isinstance(given, list) else []
+    found = [each for each in numbers if each is not None]
+    if len(numbers) != 4 or len(found) != 4:
+        raise ValueError(_lacks(row, 'bbox', 'bbox of x, y, width, height'))
+    if has_mask and not any(found):
+        return None
+    x, y, width, height = found
+    return (x, y, x + width, y + height)
+
+
+def _lacks(row: Mapping[str, Any], key: str, what: str) -> str:
+    return f'no {what}' + (f' but {row[key]!r}' if key in row else '')

@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
-from urllib3.exceptions import HTTPError, MaxRetryError
+from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, ReadTimeoutError
 
 from mmcompose.utils import UserError, first_line, problem, warn
 
@@ -95,18 +95,9 @@ class Connection:
         """
         url, deadline = self.url + path, time.monotonic() + self.time_limit
         for _ in range(_MOST_REDIRECTS):
+            retry = self._retry(deadline)
             try:
-                response = self._pool.request(
-                    method,
-                    url,
-                    body=body,
-                    headers={**self.headers, **(headers or {})},
-                    timeout=urllib3.Timeout(connect=self.timeout, read=self.timeout),
-                    retries=self._retry(deadline),
-                    redirect=False,
-                    preload_content=False,
-                )
-                content = b''.join(self._parts(response, deadline))
+                response, content = self._exchange(method, url, body, headers, retry)
             except (HTTPError, OSError, ValueError) as error:
                 raise self._problem(
                     f'gave no answer in {self._tries} ({_reason(error)})'
@@ -122,6 +113,29 @@ class Connection:
                 f'gave no answer in {self._tries} ({answer})' if passing else f'refuses: {answer}'
             )
         return response.headers, content
+
+    def _exchange(
+        self, method: str, url: str, body: bytes | None, headers: Any, retry: _RetryUntil
+    ) -> tuple[Any, bytes]:
+        """Send a request, and again where the answer breaks off, as urllib3 does before it."""
+        while True:
+            response = self._pool.request(
+                method,
+                url,
+                body=body,
+                headers={**self.headers, **(headers or {})},
+                timeout=urllib3.Timeout(connect=self.timeout, read=self.timeout),
+                retries=retry,
+                redirect=False,
+                preload_content=False,
+            )
+            try:
+                return response, b''.join(self._parts(response, retry.deadline))
+            except (ProtocolError, ReadTimeoutError) as error:
+                # As many in all, whatever went wrong; it raises where there are no more.
+                spent: Any = response.retries
+                retry = spent.increment(method, url, error=error)
+                retry.sleep()
 
     @property
     def _tries(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+import cv2
 import torch
 from mmcv.transforms import Compose
 from mmdet.registry import MODELS
@@ -15,7 +16,7 @@ from mmengine.dataset import pseudo_collate
 from mmcompose.class_space import GivenNames, check_order
 from mmcompose.registry import TEACHERS, type_name
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers.batches import PreparedTeacher
+from mmcompose.teachers.batches import PreparedTeacher, unprepared
 from mmcompose.teachers.checkpoint import checkpoint_classes, local_checkpoint, read_checkpoint
 from mmcompose.teachers.device import torch_device
 from mmcompose.teachers.mmdet.config import read_config, scope_of
@@ -228,7 +229,10 @@ class MMDetTeacher(PreparedTeacher):
         data = {'img': pixels, 'img_id': image.key, 'img_path': image.path}
         if self._is_open_vocabulary:
             data |= {'text': self.classes, 'custom_entities': True}
-        prepared = self._pipeline(data)
+        try:
+            prepared = self._pipeline(data)
+        except cv2.error as error:
+            raise unprepared([image], error) from error
         height, width = pixels.shape[:2]
         if (width, height) != (image.width, image.height):
             as_if_whole(prepared, image, (width, height))

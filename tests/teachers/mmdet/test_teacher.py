@@ -301,3 +301,12 @@ def test_compiled_says_the_same(
 ) -> None:
     (found,) = _build(teacher_config, torch_compile={'backend': 'eager'}).predict(images[6:7])
     assert_same(found, expected[6].clipped(200, 150))
+
+
+@pytest.mark.parametrize('tta', [False, True])
+def test_a_picture_that_is_a_line_is_named(
+    teacher_config: dict[str, Any], make_images: Callable[..., list[Image]], tta: bool
+) -> None:
+    (image,) = make_images((3000, 1))
+    with pytest.raises(UserError, match=r'0\.png \(3000x1\): cannot be prepared for the model'):
+        _build(teacher_config, tta=tta).predict([image])
