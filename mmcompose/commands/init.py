@@ -54,10 +54,12 @@ def init(
 
     Raises:
         UserError: If a file, config or model of the zoo is missing or cannot be read, or ``out`` is
-            there already.
+            there already, or does not end in ``.py``.
     """
     if Path(out).exists():
         raise UserError(problem('out', out, 'is there already; name another, or move it away'))
+    if Path(out).suffix != '.py':
+        raise UserError(problem('out', out, 'is no name of a config; it has to end in .py'))
     check_writable('out', out)
     if (
         '://' not in images

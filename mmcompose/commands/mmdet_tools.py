@@ -44,11 +44,24 @@ def run_mmdet_tool(name: str, script: Path, given: Namespace) -> None:
     if config.get('model') is None:
         raise UserError(fault('model', f'is missing from {given.config}'))
     check_runner(config)
+    check_named_checkpoint(name, given)
+    runpy.run_path(str(script), run_name='__main__')
+
+
+def check_named_checkpoint(name: str, given: Namespace) -> None:
+    """Check that the checkpoint of a command line is one, where it names any.
+
+    Args:
+        name: ``'train'`` or ``'test'``.
+        given: What its script parsed.
+
+    Raises:
+        UserError: If it is not.
+    """
     # Of train's, 'auto' is the last one in the work directory.
     checkpoint = given.checkpoint if name == 'test' else given.resume
     if checkpoint != 'auto':
         check_checkpoint('checkpoint' if name == 'test' else '--resume', checkpoint)
-    runpy.run_path(str(script), run_name='__main__')
 
 
 def parse_mmdet_arguments(name: str, arguments: Sequence[str]) -> tuple[Path, Namespace]:

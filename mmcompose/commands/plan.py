@@ -42,7 +42,8 @@ class Plan:
         parameters: By name the number of weights, None where that has no meaning.
         class_space: As tables of names; None where the teachers cannot be read.
         pipeline: A line a step.
-        pool: What is in it; None where the config has none.
+        has_pool: Whether the config names a pool.
+        pool: What is in it; None where the config has none, or it cannot be listed.
         stored: Teachers whose predictions of the whole pool are stored; None where that was not
             looked up.
         owners_by_name: A line for each teacher that predicts some of its classes nowhere in the
@@ -59,6 +60,7 @@ class Plan:
     parameters: dict[str, int | None] = field(default_factory=dict)
     class_space: Overview | None = None
     pipeline: list[str] = field(default_factory=list)
+    has_pool: bool = False
     pool: PoolSummary | None = None
     stored: list[str] | None = None
     owners_by_name: list[str] = field(default_factory=list)
@@ -121,6 +123,7 @@ def plan(config: str | Config, timed_images: int = 0) -> Plan:
     made.pipeline = [_in_words(step) for step in config.composition.get('label_pipeline') or ()]
     of_pool = Mistakes()
     with of_pool, allowing(config.get('allow')):
+        made.has_pool = first_pseudo_labeled(config) is not None
         dataset = _pool(config)
         if dataset is not None:
             made.pool = _summary(dataset)

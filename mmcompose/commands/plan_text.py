@@ -25,7 +25,8 @@ def print_plan(plan: Plan) -> None:
     for number, line in enumerate(plan.pipeline, start=1):
         out.print(f'  {number}. {line}')
     out.print('Pool')
-    lines = ['no pseudo-labeled dataset'] if plan.pool is None else plan.pool.describe()
+    none = 'cannot be listed' if plan.has_pool else 'no pseudo-labeled dataset'
+    lines = [none] if plan.pool is None else plan.pool.describe()
     for line in (*lines, _stored(plan), *plan.owners_by_name):
         out.print(f'  {line}')
     if plan.total_seconds is not None and plan.total_bytes is not None:

@@ -65,7 +65,7 @@ def report(
     if student is not None:
         with key_prefix('student'):
             model = MMDetTeacher(config=resolved.config, checkpoint=student)
-    options = {'student': student, 'oracle': oracle, 'ann': ann_file}
+    options = {'student': student, 'oracle': oracle, 'ann': ann_file, 'img-prefix': img_prefix}
     commands = _commands(config.filename, {n: v for n, v in options.items() if v is not None})
     pipeline = composition.pipeline.with_learned(labels.learned)
     made = Made.of(config, composition, pipeline, commands)

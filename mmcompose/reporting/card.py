@@ -58,6 +58,7 @@ def write_card(
         lstrip_blocks=True,
     )
     environment.filters['in_markdown'] = _in_markdown
+    environment.filters['counted'] = _counted
     plots = {
         'Labels by class': plot_labels_per_class(facts),
         'Scores': plot_scores(facts),
@@ -91,6 +92,11 @@ def _in_markdown(name: object) -> str:
     """Return a name as text of a markdown page: no tag, no column, no line of its own."""
     plain = escape(' '.join(str(name).split()), quote=False)
     return ''.join(f'\\{each}' if each in _MARKUP else each for each in plain)
+
+
+def _counted(count: int, one: str, many: str | None = None) -> str:
+    """Return a count and what is counted, e.g. ``1 class`` or ``1,203 classes``."""
+    return f'{count:,} {one if count == 1 else many or f"{one}s"}'
 
 
 def _plain(table: CompositionTable) -> dict[str, Any]:

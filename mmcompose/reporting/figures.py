@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mmcompose.evaluation import CompositionTable
@@ -23,6 +25,8 @@ _INK = '#010203'
 _MOST_CLASSES = 40
 # Of a class name below its bar.
 _MOST_LETTERS = 24
+# Both sides together, in inches.
+_AROUND_LEGEND = 0.2
 
 
 def plot_per_class(table: CompositionTable) -> Figure:
@@ -41,7 +45,7 @@ def plot_labels_per_class(facts: Facts) -> Figure:
 def plot_scores(facts: Facts) -> Figure:
     """Return histograms of scores, a line a teacher and one for the fused labels."""
     with style():
-        figure = Figure(figsize=(7, 3), layout='constrained')
+        figure = Figure(layout='constrained')
         axes = figure.add_subplot()
         edges = np.linspace(0, 1, BINS + 1)
         for number, (name, counts) in enumerate(facts.histograms.items()):
@@ -51,7 +55,8 @@ def plot_scores(facts: Facts) -> Figure:
                 counts / total, edges, label=name, color=COLORS[number % len(COLORS)], **line
             )
         axes.set(xlabel='score', ylabel='share of boxes', xlim=(0, 1))
-        figure.legend(frameon=False, ncols=6, loc='outside upper left')
+        axes.set_ylim(bottom=0)
+        lay_out(figure, axes, 6.3, 2.3)
         return figure
 
 
@@ -59,7 +64,7 @@ def plot_agreement(facts: Facts) -> Figure:
     """Return a matrix: of a row's boxes, the share that a column confirms."""
     with style():
         count = len(facts.teachers)
-        figure = Figure(figsize=(2.5 + 0.7 * count, 1.5 + 0.5 * count), layout='constrained')
+        figure = Figure(layout='constrained')
         axes = figure.add_subplot()
         axes.imshow(facts.agreement, vmin=0, vmax=1, cmap='Blues', aspect='auto')
         for row, values in enumerate(facts.agreement.tolist()):
@@ -71,6 +76,7 @@ def plot_agreement(facts: Facts) -> Figure:
         axes.set_xticks(range(count), facts.teachers, rotation=30, ha='right')
         axes.set_yticks(range(count), facts.teachers)
         axes.set(xlabel='confirmed by', ylabel='boxes of')
+        lay_out(figure, axes, 1.4 + 0.7 * count, 0.8 + 0.5 * count)
         return figure
 
 
@@ -84,6 +90,33 @@ def to_svg(figure: Figure) -> str:
     return text[text.index('<svg') :].replace(_INK, 'currentColor')
 
 
+def lay_out(figure: Figure, axes: Axes, width: float, height: float, **of_legend: Any) -> None:
+    """Make a figure as large as its axes need, with their labels and a legend above.
+
+    Names of teachers and classes have any length: none is cut off, or takes room from the axes.
+
+    Args:
+        figure: Its size is set.
+        axes: The only ones in it; all else is drawn already.
+        width: Of the axes, in inches.
+        height: Of the axes, in inches.
+        of_legend: Further arguments of the legend.
+    """
+    inner, outer = axes.get_window_extent(), axes.get_tightbbox()
+    assert outer is not None
+    width += (outer.width - inner.width) / figure.dpi
+    height += (outer.height - inner.height) / figure.dpi
+    for columns in range(len(axes.get_legend_handles_labels()[1]), 0, -1):
+        legend = figure.legend(frameon=False, ncols=columns, loc='outside upper left', **of_legend)
+        taken = legend.get_window_extent()
+        wanted = taken.width / figure.dpi + _AROUND_LEGEND
+        if wanted <= width or columns == 1:
+            width, height = max(width, wanted), height + taken.height / figure.dpi + _AROUND_LEGEND
+            break
+        legend.remove()
+    figure.set_size_inches(width, height)
+
+
 def _bars(names: list[str], values: dict[str, list[float]], what: str) -> Figure:
     with style():
         shown = min(len(names), _MOST_CLASSES)
@@ -93,8 +126,8 @@ def _bars(names: list[str], values: dict[str, list[float]], what: str) -> Figure
             order = np.argsort(-total, kind='stable')[:shown]
         else:
             order = np.arange(shown)
-        width = max(5.0, 0.3 * shown * max(1, len(values) / 2))
-        figure = Figure(figsize=(min(width, 16), 3.2), layout='constrained')
+        width = max(4.5, 0.3 * shown * max(1, len(values) / 2))
+        figure = Figure(layout='constrained')
         axes = figure.add_subplot()
         step = 0.8 / len(values)
         for number, (name, row) in enumerate(values.items()):
@@ -104,9 +137,10 @@ def _bars(names: list[str], values: dict[str, list[float]], what: str) -> Figure
             axes.bar(places, heights, step, label=name, color=color)
         axes.set_xticks(range(shown), [_short(names[n]) for n in order], rotation=45, ha='right')
         axes.set_ylabel(what)
-        figure.legend(frameon=False, ncols=len(values), loc='outside upper left')
+        axes.set_ylim(bottom=0)
         if len(names) > shown:
-            axes.set_xlabel(f'the first {shown} of {len(names)} classes, by this')
+            axes.set_xlabel(f'the first {shown} of {len(names):,} classes, by this')
+        lay_out(figure, axes, min(width, 15.5), 2.2)
         return figure
 
 
@@ -130,5 +164,7 @@ def style() -> Iterator[None]:
         'axes.spines.right': False,
         'font.size': 9,
     }
-    with mpl.rc_context(settings):
+    with mpl.rc_context(settings), warnings.catch_warnings():
+        # It is the browser's fonts that draw them.
+        warnings.filterwarnings('ignore', r'Glyph \d+ .* missing from font')
         yield

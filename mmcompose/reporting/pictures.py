@@ -122,8 +122,8 @@ def _jpeg(image: Image) -> str:
     image.forget_pixels()
     factor = min(1.0, _SIDE / max(image.width, image.height))
     if factor < 1:
-        pixels = np.asarray(
-            cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8
-        )
+        # Of a picture that is a thousand times as long as wide, one pixel is left.
+        size = [max(1, round(side * factor)) for side in pixels.shape[1::-1]]
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
     _, data = cv2.imencode('.jpg', pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     return base64.b64encode(data.tobytes()).decode('ascii')

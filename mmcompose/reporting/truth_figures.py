@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 
 from mmcompose.evaluation import KINDS, LABELS, CompositionTable
-from mmcompose.reporting.figures import COLORS, style
+from mmcompose.reporting.figures import COLORS, lay_out, style
 
 # What is right in green, what is missed in gray.
 _COLORS = ('#009e73', '#56b4e9', '#e69f00', '#f0e442', '#cc79a7', '#d55e00', '#8c8c96')
@@ -21,8 +21,7 @@ def plot_errors(errors: Mapping[str, Mapping[str, int]]) -> Figure:
             :func:`mmcompose.evaluation.error_kinds`.
     """
     with style():
-        size = (7, 1.1 + 0.32 * len(errors))
-        figure = Figure(figsize=size, layout='constrained')
+        figure = Figure(layout='constrained')
         axes = figure.add_subplot()
         names = list(errors)
         left = [0.0] * len(names)
@@ -33,16 +32,23 @@ def plot_errors(errors: Mapping[str, Mapping[str, int]]) -> Figure:
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()
         axes.set(xlim=(0, 1), xlabel='share of boxes and of missed objects')
-        # Close together: seven names are as wide as the figure.
-        close = {'handlelength': 1, 'handletextpad': 0.4, 'columnspacing': 1}
-        figure.legend(frameon=False, ncols=len(KINDS), loc='outside upper left', **close)
+        lay_out(
+            figure,
+            axes,
+            5.4,
+            0.5 + 0.32 * len(errors),
+            # Close together: seven names are as wide as the figure.
+            handlelength=1,
+            handletextpad=0.4,
+            columnspacing=1,
+        )
         return figure
 
 
 def plot_calibration(table: CompositionTable) -> Figure:
     """Return a line for each row: of boxes of a score, the share that is right."""
     with style():
-        figure = Figure(figsize=(5, 4), layout='constrained')
+        figure = Figure(layout='constrained')
         axes = figure.add_subplot()
         axes.plot([0, 1], [0, 1], color='#8c8c96', linewidth=1, linestyle='--')
         shown = [(name, each) for name, each in table.diagnoses.items() if name != LABELS]
@@ -56,5 +62,5 @@ def plot_calibration(table: CompositionTable) -> Figure:
                 color=COLORS[number % len(COLORS)],
             )
         axes.set(xlabel='score', ylabel='share that is right', xlim=(0, 1), ylim=(0, 1.02))
-        figure.legend(frameon=False, ncols=3, loc='outside upper left')
+        lay_out(figure, axes, 4.4, 3.2)
         return figure

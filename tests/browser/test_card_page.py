@@ -99,6 +99,15 @@ def test_names_are_text(page: Any) -> None:
     assert f'{HOSTILE[:23]}…' in plotted
 
 
+def test_no_name_leaves_its_picture_on_the_right(page: Any) -> None:
+    assert _drawn(page, '000.png') == 3
+    names = page.locator('.tile', has_text='000.png').locator('text')
+    ends = names.evaluate_all(
+        'texts => texts.map(each => each.getBBox()).map(box => box.x + box.width)'
+    )
+    assert len(ends) == 3 and max(ends) <= 96
+
+
 def test_light_and_dark(page: Any) -> None:
     paper = 'getComputedStyle(document.body).backgroundColor'
     light = page.evaluate(paper)

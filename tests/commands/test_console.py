@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from rich.table import Table
 
@@ -34,3 +36,20 @@ def test_a_name_is_text(name: str, expected: str, capsys: pytest.CaptureFixture[
 
 def test_lines_stay_lines() -> None:
     assert printable('one\n\ttwo') == 'one\n\ttwo'
+
+
+@pytest.mark.parametrize('columns', [5, 40])
+def test_of_a_wide_table_nothing_is_cut_off(
+    columns: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f'rtmdet_tiny_{number}' for number in range(columns)]
+    table = Table('class')
+    for name in names:
+        table.add_column(name, justify='right')
+    table.add_row('a class of some words and thirteen letters', *['0.123'] * columns)
+    console(width=60).print(table)
+    told = capsys.readouterr().out
+    assert '…' not in told and told.count('0.123') == columns
+    lines = [re.split('[│┃]', line)[1:-1] for line in told.splitlines()]
+    read = [''.join(column).replace(' ', '') for column in zip(*filter(None, lines))]
+    assert read == ['classaclassofsomewordsandthirteenletters', *(f'{n}0.123' for n in names)]

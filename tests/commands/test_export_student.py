@@ -151,6 +151,15 @@ def test_another_size_makes_another_input(retinanet: str, tmp_path: Path) -> Non
     assert about['preprocess']['scale'] == [224, 128]
 
 
+@pytest.mark.parametrize('size', [(0, 64), (64, -1)])
+def test_a_size_of_no_pixel_is_no_size(
+    size: tuple[int, int], retinanet: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r'^size: \(.*\) is no width and height of 1 pixel or more'):
+        export_student(retinanet, str(tmp_path / 'a.onnx'), size=size)
+    assert not list(tmp_path.glob('a.*'))
+
+
 def test_what_stands_beside_the_file_decides_whose_predictions_they_are(
     retinanet: str, tmp_path: Path
 ) -> None:

@@ -150,3 +150,11 @@ def test_what_is_no_teacher_is_named(
     (tmp_path / 'compose.py').touch()
     with pytest.raises(UserError, match='is there already'):
         init([teacher], str(pool), out=str(tmp_path / 'compose.py'))
+
+
+def test_a_config_is_a_python_file(checkpoint: str, pool: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"^out: '.*' is no name of a config; it has to end in \.py"
+    ):
+        init([checkpoint], str(pool), out=str(tmp_path / 'compose.txt'))
+    assert not (tmp_path / 'compose.txt').exists()

@@ -45,6 +45,16 @@ def test_what_is_stored_is_not_made_again(pool: Path, truth: str, tmp_path: Path
     assert made.stored == ['first', 'second'] and made.missing == []
 
 
+def test_a_pool_without_pictures_is_no_missing_one(
+    truth: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / 'empty').mkdir()
+    made = plan(student_config(tmp_path / 'empty', truth, tmp_path))
+    assert made.pool is None and len(made.mistakes) >= 1
+    print_plan(made)
+    assert 'cannot be listed' in capsys.readouterr().out
+
+
 def test_a_class_known_by_name_only_is_told(
     pool: Path, truth: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,8 +34,11 @@ def test_it_is_held_against_labels_of_the_pool(pool: Path, truth: str, tmp_path:
     config.val_dataloader = config.val_evaluator = config.val_cfg = None
     page = report(config, out=str(tmp_path / 'none'), pictures=4)
     assert 'against the truth' not in page.read_text(encoding='utf-8')
-    page = report(config, out=str(tmp_path / 'card'), pictures=4, ann_file=truth)
+    page = report(
+        config, out=str(tmp_path / 'card'), pictures=4, ann_file=truth, img_prefix=str(pool)
+    )
     text = page.read_text(encoding='utf-8')
+    assert f' --ann {truth} --img-prefix {pool}\n' in text
     # 21 labels, all of them right; each teacher is held against what it knows.
     assert '<tr><td>pseudo-labels, against the truth</td><td>21</td><td>0</td>' in text
     assert '<tr><td>first, against the truth</td><td>14</td><td>0</td>' in text

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from mmcompose.composition import Composition
-from mmcompose.evaluation import CompositionTable, Row, Scores, table_cells
+from mmcompose.evaluation import KINDS, CompositionTable, Row, Scores, table_cells
 from mmcompose.labeling import FUSED, STUDENT
 from mmcompose.reporting import (
+    Facts,
     Made,
+    Shown,
     choose,
     gather,
     plot_agreement,
+    plot_errors,
     plot_labels_per_class,
     plot_scores,
     write_card,
 )
-from mmcompose.reporting.figures import to_svg
+from mmcompose.reporting.facts import BINS
+from mmcompose.reporting.figures import style, to_svg
 from mmcompose.store import DetectionTable
 from mmcompose.structures import Image
 from tests import toys
@@ -176,3 +183,52 @@ def test_plots_take_the_colours_of_the_page(
     assert callable(plot)
     svg = to_svg(plot(gather(composition, images, labels)))
     assert svg.startswith('<svg') and 'currentColor' in svg and '<script>' not in svg
+
+
+@pytest.mark.parametrize('plot', [plot_labels_per_class, plot_scores, plot_agreement, plot_errors])
+def test_names_of_any_length_are_within_the_plot(plot: Any) -> None:
+    names = tuple(f'{letter * 60} in some words' for letter in 'wxyz')
+    count = len(names)
+    boxes = np.arange(count)
+    histograms = dict.fromkeys((*names, FUSED), np.ones(BINS, np.int64))
+    facts = Facts(names, names, 9, 0, boxes, boxes, histograms, np.ones((count, count)))
+    of_errors = {f'{name}, against the truth': dict.fromkeys(KINDS, 1) for name in names}
+    figure = plot(of_errors if plot is plot_errors else facts)
+    with style():
+        figure.draw_without_rendering()
+    (axes,) = figure.axes
+    # And the axes keep their room.
+    assert axes.get_window_extent().height > 1.5 * figure.dpi
+    shown = [axes.get_tightbbox(), *(legend.get_window_extent() for legend in figure.legends)]
+    for extent in shown:
+        assert figure.bbox.x0 - 1 <= extent.x0 and extent.x1 <= figure.bbox.x1 + 1
+        assert figure.bbox.y0 - 1 <= extent.y0 and extent.y1 <= figure.bbox.y1 + 1
+
+
+@pytest.mark.filterwarnings('error')
+def test_names_of_any_script_are_left_to_the_browser() -> None:
+    counts = np.zeros(1, np.int64)
+    svg = to_svg(plot_labels_per_class(Facts(('犬',), ('one',), 3, 3, counts, counts)))
+    assert '犬' in svg
+    # No boxes are no reason for less than none.
+    assert '\u22120.0' not in svg
+
+
+@pytest.mark.parametrize('size', [(4000, 1), (1, 4000), (1, 1)])
+def test_a_picture_of_any_shape_is_shown(size: tuple[int, int]) -> None:
+    image = Image.of(np.zeros((*size, 3), np.uint8))
+    data = base64.b64decode(Shown(image, {}, 0.0, 0, 0).to_dict(())['jpeg'])
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None and max(pixels.shape[:2]) == min(480, max(size))
+
+
+def test_one_is_counted_as_one(tmp_path: Path) -> None:
+    ones = np.ones(1, np.int64)
+    write_card(tmp_path, Made('card', ''), Facts(('cat',), ('a',), 1, 1, ones, ones), [])
+    page = ' '.join((tmp_path / 'card.html').read_text(encoding='utf-8').split())
+    assert '1 teacher, 1 class, 1 image, 1 label (1 box ignored, 1 image without a label)' in page
+    text = ' '.join((tmp_path / 'card.md').read_text(encoding='utf-8').split())
+    assert 'of 1 class, composed from 1 teacher on 1 unlabelled image (1 label)' in text
+    many = np.full(1203, 2)
+    write_card(tmp_path, Made('card', ''), Facts(('cat',) * 1203, ('a',), 9, 0, many, many), [])
+    assert '1,203 classes' in (tmp_path / 'card.html').read_text(encoding='utf-8')

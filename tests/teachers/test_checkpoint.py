@@ -345,6 +345,26 @@ def test_a_hierarchy_of_open_images_is_numbers_alone(tmp_path: Path) -> None:
     assert dataset._get_relation_matrix(path).tolist() == [[1, 0], [0, 1]]
 
 
+@pytest.mark.parametrize(
+    ('name', 'told'),
+    [
+        ('configg.py', "'.*configg.py' is no file; did you mean '.*config.py'"),
+        ('.', "'.*' is a folder; give the path of a file"),
+        (
+            'mmdet::rtmdet/rtmdet_tny_8xb32-300e_coco.py',
+            'is no config of mmdet; did you mean .mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py',
+        ),
+    ],
+    ids=['file', 'folder', 'of a package'],
+)
+def test_a_config_that_is_missing_is_told_with_the_nearest(
+    name: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / 'config.py').write_text('a = 1')
+    with pytest.raises(UserError, match=f'^config: {told}' if '::' not in name else told):
+        read_config(name if '::' in name else str(tmp_path / name))
+
+
 @pytest.mark.parametrize('suffix', ['yaml', 'yml'])
 def test_a_yaml_config_names_plain_values_alone(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f'config.{suffix}'

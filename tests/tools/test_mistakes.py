@@ -126,6 +126,16 @@ ON_A_COMMAND_LINE: dict[str, tuple[tuple[str, ...], str]] = {
     'key outside composition': (
         (TRAIN, *WORK, CONFIG, '--cfg-options', 'workers=4'), 'workers: 4 stands outside'
     ),
+    'no worker of a plan': (
+        (LABEL, CONFIG, '--dry-run', '--workers', '0'), 'composition.workers: 0'
+    ),
+    'export of a plan': ((LABEL, CONFIG, '--dry-run', '--export', '.'), "--export: '.' is a"),
+    'work dir of a plan': (
+        (TRAIN, CONFIG, '--dry-run', '--work-dir', 'toy_teacher.py'), "work_dir: 'toy_teacher.py'"
+    ),
+    'checkpoint to resume of a plan': (
+        (TRAIN, CONFIG, '--dry-run', '--resume', 'epoch.pth'), "--resume: 'epoch.pth' is no file"
+    ),
     'no worker': ((LABEL, CONFIG, '--workers', '0'), 'composition.workers: 0'),
     'label into a folder': ((LABEL, CONFIG, '--export', '.'), "--export: '.' is a folder"),
     'export to a folder': ((EXPORT, 'labels', CONFIG, '--out', '.'), "--out: '.' is a folder"),

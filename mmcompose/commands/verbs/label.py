@@ -26,13 +26,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     """Make the labels and log how many there are."""
-    if args.dry_run:
-        run_plan(Namespace(config=args.config, cfg_options=args.cfg_options, timed_images=0))
-        return
     from mmcompose.commands.config_files import read_compose_config
-    from mmcompose.commands.label import label
+    from mmcompose.utils import check_writable
 
     config = read_compose_config(args.config, args.cfg_options)
     if args.workers is not None:
         config.composition.workers = args.workers
+    if args.dry_run:
+        if args.export is not None:
+            check_writable('--export', args.export)
+        run_plan(Namespace(config=config, cfg_options=None, timed_images=0))
+        return
+    from mmcompose.commands.label import label
+
     label(config, args.launcher, args.export, args.address)

@@ -12,10 +12,19 @@ PASSES_ON = True
 
 def run(args: Namespace) -> None:
     """Train as MMDetection's script does; with ``--dry-run`` show the plan instead."""
-    from mmcompose.commands.mmdet_tools import parse_mmdet_arguments, run_mmdet_tool
+    from mmcompose.commands.config_files import read_compose_config
+    from mmcompose.commands.mmdet_tools import (
+        check_named_checkpoint,
+        parse_mmdet_arguments,
+        run_mmdet_tool,
+    )
 
     script, given = parse_mmdet_arguments('train', args.arguments)
     if given.dry_run:
-        run_plan(Namespace(config=given.config, cfg_options=given.cfg_options, timed_images=0))
+        config = read_compose_config(given.config, given.cfg_options)
+        if given.work_dir is not None:
+            config.work_dir = given.work_dir
+        check_named_checkpoint('train', given)
+        run_plan(Namespace(config=config, cfg_options=None, timed_images=0))
     else:
         run_mmdet_tool('train', script, given)

@@ -45,8 +45,10 @@ def read_input(config: Config, size: tuple[int, int] | None = None) -> OnnxInput
         size: Another (width, height). Defaults to the config's own.
 
     Raises:
-        UserError: If the test pipeline does more than resizing and padding.
+        UserError: If the test pipeline does more than resizing and padding, or ``size`` is none.
     """
+    if size is not None and min(size) < 1:
+        raise UserError(problem('size', tuple(size), 'is no width and height of 1 pixel or more'))
     steps = {type_name(step): step for step in get_test_pipeline_cfg(config)}
     for name in steps:
         if name not in (*_NO_CHANGE, 'Resize', 'Pad'):

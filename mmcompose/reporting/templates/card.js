@@ -29,7 +29,11 @@ function overlay(picture, scale) {
     rect.append(title);
     const text = document.createElementNS(SVG, 'text');
     text.textContent = `${data.classes[label]} ${score.toFixed(2)}`;
-    text.setAttribute('x', x1 + size / 4);
+    // A name that would leave the picture on the right ends where its box does.
+    const width = text.textContent.length * size * .65;
+    const right = x1 + width > picture.width && x1 + x2 > picture.width;
+    text.setAttribute('x', right ? x2 - size / 4 : x1 + size / 4);
+    text.setAttribute('text-anchor', right ? 'end' : 'start');
     // Of two sources that agree, one is named above its box and one below.
     const below = data.sources.indexOf(source) % 2 && y2 + size < picture.height;
     text.setAttribute('y', below ? y2 + size : Math.max(y1 - size / 4, size));

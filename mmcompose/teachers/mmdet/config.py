@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -10,7 +11,7 @@ from mmengine.hub import get_config
 from mmengine.registry import DefaultScope
 
 from mmcompose.prerequisites import package_folder
-from mmcompose.utils import UserError, first_line, problem
+from mmcompose.utils import UserError, first_line, no_file, problem
 
 
 def read_config(config: str | Config) -> Config:
@@ -22,9 +23,12 @@ def read_config(config: str | Config) -> Config:
     if isinstance(config, Config):
         return copy.deepcopy(config)
     # MMEngine would call pip for any name that stands there.
-    package, names_package, _ = str(config).partition('::')
-    if names_package and package_folder(package) is None:
+    package, names_package, name = str(config).partition('::')
+    folder = package_folder(package) if names_package else None
+    if names_package and folder is None:
         raise UserError(problem('config', config, f'names {package}, which is not installed'))
+    if isinstance(config, str) and not names_package and not Path(config).is_file():
+        raise UserError(no_file('config', config))
     try:
         return get_config(config) if names_package else Config.fromfile(config)
     # A config file is a program: what it does wrong may be anything.
@@ -33,7 +37,14 @@ def read_config(config: str | Config) -> Config:
         expected = f'needs {missing}, which is not installed'
         if missing is None:
             expected = f'cannot be read as a config ({first_line(error)})'
-        raise UserError(problem('config', config, expected)) from error
+        known: list[str] = []
+        if folder is not None and isinstance(error, FileNotFoundError):
+            configs = folder / '.mim' / 'configs'
+            if not (configs / name).is_file():
+                expected = f'is no config of {package}'
+                paths = (path.relative_to(configs).as_posix() for path in configs.rglob('*.py'))
+                known = [f'{package}::{path}' for path in paths]
+        raise UserError(problem('config', config, expected, known)) from error
 
 
 def scope_of(config: Config) -> Any:
