@@ -14,8 +14,9 @@ from mmdet.datasets import CocoDataset, MultiImageMixDataset
 from mmdet.registry import DATASETS, TRANSFORMS
 from mmengine.utils import is_abs
 
-from mmcompose.checks.check_constructors import argument_problems
+from mmcompose.checks.check_constructors import argument_problems, value_problems
 from mmcompose.datasets import (
+    INNER_DATASETS,
     ClassSpaceDataset,
     PseudoLabeledDataset,
     UnlabeledImages,
@@ -24,13 +25,24 @@ from mmcompose.datasets import (
     is_wrapper,
 )
 from mmcompose.registry import class_of, type_name
-from mmcompose.utils import Mistakes, Problem, UserError, fault, key_prefix, no_folder, problem
+from mmcompose.utils import (
+    Mistakes,
+    Problem,
+    UserError,
+    check_types,
+    fault,
+    key_prefix,
+    no_folder,
+    problem,
+)
 from mmcompose.utils.config_tree import Tree
 
 _BY_RESOLVE = {
     PseudoLabeledDataset: ('metainfo', 'composition'),
     ClassSpaceDataset: ('classes', 'aliases', 'allow'),
 }
+# More closely than MMEngine annotates them.
+_BASE_TYPES = {'metainfo': Mapping[str, Any], 'data_prefix': Mapping[str, str | None]}
 
 
 def dataset_problems(key: str, dataset: Any) -> list[Problem]:
@@ -45,6 +57,7 @@ def dataset_problems(key: str, dataset: Any) -> list[Problem]:
     problems: list[Problem] = []
     for where, each in inner_datasets(key, dataset):
         found = argument_problems(where, {**_given(each), **each}, DATASETS)
+        found = found or _value_problems(where, each)
         for place, step in _steps(f'{where}.pipeline', each.get('pipeline') or ()):
             wrong = argument_problems(place, step, TRANSFORMS)
             if not found and not wrong and _mixes(step) and not _gives_others(each):
@@ -52,6 +65,19 @@ def dataset_problems(key: str, dataset: Any) -> list[Problem]:
             found += wrong
         problems += found
     return problems
+
+
+def _value_problems(key: str, dataset: Tree) -> list[Problem]:
+    """Return a problem for each argument of a dataset that is of another type."""
+    cls = class_of(dataset, DATASETS)
+    # A user's own may be annotated as it likes.
+    if not cls.__module__.startswith(('mmengine.', 'mmdet.', 'mmcompose.')):
+        return []
+    # MMDetection annotates what may be None as if it were not.
+    given = {name: value for name, value in dataset.items() if value is not None}
+    problems = value_problems(key, given, DATASETS, (*INNER_DATASETS, 'pipeline'))
+    types = {} if _is(dataset, UnlabeledImages) else _BASE_TYPES
+    return problems or check_types(key, given, types)
 
 
 _OTHERS = (

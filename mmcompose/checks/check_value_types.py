@@ -75,11 +75,9 @@ def _dataset_problems(key: str, dataset: Any) -> Iterator[Problem]:
         if parts is not None and not isinstance(parts, (list, tuple)):
             yield problem(f'{where}.datasets', parts, 'is not a list')
         for name in INNER_DATASETS:
-            if (
-                name != 'datasets'
-                and each.get(name) is not None
-                and not isinstance(each[name], Mapping)
-            ):
+            # The others need not be there.
+            is_given = name in each if name == 'dataset' else each.get(name) is not None
+            if name != 'datasets' and is_given and not isinstance(each[name], Mapping):
                 yield from missing_type(f'{where}.{name}', each[name], 'dataset')
         for number, part in enumerate(parts if isinstance(parts, (list, tuple)) else ()):
             if not isinstance(part, Mapping):

@@ -39,8 +39,10 @@ def class_names(given: GivenNames, key: str) -> tuple[str, ...]:
 
     Raises:
         UserError: If there are none, one but a placeholder is given twice, or a dict's key is no
-            label number.
+            label number, or one that another key is too.
     """
+    if isinstance(given, str):
+        raise UserError(problem(key, given, 'is not a list of class names'))
     names = _listed(given, key) if isinstance(given, Mapping) else tuple(map(_text, given))
     if not names:
         raise UserError(fault(key, 'is empty'))
@@ -127,6 +129,8 @@ def _listed(names: Mapping[Any, Any], key: str) -> tuple[str, ...]:
     for number, name in names.items():
         if not re.fullmatch(r'\d+', str(number)) or int(number) >= _MOST:
             raise UserError(problem(key, number, 'is no label number, from 0 on'))
+        if int(number) in by_number:
+            raise UserError(problem(key, number, 'is a label number that another key is too'))
         by_number[int(number)] = _text(name)
     return tuple(by_number.get(number, '') for number in range(max(by_number, default=-1) + 1))
 

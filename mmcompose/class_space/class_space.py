@@ -13,7 +13,15 @@ from mmcompose.class_space.aliases import AliasGroups, shipped_ties
 from mmcompose.class_space.class_names import is_placeholder
 from mmcompose.class_space.hierarchy import Hierarchy, coarse_names
 from mmcompose.structures import Detections
-from mmcompose.utils import Problem, UserError, examples, fault, nearest, problem
+from mmcompose.utils import (
+    Problem,
+    UserError,
+    check_values,
+    examples,
+    fault,
+    nearest,
+    problem,
+)
 
 DROPPED = -1
 # How many names a message lists.
@@ -55,6 +63,16 @@ class ClassSpace:
         on_unmapped: str = 'error',
         hierarchy: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
+        given = dict(
+            teacher_classes=teacher_classes,
+            classes=classes,
+            aliases=aliases,
+            mapping=mapping,
+            on_unmapped=on_unmapped,
+            hierarchy=hierarchy,
+        )
+        if problems := check_values(ClassSpace, given, self.key):
+            raise UserError(*problems)
         if on_unmapped not in ('error', 'drop'):
             raise UserError(
                 problem(f'{self.key}.on_unmapped', on_unmapped, "is neither 'error' nor 'drop'")
@@ -80,7 +98,7 @@ class ClassSpace:
         self.num_classes = len(self.classes)
         self._index = self._indexed(self.classes)
         # Coarse classes of the hierarchy that the student lacks.
-        self.coarse = coarse_names(hierarchy or {}, self._index, self._indexed(seen))
+        self.coarse = self._union(coarse_names(hierarchy or {}, self._index, self._indexed(seen)))
         accepted = self._indexed((*self.classes, *self.coarse))
         self._check_targets(mapping, accepted)
         self._indices = {teacher: self.index(names) for teacher, names in wanted.items()}
@@ -110,11 +128,15 @@ class ClassSpace:
 
     def _explicit(self, classes: Sequence[str]) -> tuple[str, ...]:
         problems = []
-        for number, name in enumerate(classes):
-            for earlier in classes[:number]:
+        by_group: dict[str, list[str]] = {}
+        for name in classes:
+            same = by_group.setdefault(self._aliases.group(name)[0], [])
+            if not name.strip():
+                problems.append(problem(f'{self.key}.classes', name, 'is no class name'))
+            for earlier in same:
                 if earlier == name:
                     problems.append(problem(f'{self.key}.classes', name, 'is listed twice'))
-                elif earlier in self._aliases.group(name):
+                else:
                     problems.append(
                         fault(
                             f'{self.key}.aliases',
@@ -122,6 +144,7 @@ class ClassSpace:
                             f'{earlier!r} and {name!r}',
                         )
                     )
+            same.append(name)
         if not len(classes):
             expected = 'is empty; give names, or None for the union'
             problems.append(fault(f'{self.key}.classes', expected))
@@ -199,6 +222,11 @@ class ClassSpace:
             key, names = self.mapping_key(teacher), self.teacher_classes[teacher]
             expected = f'is not a class of {self.described(teacher)}'
             problems += [problem(key, n, expected, names) for n in targets if n not in names]
+            problems += [
+                problem(f'{key}.{name}', target, 'is no class name; None drops the class')
+                for name, target in targets.items()
+                if target is not None and not target.strip()
+            ]
         if problems:
             raise UserError(*problems)
 

@@ -43,8 +43,8 @@ class Hierarchy:
                 self._below[index[coarse], [index[name] for name in finer]] = True
         if problems:
             raise UserError(*problems)
-        # As many steps down as there are classes reach the bottom of any tree.
-        for middle in range(len(classes)):
+        # Over each class that has some below it and stands below one: that reaches the bottom.
+        for middle in np.flatnonzero(self._below.any(axis=0) & self._below.any(axis=1)):
             self._below |= self._below[:, middle, None] & self._below[middle]
         if self._below.diagonal().any():
             names = [classes[i] for i in np.flatnonzero(self._below.diagonal()).tolist()]
@@ -77,18 +77,8 @@ def coarse_names(
         teachers: The same of all teachers.
 
     Raises:
-        UserError: If ``tree`` is no dict of lists; if a coarse class is one of nobody, and stands
-            below no other.
+        UserError: If a coarse class is one of nobody, and stands below no other.
     """
-    if not isinstance(tree, Mapping):
-        raise UserError(problem(KEY, tree, 'is no dict of lists by coarse class'))
-    problems = [
-        problem(f'{KEY}.{coarse}', finer, 'is not a list of names')
-        for coarse, finer in tree.items()
-        if isinstance(finer, str)
-    ]
-    if problems:
-        raise UserError(*problems)
     lower = {name for finer in tree.values() for name in finer}
     coarse = [name for name in tree if name not in student]
     problems = [

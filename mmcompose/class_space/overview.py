@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from mmcompose.class_space.class_space import DROPPED, ClassSpace
 from mmcompose.class_space.spelling import same_but_for_spelling, spelling
 
 ALIKE = 0.8
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -67,17 +67,22 @@ def overview(space: ClassSpace) -> Overview:
 
 def look_alikes(names: list[str]) -> list[tuple[str, str]]:
     """Return pairs of different names that are spelled nearly alike: 'TV' and 'tv'."""
-    plain = {name: spelling(name) for name in dict.fromkeys(names)}
+    names = list(dict.fromkeys(names))
+    plain = [spelling(name) for name in names]
+    letters = sorted(set().union(*plain))
+    counts = np.array([[text.count(each) for each in letters] for text in plain], np.int16)
+    lengths = np.array(list(map(len, plain)))
     pairs = []
-    for first, second in itertools.combinations(plain, 2):
-        matcher = difflib.SequenceMatcher(None, plain[first], plain[second])
-        # Cheap bounds first: lists of a thousand names make half a million pairs.
-        if (
-            matcher.real_quick_ratio() >= ALIKE
-            and matcher.quick_ratio() >= ALIKE
-            and matcher.ratio() >= ALIKE
-        ):
-            pairs.append((first, second))
+    for number, first in enumerate(names):
+        # A bound first, of letters in any order: a thousand names make half a million pairs.
+        shared = np.minimum(counts[number], counts[number + 1 :]).sum(axis=1)
+        least = ALIKE * (lengths[number] + lengths[number + 1 :])
+        near = number + 1 + np.flatnonzero(2 * shared >= least - _ROUNDING)
+        pairs += [
+            (first, names[other])
+            for other in near.tolist()
+            if difflib.SequenceMatcher(None, plain[number], plain[other]).ratio() >= ALIKE
+        ]
     return pairs
 
 

@@ -74,7 +74,7 @@ def _read(composition: Composition, ann_file: str, folder: str) -> ClassSpaceDat
         ann_file=ann_file,
         data_prefix=dict(img=folder),
         test_mode=True,
-        # MMEngine cannot serialize a list of no images, and few need no memory saved.
+        # Few images need no memory saved.
         serialize_data=False,
     )
     resolved = composition.resolved

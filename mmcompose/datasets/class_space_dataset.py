@@ -108,9 +108,12 @@ class ClassSpaceDataset(RelabeledDataset):
             self._categories = _coco_categories(config)
             in_file = [*self._categories.values()]
             wanted = metainfo.get('classes', in_file)
+            key = 'ClassSpaceDataset.dataset.metainfo.classes'
+            if not isinstance(wanted, (list, tuple)):
+                raise UserError(problem(key, wanted, 'is no list of class names'))
             problems = [
                 problem(
-                    'ClassSpaceDataset.dataset.metainfo.classes',
+                    key,
                     name,
                     f'is not in the categories of {config["ann_file"]}',
                     in_file,
@@ -169,7 +172,7 @@ def _covered(
     listed = {label for label in index if label >= 0}
     if stated is None:
         return tuple(sorted(listed))
-    if isinstance(stated, str):
+    if not isinstance(stated, (list, tuple)):
         key = 'ClassSpaceDataset.covered_classes'
         raise UserError(problem(key, stated, 'is no list of class names'))
     names = [classes[label] for label in sorted(listed)]
@@ -219,7 +222,9 @@ def annotation_path(config: Mapping[str, Any]) -> str:
     Raises:
         UserError: If there is none.
     """
-    path: str = config.get('ann_file', '')
+    path: str = config.get('ann_file') or ''
+    if not path:
+        raise UserError(fault(f'{config["type"]}.ann_file', 'is missing; name a COCO json'))
     if not is_abs(path):
         path = os.path.join(config.get('data_root') or '', path)
     if '://' not in path and not os.path.isfile(path):
@@ -231,6 +236,8 @@ def _coco_categories(config: Mapping[str, Any]) -> dict[Any, str]:
     """Return the names of a COCO json's categories by id, in the order in which MMDet has them."""
     path = annotation_path(config)
     found = read_coco(KEY, path, annotations=False)
+    if not found.images:
+        raise UserError(problem(KEY, path, 'lists no image'))
     if roots(found.categories, set()):
         # Whether anybody annotated one that groups others, the annotations show.
         found = read_coco(KEY, path)

@@ -11,7 +11,7 @@ from mmdet.datasets.api_wrappers import COCO
 
 from mmcompose.structures import image_size
 from mmcompose.structures.coco import read_coco
-from mmcompose.utils import Mistakes, doubt, log, problem
+from mmcompose.utils import Mistakes, UserError, doubt, log, problem
 
 KEY = 'ClassSpaceDataset.dataset.ann_file'
 # How many pictures' headers are read when truth is loaded: each run does it again.
@@ -53,6 +53,18 @@ class CheckedCocoDataset(CocoDataset):
                 'picture or to be ignored are left out'
             )
         return data_list
+
+    def filter_data(self) -> list[dict[str, Any]]:
+        """Leave images out, as MMDet does.
+
+        Raises:
+            UserError: If none is left.
+        """
+        left: list[dict[str, Any]] = super().filter_data()
+        if not left:
+            expected = f'has no image that filter_cfg={self.filter_cfg} leaves'
+            raise UserError(problem(KEY, self.ann_file, expected))
+        return left
 
     def _check_sizes(self, data_list: Sequence[Mapping[str, Any]]) -> None:
         """Compare some pictures with the size that they are listed with: boxes are of that.

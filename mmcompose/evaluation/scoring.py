@@ -49,7 +49,8 @@ def score(
 ) -> Scores:
     """Score detections against the truth of a dataset.
 
-    Masks are scored too where each true object has one, of the boxes that have one.
+    Masks are scored too where each true object has one, of the boxes that have one. In an image
+    that lists ``covered_classes``, boxes of other classes are neither right nor wrong.
 
     Args:
         infos: Data infos of a labeled MMDet dataset, with ``instances`` in ``classes``.
@@ -59,6 +60,7 @@ def score(
     Returns:
         The figures of :class:`mmdet.evaluation.CocoMetric`.
     """
+    infos, detections = _covered(infos, detections)
     figures = _coco_figures('bbox', infos, detections, classes)
     # CocoMetric returns -1 where there is no truth, and nothing at all where nobody found anything.
     true_labels = {
@@ -84,6 +86,22 @@ def score(
         mask_mAP=figures.get('coco/segm_mAP', 0.0),
         mask_AP50=figures.get('coco/segm_mAP_50', 0.0),
     )
+
+
+def _covered(
+    infos: Sequence[Mapping[str, Any]], detections: Sequence[Detections]
+) -> tuple[list[Mapping[str, Any]], list[Detections]]:
+    """Leave out of each image what is of a class that is not labeled there."""
+    kept, found = [], []
+    for info, each in zip(infos, detections, strict=True):
+        covered = info.get('covered_classes')
+        if covered is not None:
+            instances = [one for one in info['instances'] if one['bbox_label'] in covered]
+            info = {**info, 'instances': instances}
+            each = each[np.isin(each.labels, list(covered))]
+        kept.append(info)
+        found.append(each)
+    return kept, found
 
 
 def _with_a_mask(found: Detections) -> Detections:

@@ -7,13 +7,14 @@ for a box without a mask.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pycocotools import mask as coco
+
+from mmcompose.structures.finite import finite_number
 
 # (N,) of bytes or None.
 Masks: TypeAlias = NDArray[np.object_]
@@ -150,7 +151,11 @@ def _of_segmentation(given: Any, width: int, height: int) -> bytes | None:
 def _is_polygon(given: Any) -> bool:
     if not isinstance(given, (list, tuple)) or len(given) < 6 or len(given) % 2:
         return False
-    return all(isinstance(side, (int, float)) and math.isfinite(side) for side in given)
+    return all(finite_number(side) is not None and not isinstance(side, str) for side in given)
+
+
+def _is_length(given: Any) -> bool:
+    return isinstance(given, (int, float, np.integer)) and given % 1 == 0
 
 
 def _counts(rle: Any, width: int, height: int) -> bytes:
@@ -165,10 +170,12 @@ def _counts(rle: Any, width: int, height: int) -> bytes:
         raise ValueError(f'a mask is {size} pixels, the image is {width}x{height}')
     counts = rle['counts']
     if isinstance(counts, (list, tuple)):
-        lengths = np.array(counts, np.int64)
-        if (lengths < 0).any() or lengths.sum() != width * height:
+        if not all(map(_is_length, counts)):
+            raise ValueError('the runs of a mask are not whole numbers')
+        lengths = [int(each) for each in counts]
+        if min(lengths, default=0) < 0 or sum(lengths) != width * height:
             raise ValueError('the runs of a mask do not fill the image')
-        return bytes(coco.frPyObjects({**rle, 'counts': lengths.tolist()}, height, width)['counts'])
+        return bytes(coco.frPyObjects({**rle, 'counts': lengths}, height, width)['counts'])
     mask = counts.encode() if isinstance(counts, str) else counts
     # pycocotools would read what is no RLE past its end.
     if not mask or not all(48 <= byte < 112 for byte in mask) or mask[-1] - 48 & 0x20:

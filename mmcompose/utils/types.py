@@ -85,8 +85,20 @@ def _mismatches(key: str, value: Any, hint: Any) -> Iterator[tuple[str, Any, str
         for name, item in value.items() if by_name else enumerate(value):
             at = f'{key}.{name}' if by_name else f'{key}[{name}]'
             yield from _mismatches(at, item, kind)
+    elif (names := _wrong_names(value, hint)) is not None:
+        for name, expected in names:
+            yield key, name, f'{_words(expected)}, as a name here is'
     else:
         yield key, value, _words(hint)
+
+
+def _wrong_names(value: Any, hint: Any) -> list[tuple[Any, Any]] | None:
+    """Return the names in a dict that do not fit where one is looked for, and their type."""
+    for each in get_args(hint) if get_origin(hint) in (Union, UnionType) else [hint]:
+        origin, arguments = get_origin(each), get_args(each)
+        if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
+            return [(name, arguments[0]) for name in value if not _fits(name, arguments[0])]
+    return None
 
 
 def _kind_of_items(value: Any, hint: Any) -> Any:

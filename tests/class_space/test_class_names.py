@@ -51,6 +51,8 @@ def test_names_by_label_number(given: Any, expected: tuple[str, ...]) -> None:
         ({'cat': 0}, "classes: 'cat' is no label number"),
         ({-1: 'cat'}, 'is no label number'),
         ({10**9: 'cat'}, 'is no label number'),
+        ({1: 'cat', '1': 'dog'}, "classes: '1' is a label number that another key is too"),
+        ('cat', "classes: 'cat' is not a list of class names"),
     ],
 )
 def test_what_names_no_classes_is_refused(given: Any, message: str) -> None:

@@ -47,6 +47,12 @@ FINE, COARSE = ['cat', 'dog', 'car'], ['animal', 'car']
         ({'animal': ['mammal'], 'mammal': ['cat', 'dog']}, {}, ('animal', 'mammal')),
         ({'beast': ['cat', 'dog']}, {'aliases': [{'animal': ['beast']}]}, ('beast',)),
         ({'beast': ['cat']}, {'mapping': {'coarse': {'animal': 'beast'}}}, ('beast',)),
+        # Two names of one.
+        (
+            {'animal': ['cat'], 'beast': ['dog']},
+            {'aliases': [{'animal': ['beast']}]},
+            ('animal',),
+        ),
     ],
 )
 def test_the_student_need_not_have_the_coarse_class(
@@ -82,7 +88,7 @@ def test_a_class_that_no_hierarchy_names_is_still_unmapped() -> None:
             "did you mean 'animal'",
         ),
         ({'animal': 'cat'}, "hierarchy.animal: 'cat' is not a list"),
-        (['animal'], 'hierarchy: .* is no dict'),
+        (['animal'], 'hierarchy: .* is not a dict'),
         ({'animal': ['cat'], 'cat': ['animal']}, 'hierarchy: animal, cat: .* below itself'),
     ],
 )

@@ -140,23 +140,32 @@ def test_curves_and_thresholds_are_fitted_in_one_go_across_a_step_that_learns_fr
         assert (kept.scores >= lowest).all()
 
 
-@pytest.mark.parametrize('file', ['no images', 'no boxes'])
+@pytest.mark.parametrize(
+    ('file', 'told'),
+    [('no images', 'lists no image'), ('no boxes', 'labels no box of a class')],
+)
 def test_a_file_that_labels_nothing_is_told(
-    file: str, pool: Path, truth: str, drawn: list[dict[str, Any]], tmp_path: Path
+    file: str, told: str, pool: Path, truth: str, drawn: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     pictures = [{**each, 'boxes': {}} for each in drawn] if file == 'no boxes' else []
     path = toys.write_coco(tmp_path / 'empty.json', pictures, CATEGORIES)
-    with pytest.raises(UserError, match=r"^ann_file: '.*empty.json' labels no box of a class"):
+    with pytest.raises(UserError, match=rf"^ann_file: '.*empty.json' {told}"):
         calibrate(config_of(pool, truth, tmp_path), path, out=str(tmp_path / 'curves.json'))
     assert not (tmp_path / 'curves.json').exists()
+
+
+ONE = [{'id': 1, 'file_name': '000.png', 'width': 96, 'height': 64}]
 
 
 @pytest.mark.parametrize(
     ('content', 'told'),
     [
-        ({'images': [], 'annotations': [], 'categories': []}, 'labels no class .*: it names none'),
         (
-            {'images': [], 'annotations': [], 'categories': [{'id': 1, 'name': 'rde'}]},
+            {'images': ONE, 'annotations': [], 'categories': []},
+            'labels no class .*: it names none',
+        ),
+        (
+            {'images': ONE, 'annotations': [], 'categories': [{'id': 1, 'name': 'rde'}]},
             r"labels no class of the student: its classes are 'rde' \(not red\?\)",
         ),
         ({'annotations': [], 'categories': []}, 'is no COCO json: it has no images'),

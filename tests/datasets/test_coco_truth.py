@@ -30,7 +30,11 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 
 
 def _dataset(
-    folder: Path, classes: tuple[str, ...] = ('spot',), test_mode: bool = True, **content: Any
+    folder: Path,
+    classes: tuple[str, ...] = ('spot',),
+    test_mode: bool = True,
+    filter_cfg: dict[str, Any] | None = None,
+    **content: Any,
 ) -> ClassSpaceDataset:
     cv2.imwrite(str(folder / '1.png'), np.zeros((64, 96, 3), np.uint8))
     whole = {'images': [IMAGE], 'annotations': [BOX], 'categories': [SPOT], **content}
@@ -40,11 +44,24 @@ def _dataset(
         'ann_file': str(folder / 'truth.json'),
         'data_prefix': {'img': str(folder)},
         'test_mode': test_mode,
+        'filter_cfg': filter_cfg,
         'serialize_data': False,
     }
     dataset = ClassSpaceDataset(config, classes)
     dataset.full_init()
     return dataset
+
+
+def test_a_file_without_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"ann_file: '.*truth.json' lists no image"):
+        _dataset(tmp_path, images=[], annotations=[])
+
+
+def test_a_filter_that_leaves_no_image_is_refused(tmp_path: Path) -> None:
+    empty = {'filter_cfg': {'filter_empty_gt': True}, 'test_mode': False}
+    with pytest.raises(UserError, match=r"'.*truth.json' has no image that filter_cfg=.* leaves"):
+        _dataset(tmp_path, annotations=[], **empty)
+    assert len(_dataset(tmp_path, test_mode=False, annotations=[])) == 1
 
 
 def _without(entry: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -51,6 +51,15 @@ def test_a_class_without_truth_has_no_score() -> None:
     assert math.isnan(scores.by_class['cow'])
 
 
+def test_a_class_that_an_image_does_not_label_is_no_mistake_there() -> None:
+    infos = [_info(0, 1), {**_info(0), 'covered_classes': (0,)}]
+    scores = score(infos, [_found(0, 1), _found(0, 1)], CLASSES)
+    assert scores.by_class['dog'] == 1
+    # Nor is one that it labels by chance.
+    infos[1] = {**_info(0, 1), 'covered_classes': (0,)}
+    assert score(infos, [_found(0, 1), _found(0)], CLASSES).by_class['dog'] == 1
+
+
 def test_nothing_found_scores_zero_where_there_is_truth() -> None:
     scores = score(INFOS, [Detections()] * 3, CLASSES)
     assert scores.mAP == scores.AP50 == 0

@@ -85,6 +85,10 @@ def test_polygons_and_what_has_no_pixel() -> None:
         # As a size of bytes it would fill the memory.
         ([{'size': [8, 9], 'counts': 10**12}], 'counts of a mask is 1000000000000'),
         ([{'size': [8, 9], 'counts': None}], 'counts of a mask is None'),
+        ([{'size': [8, 9], 'counts': [71, None]}], 'runs of a mask are not whole numbers'),
+        ([{'size': [8, 9], 'counts': [0.5, 71.5]}], 'runs of a mask are not whole numbers'),
+        ([{'size': [8, 9], 'counts': [10**30]}], 'do not fill the image'),
+        ([[[1, 2, 3, 4, 5, 10**400]]], 'a polygon is not'),
         ([{'size': [8, 9], 'counts': 'ä'}], 'no compressed RLE'),
     ],
 )

@@ -54,6 +54,7 @@ def test_which_values_fit(hint: Any, fitting: list[Any], others: list[Any]) -> N
         ),
         (Mapping[str, Sequence[str]], {'a': ['b', 3]}, 'key.name.a[1]: 3 is not a string'),
         (Mapping[str, Any] | None, 3, 'key.name: 3 is not a dict or None'),
+        (Mapping[str, int] | None, {1: 1}, 'key.name: 1 is not a string, as a name here is'),
         (
             tuple[int, int] | None,
             3,
