@@ -185,8 +185,11 @@ def test_weights_saved_from_inside_distributed_data_parallel_fit(
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'config': 'no_such.py'}, r'^composition\.teachers\.tiny\.config: .no_such\.py. cannot'),
-        ({'config': 'mmdet::no/such.py'}, r'\.config: .mmdet::no/such\.py. cannot be read'),
+        (
+            {'config': 'no_such.py'},
+            r'^composition\.teachers\.tiny\.config: .no_such\.py. is no file',
+        ),
+        ({'config': 'mmdet::no/such.py'}, r'\.config: .mmdet::no/such\.py. is no config of mmdet'),
         ({'config': 'mmnothing::a.py'}, 'names mmnothing, which is not installed'),
         ({'config': None}, r'^composition\.teachers\.tiny\.config: is missing'),
         ({'checkpoint': 'no_such.pth'}, r"\.checkpoint: 'no_such\.pth' is no file"),
