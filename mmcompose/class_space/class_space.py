@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,7 @@ class ClassSpace:
         hierarchy: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         given = dict(
-            teacher_classes=teacher_classes,
+            teacher_classes=_listed(teacher_classes),
             classes=classes,
             aliases=aliases,
             mapping=mapping,
@@ -261,3 +262,14 @@ class ClassSpace:
             f'{examples(shown, SHOWN)}; name each in {self.mapping_key(teacher)} '
             "(None drops it), or set on_unmapped='drop'",
         )
+
+
+def _listed(teacher_classes: Any) -> Any:
+    """Return names as lists where they come in an array or as the keys of a dict."""
+    if not isinstance(teacher_classes, Mapping):
+        return teacher_classes
+    plain = (str, Mapping)
+    return {
+        name: list(names) if isinstance(names, Iterable) and not isinstance(names, plain) else names
+        for name, names in teacher_classes.items()
+    }

@@ -103,8 +103,8 @@ class Peers:
         for rank, each in enumerate(brought):
             if each != brought[0]:
                 expected = (
-                    f'process {rank} of {self._world_size} is about to label another pool, or by '
-                    'another config, than process 0: all are to see the same files'
+                    f'process {rank} of {self._world_size} has another pool or another config than '
+                    'process 0: all are to see the same files'
                 )
                 raise UserError(fault('--launcher', expected))
 

@@ -77,7 +77,10 @@ class Resources:
             return 0
         if self.workers is not None:
             return self.workers
-        beside = int(os.environ.get('LOCAL_WORLD_SIZE', 0)) or self.others(asks_teachers=True) + 1
+        beside = int(os.environ.get('LOCAL_WORLD_SIZE', 0))
+        if not beside and get_dist_info()[1] > 1:
+            beside = int(os.environ.get('SLURM_NTASKS_PER_NODE', 0))
+        beside = beside or self.others(asks_teachers=True) + 1
         # No core is left for this process: it waits for a GPU, or else readers wait for it.
         return min(max(num_cores() // beside, 1), _MOST_READERS)
 

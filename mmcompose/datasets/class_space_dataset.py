@@ -14,7 +14,7 @@ from mmcompose.class_space import ClassSpace
 from mmcompose.class_space.spelling import same_but_for_spelling
 from mmcompose.datasets.coco_truth import KEY, CheckedCocoDataset, CocoTruth
 from mmcompose.datasets.relabeled import RelabeledDataset
-from mmcompose.registry import DATASETS
+from mmcompose.registry import DATASETS, type_name
 from mmcompose.structures.coco import read_coco, roots
 from mmcompose.utils import (
     Problem,
@@ -224,11 +224,11 @@ def annotation_path(config: Mapping[str, Any]) -> str:
     """
     path: str = config.get('ann_file') or ''
     if not path:
-        raise UserError(fault(f'{config["type"]}.ann_file', 'is missing; name a COCO json'))
+        raise UserError(fault(f'{type_name(config)}.ann_file', 'is missing; name a COCO json'))
     if not is_abs(path):
         path = os.path.join(config.get('data_root') or '', path)
     if '://' not in path and not os.path.isfile(path):
-        raise UserError(no_file(f'{config["type"]}.ann_file', path))
+        raise UserError(no_file(f'{type_name(config)}.ann_file', path))
     return path
 
 

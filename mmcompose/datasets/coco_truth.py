@@ -62,7 +62,8 @@ class CheckedCocoDataset(CocoDataset):
         """
         left: list[dict[str, Any]] = super().filter_data()
         if not left:
-            expected = f'has no image that filter_cfg={self.filter_cfg} leaves'
+            left_by = f' that filter_cfg={self.filter_cfg} leaves' if self.filter_cfg else ''
+            expected = f'has no image{left_by}'
             raise UserError(problem(KEY, self.ann_file, expected))
         return left
 

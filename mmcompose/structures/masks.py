@@ -44,8 +44,11 @@ def as_masks(given: Any, width: int, height: int) -> Masks:
         if given.shape[1:] != (height, width) and len(given):
             shape = f'{given.shape[2]}x{given.shape[1]}'
             raise ValueError(f'masks are {shape} pixels, the image is {width}x{height}')
-        if np.issubdtype(given.dtype, np.floating) and ((given != 0) & (given != 1)).any():
-            raise ValueError('masks hold other numbers than 0 and 1: they need a threshold')
+        inside = given[given != 0]
+        if np.issubdtype(given.dtype, np.floating) and inside.size:
+            first = inside[0]
+            if first < 1 or (inside != first).any():
+                raise ValueError('masks hold other numbers than 0 and 1: they need a threshold')
         return encode_masks(given)
     return _filled([_of_segmentation(each, width, height) for each in given])
 

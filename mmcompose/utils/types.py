@@ -19,6 +19,8 @@ _WORDS: dict[Any, str] = {
     str: 'a string',
     PathLike: 'a path',
 }
+# What serves as a list.
+_SEQUENCES = (list, tuple, range)
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def _kind_of_items(value: Any, hint: Any) -> Any:
     for each in get_args(hint) if get_origin(hint) in (Union, UnionType) else [hint]:
         origin, arguments = get_origin(each), get_args(each)
         any_length = origin is not tuple or Ellipsis in arguments
-        if _is_sequence(origin) and any_length and isinstance(value, (list, tuple)):
+        if _is_sequence(origin) and any_length and isinstance(value, _SEQUENCES):
             return arguments[0]
         if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
             return arguments[1] if all(_fits(name, arguments[0]) for name in value) else None
@@ -142,7 +144,7 @@ def _fits(value: Any, hint: Any) -> bool:
         return whole and all(map(_fits, value, arguments))
     if _is_sequence(origin):
         each = arguments[0] if arguments else Any
-        return isinstance(value, (list, tuple)) and all(_fits(item, each) for item in value)
+        return isinstance(value, _SEQUENCES) and all(_fits(item, each) for item in value)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         kinds = arguments or (Any, Any)
         return isinstance(value, Mapping) and all(

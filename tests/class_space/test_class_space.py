@@ -113,6 +113,11 @@ def test_owners_are_those_who_know_the_class() -> None:
         space.owners[0, 0] = False
 
 
+@pytest.mark.parametrize('names', [np.array(['cat', 'dog']), {'cat': 1, 'dog': 2}.keys()])
+def test_names_of_an_array_or_of_keys_are_names(names: Any) -> None:
+    assert ClassSpace({'a': names}).classes == ('cat', 'dog')
+
+
 def test_placeholders_of_unused_ids_are_no_classes() -> None:
     space = ClassSpace({'a': ['N/A', 'cat', 'N/A'], 'b': ['__background__', 'cat']})
     assert space.classes == ('cat',)

@@ -86,7 +86,7 @@ def test_all_are_told_when_one_comes_with_other_labels(group: Any) -> None:
     for thread in threads:
         thread.join(10)
     assert len(told) == 3
-    assert all('process 2 of 3 is about to label another pool' in each for each in told)
+    assert all('process 2 of 3 has another pool or another config' in each for each in told)
 
 
 def _told(view: Peers) -> str:

@@ -121,3 +121,12 @@ def test_boxes_without_masks_join_those_with(masked: Detections) -> None:
     assert masked.with_masks() is masked
     assert no_masks(2).tolist() == [None, None]
     assert Detections.concatenate([boxes, boxes]).masks is None
+
+
+def test_a_mask_of_two_numbers_needs_no_threshold() -> None:
+    inside = np.zeros((1, 8, 9), bool)
+    inside[0, 2:5, 3:6] = True
+    assert as_masks(inside * np.float32(255), 9, 8).tolist() == encode_masks(inside).tolist()
+    for soft in (inside * 0.25, inside * np.linspace(-3, 3, 9), np.full((1, 8, 9), np.nan)):
+        with pytest.raises(ValueError, match='need a threshold'):
+            as_masks(soft, 9, 8)

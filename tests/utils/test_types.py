@@ -20,6 +20,7 @@ from mmcompose.utils import Count, Fraction, Positive, Range, check_types
         (str | None, ['a', None], [1]),
         (Sequence[str], [[], ['a'], ('a', 'b')], ['a', [1], {'a': 1}]),
         (str | Sequence[str], ['a', ['a']], [3, [3]]),
+        (int | Sequence[int], [3, [1], range(5)], ['a', ['a'], range]),
         (tuple[int, int], [(1, 2), [1, 2]], [(1,), (1, 2, 3), (1, 'a'), 1]),
         (tuple[float, ...], [(1, 2.5), []], [('a',), 1]),
         (Mapping[str, int], [{}, {'a': 1}], [{'a': 'b'}, {1: 1}, ['a']]),

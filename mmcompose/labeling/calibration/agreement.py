@@ -46,6 +46,8 @@ class AgreementCalibration(Calibration):
             Defaults to 0.5.
     """
 
+    revision = 3
+
     def __init__(self, iou_thr: Annotated[float, Range(above=0, high=1)] = 0.5) -> None:
         self.iou_thr = iou_thr
 

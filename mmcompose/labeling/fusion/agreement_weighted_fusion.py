@@ -54,7 +54,7 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
     """
 
     rounds = 1
-    revision = 5
+    revision = 6
 
     def __init__(
         self,

@@ -55,6 +55,8 @@ class WeightedBoxesFusion(LabelTransform):
             Defaults to True.
     """
 
+    revision = 2
+
     def __init__(
         self,
         iou_thr: Fraction = 0.55,

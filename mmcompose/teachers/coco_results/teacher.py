@@ -70,7 +70,7 @@ class COCOResultsTeacher(Teacher):
     @property
     def identity(self) -> Any:
         """See :attr:`Teacher.identity`: which of its forms replayed predictions have."""
-        return {'revision': 2}
+        return {'revision': 3}
 
     @property
     def may_give_masks(self) -> bool:
