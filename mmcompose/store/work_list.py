@@ -49,12 +49,19 @@ class WorkList:
         self.folder = f'work/{run}'
         self._run = run.encode()
         self.part_size = part_size
-        missing = {name: each.missing(images) for name, each in self._results.items()}
-        self.is_empty = not any(mask.any() for mask in missing.values())
         self._rows = np.zeros(0, np.int64)
         self._wanted: dict[str, NDArray[np.bool_]] = {}
-        if not self.is_empty:
-            self._join(missing)
+        missing = self._missing()
+        while _any(missing) and self._join(missing):
+            # Nobody's list was there. A run may have come to its end since the look at what is
+            # missing, so that some of it is not.
+            now = self._missing()
+            if all(np.array_equal(missing[name], now[name]) for name in now):
+                break
+            self._location.remove(self.folder, _NAME)
+            self._rows, self._wanted = self._rows[:0], {}
+            missing = now
+        self.is_empty = not _any(missing)
         # Others may have seen to some of it, for another pool.
         self._is_seen_to = {
             (name, part)
@@ -63,7 +70,11 @@ class WorkList:
             if not missing[name][self._part(name, part)].any()
         }
 
-    def _join(self, missing: Mapping[str, NDArray[np.bool_]]) -> None:
+    def _missing(self) -> dict[str, NDArray[np.bool_]]:
+        return {name: each.missing(self._images) for name, each in self._results.items()}
+
+    def _join(self, missing: Mapping[str, NDArray[np.bool_]]) -> bool:
+        """Take the list that is there, or write one; return whether it was written."""
         rows = np.flatnonzero(np.any(list(missing.values()), axis=0))
         columns = {f'{n}': mask[rows] for n, mask in enumerate(missing.values())}
         sink = pa.BufferOutputStream()
@@ -72,12 +83,15 @@ class WorkList:
         with pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
         content = sink.getvalue().to_pybytes()
-        self._take(self._agreed(content))
+        agreed, is_own = self._agreed(content)
+        self._take(agreed)
         gone = (np.setdiff1d(np.flatnonzero(missing[n]), self._listed(n)) for n in missing)
         if any(map(len, gone)):
             # What was there when the list was written, by a run that was killed, is gone.
             self._location.remove(self.folder, _NAME)
-            self._take(self._agreed(content))
+            agreed, is_own = self._agreed(content)
+            self._take(agreed)
+        return is_own
 
     def _take(self, content: bytes) -> None:
         self._digest = digest_of(content)
@@ -91,8 +105,8 @@ class WorkList:
         rows: NDArray[np.int64] = self._rows[self._wanted[name]]
         return rows
 
-    def _agreed(self, content: bytes) -> bytes:
-        """Write the list unless somebody has, and return the one that is there."""
+    def _agreed(self, content: bytes) -> tuple[bytes, bool]:
+        """Write the list unless somebody has; return what is there, and whether it was written."""
         while not self._location.create(digest_of(content).encode() + content, self.folder, _NAME):
             try:
                 found = self._location.read(self.folder, _NAME)
@@ -102,8 +116,8 @@ class WorkList:
             there = found[len(digest_of(b'')) :]
             if found != digest_of(there).encode() + there:
                 raise damaged(self._location.path(self.folder, _NAME))
-            return there
-        return content
+            return there, False
+        return content, True
 
     @property
     def makers(self) -> list[str]:
@@ -170,3 +184,7 @@ class WorkList:
         """Finish what a run left that was killed when all was there."""
         if _NAME in self._location.names(self.folder):
             self.finish()
+
+
+def _any(missing: Mapping[str, NDArray[np.bool_]]) -> bool:
+    return any(mask.any() for mask in missing.values())

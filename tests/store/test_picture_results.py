@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmcompose.store import ImageTable, LabelStore
+from mmcompose.store.picture_results import PictureResults
 from mmcompose.store.tidying import compact
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError
@@ -136,6 +137,33 @@ def test_a_list_is_written_once_and_read_by_who_comes_late(tmp_path: Path) -> No
     make(SmallStore(tmp_path / 'at once'), images())
     folder = results['a'].folder
     assert files_below(tmp_path / folder) == files_below(tmp_path / 'at once' / folder)
+
+
+def test_who_looks_while_a_run_ends_makes_nothing_of_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SmallStore(tmp_path)
+    store.begin()
+    first = store.work_list(images(), {'a': store.predictions('a')})
+    made, _ = first.images_of(0)
+    first.write('a', 0, made, [boxes_of(each) for each in made])
+    late, missing = store.predictions('a'), PictureResults.missing
+    looks: list[int] = []
+
+    def stale(results: PictureResults, pool: ImageTable) -> Any:
+        found = missing(results, pool)
+        if results is late:
+            looks.append(int(found.sum()))
+            if len(looks) == 1:
+                # The run makes the rest, and forgets its list.
+                make(SmallStore(tmp_path), images())
+        return found
+
+    monkeypatch.setattr(PictureResults, 'missing', stale)
+    work = store.work_list(images(), {'a': late})
+    assert looks[0] > 0 and looks[-1] == 0
+    assert work.is_empty and not work.unfinished() and not len(work)
+    assert not files_below(tmp_path / 'work')
 
 
 def test_unreadable_pictures_keep_their_reason_and_are_asked_about_when_mended(
