@@ -44,10 +44,10 @@ def as_masks(given: Any, width: int, height: int) -> Masks:
         if given.shape[1:] != (height, width) and len(given):
             shape = f'{given.shape[2]}x{given.shape[1]}'
             raise ValueError(f'masks are {shape} pixels, the image is {width}x{height}')
-        inside = given[given != 0]
-        if np.issubdtype(given.dtype, np.floating) and inside.size:
-            first = inside[0]
-            if first < 1 or (inside != first).any():
+        if np.issubdtype(given.dtype, np.floating):
+            inside = given[given != 0]
+            # One number for all that is inside, which 0 and 255 are too.
+            if (inside < 1).any() or (inside != inside[:1]).any():
                 raise ValueError('masks hold other numbers than 0 and 1: they need a threshold')
         return encode_masks(given)
     return _filled([_of_segmentation(each, width, height) for each in given])
