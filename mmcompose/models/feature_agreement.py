@@ -54,24 +54,28 @@ def paired_levels(
     Args:
         student: Maps ``(B, S, H, W)`` of the student's levels.
         teacher: Maps ``(B, T, H, W)`` of the teacher's, of the same part of the pictures. One whose
-            size no level of the student's has is resampled to that of the nearest, unless that
-            is taken: then it is left out.
+            size no level of the student's has is resampled to that of the nearest. Of several
+            that are near to one level the nearest is taken, and the others are left out.
     """
     sizes = [each.shape[-2:] for each in student]
+    distances = [[_distance(each.shape[-2:], size) for size in sizes] for each in teacher]
     taken: set[int] = set()
-    # Those of equal size first.
-    for features in sorted(teacher, key=lambda each: each.shape[-2:] not in sizes):
-        size = features.shape[-2:]
-        ratios = [abs(math.log(height / size[0])) for height, _ in sizes]
-        level = sizes.index(size) if size in sizes else ratios.index(min(ratios))
+    for place in sorted(range(len(teacher)), key=lambda place: min(distances[place])):
+        features = teacher[place]
+        level = distances[place].index(min(distances[place]))
         if level in taken:
             continue
         taken.add(level)
-        if size != sizes[level]:
+        if features.shape[-2:] != sizes[level]:
             features = functional.interpolate(
                 features, sizes[level], mode='bilinear', align_corners=False
             )
         yield student[level], features
+
+
+def _distance(size: Sequence[int], other: Sequence[int]) -> float:
+    """Return how many times one height is the other, as a logarithm, and of widths too."""
+    return sum(abs(math.log(side / of)) for side, of in zip(size, other, strict=True))
 
 
 def covering(maps: Iterable[Tensor], share: Sequence[float]) -> tuple[Tensor, ...]:

@@ -9,6 +9,7 @@ from mmcompose.teachers.checkpoint import (
 )
 from mmcompose.teachers.coco_results.teacher import COCOResultsTeacher
 from mmcompose.teachers.ensemble import EnsembleTeacher
+from mmcompose.teachers.feature_maps import ShowsFeatureMaps
 from mmcompose.teachers.function import FunctionTeacher
 from mmcompose.teachers.http_server.teacher import HTTPTeacher
 from mmcompose.teachers.huggingface import HuggingFaceTeacher
@@ -30,6 +31,7 @@ __all__ = [
     'MMDetTeacher',
     'ONNXTeacher',
     'PreparedTeacher',
+    'ShowsFeatureMaps',
     'Teacher',
     'allow_mmengine_checkpoints',
     'check_class_count',

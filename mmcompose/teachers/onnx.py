@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,8 @@ from mmcompose.structures.json_files import read_json
 from mmcompose.teachers.batches import PreparedTeacher
 from mmcompose.teachers.decoders import DECODERS
 from mmcompose.teachers.external_data import external_data
+from mmcompose.teachers.feature_maps import ShowsFeatureMaps
+from mmcompose.teachers.onnx_maps import feature_map_names, with_outputs
 from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.preprocess import Geometry, Preprocess
 from mmcompose.teachers.tensor_teacher import TensorTeacher
@@ -36,6 +38,7 @@ from mmcompose.utils import (
 )
 
 _DTYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(uint8)': np.uint8}
+_WEIGHTS_FOLDER = 'session.model_external_initializers_file_folder_path'
 # Of a second input, the size that boxes are scaled to.
 _SIZE_DTYPES = {
     'tensor(int64)': np.int64,
@@ -45,7 +48,7 @@ _SIZE_DTYPES = {
 
 
 @TEACHERS.register_module()
-class ONNXTeacher(TensorTeacher, PreparedTeacher):
+class ONNXTeacher(TensorTeacher, PreparedTeacher, ShowsFeatureMaps):
     """A detector exported to ONNX.
 
     Args:
@@ -111,9 +114,38 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
 
     @cached_property
     def _session(self) -> Any:
+        session = self._open(self._path)
+        if stored := names_in_model(session.get_modelmeta().custom_metadata_map.get('names')):
+            check_order(self.classes, stored, 'classes', repr(self._path))
+        return session
+
+    @cached_property
+    def _maps_session(self) -> Any:
+        # Weights beside the graph stay there.
+        graph = optional_package('onnx', 'onnx').load(self._path, load_external_data=False)
+        names = feature_map_names(
+            graph.graph.node, lambda names: self._shapes(with_outputs(graph, names))
+        )
+        if not names:
+            expected = 'shows no feature maps: no tensor is read by more than one convolution'
+            raise UserError(problem('model', self._path, expected))
+        return self._open(with_outputs(graph, names))
+
+    def _shapes(self, model: bytes) -> dict[str, tuple[int, ...]]:
+        """Return those of a graph's outputs, of one batch."""
+        assert self._preprocess.scale is not None
+        width, height = self._preprocess.scale
+        array, _ = self._preprocess(np.zeros((height, width, 3), np.uint8))
+        (batch,) = self._whole_batches(array[None])
+        return {name: each.shape for name, each in self._run(self._open(model), batch).items()}
+
+    def _open(self, model: str | bytes) -> Any:
+        """Open the model's file, or a graph that was made of it."""
         runtime = self._runtime()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = self._num_threads or torch.get_num_threads()
+        if isinstance(model, bytes):
+            options.add_session_config_entry(_WEIGHTS_FOLDER, str(Path(self._path).parent))
         available = runtime.get_available_providers()
         wished = self._providers or ('CUDAExecutionProvider', 'CPUExecutionProvider')
         if self._providers and (absent := [p for p in self._providers if p not in available]):
@@ -126,14 +158,11 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
             if provider in available
         ]
         try:
-            session = runtime.InferenceSession(self._path, options, providers=providers)
+            return runtime.InferenceSession(model, options, providers=providers)
         # ONNX Runtime's errors share no base class.
         except Exception as error:
             reason = first_line(error)
             raise UserError(problem('model', self._path, f'cannot be loaded ({reason})')) from error
-        if stored := names_in_model(session.get_modelmeta().custom_metadata_map.get('names')):
-            check_order(self.classes, stored, 'classes', repr(self._path))
-        return session
 
     @cached_property
     def _input(self) -> Any:
@@ -187,38 +216,63 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher):
     ) -> list[Detections]:
         """See :meth:`PreparedTeacher.predict_prepared`."""
         arrays, geometries = zip(*prepared, strict=True)
-        batch, size = np.stack(arrays), self._input.shape[0]
-        if not isinstance(size, int):
-            return self._to_detections(self._run(batch), geometries)
-        # Of a fixed batch size, the last batch is filled up by its last picture, and what is found
-        # there is left out. Each is decoded by itself: how many rows an output has may depend on
-        # what is found.
-        filled = np.concatenate([batch, np.repeat(batch[-1:], -len(batch) % size, axis=0)])
-        places = [*geometries, *[geometries[-1]] * (-len(batch) % size)]
-        found = [
-            one
-            for start in range(0, len(filled), size)
-            for one in self._to_detections(
-                self._run(filled[start : start + size]), places[start : start + size]
-            )
-        ]
-        return found[: len(batch)]
+        found: list[Detections] = []
+        # Each batch is decoded by itself: how many rows an output has may depend on what is found.
+        for batch in self._whole_batches(np.stack(arrays)):
+            places = geometries[len(found) : len(found) + len(batch)]
+            filled = [*places, *[geometries[-1]] * (len(batch) - len(places))]
+            found += self._to_detections(self._run(self._session, batch), filled)
+        return found[: len(arrays)]
 
-    def _run(self, batch: NDArray[Any]) -> Outputs:
+    def check_feature_maps(self) -> None:
+        """See :meth:`ShowsFeatureMaps.check_feature_maps`."""
+        assert self._maps_session is not None
+
+    def feature_maps(
+        self, pictures: Sequence[torch.Tensor]
+    ) -> tuple[tuple[torch.Tensor, ...], tuple[int, int]]:
+        """See :meth:`ShowsFeatureMaps.feature_maps`: of pictures of the model's own size."""
+        height, width = (max(each.shape[side] for each in pictures) for side in (1, 2))
+        canvas = np.zeros((len(pictures), height, width, 3), np.uint8)
+        for row, each in zip(canvas, pictures, strict=True):
+            row[: each.shape[1], : each.shape[2]] = each.permute(1, 2, 0).cpu().numpy()
+        prepared = [self._preprocess(row) for row in canvas]
+        runs = [
+            self._run(self._maps_session, batch).values()
+            for batch in self._whole_batches(np.stack([array for array, _ in prepared]))
+        ]
+        levels = (np.concatenate(level)[: len(pictures)] for level in zip(*runs, strict=True))
+        assert self._preprocess.scale is not None
+        _, place = prepared[0]
+        input_size = self._preprocess.scale
+        maps = (place.cut(level, (width, height), input_size) for level in levels)
+        return tuple(torch.from_numpy(each) for each in maps), (height, width)
+
+    def _whole_batches(self, batch: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        """Yield batches of the size that the model takes, the last filled up with its last row."""
+        size = self._input.shape[0]
+        if not isinstance(size, int):
+            yield batch
+            return
+        filled = np.concatenate([batch, np.repeat(batch[-1:], -len(batch) % size, axis=0)])
+        for start in range(0, len(filled), size):
+            yield filled[start : start + size]
+
+    def _run(self, session: Any, batch: NDArray[Any]) -> Outputs:
         feed = {self._input.name: batch.astype(_DTYPES[self._input.type], copy=False)}
         # RT-DETR takes the size to scale its boxes to: the input itself, for all decoders alike.
-        for one in self._session.get_inputs()[1:]:
+        for one in session.get_inputs()[1:]:
             size = np.array(self._preprocess.scale, _SIZE_DTYPES[one.type])
             feed[one.name] = np.tile(size, (len(batch), 1))
-        names = [output.name for output in self._session.get_outputs()]
+        names = [output.name for output in session.get_outputs()]
         # Inputs go to the device once, and outputs stay there until all of them are made.
-        binding, device = self._session.io_binding(), self._place
+        binding, device = session.io_binding(), self._place
         for name, array in feed.items():
             value = self._runtime().OrtValue.ortvalue_from_numpy(array, *device)
             binding.bind_ortvalue_input(name, value)
         for name in names:
             binding.bind_output(name, *device)
-        self._session.run_with_iobinding(binding)
+        session.run_with_iobinding(binding)
         return dict(zip(names, binding.copy_outputs_to_cpu(), strict=True))
 
     @property

@@ -43,6 +43,24 @@ class Geometry:
         factor = np.array(self.factor * 2, np.float32)
         return replace(found, boxes=(found.boxes - offset) / factor)
 
+    def cut(
+        self, maps: NDArray[Any], picture: tuple[int, int], whole: tuple[int, int]
+    ) -> NDArray[Any]:
+        """Return the part of a model's feature maps where a picture lies.
+
+        Args:
+            maps: ``(B, C, h, w)``, of the whole input.
+            picture: Width and height of the picture.
+            whole: Width and height of the input.
+        """
+        sides = []
+        for axis, cells in enumerate((maps.shape[3], maps.shape[2])):
+            start = self.offset[axis]
+            end = start + picture[axis] * self.factor[axis]
+            first = min(round(start / whole[axis] * cells), cells - 1)
+            sides.append(slice(first, max(round(end / whole[axis] * cells), first + 1)))
+        return maps[..., sides[1], sides[0]]
+
 
 @dataclass(frozen=True)
 class Preprocess:

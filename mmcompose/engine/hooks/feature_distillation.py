@@ -15,8 +15,8 @@ from mmcompose.engine.unwrapped import unwrapped
 from mmcompose.models.feature_agreement import covering, paired_levels, unexplained_share
 from mmcompose.models.weighted_targets.patches import Patches
 from mmcompose.registry import HOOKS, TEACHERS, build
-from mmcompose.teachers import MMDetTeacher
-from mmcompose.utils import Positive, UserError, problem
+from mmcompose.teachers import ShowsFeatureMaps, Teacher
+from mmcompose.utils import Positive, UserError, key_prefix, problem
 
 
 @HOOKS.register_module()
@@ -29,7 +29,9 @@ class FeatureDistillationHook(Hook):
     checkpoint nor its optimizer, and what is tested needs no teacher.
 
     Args:
-        teacher: Config of an :class:`MMDetTeacher` whose detector has a neck.
+        teacher: Config of an MMDetTeacher whose detector has a neck, or of an ONNXTeacher. An ONNX
+            graph has no neck by name: the maps are those that several of its convolutions read, see
+            :func:`mmcompose.teachers.onnx_maps.feature_map_names`.
         weight: Of the loss. Defaults to 3.
     """
 
@@ -44,19 +46,20 @@ class FeatureDistillationHook(Hook):
         """See :class:`mmcompose.checks.checks_config.ChecksConfig`.
 
         Raises:
-            UserError: If the student has no neck, or the teacher is no MMDetTeacher or lacks a
+            UserError: If the student has no neck, or the teacher shows no feature maps or lacks a
                 file.
         """
         if config.model.get('neck') is None:
             expected = 'is of a student without a neck, which has no maps to distil into'
             raise UserError(problem('type', 'FeatureDistillationHook', expected))
-        self._teacher()
+        with key_prefix('teacher'):
+            self._teacher().check_feature_maps()
 
-    def _teacher(self) -> MMDetTeacher:
-        teacher = build(TEACHERS, self._config, 'teacher')
-        if not isinstance(teacher, MMDetTeacher):
-            kind = type(teacher).__name__
-            raise UserError(problem('teacher.type', kind, 'has no feature maps; take MMDetTeacher'))
+    def _teacher(self) -> ShowsFeatureMaps:
+        teacher: Teacher = build(TEACHERS, self._config, 'teacher')
+        if not isinstance(teacher, ShowsFeatureMaps):
+            expected = 'shows no feature maps; take MMDetTeacher or ONNXTeacher'
+            raise UserError(problem('teacher.type', type(teacher).__name__, expected))
         return teacher
 
     def before_train(self, runner: Runner) -> None:
@@ -88,7 +91,9 @@ class FeatureDistillationHook(Hook):
         # A batch that was resized as a whole is as far padded as before.
         samples = args[1]
         share = _share([each.img_shape[:2] for each in samples], samples[0].batch_input_shape)
-        pairs = list(paired_levels(covering(self._maps, share), self._targets))
+        maps = covering(self._maps, share)
+        targets = [each.to(maps[0].device, non_blocking=True) for each in self._targets]
+        pairs = list(paired_levels(maps, targets))
         shares = torch.stack([unexplained_share(*pair) for pair in pairs])
         self._maps = self._targets = ()
         # Other teachers' hooks add to it.

@@ -19,6 +19,7 @@ from mmcompose.structures import Detections, Image
 from mmcompose.teachers.batches import PreparedTeacher, unprepared
 from mmcompose.teachers.checkpoint import checkpoint_classes, local_checkpoint, read_checkpoint
 from mmcompose.teachers.device import torch_device
+from mmcompose.teachers.feature_maps import ShowsFeatureMaps
 from mmcompose.teachers.mmdet.config import read_config, scope_of
 from mmcompose.teachers.mmdet.model import build_model, check_class_count, load_weights
 from mmcompose.teachers.mmdet.panoptic import asked_for_boxes, num_things
@@ -38,7 +39,7 @@ from mmcompose.utils import Count, UserError, fault, file_fingerprint, problem
 
 
 @TEACHERS.register_module()
-class MMDetTeacher(PreparedTeacher):
+class MMDetTeacher(PreparedTeacher, ShowsFeatureMaps):
     """A detector of MMDetection (or of a package built on it), or the one inside a tracker.
 
     Args:
@@ -260,15 +261,7 @@ class MMDetTeacher(PreparedTeacher):
     def feature_maps(
         self, pictures: Sequence[torch.Tensor]
     ) -> tuple[tuple[torch.Tensor, ...], tuple[int, int]]:
-        """Return what the detector's neck makes of pictures, at the size that they have.
-
-        Args:
-            pictures: Each ``(3, H, W)`` uint8 BGR, as a data loader gives them.
-
-        Returns:
-            A map ``(B, C, h, w)`` a level, and the height and width that the pictures were padded
-            to: all that the maps cover.
-        """
+        """See :meth:`ShowsFeatureMaps.feature_maps`: at the size that the pictures have."""
         batch = {'inputs': list(pictures), 'data_samples': None}
         inputs = self._model.data_preprocessor(batch)['inputs']
         height, width = inputs.shape[-2:]
