@@ -43,6 +43,8 @@ def feature_map_names(
         is read by more than one convolution.
     """
     maps, predictions = _maps(nodes)
+    if not maps:
+        return []
     known = shapes([each.name for each in maps] + list(predictions))
     chosen: dict[tuple[int, ...], str] = {}
     for each in maps:

@@ -13,6 +13,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmcompose.commands.export_student import export_student
 from mmcompose.engine.hooks import FeatureDistillationHook
 from mmcompose.models.feature_agreement import unexplained_share
 from mmcompose.registry import HOOKS, build
@@ -20,17 +21,19 @@ from mmcompose.utils import UserError
 from tests.engine.toys import student_config
 from tests.teachers.conftest import CLASSES, CONFIG
 
+SIZE = '(96, 64)'
 HOOK = {'type': 'mmcompose.FeatureDistillationHook'}
 
 
 @pytest.fixture
 def teacher(tmp_path: Path) -> dict[str, Any]:
-    """A detector of other classes and more channels, with random weights."""
+    """A detector of other classes, more channels and fewer levels, with random weights."""
     from mmcompose.teachers.mmdet.model import build_model
 
     path = tmp_path / 'teacher.py'
     text = CONFIG.replace('out_channels=8', 'out_channels=12')
-    path.write_text(text.replace('in_channels=8,', 'in_channels=12,'))
+    text = text.replace('in_channels=8,', 'in_channels=12,').replace('num_outs=5', 'num_outs=3')
+    path.write_text(text.replace('strides=[8, 16, 32, 64, 128]', 'strides=[8, 16, 32]'))
     torch.manual_seed(1)
     weights = build_model(Config.fromfile(path)).state_dict()
     checkpoint = tmp_path / 'teacher.pth'
@@ -126,6 +129,28 @@ def test_how_far_the_teacher_pads_a_batch_does_not_matter(
     assert unexplained_share(kept[1][0], kept[0][0]) < 0.2
 
 
+def test_an_onnx_teacher_teaches_as_the_detector_that_it_was(
+    pool: Path, truth: str, tmp_path: Path, teacher: dict[str, Any]
+) -> None:
+    """Its input has the size that the test pipeline resizes to; here, that of the batch."""
+    path = tmp_path / 'sized.py'
+    width, height = Config.fromfile(teacher['config']).test_pipeline[1]['scale']
+    path.write_text(Path(teacher['config']).read_text().replace(f'({width}, {height})', SIZE))
+    checkpoint = torch.load(teacher['checkpoint'], weights_only=False)
+    checkpoint['meta']['cfg'] = Config.fromfile(path).pretty_text
+    torch.save(checkpoint, tmp_path / 'sized.pth')
+    exported = export_student(str(tmp_path / 'sized.pth'))
+    steps = []
+    for name, config in (
+        ('trained', teacher),
+        ('exported', {'type': 'mmcompose.ONNXTeacher', 'model': str(exported)}),
+    ):
+        _train(pool, truth, tmp_path / name, [{**HOOK, 'teacher': config, 'weight': 1.0}], steps=2)
+        lines = _logged(tmp_path / name)
+        steps.append([line['loss_features'] for line in lines if 'loss_features' in line])
+    assert steps[0] == pytest.approx(steps[1], rel=0.02)
+
+
 def test_mistakes_are_told_before_anything_is_made(tmp_path: Path, teacher: dict[str, Any]) -> None:
     with_neck, without = Config({'model': {'neck': {'type': 'FPN'}}}), Config({'model': {}})
     FeatureDistillationHook(teacher=teacher).check(with_neck)
@@ -135,7 +160,7 @@ def test_mistakes_are_told_before_anything_is_made(tmp_path: Path, teacher: dict
     with pytest.raises(UserError, match=r'teacher\.checkpoint.*absent'):
         FeatureDistillationHook(teacher=absent).check(with_neck)
     other = {'type': 'mmcompose.FunctionTeacher', 'function': 'json.dumps', 'classes': ['a']}
-    with pytest.raises(UserError, match=r'teacher\.type.*FunctionTeacher'):
+    with pytest.raises(UserError, match=r'teacher\.type.*FunctionTeacher.*ONNXTeacher'):
         FeatureDistillationHook(teacher=other).check(with_neck)
 
 

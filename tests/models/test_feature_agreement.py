@@ -85,3 +85,13 @@ def test_maps_are_cut_to_where_pictures_are() -> None:
 def test_a_teacher_of_other_sizes_is_resampled_and_no_level_taken_twice() -> None:
     pairs = list(paired_levels([_maps(3, 10)], [_maps(5, 12), _maps(5, 6)]))
     assert [tuple(b.shape) for _, b in pairs] == [(2, 5, 10, 10)]
+
+
+def test_of_several_levels_near_to_one_the_nearest_is_taken() -> None:
+    # Strides 4 to 32 of a picture of 416 pixels beside strides 8 to 32 of one of 256.
+    student = [_maps(3, size) for size in (32, 16, 8)]
+    teacher = [_maps(5, size) for size in (104, 52, 26, 13)]
+    pairs = list(paired_levels(student, teacher))
+    assert [a.shape[-1] for a, _ in pairs] == [32, 16]
+    for (_, b), nearest in zip(pairs, teacher[2:], strict=True):
+        torch.testing.assert_close(b[..., 0, 0], nearest[..., 0, 0])
