@@ -57,11 +57,15 @@ def push(
         The address of the upload.
 
     Raises:
-        UserError: If the checkpoint has no card, the folder holds other files, or the hub refuses
-            it.
+        UserError: If that names no repository, the checkpoint has no card, the folder holds other
+            files, or the hub refuses it.
     """
     hub = optional_package('huggingface_hub', 'hub', 'mmcompose push')
     requests = optional_package('requests', 'hub', 'mmcompose push')
+    try:
+        hub.utils.validate_repo_id(to)
+    except ValueError as error:
+        raise UserError(problem('to', to, f'is no repository: {first_line(error)}')) from error
     folder = write_hub_folder(checkpoint, out)
     api = hub.HfApi()
     try:
@@ -72,7 +76,7 @@ def push(
             commit_message='Upload a student of mmcompose',
             ignore_patterns=OWN_FOLDER,
         )
-    # The hub's answers, a missing token and a lost connection; a name that is none.
+    # The hub's answers, a missing token and a lost connection.
     except (OSError, ValueError) as error:
         # The text of a lost connection is a chain of objects.
         is_lost = isinstance(error, (requests.ConnectionError, requests.Timeout))

@@ -173,9 +173,13 @@ def test_no_file_of_another_student_is_uploaded(
 def test_a_hub_that_refuses(hub: Hub, checkpoint: Path) -> None:
     with pytest.raises(UserError, match=r"to: 'others/digits' was not pushed to: .*403"):
         push(str(checkpoint), 'others/digits')
-    with pytest.raises(UserError, match=r"to: 'no name' was not pushed to"):
-        push(str(checkpoint), 'no name')
     assert hub.files == {}
+
+
+def test_a_name_that_is_none_is_told_before_anything_is_written(checkpoint: Path) -> None:
+    with pytest.raises(UserError, match=r"^to: 'no name' is no repository: "):
+        push(str(checkpoint), 'no name')
+    assert not (checkpoint.parent / 'hub').exists()
 
 
 def test_a_hub_that_is_out_of_reach(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
