@@ -147,28 +147,34 @@ class HuggingFaceTeacher(Teacher):
         return found
 
     def _predict_batch(self, images: Sequence[Image]) -> list[Detections]:
-        # Channels first, as no processor takes them for another side: one of 3 is also a height.
-        pictures = [
-            np.ascontiguousarray(image.pixels[..., ::-1].transpose(2, 0, 1)) for image in images
-        ]
         sizes = torch.tensor([[image.height, image.width] for image in images])
-        texts: dict[str, Any] = {}
-        if self._reads_texts:
-            texts = {'text': [self._prompt] * len(images), 'padding': True}
         # Before the model runs: it would cut a sentence short without a word.
         tokens = self._tokens if self._reads_texts else None
-        try:
-            inputs = self._processor(images=pictures, return_tensors='pt', **texts)
-        except ValueError as error:
-            raise unprepared(images, error) from error
-        inputs = inputs.to(self._device)
-        outputs = self._model(**inputs)
+        outputs = self._model(**self._prepared(images).to(self._device))
         if tokens is not None:
             return self._grounded(outputs, tokens, sizes)
         results = self._processor.post_process_object_detection(
             outputs, threshold=self._score_thr, target_sizes=sizes
         )
         return [_detections(each['boxes'], each['scores'], each['labels']) for each in results]
+
+    def _prepared(self, images: Sequence[Image]) -> Any:
+        # Channels first, as no processor takes them for another side: one of 3 is also a height.
+        pictures = [
+            np.ascontiguousarray(image.pixels[..., ::-1].transpose(2, 0, 1)) for image in images
+        ]
+        texts: dict[str, Any] = {}
+        if self._reads_texts:
+            texts = {'text': [self._prompt] * len(images), 'padding': True}
+        try:
+            return self._processor(images=pictures, return_tensors='pt', **texts)
+        except ValueError as error:
+            if len(images) == 1:
+                raise unprepared(images, error) from error
+            for image in images:
+                self._prepared([image])
+            expected = 'is too many: the processor does not bring pictures to one shape; expected 1'
+            raise UserError(problem('batch_size', self._batch_size, expected)) from error
 
     @cached_property
     def _prompt(self) -> list[str] | str:

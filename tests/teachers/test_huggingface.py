@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -252,6 +253,20 @@ def test_a_picture_that_is_a_line_is_named(grounding_dino: str) -> None:
     vars(image)['pixels'] = np.zeros((2, 4000, 3), np.uint8)
     with pytest.raises(UserError, match=r'^line\.png \(4000x2\): cannot be prepared for the model'):
         _teacher(grounding_dino, texts=['cat']).predict([image])
+
+
+def test_pictures_that_cannot_share_a_batch_are_not_to_blame(
+    rt_detr: str, make_images: Callable[..., list[Image]], tmp_path: Path
+) -> None:
+    folder = tmp_path / 'unpadded'
+    shutil.copytree(rt_detr, folder)
+    processor = transformers.RTDetrImageProcessor(do_resize=False, do_pad=False)
+    processor.save_pretrained(folder)
+    images = make_images((64, 64), (96, 64))
+    assert len(_teacher(str(folder)).predict(images)) == 2
+    expected = r'^batch_size: 2 is too many: the processor does not bring pictures to one shape'
+    with pytest.raises(UserError, match=expected):
+        _teacher(str(folder), batch_size=2).predict(images)
 
 
 def test_pickled_weights_are_not_read(rt_detr: str, tmp_path: Path) -> None:
