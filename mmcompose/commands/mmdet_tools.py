@@ -45,6 +45,8 @@ def run_mmdet_tool(name: str, script: Path, given: Namespace) -> None:
         raise UserError(fault('model', f'is missing from {given.config}'))
     check_runner(config)
     check_named_checkpoint(name, given)
+    if name == 'train':
+        check_scaling(config, given)
     if name == 'train' and given.resume == 'auto':
         _begin_where_there_is_none(config, given)
     runpy.run_path(str(script), run_name='__main__')
@@ -64,6 +66,23 @@ def check_named_checkpoint(name: str, given: Namespace) -> None:
     checkpoint = given.checkpoint if name == 'test' else given.resume
     if checkpoint != 'auto':
         check_checkpoint('checkpoint' if name == 'test' else '--resume', checkpoint)
+
+
+def check_scaling(config: Config, given: Namespace) -> None:
+    """Check that ``--auto-scale-lr`` finds the batch size that the learning rate is of.
+
+    Args:
+        config: The config that train's script reads.
+        given: What the script parsed.
+
+    Raises:
+        UserError: If it does not.
+    """
+    if given.auto_scale_lr and not {'enable', 'base_batch_size'} <= {
+        *(config.get('auto_scale_lr') or ())
+    }:
+        expected = 'needs auto_scale_lr=dict(enable=False, base_batch_size=…) in the config'
+        raise UserError(fault('--auto-scale-lr', expected))
 
 
 def _begin_where_there_is_none(config: Config, given: Namespace) -> None:
