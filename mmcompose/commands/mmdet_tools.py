@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import runpy
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
@@ -21,7 +21,7 @@ from mmcompose.commands.arguments import OptionsAction
 from mmcompose.commands.config_files import merge_options, read_config_file
 from mmcompose.commands.one_line_parser import OneLineParser
 from mmcompose.registry import RUNNERS
-from mmcompose.utils import UserError, fault, problem
+from mmcompose.utils import UserError, fault, log, problem
 
 # What a verb offers beside the script's own arguments.
 OWN_FLAGS = {'train': {'--dry-run': 'show the plan instead; nothing is made'}, 'test': {}}
@@ -45,6 +45,10 @@ def run_mmdet_tool(name: str, script: Path, given: Namespace) -> None:
         raise UserError(fault('model', f'is missing from {given.config}'))
     check_runner(config)
     check_named_checkpoint(name, given)
+    if name == 'train':
+        check_scaling(config, given)
+    if name == 'train' and given.resume == 'auto':
+        _begin_where_there_is_none(config, given)
     runpy.run_path(str(script), run_name='__main__')
 
 
@@ -62,6 +66,40 @@ def check_named_checkpoint(name: str, given: Namespace) -> None:
     checkpoint = given.checkpoint if name == 'test' else given.resume
     if checkpoint != 'auto':
         check_checkpoint('checkpoint' if name == 'test' else '--resume', checkpoint)
+
+
+def check_scaling(config: Config, given: Namespace) -> None:
+    """Check that ``--auto-scale-lr`` finds the batch size that the learning rate is of.
+
+    Args:
+        config: The config that train's script reads.
+        given: What the script parsed.
+
+    Raises:
+        UserError: If it does not.
+    """
+    if given.auto_scale_lr and not {'enable', 'base_batch_size'} <= {
+        *(config.get('auto_scale_lr') or ())
+    }:
+        expected = 'needs auto_scale_lr=dict(enable=False, base_batch_size=…) in the config'
+        raise UserError(fault('--auto-scale-lr', expected))
+
+
+def _begin_where_there_is_none(config: Config, given: Namespace) -> None:
+    """Leave ``--resume`` out where the work directory holds no checkpoint.
+
+    A run that was killed before its first one would begin anew without the weights of
+    ``load_from``: MMDetection takes them out of the config for the option's sake.
+    """
+    # As the script has it.
+    own = config.get('work_dir') or Path('work_dirs', Path(given.config).stem)
+    work_dir = given.work_dir or own
+    if Path(work_dir, 'last_checkpoint').is_file():
+        return
+    log(f'{work_dir} holds no checkpoint to resume from: the run begins')
+    parser = ArgumentParser(add_help=False)
+    parser.add_argument('--resume', nargs='?')
+    _, sys.argv[1:] = parser.parse_known_args(sys.argv[1:])
 
 
 def parse_mmdet_arguments(name: str, arguments: Sequence[str]) -> tuple[Path, Namespace]:

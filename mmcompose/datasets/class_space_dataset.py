@@ -14,7 +14,8 @@ from mmcompose.class_space import ClassSpace
 from mmcompose.class_space.spelling import same_but_for_spelling
 from mmcompose.datasets.coco_truth import KEY, CheckedCocoDataset, CocoTruth
 from mmcompose.datasets.relabeled import RelabeledDataset
-from mmcompose.registry import DATASETS, type_name
+from mmcompose.datasets.wrapping import each_dataset, wrapped
+from mmcompose.registry import DATASETS, class_of, type_name
 from mmcompose.structures.coco import read_coco, roots
 from mmcompose.utils import (
     Problem,
@@ -55,7 +56,8 @@ class ClassSpaceDataset(RelabeledDataset):
     the absence of another class is no evidence (Zhao et al. 2020).
 
     Args:
-        dataset: Any labeled dataset of MMDet.
+        dataset: Any labeled dataset of MMDet, but no wrapper of one of a COCO json: the wrapper
+            stands around this.
         classes: The student's classes; ``resolve`` writes them here.
         aliases: The composition's; likewise.
         mapping: The data set's class to the student's, or to None to drop it.
@@ -102,7 +104,12 @@ class ClassSpaceDataset(RelabeledDataset):
             _warn_of_spelling([name for name in dropped if name not in (mapping or {})], classes)
 
     def prepare_config(self, config: dict[str, Any]) -> dict[str, Any]:
-        """Name the classes of a COCO json in the file's own order, and list what it ignores."""
+        """Name the classes of a COCO json in the file's own order, and list what it ignores.
+
+        Raises:
+            UserError: If it is a dataset that wraps one of a COCO json.
+        """
+        _check_not_wrapped(config)
         if issubclass(MMDET_DATASETS.get(config['type']), CocoDataset):
             metainfo = dict(config.get('metainfo') or {})
             self._categories = _coco_categories(config)
@@ -163,6 +170,16 @@ class ClassSpaceDataset(RelabeledDataset):
             if label >= 0:
                 instances.append({**instance, 'bbox_label': label})
         return instances
+
+
+def _check_not_wrapped(config: Mapping[str, Any]) -> None:
+    inside = (each for part in wrapped(config) for each in each_dataset(part))
+    if any(issubclass(class_of(each, MMDET_DATASETS), CocoDataset) for each in inside):
+        expected = (
+            'wraps a COCO json, whose classes it takes in another order than they are named; put '
+            'it around a ClassSpaceDataset of each json'
+        )
+        raise UserError(problem('ClassSpaceDataset.dataset.type', config['type'], expected))
 
 
 def _covered(

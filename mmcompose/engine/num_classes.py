@@ -20,7 +20,7 @@ def set_num_classes(model: Any, num_classes: int, registry: Registry) -> None:
     """Write the number of classes into every part of a model that takes one.
 
     By constructor signature and not by key: a count hides in defaults, and beside other names
-    (``num_things_classes``, ``class_weight`` lists).
+    (``num_things_classes``, ``class_weight`` lists). A list beside the student's own number stays.
 
     Args:
         model: The ``model`` of an MMDet config; changed in place.
@@ -32,7 +32,9 @@ def set_num_classes(model: Any, num_classes: int, registry: Registry) -> None:
         taken = {} if cls is None else constructor_parameters(cls)
         for name in ('num_classes', 'num_things_classes'):
             if name in taken:
-                _resize_class_weights(part, part.get(name, taken[name].default), num_classes)
+                old = part.get(name, taken[name].default)
+                if old != num_classes:
+                    _resize_class_weights(part, old, num_classes)
                 part[name] = num_classes
 
 

@@ -13,6 +13,7 @@ import torch
 from mmengine.config import Config
 
 from mmcompose.commands.export_student import export_student, exported_beside
+from mmcompose.engine.onnx_export import read_input
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Detections, iou
 from mmcompose.teachers.mmdet.model import build_model
@@ -115,6 +116,13 @@ def test_the_file_finds_what_the_checkpoint_finds(head: str, padded: bool, tmp_p
     assert all(5 < len(each) <= 1000 for each in expected)
     agreements = [_agreement(*pair) for pair in zip(found, expected, strict=True)]
     assert np.mean(agreements) >= 0.995, agreements
+
+
+def test_a_scale_of_one_number_is_a_square() -> None:
+    config = _config('RetinaNet', False)
+    steps = config.test_dataloader.dataset.pipeline
+    next(step for step in steps if step.type == 'Resize').scale = 128
+    assert read_input(config).size == (128, 128)
 
 
 @pytest.fixture(scope='module')

@@ -72,6 +72,17 @@ def test_a_dataset_that_orders_classes_in_another_way_is_refused(
         _dataset(truth, toys.STUDENT, type='mmdet.Reversed')
 
 
+@pytest.mark.parametrize('wrapper', ['RepeatDataset', 'ConcatDataset'])
+def test_a_wrapper_of_a_coco_json_stands_around_and_not_within(wrapper: str, truth: str) -> None:
+    """Nobody would name the classes of the json in the file's order."""
+    one = {'type': 'mmdet.CocoDataset', 'ann_file': truth, 'data_prefix': {'img': ''},
+           'metainfo': {'classes': toys.STUDENT}}  # fmt: skip
+    inner = {'times': 2, 'dataset': one} if wrapper == 'RepeatDataset' else {'datasets': [one]}
+    line = rf"^ClassSpaceDataset\.dataset\.type: '{wrapper}' wraps a COCO json"
+    with pytest.raises(UserError, match=line):
+        ClassSpaceDataset({'type': wrapper, **inner}, toys.STUDENT)
+
+
 def test_a_subset_of_the_files_classes_in_another_order_means_the_same(
     truth: str, drawn: list[dict[str, Any]]
 ) -> None:

@@ -165,6 +165,25 @@ def test_a_class_that_no_teacher_knows_is_learned_where_truth_covers_it(
         _check_mixes(mixed)
 
 
+@pytest.mark.parametrize('kind', ['CachedMosaic', 'CachedMixUp'])
+def test_a_pipeline_does_not_mix_pictures_of_different_coverage(
+    kind: str, pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Such steps need no MultiImageMixDataset, and may stand in another."""
+    made = toys.composition(tmp_path / 'store')
+    del made['teachers']['second']
+    made['class_space'] = {'classes': ['green', 'red', 'blue']}
+    toys.write_coco(tmp_path / 'blue.json', drawn[:4], {1: 'blue'})
+    truth = {'type': 'CocoDataset', 'ann_file': str(tmp_path / 'blue.json'),
+             'data_prefix': {'img': str(pool)}}  # fmt: skip
+    mixing = {'type': kind, 'img_scale': (64, 64)}
+    for steps in ([mixing], [{'type': 'RandomChoice', 'transforms': [[mixing], []]}]):
+        parts: dict[str, Any] = {'composition': made, 'pipeline': steps}
+        with pytest.raises(UserError, match=f'a {kind} mixes images whose labels cover'):
+            _check_mixes(_build(pool, tmp_path / 'store', truth=truth, **parts))
+        _check_mixes(_build(pool, tmp_path / 'store', **parts))
+
+
 def test_truth_of_other_pictures_or_sizes_is_an_error(
     pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -137,6 +137,15 @@ def test_things_of_panoptic_heads_and_their_class_weights_are_set(path: str) -> 
     assert weights[-1] == 0.1
 
 
+def test_class_weights_of_the_students_own_classes_stay() -> None:
+    model = _read('faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py')
+    weights = [1.0, 2.0, 3.0, 0.1]
+    model.roi_head.bbox_head.num_classes = 3
+    model.roi_head.bbox_head.loss_cls.class_weight = list(weights)
+    set_num_classes(model, 3, MODELS)
+    assert model.roi_head.bbox_head.loss_cls.class_weight == weights
+
+
 SMALL = {
     'one stage': ('retinanet/retinanet_r18_fpn_1x_coco.py', 'bbox_head.retina_cls', 9 * 7),
     'two stage': ('faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py', 'roi_head.bbox_head.fc_cls', 8),

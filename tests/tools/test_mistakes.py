@@ -112,6 +112,12 @@ ON_A_COMMAND_LINE: dict[str, tuple[tuple[str, ...], str]] = {
     'checkpoint to resume': (
         (TRAIN, *WORK, CONFIG, '--resume', 'epoch_1.pth'), "--resume: 'epoch_1.pth' is no file"
     ),
+    'learning rate of no batch size': (
+        (TRAIN, *WORK, CONFIG, '--auto-scale-lr'), '--auto-scale-lr: needs auto_scale_lr=dict('
+    ),
+    'learning rate of a plan': (
+        (TRAIN, CONFIG, '--dry-run', '--auto-scale-lr'), '--auto-scale-lr: needs auto_scale_lr='
+    ),
     'launcher': ((LABEL, CONFIG, '--launcher', 'pytorch'), "--launcher: 'pytorch' did not start"),
     'launcher of a training': (
         (TRAIN, *WORK, CONFIG, '--launcher', 'slurm'), "--launcher: 'slurm' did not start"

@@ -96,6 +96,15 @@ def test_a_run_resumes_where_it_was_with_the_teachers_gone(way: Way) -> None:
     assert {line['epoch'] for line in lines if 'loss' in line} == {2}
 
 
+def test_a_run_without_a_checkpoint_to_resume_begins_as_it_did_at_first(way: Way) -> None:
+    """MMDetection's script forgets ``load_from`` for ``--resume``."""
+    options = ('--resume', '--cfg-options', f'load_from={way.checkpoint}', 'log_level=INFO')
+    done = run_here('tools/train.py', way.dump, '--work-dir', 'killed', *options, cwd=way.folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = next((way.folder / 'killed').rglob('*.log')).read_text()
+    assert f'Load checkpoint from {way.checkpoint}' in told
+
+
 def test_a_run_resumes_from_the_one_before_a_checkpoint_that_was_cut_short(way: Way) -> None:
     write_teacher(way.folder)
     whole = way.checkpoint.read_bytes()

@@ -15,6 +15,7 @@ def run(args: Namespace) -> None:
     from mmcompose.commands.config_files import read_compose_config
     from mmcompose.commands.mmdet_tools import (
         check_named_checkpoint,
+        check_scaling,
         parse_mmdet_arguments,
         run_mmdet_tool,
     )
@@ -25,6 +26,7 @@ def run(args: Namespace) -> None:
         if given.work_dir is not None:
             config.work_dir = given.work_dir
         check_named_checkpoint('train', given)
+        check_scaling(config, given)
         run_plan(Namespace(config=config, cfg_options=None, timed_images=0))
     else:
         run_mmdet_tool('train', script, given)

@@ -66,17 +66,33 @@ class UncertainLabelsHook(Hook):
 
 
 def _check_mixes(dataset: Any) -> None:
-    parts = wrapped(dataset)
-    if isinstance(dataset, MultiImageMixDataset) and len(set(_coverages(dataset))) > 1:
+    mixer = _mixer(dataset)
+    if mixer is not None and len(set(_coverages(dataset))) > 1:
         raise UserError(
             fault(
                 'train_dataloader.dataset',
-                'a MultiImageMixDataset mixes images whose labels cover '
-                'different classes into one; put one around each source, within a MixedDataset',
+                f'a {type(mixer).__name__} mixes images whose labels cover '
+                'different classes into one; let each source mix its own, within a MixedDataset',
             )
         )
-    for part in parts:
+    for part in wrapped(dataset):
         _check_mixes(part)
+
+
+def _mixer(dataset: Any) -> Any:
+    """Return what mixes several images of a dataset into one; None where nothing does."""
+    if isinstance(dataset, MultiImageMixDataset):
+        return dataset
+    steps = _steps(getattr(dataset, 'pipeline', None))
+    # MMDetection's CachedMosaic and CachedMixUp mix with images that they have seen before.
+    return next((step for step in steps if hasattr(step, 'results_cache')), None)
+
+
+def _steps(transforms: Any) -> Iterator[Any]:
+    """Yield the transforms of a pipeline, and those that other transforms hold."""
+    for step in getattr(transforms, 'transforms', None) or ():
+        yield step
+        yield from _steps(step)
 
 
 def _coverages(dataset: Any) -> Iterator[tuple[int, ...] | None]:

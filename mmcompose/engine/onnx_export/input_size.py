@@ -58,7 +58,11 @@ def read_input(config: Config, size: tuple[int, int] | None = None) -> OnnxInput
     if resize is None or 'scale' not in resize:
         raise UserError(problem('test_pipeline', list(steps), 'resizes to no scale; name --size'))
     before = dict(config.model.get('data_preprocessor') or {})
-    own = tuple(pad['size']) if pad and pad.get('size') else tuple(resize['scale'])
+    scale = resize['scale']
+    # One number is both sides, as MMCV has it.
+    own = (scale, scale) if isinstance(scale, int) else tuple(scale)
+    if pad and pad.get('size'):
+        own = tuple(pad['size'])
     width, height = _multiple(size or own, before.get('pad_size_divisor', 1))
     preprocess = {
         'scale': [width, height],
