@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,8 +74,17 @@ def folders(location: Location) -> Iterator[Folder]:
         if not are_results(names):
             continue
         manifest = read_manifest(location, path)
-        files = {name: location.size(path, name) for name in names}
+        files = _sizes(location, path, names)
         yield Folder(path, manifest['made_of'], manifest.get('num_images'), files)
+
+
+def _sizes(location: Location, path: str, names: Iterable[str]) -> dict[str, int]:
+    sizes = {}
+    for name in names:
+        # A run beside this one may have given a claim back, or joined parts, since the listing.
+        with suppress(FileNotFoundError):
+            sizes[name] = location.size(path, name)
+    return sizes
 
 
 def read_manifest(location: Location, path: str) -> dict[str, Any]:

@@ -93,6 +93,23 @@ def test_boxes_that_are_half_removed_are_in_nobodys_way(tmp_path: Path) -> None:
     assert collect_garbage(store.location, ['a']) == ['boxes']
 
 
+def test_what_a_run_gives_back_meanwhile_is_passed_over(
+    store: LabelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, claim = store.predictions('a').folder, '00000.lease'
+    before = {each.path: each.files for each in folders(store.location)}
+    store.location.write(b'', folder, claim)
+    size = Location.size
+
+    def given_back(self: Location, *parts: str) -> int:
+        if parts[-1] == claim:
+            self.remove(*parts)
+        return size(self, *parts)
+
+    monkeypatch.setattr(Location, 'size', given_back)
+    assert {each.path: each.files for each in folders(store.location)} == before
+
+
 def test_what_is_made_of_teachers_that_nobody_has_goes(tmp_path: Path) -> None:
     store = SmallStore(tmp_path)
     make(store, images(7), 'a', 'b')
