@@ -110,6 +110,13 @@ def test_what_a_run_gives_back_meanwhile_is_passed_over(
     assert {each.path: each.files for each in folders(store.location)} == before
 
 
+def test_a_half_written_list_of_a_pool_is_no_damage_and_goes(store: LabelStore) -> None:
+    store.location.write(b'half', 'pools', '.list.arrow.0.tmp')
+    assert not any(dict(verify(store.location)).values())
+    assert collect_garbage(store.location) == ['pools/.list.arrow.0.tmp']
+    assert store.location.names('pools') == []
+
+
 def test_what_is_made_of_teachers_that_nobody_has_goes(tmp_path: Path) -> None:
     store = SmallStore(tmp_path)
     make(store, images(7), 'a', 'b')
