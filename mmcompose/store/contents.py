@@ -55,7 +55,8 @@ class Folder:
 def result_paths(location: Location) -> list[str]:
     """Return where results are in a store, ``<kind>/<fingerprint>``, or are about to be."""
     kinds = [n for n in location.names() if n not in (WORK, STEP_BOXES, POOLS) and '.' not in n]
-    return [f'{kind}/{name}' for kind in kinds for name in location.names(kind)]
+    # A fingerprint has no dot; what a file browser leaves, such as `.DS_Store`, has one.
+    return [f'{kind}/{n}' for kind in kinds for n in location.names(kind) if '.' not in n]
 
 
 def are_results(names: Iterable[str]) -> bool:

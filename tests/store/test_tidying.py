@@ -117,6 +117,14 @@ def test_a_half_written_list_of_a_pool_is_no_damage_and_goes(store: LabelStore) 
     assert store.location.names('pools') == []
 
 
+def test_what_a_file_browser_leaves_is_no_folder_of_results(tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    make(store, images(7), 'a')
+    (tmp_path / 'predictions' / '.DS_Store').touch()
+    assert collect_garbage(store.location) == []
+    assert [each.kind for each in folders(store.location)] == ['predictions']
+
+
 def test_what_is_made_of_teachers_that_nobody_has_goes(tmp_path: Path) -> None:
     store = SmallStore(tmp_path)
     make(store, images(7), 'a', 'b')
