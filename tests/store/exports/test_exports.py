@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from xml.etree import ElementTree
@@ -127,6 +128,15 @@ def test_label_studio(
     assert [each['score'] for each in results] == labels[0].scores.tolist()
     notes = [each['meta']['text'] for each in results[:2]]
     assert notes == [['found by one'], ['found by one and two', 'ignored']]
+
+
+def test_label_studio_finds_a_file_whose_name_is_not_unicode(
+    labels: list[Detections], tmp_path: Path
+) -> None:
+    image = Image('caf.png', os.fsdecode(os.fsencode(tmp_path) + b'/caf\xe9.png'), 96, 64)
+    path = _export('labelstudio', [image], labels[:1], tmp_path)
+    (task,) = json.loads(path.read_text())
+    assert task['data']['image'].endswith('/caf%E9.png')
 
 
 def test_cvat(images: list[Image], labels: list[Detections], tmp_path: Path) -> None:
