@@ -31,8 +31,8 @@ def atomic_write(key: str, path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     # Beside its place, for a rename within one file system; processes of several machines may
-    # write the same file.
-    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')
+    # write the same file. Without its name, which may be as long as names can be.
+    temporary = path.with_name(f'.{uuid.uuid4().hex}.tmp')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

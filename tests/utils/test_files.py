@@ -22,6 +22,14 @@ def test_a_file_appears_when_it_is_whole_and_its_folder_with_it(tmp_path: Path) 
     assert list(place.parent.iterdir()) == [place]
 
 
+def test_a_name_as_long_as_a_file_system_takes_is_written(tmp_path: Path) -> None:
+    # 253 of 255 bytes.
+    place = tmp_path / f'{83 * "图"}.txt'
+    with atomic_write('out', place) as temporary:
+        temporary.write_text('whole')
+    assert place.read_text() == 'whole'
+
+
 @pytest.mark.parametrize('error', [ZeroDivisionError(), KeyboardInterrupt(), OSError(28, 'full')])
 def test_what_was_there_stays_where_writing_fails(tmp_path: Path, error: BaseException) -> None:
     place = tmp_path / 'a.txt'
