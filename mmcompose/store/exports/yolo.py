@@ -41,10 +41,12 @@ def yolo_stem(key: str) -> str:
     """Return the name of a picture's text file, without its ending.
 
     Readers find it by the last folder of the picture's path that is called ``images``, for which
-    they put ``labels``: no folder of the pool's may be called so.
+    they put ``labels``: no folder of the pool's may be called so. It has one underscore more, as
+    those have that are called so but for underscores: two folders stay two.
     """
     *folders, name = PurePosixPath(key).with_suffix('').parts
-    return '/'.join([*(f'{each}_' if each == 'images' else each for each in folders), name])
+    renamed = (f'{each}_' if each.rstrip('_') == 'images' else each for each in folders)
+    return '/'.join([*renamed, name])
 
 
 def _lines(image: Image, found: Detections) -> str:

@@ -254,6 +254,17 @@ def test_yolos_readers_find_text_files_whatever_the_pools_folders_are_called(
     assert len(found[2]) == 0
 
 
+def test_yolo_keeps_pictures_of_folders_of_like_names_apart(
+    images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    for image, folder in zip(images, ('images', 'images_', 'images__'), strict=True):
+        image.key = f'{folder}/0.png'
+    folder = _export('yolo', images, labels, tmp_path)
+    seen, found = read_corrections('yolo', str(folder), images, CLASSES)
+    assert [image.key for image in seen] == [image.key for image in images]
+    assert list(map(len, found)) == [len(each.kept()) for each in labels]
+
+
 def test_a_box_thinner_than_a_pixel_is_no_inverted_one_in_voc(
     images: list[Image], tmp_path: Path
 ) -> None:
