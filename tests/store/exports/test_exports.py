@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -232,6 +233,25 @@ def test_nothing_of_an_export_of_other_pictures_stays(
     _export(to, images[1:], labels[1:], tmp_path)
     assert all(path.read_text() == 'mine' for path in mine)
     again = {name for name in toys.files_below(folder) if not name.endswith('mine.txt')}
+    shutil.rmtree(folder)
+    _export(to, images[1:], labels[1:], tmp_path)
+    assert again == set(toys.files_below(folder))
+
+
+@pytest.mark.parametrize('to', [name for name, each in FORMATS.items() if each.is_folder])
+def test_nothing_of_an_export_that_was_killed_stays(
+    to: str, images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    class KilledAtTheLast(list[Detections]):
+        def __getitem__(self, row: Any) -> Any:
+            if row == 2:
+                raise KeyboardInterrupt
+            return super().__getitem__(row)
+
+    with pytest.raises(KeyboardInterrupt):
+        _export(to, images, KilledAtTheLast(labels), tmp_path)
+    folder = _export(to, images[1:], labels[1:], tmp_path)
+    again = set(toys.files_below(folder))
     shutil.rmtree(folder)
     _export(to, images[1:], labels[1:], tmp_path)
     assert again == set(toys.files_below(folder))
