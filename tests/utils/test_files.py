@@ -82,6 +82,12 @@ def test_a_place_below_a_file_is_told(tmp_path: Path) -> None:
         check_writable('work_dir', tmp_path / 'file' / 'a')
 
 
+@pytest.mark.parametrize('place', ['s3://b/a.json', Path('s3://b/a.json'), 'file:///a.json'])
+def test_a_url_is_no_place_for_a_file(place: str | Path) -> None:
+    with pytest.raises(UserError, match=r"^--out: '.*json' is a URL; give a local path$"):
+        check_writable('--out', place)
+
+
 def test_a_folder_in_place_of_a_file_is_told_and_a_file_in_place_of_a_folder(
     tmp_path: Path,
 ) -> None:
