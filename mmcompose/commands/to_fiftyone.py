@@ -39,6 +39,8 @@ def to_fiftyone(config: str | Config, student: str | None = None, name: str | No
     config = read_compose_config(config)
     composition = load(config)
     images, labels = composition.pool, composition.labels()
+    # A picture that could not be read is not one without objects.
+    rows = labels.readable()
     tables = composition.predictions(images)
     model: Teacher | None = None
     if student is not None:
@@ -47,7 +49,7 @@ def to_fiftyone(config: str | Config, student: str | None = None, name: str | No
     classes, teachers = composition.classes, composition.class_space.teachers
 
     def samples() -> Iterator[Any]:
-        for row in progress(range(len(images)), 'pictures for FiftyOne', len(images)):
+        for row in progress(rows, 'pictures for FiftyOne', len(rows)):
             image = images[row]
             found, _ = composition.teacher_detections(tables, images, row)
             # A teacher may predict coarser classes than any of the student's.
@@ -63,7 +65,7 @@ def to_fiftyone(config: str | Config, student: str | None = None, name: str | No
 
     dataset = fiftyone.Dataset(name)
     dataset.default_classes = list(classes)
-    dataset.add_samples(samples(), num_samples=len(images), progress=False)
+    dataset.add_samples(samples(), num_samples=len(rows), progress=False)
     return dataset
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +55,8 @@ class Folder:
 def result_paths(location: Location) -> list[str]:
     """Return where results are in a store, ``<kind>/<fingerprint>``, or are about to be."""
     kinds = [n for n in location.names() if n not in (WORK, STEP_BOXES, POOLS) and '.' not in n]
-    return [f'{kind}/{name}' for kind in kinds for name in location.names(kind)]
+    # A fingerprint has no dot; what a file browser leaves, such as `.DS_Store`, has one.
+    return [f'{kind}/{n}' for kind in kinds for n in location.names(kind) if '.' not in n]
 
 
 def are_results(names: Iterable[str]) -> bool:
@@ -73,8 +75,17 @@ def folders(location: Location) -> Iterator[Folder]:
         if not are_results(names):
             continue
         manifest = read_manifest(location, path)
-        files = {name: location.size(path, name) for name in names}
+        files = _sizes(location, path, names)
         yield Folder(path, manifest['made_of'], manifest.get('num_images'), files)
+
+
+def _sizes(location: Location, path: str, names: Iterable[str]) -> dict[str, int]:
+    sizes = {}
+    for name in names:
+        # A run beside this one may have given a claim back, or joined parts, since the listing.
+        with suppress(FileNotFoundError):
+            sizes[name] = location.size(path, name)
+    return sizes
 
 
 def read_manifest(location: Location, path: str) -> dict[str, Any]:

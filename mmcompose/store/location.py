@@ -167,7 +167,10 @@ class Location:
         """
         path = self.path(*parts)
         with self._telling(path, 'removed'), contextlib.suppress(FileNotFoundError):
-            self._files.rm_file(path)
+            if self.is_local:
+                os.remove(path)
+            else:
+                self._files.rm_file(path)
 
     def remove_folder(self, *parts: str) -> None:
         """Remove a folder and all that is in it; nothing where there is none.

@@ -20,6 +20,7 @@ from mmcompose.store.image_table import ADDRESS, DIGEST
 from mmcompose.store.leases import is_lease
 from mmcompose.store.location import Location
 from mmcompose.store.picture_results import PictureResults
+from mmcompose.store.pool_index import FOLDER as POOLS
 from mmcompose.utils import fingerprint
 
 MERGED_SIZE = 4096
@@ -45,7 +46,7 @@ def collect_garbage(location: Location, teachers: Collection[str] | None = None)
     if teachers is not None:
         unused = {each.path for each in folders(location) if each.teachers - set(teachers)}
     folders_gone += sorted(unused)
-    gone = []
+    gone = [f'{POOLS}/{n}' for n in location.names(POOLS) if n.endswith('.tmp')]
     for path in result_paths(location):
         if path not in unused:
             names = location.names(path)

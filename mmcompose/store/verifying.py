@@ -27,7 +27,8 @@ def verify(location: Location) -> Iterator[tuple[str, Problem | None]]:
         location: The store's.
     """
     for name in location.names(POOLS):
-        yield from _verified(location, POOLS, name)
+        if not name.startswith('.'):
+            yield from _verified(location, POOLS, name)
     for path in result_paths(location):
         names = location.names(path)
         if not are_results(names):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,6 +17,8 @@ from mmcompose.utils.problem import problem
 
 # In a folder of our own: says what made it.
 OWN_FOLDER = '.mmcompose'
+# A Path has one of its two slashes; a drive is one letter.
+_URL = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+:/')
 
 
 @contextmanager
@@ -31,8 +34,8 @@ def atomic_write(key: str, path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     # Beside its place, for a rename within one file system; processes of several machines may
-    # write the same file.
-    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')
+    # write the same file. Without its name, which may be as long as names can be.
+    temporary = path.with_name(f'.{uuid.uuid4().hex}.tmp')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -76,6 +79,8 @@ def check_writable(key: str, path: str | Path, folder: bool = False) -> None:
     Raises:
         UserError: If not.
     """
+    if _URL.match(str(path)):
+        raise UserError(problem(key, str(path), 'is a URL; give a local path'))
     if Path(path).exists() and Path(path).is_dir() != folder:
         wanted, found = ('folder', 'file') if folder else ('file', 'folder')
         raise UserError(problem(key, str(path), f'is a {found}; give the path of a {wanted}'))

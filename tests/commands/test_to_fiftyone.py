@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import mmcompose
+from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError
 from tests import toys
 from tests.engine.toys import student_config
@@ -59,6 +61,26 @@ def test_teachers_and_labels_are_fields_of_their_own(
     left, top, width, height = red.bounding_box
     assert left + width < 1 / 3 and 16 / 96 <= width < 24 / 96 and top + height <= 1
     assert len(dataset.samples[3]['fused'].detections) == 0
+
+
+@pytest.mark.usefixtures('fiftyone')
+def test_a_picture_that_cannot_be_read_is_no_sample(
+    pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / 'damaged'
+    shutil.copytree(pool, folder)
+    (folder / '002.png').write_bytes(b'no picture')
+    config = student_config(folder, truth, tmp_path)
+    config.composition.max_unreadable = 0.5
+
+    def predict(images: list[Image]) -> list[Detections]:
+        return [Detections() for image in images if image.pixels.size]
+
+    student = SimpleNamespace(predict=predict)
+    monkeypatch.setattr('mmcompose.commands.to_fiftyone.MMDetTeacher', lambda **_: student)
+    dataset = mmcompose.to_fiftyone(config, student='student.pth')
+    names = [Path(sample['filepath']).name for sample in dataset.samples]
+    assert names == [f'{number:03}.png' for number in range(8) if number != 2]
 
 
 def test_where_fiftyone_is_missing(pool: Path, truth: str, tmp_path: Path) -> None:

@@ -72,6 +72,18 @@ def test_a_file_url_is_a_local_path(tmp_path: Path) -> None:
     assert (tmp_path / 'labels' / 'x').is_file()
 
 
+@pytest.mark.parametrize('name', ['run::1', 'run::1/labels'])
+def test_colons_in_a_local_name_are_no_urls(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for location in (Location(name), Location(tmp_path / name)):
+        location.write(b'one', 'x')
+        location.remove('x')
+        location.remove('x')
+        assert location.names() == []
+
+
 @pytest.mark.parametrize(
     ('given', 'says'),
     [

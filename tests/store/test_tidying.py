@@ -93,6 +93,38 @@ def test_boxes_that_are_half_removed_are_in_nobodys_way(tmp_path: Path) -> None:
     assert collect_garbage(store.location, ['a']) == ['boxes']
 
 
+def test_what_a_run_gives_back_meanwhile_is_passed_over(
+    store: LabelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, claim = store.predictions('a').folder, '00000.lease'
+    before = {each.path: each.files for each in folders(store.location)}
+    store.location.write(b'', folder, claim)
+    size = Location.size
+
+    def given_back(self: Location, *parts: str) -> int:
+        if parts[-1] == claim:
+            self.remove(*parts)
+        return size(self, *parts)
+
+    monkeypatch.setattr(Location, 'size', given_back)
+    assert {each.path: each.files for each in folders(store.location)} == before
+
+
+def test_a_half_written_list_of_a_pool_is_no_damage_and_goes(store: LabelStore) -> None:
+    store.location.write(b'half', 'pools', '.list.arrow.0.tmp')
+    assert not any(dict(verify(store.location)).values())
+    assert collect_garbage(store.location) == ['pools/.list.arrow.0.tmp']
+    assert store.location.names('pools') == []
+
+
+def test_what_a_file_browser_leaves_is_no_folder_of_results(tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    make(store, images(7), 'a')
+    (tmp_path / 'predictions' / '.DS_Store').touch()
+    assert collect_garbage(store.location) == []
+    assert [each.kind for each in folders(store.location)] == ['predictions']
+
+
 def test_what_is_made_of_teachers_that_nobody_has_goes(tmp_path: Path) -> None:
     store = SmallStore(tmp_path)
     make(store, images(7), 'a', 'b')

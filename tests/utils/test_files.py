@@ -22,6 +22,14 @@ def test_a_file_appears_when_it_is_whole_and_its_folder_with_it(tmp_path: Path) 
     assert list(place.parent.iterdir()) == [place]
 
 
+def test_a_name_as_long_as_a_file_system_takes_is_written(tmp_path: Path) -> None:
+    # 253 of 255 bytes.
+    place = tmp_path / f'{83 * "图"}.txt'
+    with atomic_write('out', place) as temporary:
+        temporary.write_text('whole')
+    assert place.read_text() == 'whole'
+
+
 @pytest.mark.parametrize('error', [ZeroDivisionError(), KeyboardInterrupt(), OSError(28, 'full')])
 def test_what_was_there_stays_where_writing_fails(tmp_path: Path, error: BaseException) -> None:
     place = tmp_path / 'a.txt'
@@ -72,6 +80,12 @@ def test_a_place_below_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
     with pytest.raises(UserError, match=r"^work_dir: '.*a' cannot be written: .*file is no folder"):
         check_writable('work_dir', tmp_path / 'file' / 'a')
+
+
+@pytest.mark.parametrize('place', ['s3://b/a.json', Path('s3://b/a.json'), 'file:///a.json'])
+def test_a_url_is_no_place_for_a_file(place: str | Path) -> None:
+    with pytest.raises(UserError, match=r"^--out: '.*json' is a URL; give a local path$"):
+        check_writable('--out', place)
 
 
 def test_a_folder_in_place_of_a_file_is_told_and_a_file_in_place_of_a_folder(

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mmcompose.store.exports.labeled import Labeled, link_picture
+from mmcompose.store.exports.labeled import Labeled, is_local, link_picture
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError, problem, write_json
 
 
-def write_fiftyone(labeled: Labeled, folder: Path) -> list[Path]:
+def write_fiftyone(labeled: Labeled, folder: Path) -> Iterator[Path]:
     """Write ``labels.json`` and ``data/``, links to the pictures.
 
     Boxes are left, top, width and height as shares of the picture. ``votes`` and ``ignored`` are
     attributes, fields of a detection in FiftyOne, as of :func:`mmcompose.to_fiftyone`.
 
-    Returns:
+    Yields:
         The links.
 
     Raises:
         UserError: If a picture is no local file: FiftyOne reads no other.
     """
-    found, made = {}, []
+    found = {}
     for (image, detections), stem in zip(labeled, labeled.stems(), strict=True):
         link = folder / 'data' / f'{stem}{PurePosixPath(image.key).suffix}'
-        if not link_picture(image, link):
+        if not is_local(image):
             raise UserError(problem('to', image.path, 'is no local file: FiftyOne reads no other'))
-        made.append(link)
+        yield link
+        link_picture(image, link)
         found[stem] = _boxes(image, detections, labeled.voters(detections))
     content = {'classes': list(labeled.classes), 'labels': found}
     write_json('out', folder / 'labels.json', content, indent=None)
-    return made
 
 
 def _boxes(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,13 +35,13 @@ class Format:
     """A format that labels can be written in.
 
     Args:
-        write: Writes labels to a path. Into a folder: returns the files and links that are of a
-            picture each.
+        write: Writes labels to a path. Into a folder: yields each file and link that is of a
+            picture, before it writes it.
         is_folder: Whether that is a folder; else a file.
         default: The name that it has by default.
     """
 
-    write: Callable[[Labeled, Path], list[Path] | None]
+    write: Callable[[Labeled, Path], Iterator[Path] | None]
     is_folder: bool
     default: str
 
@@ -109,22 +109,47 @@ def export(
     # Names that a folder cannot hold leave none behind.
     labeled.stems()
     mark_own_folder('out', path, _maker(to))
-    _forget_others(path, FORMATS[to].write(labeled, path) or [], images)
+    before = _read_list(path)
+    made = _list(path, FORMATS[to].write(labeled, path) or ())
+    _forget_others(path, before, made, images)
     return path
 
 
-def _forget_others(folder: Path, made: Iterable[Path], images: Sequence[Image]) -> None:
+def _read_list(folder: Path) -> list[str]:
+    file = folder / _MADE
+    return file.read_text(encoding='utf-8').split('\n')[:-1] if file.is_file() else []
+
+
+def _list(folder: Path, made: Iterable[Path]) -> set[str]:
+    """Let files be written, and return their names in the folder.
+
+    Each is listed before it is there: an export that is killed leaves none that the next one does
+    not know.
+    """
+    listed = set()
+    try:
+        with open(folder / _MADE, 'a', encoding='utf-8', buffering=1) as file:
+            for path in made:
+                name = str(path.relative_to(folder))
+                file.write(f'{name}\n')
+                listed.add(name)
+    except OSError as error:
+        expected = f'cannot be written: {error}'
+        raise UserError(problem('out', str(folder / _MADE), expected)) from error
+    return listed
+
+
+def _forget_others(
+    folder: Path, before: Iterable[str], listed: set[str], images: Sequence[Image]
+) -> None:
     """Remove what an earlier export made of other pictures: its class numbers may be others."""
-    listed = {str(path.relative_to(folder)) for path in made}
-    before = folder / _MADE
-    names = before.read_text(encoding='utf-8').splitlines() if before.is_file() else []
     # The pool may be what an earlier export made.
     pool = {os.path.abspath(image.path) for image in images}
-    for name in names:
+    for name in before:
         path = folder / name
         # A picture in the place of its link is the user's.
         is_ours = path.is_symlink() or path.suffix in _TEXTS
         if is_ours and name not in listed and os.path.abspath(path) not in pool:
             path.unlink(missing_ok=True)
-    with atomic_write('out', before) as temporary:
+    with atomic_write('out', folder / _MADE) as temporary:
         temporary.write_text(''.join(f'{name}\n' for name in sorted(listed)), encoding='utf-8')

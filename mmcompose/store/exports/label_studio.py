@@ -66,7 +66,7 @@ def task_of(
     remote = '://' in image.path
     # Not `absolute`, which keeps `..`: it would lie in no folder of a storage.
     local = Path(os.path.abspath(image.path)).as_posix().lstrip('/')
-    address = image.path if remote else _LOCAL_FILES + quote(local)
+    address = image.path if remote else _LOCAL_FILES + quote(os.fsencode(local))
     return {
         'data': {'image': address, KEY: image.key},
         'predictions': [{'model_version': 'mmcompose', 'score': mean, 'result': results}],

@@ -58,13 +58,15 @@ class Labeled:
         return stems
 
 
-def link_picture(image: Image, link: Path) -> bool:
-    """Link a picture whose file is local; return whether it is."""
-    if '://' in image.path or not Path(image.path).is_file():
-        return False
+def is_local(image: Image) -> bool:
+    """Return whether a picture's file is on this machine, so that it can be linked."""
+    return '://' not in image.path and Path(image.path).is_file()
+
+
+def link_picture(image: Image, link: Path) -> None:
+    """Link a picture whose file is local."""
     if link.exists() and link.samefile(image.path):
         # The picture itself may be meant, which a link would replace.
-        return True
+        return
     with atomic_write('out', link) as path:
         path.symlink_to(Path(image.path).absolute())
-    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,25 +11,24 @@ from mmcompose.structures import Detections, Image
 from mmcompose.utils import atomic_write
 
 
-def write_voc(labeled: Labeled, folder: Path) -> list[Path]:
+def write_voc(labeled: Labeled, folder: Path) -> Iterator[Path]:
     """Write ``Annotations/``, an XML file a picture, and ``classes.txt``.
 
     Corners are pixels counted from 1, the last one included, as VOC has them: supervision takes 1
     from the first corner, MMDetection does not. Ignore boxes are ``difficult``.
 
-    Returns:
+    Yields:
         The XML files.
     """
-    made = []
     for (image, found), stem in zip(labeled, labeled.stems(), strict=True):
         tree = ElementTree.ElementTree(_annotation(image, found, labeled.classes))
         ElementTree.indent(tree)
-        made.append(folder / 'Annotations' / f'{stem}.xml')
-        with atomic_write('out', made[-1]) as path:
+        file = folder / 'Annotations' / f'{stem}.xml'
+        yield file
+        with atomic_write('out', file) as path:
             tree.write(path, encoding='utf-8')
     with atomic_write('out', folder / 'classes.txt') as path:
         path.write_text(''.join(f'{name}\n' for name in labeled.classes), encoding='utf-8')
-    return made
 
 
 def _annotation(image: Image, found: Detections, classes: tuple[str, ...]) -> ElementTree.Element:

@@ -2,49 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import yaml
 
-from mmcompose.store.exports.labeled import Labeled, link_picture
+from mmcompose.store.exports.labeled import Labeled, is_local, link_picture
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import atomic_write
 
 
-def write_yolo(labeled: Labeled, folder: Path) -> list[Path]:
+def write_yolo(labeled: Labeled, folder: Path) -> Iterator[Path]:
     """Write ``labels/``, ``images/`` and ``data.yaml``, which Ultralytics trains from.
 
     A line is ``class cx cy width height``, relative to the picture's size. There is no room for
     scores, and ignore boxes are left out. Pictures are linked where their files are local.
 
-    Returns:
+    Yields:
         Text files and links.
     """
     labeled.stems()
-    made = []
     for image, found in labeled:
         stem = yolo_stem(image.key)
         text = folder / 'labels' / f'{stem}.txt'
         link = folder / 'images' / f'{stem}{PurePosixPath(image.key).suffix}'
+        yield text
         with atomic_write('out', text) as path:
             path.write_text(_lines(image, found), encoding='utf-8')
-        made += [text, link] if link_picture(image, link) else [text]
+        if is_local(image):
+            yield link
+            link_picture(image, link)
     names = dict(enumerate(labeled.classes))
     content = {'path': str(folder.absolute()), 'train': 'images', 'val': 'images', 'names': names}
     with atomic_write('out', folder / 'data.yaml') as path:
         about = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         path.write_text(about, encoding='utf-8')
-    return made
 
 
 def yolo_stem(key: str) -> str:
     """Return the name of a picture's text file, without its ending.
 
     Readers find it by the last folder of the picture's path that is called ``images``, for which
-    they put ``labels``: no folder of the pool's may be called so.
+    they put ``labels``: no folder of the pool's may be called so. It has one underscore more, as
+    those have that are called so but for underscores: two folders stay two.
     """
     *folders, name = PurePosixPath(key).with_suffix('').parts
-    return '/'.join([*(f'{each}_' if each == 'images' else each for each in folders), name])
+    renamed = (f'{each}_' if each.rstrip('_') == 'images' else each for each in folders)
+    return '/'.join([*renamed, name])
 
 
 def _lines(image: Image, found: Detections) -> str:

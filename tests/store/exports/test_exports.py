@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -129,6 +131,15 @@ def test_label_studio(
     assert notes == [['found by one'], ['found by one and two', 'ignored']]
 
 
+def test_label_studio_finds_a_file_whose_name_is_not_unicode(
+    labels: list[Detections], tmp_path: Path
+) -> None:
+    image = Image('caf.png', os.fsdecode(os.fsencode(tmp_path) + b'/caf\xe9.png'), 96, 64)
+    path = _export('labelstudio', [image], labels[:1], tmp_path)
+    (task,) = json.loads(path.read_text())
+    assert task['data']['image'].endswith('/caf%E9.png')
+
+
 def test_cvat(images: list[Image], labels: list[Detections], tmp_path: Path) -> None:
     path = _export('cvat', images, labels, tmp_path)
     (tmp_path / 'images').symlink_to(tmp_path / 'pool')
@@ -227,6 +238,25 @@ def test_nothing_of_an_export_of_other_pictures_stays(
     assert again == set(toys.files_below(folder))
 
 
+@pytest.mark.parametrize('to', [name for name, each in FORMATS.items() if each.is_folder])
+def test_nothing_of_an_export_that_was_killed_stays(
+    to: str, images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    class KilledAtTheLast(list[Detections]):
+        def __getitem__(self, row: Any) -> Any:
+            if row == 2:
+                raise KeyboardInterrupt
+            return super().__getitem__(row)
+
+    with pytest.raises(KeyboardInterrupt):
+        _export(to, images, KilledAtTheLast(labels), tmp_path)
+    folder = _export(to, images[1:], labels[1:], tmp_path)
+    again = set(toys.files_below(folder))
+    shutil.rmtree(folder)
+    _export(to, images[1:], labels[1:], tmp_path)
+    assert again == set(toys.files_below(folder))
+
+
 def test_yolos_readers_find_text_files_whatever_the_pools_folders_are_called(
     images: list[Image], labels: list[Detections], tmp_path: Path
 ) -> None:
@@ -242,6 +272,17 @@ def test_yolos_readers_find_text_files_whatever_the_pools_folders_are_called(
     seen, found = read_corrections('yolo', str(folder), images, CLASSES)
     assert [image.key for image in seen] == [image.key for image in images]
     assert len(found[2]) == 0
+
+
+def test_yolo_keeps_pictures_of_folders_of_like_names_apart(
+    images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    for image, folder in zip(images, ('images', 'images_', 'images__'), strict=True):
+        image.key = f'{folder}/0.png'
+    folder = _export('yolo', images, labels, tmp_path)
+    seen, found = read_corrections('yolo', str(folder), images, CLASSES)
+    assert [image.key for image in seen] == [image.key for image in images]
+    assert list(map(len, found)) == [len(each.kept()) for each in labels]
 
 
 def test_a_box_thinner_than_a_pixel_is_no_inverted_one_in_voc(
