@@ -19,8 +19,6 @@ from mmcompose.utils import UserError
 from tests.commands.test_export_student import HEADS, _checkpoint, _config
 
 WIDTH, HEIGHT = 160, 96
-# In the order of a made-up graph: a backbone of two stages, a neck, a head at the finer level.
-STAGES = ('coarse', 'fine')
 
 
 def _pictures(*sizes: tuple[int, int]) -> list[torch.Tensor]:
@@ -85,9 +83,7 @@ def _graph(path: Path, flip: bool = False, **batch: Any) -> str:
         read = source
         if flip and source != 'images':
             for step, perm in (('last', [0, 2, 3, 1]), ('first', [0, 3, 1, 2])):
-                nodes.append(
-                    helper.make_node('Transpose', [read], [f'{output}_{step}'], perm=perm)
-                )
+                nodes.append(helper.make_node('Transpose', [read], [f'{output}_{step}'], perm=perm))
                 read = f'{output}_{step}'
             nodes.append(helper.make_node('Pad', [read, 'none'], [f'{output}_padded']))
             read = f'{output}_padded'
@@ -147,7 +143,9 @@ def test_a_batch_of_fixed_size_is_filled_up(count: int, tmp_path: Path) -> None:
     torch.testing.assert_close(found, expected)
 
 
-def test_weights_beside_the_graph_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_beside_the_graph_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = _graph(tmp_path / 'whole.onnx')
     (expected, *_), _ = _teacher(path).feature_maps(_pictures((64, 32)))
     onnx.save(
