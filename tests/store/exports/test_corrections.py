@@ -231,6 +231,21 @@ def test_blank_lines_of_text_files_are_passed_over(
     np.testing.assert_allclose(found[0].boxes, [[24, 16, 72, 48]])
 
 
+def test_classes_are_numbered_by_the_list_that_labelimg_leaves(
+    images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    path = export('yolo', images[:3], labels, CLASSES, out=tmp_path / 'yolo')
+    # Its own order, and classes that it offers by default.
+    (path / 'labels' / 'classes.txt').write_text('person\ndog\ntraffic light\n')
+    for number in range(3):
+        (path / 'labels' / f'00{number}.txt').write_text('1 0.5 0.5 0.5 0.5\n')
+    _, found = read_corrections('yolo', str(path), images, CLASSES)
+    assert [each.labels.tolist() for each in found] == [[CLASSES.index('dog')]] * 3
+    (path / 'labels' / '000.txt').write_text('3 0.5 0.5 0.5 0.5\n')
+    with pytest.raises(UserError, match=r'class 3 in line 1, which classes\.txt does not name'):
+        read_corrections('yolo', str(path), images, CLASSES)
+
+
 # A quarter turn clockwise, about the upper left corner in Label Studio and the center in CVAT.
 TURNED = {
     'labelstudio': TASK

@@ -18,25 +18,36 @@ from mmcompose.utils import UserError, no_file, no_folder, problem
 
 
 def read_yolo(path: str, images: Mapping[str, Image]) -> Iterator[Marked]:
-    """Yield every picture that has a text file."""
+    """Yield every picture that has a text file.
+
+    LabelImg numbers classes by a list of its own, which it writes beside the text files.
+    """
     folder = Path(path) / 'labels'
     if not folder.is_dir():
         raise UserError(no_folder(ARGUMENT, folder))
-    names = _names(Path(path) / 'data.yaml')
     by_stem: dict[str, list[Image]] = {}
     for key, image in images.items():
         by_stem.setdefault(yolo_stem(key), []).append(image)
-    for file in sorted(folder.rglob('*.txt')):
+    listed = folder / 'classes.txt'
+    if listed.is_file() and 'classes' not in by_stem:
+        lines = read_text(ARGUMENT, str(listed)).split('\n')
+        names = {number: name.strip() for number, name in enumerate(lines) if name.strip()}
+    else:
+        listed = Path(path) / 'data.yaml'
+        names = _names(listed)
+    for file in sorted({*folder.rglob('*.txt')} - {listed}):
         stem = file.relative_to(folder).with_suffix('').as_posix()
         if stem not in by_stem:
             raise UserError(problem(ARGUMENT, stem, 'is no picture of the pool', by_stem))
         image = _picture_of(Path(path) / 'images', stem, by_stem[stem])
-        lines = read_yolo_lines(ARGUMENT, str(file), 'class cx cy w h')
-        for number, row in lines:
+        numbered = read_yolo_lines(ARGUMENT, str(file), 'class cx cy w h')
+        for number, row in numbered:
             if row[0] not in names:
-                expected = f'has class {row[0]:g} in line {number}, which data.yaml does not name'
+                expected = (
+                    f'has class {row[0]:g} in line {number}, which {listed.name} does not name'
+                )
                 raise UserError(problem(ARGUMENT, str(file), expected))
-        rows = np.array([row for _, row in lines], np.float64).reshape(-1, 5)
+        rows = np.array([row for _, row in numbered], np.float64).reshape(-1, 5)
         boxes = yolo_corners(rows[:, 1:], image.width, image.height).tolist()
         found = [names[int(label)] for label in rows[:, 0]]
         yield Marked(image.key, None, boxes, found, [False] * len(boxes))
