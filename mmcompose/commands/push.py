@@ -57,7 +57,7 @@ def push(
         The address of the upload.
 
     Raises:
-        UserError: If that names no repository, the checkpoint has no card, the folder holds other
+        UserError: If ``to`` names no repository, the checkpoint has no card, the folder holds other
             files, or the hub refuses it.
     """
     hub = optional_package('huggingface_hub', 'hub', 'mmcompose push')

@@ -6,6 +6,9 @@ from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers.base import Teacher
 from mmcompose.utils import UserError, examples, fault, first_line
@@ -110,6 +113,21 @@ def unprepared(images: Sequence[Image], error: Exception) -> UserError:
     named = examples([f'{image.path} ({image.width}x{image.height})' for image in images])
     expected = f'{named}: cannot be prepared for the model, take it out of the pool: '
     return UserError(fault('', expected + first_line(error)))
+
+
+def whole_batches(batch: NDArray[Any], size: int | str | None) -> Iterator[NDArray[Any]]:
+    """Yield batches of the size that a model takes, the last filled up with its last row.
+
+    Args:
+        batch: ``(N, …)``.
+        size: Any where it is no number.
+    """
+    if not isinstance(size, int):
+        yield batch
+        return
+    filled = np.concatenate([batch, np.repeat(batch[-1:], -len(batch) % size, axis=0)])
+    for start in range(0, len(filled), size):
+        yield filled[start : start + size]
 
 
 def in_batches(images: Sequence[Image], size: int) -> Iterator[Sequence[Image]]:

@@ -10,8 +10,8 @@ from pathlib import Path
 _LOCATION = b'\n\x08location\x12'
 
 
-def external_data(model: str | Path) -> list[Path]:
-    """Return the files that a graph names for its weights, of those that are there.
+def external_data(model: str | Path) -> dict[str, Path]:
+    """Return the files that a graph names for its weights, by that name, of those that are there.
 
     Args:
         model: Path of an ``.onnx`` file.
@@ -19,15 +19,15 @@ def external_data(model: str | Path) -> list[Path]:
     names = set()
     with open(model, 'rb') as file:
         if not file.seek(0, 2):
-            return []
+            return {}
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             place = content.find(_LOCATION)
             while place >= 0:
                 start, length = _varint(content, place + len(_LOCATION))
                 names.add(bytes(content[start : start + length]).decode(errors='surrogateescape'))
                 place = content.find(_LOCATION, start)
-    paths = (Path(model).parent / name for name in sorted(names) if '\0' not in name)
-    return [path for path in paths if path.is_file()]
+    paths = {name: Path(model).parent / name for name in sorted(names) if '\0' not in name}
+    return {name: path for name, path in paths.items() if path.is_file()}
 
 
 def _varint(content: mmap.mmap, place: int) -> tuple[int, int]:

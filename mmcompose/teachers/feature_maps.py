@@ -25,7 +25,7 @@ class ShowsFeatureMaps(ABC):
         """Return what the detector's neck makes of pictures.
 
         Args:
-            pictures: Each ``(3, H, W)`` uint8 BGR, as a data loader gives them.
+            pictures: Each ``(3, H, W)`` BGR, of the range of uint8, as a data loader gives them.
 
         Returns:
             A map ``(B, C, h, w)`` a level, and the height and width that the pictures were padded

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -17,11 +17,17 @@ from mmcompose.class_space import GivenNames, check_order, class_names
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
 from mmcompose.structures.json_files import read_json
-from mmcompose.teachers.batches import PreparedTeacher
+from mmcompose.teachers.batches import PreparedTeacher, whole_batches
 from mmcompose.teachers.decoders import DECODERS
 from mmcompose.teachers.external_data import external_data
 from mmcompose.teachers.feature_maps import ShowsFeatureMaps
-from mmcompose.teachers.onnx_maps import feature_map_names, with_outputs
+from mmcompose.teachers.onnx_maps import (
+    Shape,
+    feature_map_names,
+    shaped,
+    with_outputs,
+    with_shapes,
+)
 from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.preprocess import Geometry, Preprocess
 from mmcompose.teachers.tensor_teacher import TensorTeacher
@@ -38,7 +44,6 @@ from mmcompose.utils import (
 )
 
 _DTYPES = {'tensor(float)': np.float32, 'tensor(float16)': np.float16, 'tensor(uint8)': np.uint8}
-_WEIGHTS_FOLDER = 'session.model_external_initializers_file_folder_path'
 # Of a second input, the size that boxes are scaled to.
 _SIZE_DTYPES = {
     'tensor(int64)': np.int64,
@@ -105,7 +110,7 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher, ShowsFeatureMaps):
     def identity(self) -> Any:
         """See :attr:`Teacher.identity`: files beside the model that no argument names."""
         identity = {**super().identity, 'read': self._read}
-        weights = [file_fingerprint(path) for path in external_data(self._path)]
+        weights = [file_fingerprint(path) for path in external_data(self._path).values()]
         return {**identity, 'weights': weights} if weights else identity
 
     @staticmethod
@@ -121,33 +126,55 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher, ShowsFeatureMaps):
 
     @cached_property
     def _maps_session(self) -> Any:
-        # Weights beside the graph stay there.
-        graph = optional_package('onnx', 'onnx').load(self._path, load_external_data=False)
-        names = feature_map_names(
-            graph.graph.node, lambda names: self._shapes(with_outputs(graph, names))
-        )
+        return self._open(with_outputs(self._graph, self._map_names).SerializeToString())
+
+    @cached_property
+    def _graph(self) -> Any:
+        # Weights beside it stay there.
+        return optional_package('onnx', 'onnx').load(self._path, load_external_data=False)
+
+    @cached_property
+    def _map_names(self) -> list[str]:
+        # By the CPU, which finds the same: whoever checks a config may not have its GPU yet.
+        session = self._open(self._path, on_cpu=True)
+        fitted = self._fitted(self._input_of(session))
+        assert fitted.scale is not None
+        size = fitted.scale[::-1]
+        names = feature_map_names(self._graph.graph.node, partial(self._shapes, size), size)
         if not names:
-            expected = 'shows no feature maps: no tensor is read by more than one convolution'
+            expected = 'shows no feature maps: its graph has none from which convolutions predict'
             raise UserError(problem('model', self._path, expected))
-        return self._open(with_outputs(graph, names))
+        return names
 
-    def _shapes(self, model: bytes) -> dict[str, tuple[int, ...]]:
-        """Return those of a graph's outputs, of one batch."""
-        assert self._preprocess.scale is not None
-        width, height = self._preprocess.scale
-        array, _ = self._preprocess(np.zeros((height, width, 3), np.uint8))
-        (batch,) = self._whole_batches(array[None])
-        return {name: each.shape for name, each in self._run(self._open(model), batch).items()}
+    def _shapes(self, size: tuple[int, int], names: Collection[str]) -> dict[str, Shape]:
+        """Return the shapes of tensors of the graph, of a batch whose input has a size."""
+        model = with_shapes(self._graph, names).SerializeToString()
+        session = self._open(model, on_cpu=True)
+        given = self._input_of(session)
+        array, _ = self._fitted(given)(np.zeros((*size, 3), np.uint8))
+        (batch,) = whole_batches(array[None], given.shape[0])
+        try:
+            found = self._run(session, given, batch)
+        # ONNX Runtime's errors share no base class.
+        except Exception as error:
+            expected = f'cannot be run ({first_line(error)})'
+            raise UserError(problem('model', self._path, expected)) from error
+        return {shaped(name): tuple(each.tolist()) for name, each in found.items()}
 
-    def _open(self, model: str | bytes) -> Any:
+    def _open(self, model: str | bytes, on_cpu: bool = False) -> Any:
         """Open the model's file, or a graph that was made of it."""
         runtime = self._runtime()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = self._num_threads or torch.get_num_threads()
-        if isinstance(model, bytes):
-            options.add_session_config_entry(_WEIGHTS_FOLDER, str(Path(self._path).parent))
+        if isinstance(model, bytes) and (beside := external_data(self._path)):
+            # A folder alone would not do: in caches of model hubs files are links elsewhere.
+            contents = [path.read_bytes() for path in beside.values()]
+            options.add_external_initializers_from_files_in_memory(
+                list(beside), contents, [len(content) for content in contents]
+            )
         available = runtime.get_available_providers()
         wished = self._providers or ('CUDAExecutionProvider', 'CPUExecutionProvider')
+        wished = ('CPUExecutionProvider',) if on_cpu else wished
         if self._providers and (absent := [p for p in self._providers if p not in available]):
             raise UserError(problem('providers', absent[0], 'is not available', available))
         # The process's own GPU, which a launcher or composition.devices gave it.
@@ -166,7 +193,10 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher, ShowsFeatureMaps):
 
     @cached_property
     def _input(self) -> Any:
-        first, *others = self._session.get_inputs()
+        return self._input_of(self._session)
+
+    def _input_of(self, session: Any) -> Any:
+        first, *others = session.get_inputs()
         unknown = any('size' not in one.name or one.type not in _SIZE_DTYPES for one in others)
         if len(first.shape) != 4 or first.type not in _DTYPES or unknown:
             takes = ', '.join(f'{one.name} {one.shape} {one.type}' for one in [first, *others])
@@ -178,11 +208,15 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher, ShowsFeatureMaps):
 
     @cached_property
     def _preprocess(self) -> Preprocess:
+        return self._fitted(self._input)
+
+    def _fitted(self, first: Any) -> Preprocess:
+        """Return how pictures are prepared for a model's first input."""
         given = self._given_preprocess
-        _, *shape = self._input.shape
+        _, *shape = first.shape
         *size, channels = shape if given.channels_last else (*shape[1:], shape[0])
         if isinstance(channels, int) and channels != 3:
-            expected = f'does not fit a model that takes {self._input.shape}'
+            expected = f'does not fit a model that takes {first.shape}'
             raise UserError(problem('preprocess.channels_last', given.channels_last, expected))
         height, width = size
         fixed = isinstance(width, int) and isinstance(height, int)
@@ -218,15 +252,16 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher, ShowsFeatureMaps):
         arrays, geometries = zip(*prepared, strict=True)
         found: list[Detections] = []
         # Each batch is decoded by itself: how many rows an output has may depend on what is found.
-        for batch in self._whole_batches(np.stack(arrays)):
+        for batch in whole_batches(np.stack(arrays), self._input.shape[0]):
             places = geometries[len(found) : len(found) + len(batch)]
             filled = [*places, *[geometries[-1]] * (len(batch) - len(places))]
-            found += self._to_detections(self._run(self._session, batch), filled)
+            outputs = self._run(self._session, self._input, batch)
+            found += self._to_detections(outputs, filled)
         return found[: len(arrays)]
 
     def check_feature_maps(self) -> None:
         """See :meth:`ShowsFeatureMaps.check_feature_maps`."""
-        assert self._maps_session is not None
+        assert self._map_names
 
     def feature_maps(
         self, pictures: Sequence[torch.Tensor]
@@ -235,38 +270,31 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher, ShowsFeatureMaps):
         height, width = (max(each.shape[side] for each in pictures) for side in (1, 2))
         canvas = np.zeros((len(pictures), height, width, 3), np.uint8)
         for row, each in zip(canvas, pictures, strict=True):
-            row[: each.shape[1], : each.shape[2]] = each.permute(1, 2, 0).cpu().numpy()
+            # Some augmentations give other numbers than a decoded picture has.
+            whole = each.round().clamp(0, 255) if each.is_floating_point() else each
+            row[: each.shape[1], : each.shape[2]] = whole.byte().permute(1, 2, 0).cpu().numpy()
         prepared = [self._preprocess(row) for row in canvas]
+        batch = np.stack([array for array, _ in prepared])
         runs = [
-            self._run(self._maps_session, batch).values()
-            for batch in self._whole_batches(np.stack([array for array, _ in prepared]))
+            self._run(self._maps_session, self._input, part).values()
+            for part in whole_batches(batch, self._input.shape[0])
         ]
         levels = (np.concatenate(level)[: len(pictures)] for level in zip(*runs, strict=True))
         assert self._preprocess.scale is not None
         _, place = prepared[0]
         input_size = self._preprocess.scale
-        maps = (place.cut(level, (width, height), input_size) for level in levels)
+        maps = (place.crop(level, (width, height), input_size) for level in levels)
         return tuple(torch.from_numpy(each) for each in maps), (height, width)
 
-    def _whole_batches(self, batch: NDArray[Any]) -> Iterator[NDArray[Any]]:
-        """Yield batches of the size that the model takes, the last filled up with its last row."""
-        size = self._input.shape[0]
-        if not isinstance(size, int):
-            yield batch
-            return
-        filled = np.concatenate([batch, np.repeat(batch[-1:], -len(batch) % size, axis=0)])
-        for start in range(0, len(filled), size):
-            yield filled[start : start + size]
-
-    def _run(self, session: Any, batch: NDArray[Any]) -> Outputs:
-        feed = {self._input.name: batch.astype(_DTYPES[self._input.type], copy=False)}
+    def _run(self, session: Any, first: Any, batch: NDArray[Any]) -> Outputs:
+        feed = {first.name: batch.astype(_DTYPES[first.type], copy=False)}
         # RT-DETR takes the size to scale its boxes to: the input itself, for all decoders alike.
         for one in session.get_inputs()[1:]:
-            size = np.array(self._preprocess.scale, _SIZE_DTYPES[one.type])
+            size = np.array(self._fitted(first).scale, _SIZE_DTYPES[one.type])
             feed[one.name] = np.tile(size, (len(batch), 1))
         names = [output.name for output in session.get_outputs()]
         # Inputs go to the device once, and outputs stay there until all of them are made.
-        binding, device = session.io_binding(), self._place
+        binding, device = session.io_binding(), _place_of(session)
         for name, array in feed.items():
             value = self._runtime().OrtValue.ortvalue_from_numpy(array, *device)
             binding.bind_ortvalue_input(name, value)
@@ -275,11 +303,11 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher, ShowsFeatureMaps):
         session.run_with_iobinding(binding)
         return dict(zip(names, binding.copy_outputs_to_cpu(), strict=True))
 
-    @property
-    def _place(self) -> tuple[str, int]:
-        """The device that the model is on, as ONNX Runtime names it."""
-        options = self._session.get_provider_options().get('CUDAExecutionProvider')
-        return ('cpu', 0) if options is None else ('cuda', int(options.get('device_id', 0)))
+
+def _place_of(session: Any) -> tuple[str, int]:
+    """Return the device that a session's model is on, as ONNX Runtime names it."""
+    options = session.get_provider_options().get('CUDAExecutionProvider')
+    return ('cpu', 0) if options is None else ('cuda', int(options.get('device_id', 0)))
 
 
 def _read_beside(model: Path) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Geometry:
         factor = np.array(self.factor * 2, np.float32)
         return replace(found, boxes=(found.boxes - offset) / factor)
 
-    def cut(
+    def crop(
         self, maps: NDArray[Any], picture: tuple[int, int], whole: tuple[int, int]
     ) -> NDArray[Any]:
         """Return the part of a model's feature maps where a picture lies.

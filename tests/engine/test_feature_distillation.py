@@ -157,10 +157,15 @@ def test_mistakes_are_told_before_anything_is_made(tmp_path: Path, teacher: dict
     with pytest.raises(UserError, match='without a neck'):
         FeatureDistillationHook(teacher=teacher).check(without)
     absent = {**teacher, 'checkpoint': str(tmp_path / 'absent.pth')}
-    with pytest.raises(UserError, match=r'teacher\.checkpoint.*absent'):
+    with pytest.raises(UserError, match=r'^teacher\.checkpoint.*absent'):
         FeatureDistillationHook(teacher=absent).check(with_neck)
+    damaged = {'type': 'mmcompose.ONNXTeacher', 'model': str(tmp_path / 'damaged.onnx')}
+    Path(damaged['model']).write_bytes(b'no graph')
+    hook = FeatureDistillationHook({**damaged, 'classes': ['a'], 'decode': 'yolox'})
+    with pytest.raises(UserError, match=r'^teacher\.model: .*damaged.*cannot be loaded'):
+        hook.check(with_neck)
     other = {'type': 'mmcompose.FunctionTeacher', 'function': 'json.dumps', 'classes': ['a']}
-    with pytest.raises(UserError, match=r'teacher\.type.*FunctionTeacher.*ONNXTeacher'):
+    with pytest.raises(UserError, match=r'^teacher\.type.*FunctionTeacher.*ONNXTeacher'):
         FeatureDistillationHook(teacher=other).check(with_neck)
 
 

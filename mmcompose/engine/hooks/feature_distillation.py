@@ -52,8 +52,9 @@ class FeatureDistillationHook(Hook):
         if config.model.get('neck') is None:
             expected = 'is of a student without a neck, which has no maps to distil into'
             raise UserError(problem('type', 'FeatureDistillationHook', expected))
+        teacher = self._teacher()
         with key_prefix('teacher'):
-            self._teacher().check_feature_maps()
+            teacher.check_feature_maps()
 
     def _teacher(self) -> ShowsFeatureMaps:
         teacher: Teacher = build(TEACHERS, self._config, 'teacher')
@@ -63,7 +64,7 @@ class FeatureDistillationHook(Hook):
         return teacher
 
     def before_train(self, runner: Runner) -> None:
-        """Load the teacher, and listen to the student's neck."""
+        """Listen to the student's neck; the teacher loads its weights in the first step."""
         model = unwrapped(runner.model)
         self._see = self._teacher().feature_maps
         handle = model.neck.register_forward_hook(self._keep)
