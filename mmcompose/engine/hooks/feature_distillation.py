@@ -30,7 +30,7 @@ class FeatureDistillationHook(Hook):
 
     Args:
         teacher: Config of an MMDetTeacher whose detector has a neck, or of an ONNXTeacher. An ONNX
-            graph has no neck by name: the maps are those that several of its convolutions read, see
+            graph names no neck: the maps are those that its predictions are made of, see
             :func:`mmcompose.teachers.onnx_maps.feature_map_names`.
         weight: Of the loss. Defaults to 3.
     """
