@@ -51,6 +51,9 @@ CONFIGS = (
 # What a student has to reach of its oracle.
 RATIOS = {'strangers': 0.95, 'generalist and specialist': 0.97, 'neighbours': None}
 SEEDS = (0, 1, 2)
+# Shared out among the hooks of all teachers: the student learns their features beside the labels,
+# as docs/finetune.md recommends where teachers are MMDetection's or ONNX.
+FEATURES = 3.0
 EPOCHS = 4
 ARMS = ('student', 'oracle')
 
@@ -151,7 +154,7 @@ class Students:
         if run.arm == 'student':
             predictions = self.cast.paths([(n, s) for n in spec.teachers for s in spec.pool])
             steps = pipeline_steps(DEFAULT)
-            labels += [steps, LabelPipeline(steps).revisions]
+            labels += [steps, LabelPipeline(steps).revisions, FEATURES]
             labels.append([path.stem for path in predictions.values()])
         configs = [file_fingerprint(ROOT / path) for path in CONFIGS]
         return fingerprint([asdict(run), asdict(spec), self.epochs, labels, configs])
@@ -205,7 +208,15 @@ train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 {SCHEDULE}randomness = dict(seed={run.seed})
 """
         if run.arm == 'student':
-            return text
+            hooks = [
+                {
+                    'type': 'mmcompose.FeatureDistillationHook',
+                    'teacher': self.cast.teacher(name),
+                    'weight': FEATURES / len(spec.teachers),
+                }
+                for name in spec.teachers
+            ]
+            return f'{text}custom_hooks = [*_base_.custom_hooks, *{hooks!r}]\n'
         return f"""{text}
 train_dataloader = dict(
     dataset=dict(
