@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mmcompose.store.exports.coco import write_coco
 from mmcompose.store.exports.cvat import write_cvat
@@ -28,6 +30,11 @@ from mmcompose.utils import (
 
 # In a folder: the files and links that are of a picture each, by which a later export knows them.
 _MADE, _TEXTS = f'{OWN_FOLDER}-files', ('.txt', '.xml')
+_NOT_UNICODE = re.compile(r'[\ud800-\udfff]')
+# https://www.w3.org/TR/xml/#charsets: a reader refuses the whole file.
+_NOT_XML = re.compile(r'[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
+# A file's name need not be Unicode.
+_ANY_NAME: Mapping[str, Any] = {'encoding': 'utf-8', 'errors': 'surrogateescape'}
 
 
 @dataclass(frozen=True)
@@ -39,21 +46,23 @@ class Format:
             picture, before it writes it.
         is_folder: Whether that is a folder; else a file.
         default: The name that it has by default.
+        unwritable: What it cannot hold in a picture's name. Defaults to nothing.
     """
 
     write: Callable[[Labeled, Path], Iterator[Path] | None]
     is_folder: bool
     default: str
+    unwritable: re.Pattern[str] | None = None
 
 
 FORMATS: Mapping[str, Format] = {
     'coco': Format(write_coco, False, 'labels.json'),
     'yolo': Format(write_yolo, True, 'yolo'),
-    'voc': Format(write_voc, True, 'voc'),
-    'parquet': Format(write_parquet, False, 'labels.parquet'),
+    'voc': Format(write_voc, True, 'voc', _NOT_XML),
+    'parquet': Format(write_parquet, False, 'labels.parquet', _NOT_UNICODE),
     'fiftyone': Format(write_fiftyone, True, 'fiftyone'),
     'labelstudio': Format(write_label_studio, False, 'label_studio.json'),
-    'cvat': Format(write_cvat, False, 'cvat.xml'),
+    'cvat': Format(write_cvat, False, 'cvat.xml', _NOT_XML),
 }
 
 
@@ -99,10 +108,13 @@ def export(
         What was written.
 
     Raises:
-        UserError: If there is no such format, it cannot be written, or a folder holds other files.
+        UserError: If there is no such format, it cannot be written, it cannot hold a picture's
+            name, or a folder holds other files.
     """
     path = destination(to, out)
     labeled = Labeled(images, labels, tuple(classes), tuple(teachers))
+    if (unwritable := FORMATS[to].unwritable) is not None:
+        labeled.check_names(unwritable)
     if not FORMATS[to].is_folder:
         FORMATS[to].write(labeled, path)
         return path
@@ -117,7 +129,7 @@ def export(
 
 def _read_list(folder: Path) -> list[str]:
     file = folder / _MADE
-    return file.read_text(encoding='utf-8').split('\n')[:-1] if file.is_file() else []
+    return file.read_text(**_ANY_NAME).split('\n')[:-1] if file.is_file() else []
 
 
 def _list(folder: Path, made: Iterable[Path]) -> set[str]:
@@ -128,7 +140,7 @@ def _list(folder: Path, made: Iterable[Path]) -> set[str]:
     """
     listed = set()
     try:
-        with open(folder / _MADE, 'a', encoding='utf-8', buffering=1) as file:
+        with open(folder / _MADE, 'a', buffering=1, **_ANY_NAME) as file:
             for path in made:
                 name = str(path.relative_to(folder))
                 file.write(f'{name}\n')
@@ -152,4 +164,4 @@ def _forget_others(
         if is_ours and name not in listed and os.path.abspath(path) not in pool:
             path.unlink(missing_ok=True)
     with atomic_write('out', folder / _MADE) as temporary:
-        temporary.write_text(''.join(f'{name}\n' for name in sorted(listed)), encoding='utf-8')
+        temporary.write_text(''.join(f'{name}\n' for name in sorted(listed)), **_ANY_NAME)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,20 @@ class Labeled:
             [name for name, voted in zip(self.teachers, row, strict=True) if voted]
             for row in found.votes.tolist()
         ]
+
+    def check_names(self, unwritable: re.Pattern[str]) -> None:
+        """Check that a format can hold each picture's key.
+
+        Args:
+            unwritable: What it cannot hold.
+
+        Raises:
+            UserError: If not.
+        """
+        for image in self.images:
+            if unwritable.search(image.key):
+                expected = 'has a character that the format cannot hold; rename the picture'
+                raise UserError(problem('to', image.key, expected))
 
     def stems(self) -> list[str]:
         """Return each picture's key without its ending, for formats of a file a picture.

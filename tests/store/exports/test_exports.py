@@ -140,6 +140,25 @@ def test_label_studio_finds_a_file_whose_name_is_not_unicode(
     assert task['data']['image'].endswith('/caf%E9.png')
 
 
+@pytest.mark.parametrize('to', FORMATS)
+@pytest.mark.parametrize('name', [b'caf\xe9.png', b'bell\x07.png'])
+def test_names_that_no_text_holds(
+    to: str, name: bytes, images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path / 'pool') + b'/' + name)
+    Path(images[0].path).rename(path)
+    first = Image(os.fsdecode(name), path, images[0].width, images[0].height)
+    pool = [first, *images[1:]]
+    if to not in ('voc', 'cvat') and (to, name[:3]) != ('parquet', b'caf'):
+        # A second time, by the list of the first.
+        for _ in range(2):
+            assert _export(to, pool, labels, tmp_path).exists()
+        return
+    with pytest.raises(UserError, match=r'^to: .* has a character that the format cannot hold'):
+        _export(to, pool, labels, tmp_path)
+    assert {each.name for each in tmp_path.iterdir()} == {'pool'}
+
+
 def test_cvat(images: list[Image], labels: list[Detections], tmp_path: Path) -> None:
     path = _export('cvat', images, labels, tmp_path)
     (tmp_path / 'images').symlink_to(tmp_path / 'pool')
