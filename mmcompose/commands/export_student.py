@@ -152,9 +152,10 @@ def _write(network: DecodedBoxes, size: tuple[int, int], path: Path) -> None:
                 opset_version=OPSET,
                 dynamo=False,
             )
-        except torch.onnx.errors.OnnxExporterError as error:
+        # The exporter's errors, and the model's own: necks that double a level need sizes that fit.
+        except RuntimeError as error:
             name = type(network.model).__name__
-            expected = f'cannot be exported: {first_line(error)}'
+            expected = f'cannot be exported at {width}x{height} pixels: {first_line(error)}'
             raise UserError(problem('model', name, expected)) from error
         whole = with_suppression(raw, iou_threshold, network.most)
     with atomic_write('out', path) as temporary:

@@ -165,6 +165,23 @@ def test_a_size_of_no_pixel_is_no_size(
 ) -> None:
     with pytest.raises(UserError, match=r'^size: \(.*\) is no width and height of 1 pixel or more'):
         export_student(retinanet, str(tmp_path / 'a.onnx'), size=size)
+
+
+def test_a_size_that_the_neck_cannot_take_is_one_line(tmp_path: Path) -> None:
+    config = _config('RTMDet', padded=False)
+    config.model.backbone.out_indices = (1, 2, 3)
+    config.model.pop('neck')
+    config.model.neck = {
+        'type': 'CSPNeXtPAFPN', 'in_channels': [16, 32, 64], 'out_channels': 8,
+        'num_csp_blocks': 1, 'norm_cfg': {'type': 'BN'},
+    }  # fmt: skip
+    config.model.data_preprocessor.pad_size_divisor = 1
+    config.model.bbox_head.anchor_generator.strides = [8, 16, 32]
+    checkpoint = _checkpoint(config, tmp_path / 'student.pth')
+    with pytest.raises(UserError, match=r'^model: .* cannot be exported at 200x120 pixels: Sizes'):
+        export_student(checkpoint, size=(200, 120))
+    assert not (tmp_path / 'student.onnx').exists()
+    assert export_student(checkpoint, size=(192, 128)).is_file()
     assert not list(tmp_path.glob('a.*'))
 
 
