@@ -15,6 +15,7 @@ from typing import Any
 import mmdet
 from mmengine.config import Config
 from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
+from mmengine.runner import find_latest_checkpoint
 
 from mmcompose.checks.check_files import check_checkpoint
 from mmcompose.commands.arguments import OptionsAction
@@ -94,7 +95,7 @@ def _begin_where_there_is_none(config: Config, given: Namespace) -> None:
     # As the script has it.
     own = config.get('work_dir') or Path('work_dirs', Path(given.config).stem)
     work_dir = given.work_dir or own
-    if Path(work_dir, 'last_checkpoint').is_file():
+    if find_latest_checkpoint(str(work_dir)) is not None:
         return
     log(f'{work_dir} holds no checkpoint to resume from: the run begins')
     parser = ArgumentParser(add_help=False)

@@ -63,14 +63,14 @@ def feature_map_names(
     if not readers:
         return []
     known = shapes({reader.source for reader in readers})
-    count = max((shape[0] for shape in known.values() if _is_map(shape, whole)), default=0)
+    # Crops are more than pictures, or fewer; the first convolution reads the pictures.
+    count = known[readers[0].source][0]
     readers = [
         reader
         for reader in readers
         if reader.root in made_by
         and _is_map(known[reader.source], whole)
-        # Crops are many of a picture.
-        and known[reader.source][0] <= count
+        and known[reader.source][0] == count
     ]
     return _chosen(nodes, readers, {reader.root: known[reader.source][2:] for reader in readers})
 
@@ -149,6 +149,9 @@ def _behind(name: str, made_by: Mapping[str, Any], passed: Collection[str] = _PA
 
 def with_outputs(model: Any, names: Sequence[str]) -> Any:
     """Return a model that gives other tensors, without what these do not need.
+
+    Other than ``onnx.utils.Extractor``, which takes tensors of known types alone, and leaves out
+    what subgraphs take from around them.
 
     Args:
         model: ``onnx.ModelProto``.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,7 +11,7 @@ import pytest
 from mmcompose.commands.export_labels import export_labels
 from mmcompose.commands.label import label
 from mmcompose.utils import UserError
-from tests.engine.toys import student_config
+from tests.engine.toys import damaged_config, student_config
 
 
 def test_the_pool_is_labeled_and_exported(pool: Path, truth: str, tmp_path: Path) -> None:
@@ -30,11 +29,7 @@ def test_the_pool_is_labeled_and_exported(pool: Path, truth: str, tmp_path: Path
 def test_a_picture_that_cannot_be_read_is_not_exported_as_one_without_objects(
     pool: Path, truth: str, tmp_path: Path, to: str
 ) -> None:
-    folder = tmp_path / 'damaged'
-    shutil.copytree(pool, folder)
-    (folder / '002.png').write_bytes(b'no picture')
-    config = student_config(folder, truth, tmp_path)
-    config.composition.max_unreadable = 0.5
+    config = damaged_config(pool, truth, tmp_path)
     path = tmp_path / 'labels'
     if to == 'label --export':
         label(config, export=str(path))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +14,7 @@ import mmcompose
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError
 from tests import toys
-from tests.engine.toys import student_config
+from tests.engine.toys import damaged_config, student_config
 
 
 class Sample(dict[str, Any]):
@@ -67,11 +66,7 @@ def test_teachers_and_labels_are_fields_of_their_own(
 def test_a_picture_that_cannot_be_read_is_no_sample(
     pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / 'damaged'
-    shutil.copytree(pool, folder)
-    (folder / '002.png').write_bytes(b'no picture')
-    config = student_config(folder, truth, tmp_path)
-    config.composition.max_unreadable = 0.5
+    config = damaged_config(pool, truth, tmp_path)
 
     def predict(images: list[Image]) -> list[Detections]:
         return [Detections() for image in images if image.pixels.size]

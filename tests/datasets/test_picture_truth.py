@@ -141,15 +141,23 @@ def test_a_picture_without_a_true_box_has_none_of_its_classes(
     assert counts[:, 0].tolist() == [7, 0, 7]
 
 
+def _half_covered(
+    pool: Path, drawn: list[dict[str, Any]], folder: Path
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a composition, and the truth of half of its pictures, of a class that it lacks."""
+    made = toys.composition(folder / 'store')
+    del made['teachers']['second']
+    made['class_space'] = {'classes': ['green', 'red', 'blue']}
+    toys.write_coco(folder / 'blue.json', drawn[:4], {1: 'blue'})
+    truth = {'type': 'CocoDataset', 'ann_file': str(folder / 'blue.json'),
+             'data_prefix': {'img': str(pool)}}  # fmt: skip
+    return made, truth
+
+
 def test_a_class_that_no_teacher_knows_is_learned_where_truth_covers_it(
     pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    made = toys.composition(tmp_path / 'store')
-    del made['teachers']['second']
-    made['class_space'] = {'classes': ['green', 'red', 'blue']}
-    toys.write_coco(tmp_path / 'blue.json', drawn[:4], {1: 'blue'})
-    truth = {'type': 'CocoDataset', 'ann_file': str(tmp_path / 'blue.json'),
-             'data_prefix': {'img': str(pool)}}  # fmt: skip
+    made, truth = _half_covered(pool, drawn, tmp_path)
     dataset = _build(pool, tmp_path / 'store', truth=truth, composition=made)
     for index in range(8):
         info = dataset.get_data_info(index)
@@ -170,12 +178,7 @@ def test_a_pipeline_does_not_mix_pictures_of_different_coverage(
     kind: str, pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     """Such steps need no MultiImageMixDataset, and may stand in another."""
-    made = toys.composition(tmp_path / 'store')
-    del made['teachers']['second']
-    made['class_space'] = {'classes': ['green', 'red', 'blue']}
-    toys.write_coco(tmp_path / 'blue.json', drawn[:4], {1: 'blue'})
-    truth = {'type': 'CocoDataset', 'ann_file': str(tmp_path / 'blue.json'),
-             'data_prefix': {'img': str(pool)}}  # fmt: skip
+    made, truth = _half_covered(pool, drawn, tmp_path)
     mixing = {'type': kind, 'img_scale': (64, 64)}
     for steps in ([mixing], [{'type': 'RandomChoice', 'transforms': [[mixing], []]}]):
         parts: dict[str, Any] = {'composition': made, 'pipeline': steps}

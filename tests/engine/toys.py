@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -98,4 +99,14 @@ def student_config(pool: Path, truth: str, folder: Path, **changes: Any) -> Conf
     )
     config.test_dataloader = validation
     config.merge_from_dict(changes)
+    return config
+
+
+def damaged_config(pool: Path, truth: str, folder: Path) -> Config:
+    """Return :func:`student_config` of a copy of a pool whose third picture cannot be read."""
+    copied = folder / 'damaged'
+    shutil.copytree(pool, copied)
+    (copied / '002.png').write_bytes(b'no picture')
+    config = student_config(copied, truth, folder)
+    config.composition.max_unreadable = 0.5
     return config

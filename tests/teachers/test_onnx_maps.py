@@ -190,15 +190,16 @@ def test_a_convolution_that_decodes_reads_no_map(tmp_path: Path) -> None:
     assert _maps(graph, tmp_path) == ['neck']
 
 
-def test_a_second_stage_predicts_from_what_it_crops(tmp_path: Path) -> None:
+@pytest.mark.parametrize('count', [0, 3])
+def test_a_second_stage_predicts_from_what_it_crops(count: int, tmp_path: Path) -> None:
     graph = _Graph()
     graph.conv('images', 'level', 3, 4, stride=4)
     graph.conv('level', 'proposing', 4, 4)
     graph.conv('proposing', 'objects', 4, 1)
     graph.conv('proposing', 'places', 4, 4)
-    graph.constant('boxes', np.array([[0, 0, 8, 8], [4, 4, 20, 20], [0, 0, 64, 32]], np.float32))
-    graph.constant('rows', np.zeros(3, np.int64))
-    size = {'output_height': 8, 'output_width': 16, 'spatial_scale': 0.25}
+    graph.constant('boxes', np.tile(np.array([[0, 0, 8, 8]], np.float32), (count, 1)))
+    graph.constant('rows', np.zeros(count, np.int64))
+    size = {'output_height': 4, 'output_width': 8, 'spatial_scale': 0.25}
     graph.add('RoiAlign', ['level', 'boxes', 'rows'], 'crops', **size)
     for name in ('masks', 'names'):
         graph.conv('crops', name, 4, 2)
