@@ -27,7 +27,7 @@ from rich.table import Table
 from world_data import WORLDS, Raw
 from world_measures import Boxes
 from world_predictions import DEFAULT, Cast, parser_of
-from world_students import Run, Students
+from world_students import STUDENT, Run, Students
 from worlds import World, measure_default
 
 from mmcompose.labeling import LabelPipeline
@@ -86,7 +86,7 @@ class OutOfFold:
     def _train(self, stages: Stages, fold: int) -> Path:
         """Train on all pictures but those of a fold."""
         keys = [image.key for image in self.students.cast.pictures(SOURCE).images]
-        config, run = self._config(fold), Run(WORLD, 'student', 0)
+        config, run = self._config(fold), Run(WORLD, STUDENT, 0)
         listed = config.with_suffix('.txt').resolve()
         listed.write_text(''.join(f'{key}\n' for key in keys if fold_of(key) != fold))
         text = f"""{self.students.config_text(run)}

@@ -1,4 +1,4 @@
-"""Students of some worlds of `worlds.py`, each beside its oracle: as many steps, other labels.
+"""Students of some worlds of `worlds.py`, each beside its oracles: as many steps, other labels.
 
     python benchmarks/world_students.py --data VOC --cells BCCD --weights WEIGHTS --jobs 2
 
@@ -51,11 +51,10 @@ CONFIGS = (
 # What a student has to reach of its oracle.
 RATIOS = {'strangers': 0.95, 'generalist and specialist': 0.97, 'neighbours': None}
 SEEDS = (0, 1, 2)
-# Shared out among the hooks of all teachers: the student learns their features beside the labels,
-# as docs/finetune.md recommends where teachers are MMDetection's or ONNX.
-FEATURES = 3.0
 EPOCHS = 4
-ARMS = ('student', 'oracle')
+# A student begins with the average of its teachers' weights and learns their labels. Its oracle
+# learns the true ones and has no teachers; another begins as the student does.
+STUDENT, ORACLE, ORACLE_FROM_TEACHERS = ARMS = ('student', 'oracle', 'oracle from teachers')
 
 
 def results_of(raw: Raw, pictures: Pictures) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -112,7 +111,7 @@ class Run:
     @property
     def slug(self) -> str:
         """Its name as a file's."""
-        return f'{self.world.replace(" ", "_")}_{self.arm}_{self.seed}'
+        return f'{self.world}_{self.arm}_{self.seed}'.replace(' ', '_')
 
 
 @dataclass(frozen=True)
@@ -151,11 +150,12 @@ class Students:
         """Return the fingerprint of all that decides what a run reaches; of no path."""
         spec = WORLDS[run.world]
         labels: list[Any] = [file_fingerprint(self.cast.shop.voc.annotations / 'val.json')]
-        if run.arm == 'student':
+        if run.arm != ORACLE:
             predictions = self.cast.paths([(n, s) for n in spec.teachers for s in spec.pool])
-            steps = pipeline_steps(DEFAULT)
-            labels += [steps, LabelPipeline(steps).revisions, FEATURES]
             labels.append([path.stem for path in predictions.values()])
+        if run.arm == STUDENT:
+            steps = pipeline_steps(DEFAULT)
+            labels += [steps, LabelPipeline(steps).revisions]
         configs = [file_fingerprint(ROOT / path) for path in CONFIGS]
         return fingerprint([asdict(run), asdict(spec), self.epochs, labels, configs])
 
@@ -207,16 +207,14 @@ max_epochs = {self.epochs}
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 {SCHEDULE}randomness = dict(seed={run.seed})
 """
-        if run.arm == 'student':
-            hooks = [
-                {
-                    'type': 'mmcompose.FeatureDistillationHook',
-                    'teacher': self.cast.teacher(name),
-                    'weight': FEATURES / len(spec.teachers),
-                }
-                for name in spec.teachers
-            ]
-            return f'{text}custom_hooks = [*_base_.custom_hooks, *{hooks!r}]\n'
+        if run.arm != ORACLE:
+            hook = {
+                'type': 'mmcompose.AverageTeachersHook',
+                'teachers': {name: self.cast.teacher(name) for name in spec.teachers},
+            }
+            text += f'load_from = None\ncustom_hooks = [*_base_.custom_hooks, {hook!r}]\n'
+        if run.arm == STUDENT:
+            return text
         return f"""{text}
 train_dataloader = dict(
     dataset=dict(
@@ -232,7 +230,7 @@ train_dataloader = dict(
 
     def _train(self, stages: Stages, run: Run) -> Path:
         folder = self.cast.work_dir / 'training' / run.slug
-        config = self._inputs(run.world) / f'{run.arm}_{run.seed}.py'
+        config = self._inputs(run.world) / f'{run.slug}.py'
         config.parent.mkdir(parents=True, exist_ok=True)
         config.write_text(self.config_text(run), encoding='utf-8')
         last = folder / f'epoch_{self.epochs}.pth'
@@ -267,21 +265,20 @@ def mean(runs: Iterable[Mapping[str, Any]]) -> float:
 def student_bars(figures: Mapping[str, Any]) -> dict[str, Bar]:
     """Return what students have to reach of their oracles."""
     return {
-        f'{name}: student mAP / oracle mAP': Bar(
-            mean(arms['student']) / mean(arms['oracle']), ratio
-        )
+        f'{name}: student mAP / oracle mAP': Bar(mean(arms[STUDENT]) / mean(arms[ORACLE]), ratio)
         for name, arms in figures.items()
         if (ratio := RATIOS[name]) is not None
     }
 
 
 def student_table(figures: Mapping[str, Any]) -> Table:
-    """Return a row a world."""
-    table = Table('world', 'student', 'oracle', 'ratio', f'mAP of seeds {SEEDS}')
+    """Return a row a world and arm."""
+    table = Table('world', 'arm', 'mAP', 'student / it', f'mAP of seeds {SEEDS}')
     for name, arms in figures.items():
-        student, oracle = (mean(arms[arm]) for arm in ARMS)
-        seeds = '; '.join(' '.join(f'{run["mAP"]:.3f}' for run in arms[arm]) for arm in ARMS)
-        table.add_row(name, f'{student:.3f}', f'{oracle:.3f}', f'{student / oracle:.3f}', seeds)
+        for arm, runs in arms.items():
+            ratio = mean(arms[STUDENT]) / mean(runs)
+            seeds = ' '.join(f'{run["mAP"]:.3f}' for run in runs)
+            table.add_row(name, arm, f'{mean(runs):.3f}', f'{ratio:.3f}', seeds)
     return table
 
 

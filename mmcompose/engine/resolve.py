@@ -37,6 +37,7 @@ from mmcompose.engine.read_composition import read_composition
 from mmcompose.registry import class_of, type_name
 from mmcompose.utils import UserError, fault, key_prefix, problem
 
+AVERAGE_HOOK = 'mmcompose.AverageTeachersHook'
 ROWS_HOOK = 'mmcompose.ClassRowsHook'
 SUMMARY_HOOK = 'mmcompose.LabelSummaryHook'
 UNCERTAIN_HOOK = 'mmcompose.UncertainLabelsHook'
@@ -238,6 +239,14 @@ def _add_hooks(config: Config, composition: Composition, card: Any) -> None:
         hooks.append(rows)
     rows.classes = list(composition.class_space.classes)
     rows.aliases = composition.resolved['class_space'].get('aliases', [])
+    for hook in hooks:
+        if _is(hook, AVERAGE_HOOK):
+            hook.class_space = composition.resolved['class_space']
+            if hook.get('teachers') is None:
+                hook.teachers = {
+                    name: {key: value for key, value in each.items() if key != 'weight'}
+                    for name, each in composition.resolved['teachers'].items()
+                }
     for name in (SUMMARY_HOOK, UNCERTAIN_HOOK):
         if not any(_is(hook, name) for hook in hooks):
             hooks.append(ConfigDict(type=name))

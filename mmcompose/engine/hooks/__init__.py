@@ -1,5 +1,6 @@
 """What MMEngine's Runner calls on the way."""
 
+from mmcompose.engine.hooks.average_teachers import AverageTeachersHook
 from mmcompose.engine.hooks.card import CompositionCardHook
 from mmcompose.engine.hooks.channels_last import ChannelsLastHook
 from mmcompose.engine.hooks.class_rows import ClassRowsHook
@@ -11,6 +12,7 @@ from mmcompose.engine.hooks.teacher_eval import TeacherEvalHook
 from mmcompose.engine.hooks.uncertain_labels import UncertainLabelsHook
 
 __all__ = [
+    'AverageTeachersHook',
     'ChannelsLastHook',
     'ClassRowsHook',
     'CompositionCardHook',

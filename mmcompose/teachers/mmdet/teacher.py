@@ -181,8 +181,12 @@ class MMDetTeacher(PreparedTeacher, ShowsFeatureMaps):
     def _is_open_vocabulary(self) -> bool:
         return 'language_model' in self._config.model
 
-    @cached_property
-    def _model(self) -> Any:
+    def detector(self) -> torch.nn.Module:
+        """Return the detector with its weights, on the CPU; each call makes another.
+
+        Raises:
+            UserError: If the weights do not fit the config, or their classes the names.
+        """
         model = build_model(self._config)
         weights = read_checkpoint(self._checkpoint, self._trust)['state_dict']
         if self._is_tracker:
@@ -190,6 +194,11 @@ class MMDetTeacher(PreparedTeacher, ShowsFeatureMaps):
         load_weights(model, weights, self._checkpoint)
         if not self._is_open_vocabulary:
             check_class_count(model, self.classes)
+        return model
+
+    @cached_property
+    def _model(self) -> Any:
+        model: Any = self.detector()
         # No chaining: `train` of a distillation detector returns nothing.
         model.to(self._device)
         model.eval()
