@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,4 +53,7 @@ def loader_problems(key: str, loader: Mapping[str, Any]) -> list[Problem]:
 
 def _build(arguments: dict[str, Any]) -> Any:
     empty: Any = [0]
-    return DataLoader(empty, **{name: arguments[name] for name in arguments if name != 'type'})
+    with warnings.catch_warnings():
+        # That there are more workers than cores, a run's own loader tells.
+        warnings.simplefilter('ignore')
+        return DataLoader(empty, **{name: arguments[name] for name in arguments if name != 'type'})

@@ -16,11 +16,13 @@ from mmcompose.commands.onnx_guess import guess_onnx
 from mmcompose.commands.student_config import student_base
 from mmcompose.composition import RESERVED_NAMES
 from mmcompose.registry import TEACHERS, build
+from mmcompose.teachers import MMDetTeacher, Teacher
 from mmcompose.teachers.mmdet.zoo import zoo_model
 from mmcompose.utils import (
     UserError,
     atomic_write,
     check_writable,
+    key_prefix,
     log,
     no_file,
     no_folder,
@@ -127,8 +129,13 @@ def _classes(name: str, config: Mapping[str, Any]) -> tuple[str, ...] | None:
     elif 'checkpoint' not in config:
         # A model of the zoo is not downloaded for its names.
         return None
-    classes: tuple[str, ...] = build(TEACHERS, config, f'--teacher {name}').classes
-    return classes
+    key = f'--teacher {name}'
+    teacher: Teacher = build(TEACHERS, config, key)
+    if isinstance(teacher, MMDetTeacher):
+        with key_prefix(key):
+            # A config of another model is told now, and not where labels are made.
+            teacher.detector()
+    return teacher.classes
 
 
 def _text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -14,16 +15,18 @@ from mmengine.config import Config
 from mmcompose.commands.init import init
 from mmcompose.commands.onnx_guess import guess_onnx
 from mmcompose.commands.plan import plan
+from mmcompose.teachers.mmdet.model import build_model
 from mmcompose.utils import UserError
 from tests.teachers.conftest import CONFIG, _make_onnx
 
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> str:
-    """A checkpoint that names its classes, and its config; `init` looks at no weight."""
+    """A checkpoint that names its classes, and its config."""
     (tmp_path / 'mine.py').write_text(CONFIG)
     meta = {'dataset_meta': {'classes': ('tvmonitor', 'dog', 'tree')}}
-    torch.save({'state_dict': {}, 'meta': meta}, tmp_path / 'mine.pth')
+    weights = build_model(Config.fromfile(tmp_path / 'mine.py')).state_dict()
+    torch.save({'state_dict': weights, 'meta': meta}, tmp_path / 'mine.pth')
     return f'{tmp_path / "mine.pth"}:{tmp_path / "mine.py"}'
 
 
@@ -150,6 +153,16 @@ def test_what_is_no_teacher_is_named(
     (tmp_path / 'compose.py').touch()
     with pytest.raises(UserError, match='is there already'):
         init([teacher], str(pool), out=str(tmp_path / 'compose.py'))
+
+
+def test_a_config_of_another_model_is_told(checkpoint: str, pool: Path, tmp_path: Path) -> None:
+    config = Path(checkpoint.partition(':')[2])
+    config.write_text(CONFIG.replace('stacked_convs=1', 'stacked_convs=2'))
+    with pytest.raises(UserError) as error:
+        init([checkpoint], str(pool), out=str(tmp_path / 'compose.py'))
+    line = r"--teacher mine\.checkpoint: '\S+mine\.pth' does not fit the config: bbox_head\.\S+ is"
+    assert re.match(line, str(error.value)), str(error.value)
+    assert not (tmp_path / 'compose.py').exists()
 
 
 def test_a_config_is_a_python_file(checkpoint: str, pool: Path, tmp_path: Path) -> None:
