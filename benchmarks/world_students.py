@@ -265,9 +265,10 @@ def mean(runs: Iterable[Mapping[str, Any]]) -> float:
 def student_bars(figures: Mapping[str, Any]) -> dict[str, Bar]:
     """Return what students have to reach of their oracles."""
     return {
-        f'{name}: student mAP / oracle mAP': Bar(mean(arms[STUDENT]) / mean(arms[ORACLE]), ratio)
+        f'{name}: student mAP / {arm} mAP': Bar(mean(arms[STUDENT]) / mean(arms[arm]), ratio)
         for name, arms in figures.items()
         if (ratio := RATIOS[name]) is not None
+        for arm in (ORACLE, ORACLE_FROM_TEACHERS)
     }
 
 

@@ -131,7 +131,8 @@ def _classes(name: str, config: Mapping[str, Any]) -> tuple[str, ...] | None:
         return None
     key = f'--teacher {name}'
     teacher: Teacher = build(TEACHERS, config, key)
-    if isinstance(teacher, MMDetTeacher):
+    # One that reads text may have to download what reads it.
+    if isinstance(teacher, MMDetTeacher) and not teacher.is_open_vocabulary:
         with key_prefix(key):
             # A config of another model is told now, and not where labels are made.
             teacher.detector()

@@ -45,8 +45,8 @@ def average_weights(
 ) -> dict[str, Tensor]:
     """Return the mean of the members' weights; a class's rows are the mean of its owners' alone.
 
-    That the mean of networks that were fine-tuned from the same weights is as good as each: Model
-    soups (Wortsman et al. 2022).
+    Networks that were fine-tuned from the same weights stay so near that their mean works: Model
+    soups (Wortsman et al. 2022). Of other classes each, it is a beginning and no detector yet.
 
     Args:
         own: Weights that the model of the average has now, by name. What no member has, such as
@@ -70,18 +70,22 @@ def average_weights(
 def _check_architecture(
     own: Mapping[str, Tensor], layers: Mapping[str, Sequence[ClassAxis]], member: Member
 ) -> None:
+    mistake = ''
     for name, weight in own.items():
         expected = shape_of_other(weight.shape, layers.get(name, ()), member.num_classes)
         found = member.weights.get(name)
-        if found is None or found.shape != expected:
-            told = 'is missing' if found is None else f'is {list(found.shape)}'
-            raise UserError(
-                fault(
-                    f'teachers.{member.name}',
-                    f"is not of the student's architecture: its {name} {told}, the student has "
-                    f'{list(expected)}; name the teachers that are',
-                )
-            )
+        if found is None:
+            mistake = f'it has no {name}'
+        elif found.shape != expected:
+            mistake = f"its {name} is {list(found.shape)}, the student's {list(expected)}"
+        if mistake:
+            break
+    # A deeper network has all that a shallower one has, and does not work without the rest.
+    if not mistake and (more := [name for name in member.weights if name not in own]):
+        mistake = f'the student has no {more[0]}'
+    if mistake:
+        told = f"is not of the student's architecture: {mistake}; name the teachers that are"
+        raise UserError(fault(f'teachers.{member.name}', told))
 
 
 def _check_related(names: Sequence[str], members: Sequence[Member]) -> None:
@@ -119,6 +123,8 @@ def _mean(
     if not own.is_floating_point():
         # How many batches a norm has seen.
         return members[0].weights[name]
+    if not axes:
+        return torch.stack([member.weights[name].to(own) for member in members]).mean(0)
     total, count = torch.zeros_like(own), torch.zeros_like(own)
     for member in members:
         weight = member.weights[name].to(own)

@@ -92,17 +92,23 @@ def _is_linear(name: str, own: Mapping[str, torch.Tensor]) -> bool:
     return own[f'{stem}.weight'].dim() == 2
 
 
-def rows_by_class(space: ClassSpace, owner: str) -> dict[int, int]:
+def rows_by_class(
+    space: ClassSpace, names: Sequence[str], mapping: Mapping[str, str | None] | None = None
+) -> dict[int, int]:
     """Return for each student class that a model of other classes has its index there.
 
     Args:
-        space: The student's classes, and the model's.
-        owner: The model's name in it.
+        space: The student's classes.
+        names: The model's, in its order.
+        mapping: Its class name to the student's, or to None; see :class:`ClassSpace`. Of several
+            that become one, the one of that name is taken, or else the first. Defaults to none.
     """
+    called = space.index(names)
+    mapped = space.index([(mapping or {}).get(name, name) for name in names])
     sources: dict[int, int] = {}
-    for old, new in enumerate(space.teacher_index(owner).tolist()):
-        if 0 <= new < space.num_classes:
-            sources.setdefault(new, old)
+    for old, new in enumerate(mapped.tolist()):
+        if new >= 0 and (new not in sources or called[sources[new]] != new == called[old]):
+            sources[new] = old
     return sources
 
 

@@ -22,8 +22,6 @@ from mmcompose.registry import HOOKS
 from mmcompose.teachers import checkpoint_classes, named_classes
 from mmcompose.utils import UserError, fault, log, problem
 
-CHECKPOINT = 'checkpoint'
-
 
 @HOOKS.register_module()
 class ClassRowsHook(Hook):
@@ -101,8 +99,7 @@ class ClassRowsHook(Hook):
                     "custom_hooks=[dict(type='mmcompose.ClassRowsHook', checkpoint_classes=…)]",
                 )
             )
-        space = ClassSpace({CHECKPOINT: old}, self.classes, self.aliases, on_unmapped='drop')
-        sources = rows_by_class(space, CHECKPOINT)
+        sources = rows_by_class(ClassSpace({}, self.classes, self.aliases), old)
         counts = len(self.classes), len(old)
         for name in present:
             weights[name] = copy_rows(own[name], weights[name], sources, counts, layers[name])

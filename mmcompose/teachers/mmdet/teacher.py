@@ -108,7 +108,7 @@ class MMDetTeacher(PreparedTeacher, ShowsFeatureMaps):
                     'mmcompose.EnsembleTeacher, whose flip does',
                 )
             )
-        if texts is not None and not self._is_open_vocabulary:
+        if texts is not None and not self.is_open_vocabulary:
             raise UserError(problem('texts', config, 'is no model that reads text'))
         self._checkpoint = local_checkpoint(checkpoint)
         self._trust = trust_checkpoint
@@ -178,7 +178,8 @@ class MMDetTeacher(PreparedTeacher, ShowsFeatureMaps):
         return sum(parameter.numel() for parameter in self._model.parameters())
 
     @property
-    def _is_open_vocabulary(self) -> bool:
+    def is_open_vocabulary(self) -> bool:
+        """Whether the model finds what its texts name."""
         return 'language_model' in self._config.model
 
     def detector(self) -> torch.nn.Module:
@@ -192,7 +193,7 @@ class MMDetTeacher(PreparedTeacher, ShowsFeatureMaps):
         if self._is_tracker:
             weights = without_tracker(weights)
         load_weights(model, weights, self._checkpoint)
-        if not self._is_open_vocabulary:
+        if not self.is_open_vocabulary:
             check_class_count(model, self.classes)
         return model
 
@@ -237,7 +238,7 @@ class MMDetTeacher(PreparedTeacher, ShowsFeatureMaps):
         """See :meth:`PreparedTeacher.prepare`."""
         pixels = image.reduced(self.reduction(image))
         data = {'img': pixels, 'img_id': image.key, 'img_path': image.path}
-        if self._is_open_vocabulary:
+        if self.is_open_vocabulary:
             data |= {'text': self.classes, 'custom_entities': True}
         try:
             prepared = self._pipeline(data)
