@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from mmcompose.cli import VERBS, module
+from mmcompose.teachers.mmdet.model import build_model
 from tests.teachers.conftest import CONFIG, _make_onnx
 from tests.tools.running import ROOT, run_here, write_config, write_teacher
 
@@ -33,8 +35,9 @@ def test_the_readme_as_it_stands(pool: Path, truth: str, tmp_path: Path) -> None
     init, *others = _lines()
     assert init[0] == 'init'
     meta = {'dataset_meta': {'classes': ('tvmonitor', 'dog', 'tree')}}
-    torch.save({'state_dict': {}, 'meta': meta}, tmp_path / 'a.pth')
     (tmp_path / 'a.py').write_text(CONFIG)
+    weights = build_model(Config.fromfile(tmp_path / 'a.py')).state_dict()
+    torch.save({'state_dict': weights, 'meta': meta}, tmp_path / 'a.pth')
     outputs = {'dets': ([[0.0] * 5], None), 'labels': ([0], None)}
     _make_onnx(tmp_path / 'b.onnx', outputs)
     (tmp_path / 'photographs').symlink_to(pool)
