@@ -4,7 +4,7 @@ from mmcompose.composition.composition import Composition
 from mmcompose.composition.pool_labels import PoolLabels
 from mmcompose.composition.process_state import preserve_process_state
 from mmcompose.composition.ray_workers import RayWorkers
-from mmcompose.composition.teacher_configs import RESERVED_NAMES
+from mmcompose.composition.teacher_configs import RESERVED_NAMES, without_weight
 from mmcompose.labeling import STUDENT
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     'PoolLabels',
     'RayWorkers',
     'preserve_process_state',
+    'without_weight',
 ]

@@ -56,6 +56,11 @@ def pop_weight(name: str, config: dict[str, Any]) -> float:
     return float(weight)
 
 
+def without_weight(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the teacher's own arguments of its config dict."""
+    return {key: value for key, value in config.items() if key != 'weight'}
+
+
 def open_teacher(name: str, config: Mapping[str, Any], allow: Sequence[str] = ()) -> Teacher:
     """Return a teacher; no weights are loaded before it predicts.
 
@@ -68,7 +73,7 @@ def open_teacher(name: str, config: Mapping[str, Any], allow: Sequence[str] = ()
         UserError: If it cannot be built, or is no teacher.
     """
     key = f'composition.teachers.{name}'
-    own = {key: value for key, value in config.items() if key != 'weight'}
+    own = without_weight(config)
     with preserve_process_state(), allowing(allow):
         teacher: Any = build(TEACHERS, own, key)
     # Whose predictions are checked, that is; see :mod:`mmcompose.teachers.boundary`.
@@ -81,7 +86,7 @@ def open_teacher(name: str, config: Mapping[str, Any], allow: Sequence[str] = ()
 
 def teacher_record(name: str, config: Mapping[str, Any], teacher: Teacher) -> dict[str, Any]:
     """Return a teacher's name, classes and identity, as plain values."""
-    own = {key: value for key, value in config.items() if key != 'weight'}
+    own = without_weight(config)
     with key_prefix(f'composition.teachers.{name}'):
         identity = teacher_identity(own, teacher)
     return {'name': name, 'classes': list(teacher.classes), 'identity': identity}

@@ -70,22 +70,26 @@ def average_weights(
 def _check_architecture(
     own: Mapping[str, Tensor], layers: Mapping[str, Sequence[ClassAxis]], member: Member
 ) -> None:
-    mistake = ''
+    mistake = next(_differences(own, layers, member), None)
+    if mistake is not None:
+        told = f"is not of the student's architecture: {mistake}; name the teachers that are"
+        raise UserError(fault(f'teachers.{member.name}', told))
+
+
+def _differences(
+    own: Mapping[str, Tensor], layers: Mapping[str, Sequence[ClassAxis]], member: Member
+) -> Iterator[str]:
     for name, weight in own.items():
         expected = shape_of_other(weight.shape, layers.get(name, ()), member.num_classes)
         found = member.weights.get(name)
         if found is None:
-            mistake = f'it has no {name}'
+            yield f'it has no {name}'
         elif found.shape != expected:
-            mistake = f"its {name} is {list(found.shape)}, the student's {list(expected)}"
-        if mistake:
-            break
+            yield f"its {name} is {list(found.shape)}, the student's {list(expected)}"
     # A deeper network has all that a shallower one has, and does not work without the rest.
-    if not mistake and (more := [name for name in member.weights if name not in own]):
-        mistake = f'the student has no {more[0]}'
-    if mistake:
-        told = f"is not of the student's architecture: {mistake}; name the teachers that are"
-        raise UserError(fault(f'teachers.{member.name}', told))
+    for name in member.weights:
+        if name not in own:
+            yield f'the student has no {name}'
 
 
 def _check_related(names: Sequence[str], members: Sequence[Member]) -> None:

@@ -17,7 +17,7 @@ from mmcompose.checks.check_label_support import check_label_support
 from mmcompose.checks.check_mask_support import check_mask_support
 from mmcompose.checks.check_value_types import LOADERS, value_type_problems
 from mmcompose.checks.config_parts import metrics_of
-from mmcompose.composition import Composition
+from mmcompose.composition import Composition, without_weight
 from mmcompose.datasets import (
     ClassSpaceDataset,
     MixedDataset,
@@ -244,7 +244,7 @@ def _add_hooks(config: Config, composition: Composition, card: Any) -> None:
             hook.class_space = composition.resolved['class_space']
             if hook.get('teachers') is None:
                 hook.teachers = {
-                    name: {key: value for key, value in each.items() if key != 'weight'}
+                    name: without_weight(each)
                     for name, each in composition.resolved['teachers'].items()
                 }
     for name in (SUMMARY_HOOK, UNCERTAIN_HOOK):

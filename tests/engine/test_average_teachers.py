@@ -193,10 +193,8 @@ def test_rows_of_no_class_are_the_mean_of_all(
     owners = {'one': ('ant', 'bee'), 'other': ('bee', 'cow', 'dog')}
     classes = ('dog', 'bee', 'ant', 'emu')
     torch.manual_seed(0)
-    own, weights = (
-        Scaled(4).state_dict(),
-        {n: Scaled(len(c)).state_dict() for n, c in owners.items()},
-    )
+    own = Scaled(4).state_dict()
+    weights = {name: Scaled(len(known)).state_dict() for name, known in owners.items()}
     for each in weights.values():
         # As of one beginning.
         each.update({name: own[name] + 0.01 for name in own if own[name].shape == each[name].shape})
@@ -251,7 +249,8 @@ def test_a_checkpoint_is_tested_and_resumed_from_by_its_path(
     _train(_config(pool, truth, folder, teachers))
     (path,) = (str(each) for each in folder.rglob('*.pth'))
     # The teachers need not be there any more.
-    tested = _config(pool, truth, folder, {'first': {**teachers['first']}}, load_from=path)
+    absent = {'first': {**teachers['first'], 'checkpoint': str(tmp_path / 'absent.pth')}}
+    tested = _config(pool, truth, folder, absent, load_from=path)
     assert RUNNERS.build(tested).test()
     longer = {'type': 'EpochBasedTrainLoop', 'max_epochs': 2}
     again = _config(pool, truth, folder, teachers, train_cfg=longer, resume=True, load_from=path)
