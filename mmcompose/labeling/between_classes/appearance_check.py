@@ -76,7 +76,7 @@ class AppearanceCheck(LabelTransform):
             ``dict(type='mmcompose.PictureFeatures')``.
     """
 
-    revision = 8
+    revision = 9
     rounds = 1
 
     def __init__(self, features: dict[str, Any] | None = None) -> None:

@@ -148,7 +148,7 @@ def learn_appearance(sample: Sample) -> tuple[Appearance, Judged]:
     likelihoods = classes.of(sample.parts, sample.features)
     rows = np.arange(len(sample.labels))
     margins = likelihoods[rows, sample.labels] - likelihoods[:, -1]
-    evidence = sample.scores, sample.votes, margins, best, trust
+    evidence = sample.scores, sample.votes, margins, best, trust, sample.picture_features
     relevances = teacher_relevances(*evidence, sample.owners)
     share = known_share(sample.votes, sample.known, alive_classes(relevances, sample.owners))
     relevance = box_relevance(relevances, sample.votes, sample.labels, sample.owners)

@@ -159,6 +159,7 @@ def detections(useful: bool) -> dict[str, np.ndarray]:
         'margins': rng.normal(0, 1, 2000),
         'best': best,
         'trust': np.where(at_home, 0.9, 0.1),
+        'pictures': np.zeros((200, 1), np.float32),
     }
 
 

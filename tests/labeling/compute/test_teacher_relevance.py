@@ -25,7 +25,8 @@ def relevances(pictures: int, domain: float) -> list[float]:
     trust[is_domain, 0] += 0.5
     margins = rng.normal(size=2 * pictures)
     best = scores + np.where(is_domain[:, None], [[0.5, 0]], 0)
-    found = teacher_relevances(scores.ravel(), votes, margins, best, trust, OF_TWO)
+    alike = np.zeros((pictures, 1), np.float32)
+    found = teacher_relevances(scores.ravel(), votes, margins, best, trust, alike, OF_TWO)
     return found.tolist()
 
 
@@ -44,6 +45,47 @@ def test_a_teacher_alone_is_not_judged() -> None:
     alone = np.ones((400, 1), np.bool_)
     margins = rng.normal(size=400)
     found = teacher_relevances(
-        scores, alone, margins, scores[:, None], trust, np.ones((1, 1), bool)
+        scores,
+        alone,
+        margins,
+        scores[:, None],
+        trust,
+        np.zeros((400, 1), np.float32),
+        np.ones((1, 1), bool),
     )
     assert found.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ('share', 'distance', 'expected'),
+    [
+        pytest.param(0.5, 20.0, [1, 0], id='of two kinds'),
+        pytest.param(0.5, 0.0, [1, 1], id='of one kind, as far as anybody sees'),
+        pytest.param(0.25, 20.0, [1, 1], id='of a kind with too few pictures'),
+    ],
+)
+def test_a_kind_of_picture_is_no_domain_where_another_teacher_is_at_home(
+    share: float, distance: float, expected: list[float]
+) -> None:
+    """Photographs and slides: one teacher knows a fifth of the photographs, one predicts on all."""
+    rng = np.random.default_rng(0)
+    count = 400
+    is_photograph = np.arange(count) < share * count
+    is_domain = np.arange(count) < 0.2 * share * count
+    scores = rng.uniform(0.1, 0.3, (count, 2))
+    trust = rng.uniform(0, 0.4, (count, 2))
+    for column, where in enumerate((is_domain, is_photograph)):
+        scores[where, column] += 0.2
+        trust[where, column] += 0.5
+    features = rng.normal(size=(count, 4)).astype(np.float32)
+    features[is_photograph] += distance
+    found = teacher_relevances(
+        scores.ravel(),
+        np.tile(OF_TWO, (count, 1)),
+        rng.normal(size=2 * count),
+        scores,
+        trust,
+        features,
+        OF_TWO,
+    )
+    assert found.tolist() == expected
