@@ -1,6 +1,6 @@
 """What flows through the house: images and detections; pure numpy."""
 
-from mmcompose.structures.boxes import areas, intersections, iou
+from mmcompose.structures.boxes import areas, covered_shares, intersections, iou
 from mmcompose.structures.detections import Detections
 from mmcompose.structures.header_size import check_listed_size, image_size
 from mmcompose.structures.image import REDUCTIONS, Image, read_bytes
@@ -23,6 +23,7 @@ __all__ = [
     'areas',
     'as_masks',
     'check_listed_size',
+    'covered_shares',
     'decode_masks',
     'encode_masks',
     'image_size',

@@ -30,3 +30,11 @@ def iou(first: Boxes, second: Boxes) -> Boxes:
     union = areas(first)[:, None] + areas(second)[None, :] - shared
     out = np.zeros(shared.shape, np.result_type(shared, np.float32))
     return np.divide(shared, union, out=out, where=union > 0)
+
+
+def covered_shares(first: Boxes, second: Boxes) -> Boxes:
+    """Return ``(N, M)``, which share of each first box lies in each second; 0 without area."""
+    shared = intersections(first, second)
+    whole = areas(first)[:, None]
+    out = np.zeros(shared.shape, np.result_type(shared, np.float32))
+    return np.divide(shared, whole, out=out, where=whole > 0)

@@ -34,6 +34,7 @@ class CalibrationByTruth(Calibration):
         iou_thr: A right box overlaps a true one at least this much. Defaults to 0.5.
     """
 
+    revision = 2
     right_iou_thr = 0.5
 
     def __init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.structures import Detections, iou
+from mmcompose.structures import Detections, covered_shares, iou
 
 RIGHT, WRONG, UNJUDGED = 1, 0, -1
 
@@ -29,14 +29,17 @@ def judge(found: Detections, truth: Detections, iou_thr: float = 0.5) -> NDArray
 
     Args:
         found: What is judged.
-        truth: What is there; a box that only matches one with ``ignore`` is not judged.
+        truth: What is there. A box that finds nothing and of which this much lies in one with
+            ``ignore`` is not judged: as in COCO's evaluation, that may be a whole crowd.
         iou_thr: A match overlaps at least this much. Defaults to 0.5.
 
     Returns:
         ``(N,)`` int8: 1 right, 0 wrong, -1 not judged.
     """
     overlaps, ignored = _overlaps(found, truth), truth.is_ignored
-    doubtful = (overlaps[:, ignored] >= iou_thr).any(axis=1)
+    crowds = truth[ignored]
+    of_class = found.labels[:, None] == crowds.labels
+    doubtful = (of_class & (covered_shares(found.boxes, crowds.boxes) >= iou_thr)).any(axis=1)
     verdicts = np.where(doubtful, UNJUDGED, WRONG).astype(np.int8)
     verdicts[_greedy(found, overlaps, ignored, iou_thr) >= 0] = RIGHT
     return verdicts

@@ -20,6 +20,7 @@ class FbetaThreshold(Threshold):
         beta: How many times recall counts as much as precision. Defaults to 1.
     """
 
+    revision = 2
     right_iou_thr = 0.5
 
     def __init__(self, beta: Positive = 1.0) -> None:

@@ -20,6 +20,7 @@ class PrecisionThreshold(Threshold):
         precision: The share of right boxes. Defaults to 0.8.
     """
 
+    revision = 2
     right_iou_thr = 0.5
 
     def __init__(self, precision: Fraction = 0.8) -> None:

@@ -37,6 +37,15 @@ def test_judging(said: list[tuple[list[float], float, int]], verdicts: list[int]
     assert judge(found(*said), truth).tolist() == verdicts
 
 
+def test_what_lies_in_a_crowd_is_not_judged() -> None:
+    crowd = found(([0, 0, 200, 200], 1, 0), (BOX, 1, 0))
+    crowd = replace(crowd, ignore=np.array([True, False]))
+    boxes = found(
+        (BOX, 0.9, 0), (NEAR, 0.8, 0), (FAR, 0.7, 0), (FAR, 0.7, 1), ([190, 0, 250, 9], 0.6, 0)
+    )
+    assert judge(boxes, crowd).tolist() == [1, -1, -1, 0, 0]
+
+
 def test_nothing_is_right_where_nothing_is() -> None:
     assert judge(found((BOX, 0.9, 0)), found()).tolist() == [0]
 
