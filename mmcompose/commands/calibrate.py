@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from mmengine.config import Config
 
-from mmcompose.commands.labeled_set import covered_classes, labeled_set
+from mmcompose.commands.labeled_set import covered_classes, labeled_inputs, labeled_set
 from mmcompose.composition import Composition
-from mmcompose.datasets import ClassSpaceDataset, images_of, truth_of
 from mmcompose.engine.read_composition import pool_of, read_composition
 from mmcompose.evaluation import CalibrationRow, calibration_rows
 from mmcompose.labeling import LabelInput, write_learned
@@ -77,7 +76,7 @@ def calibrate(
     if not 2 <= folds <= len(dataset):
         expected = f'is no number of folds between 2 and {len(dataset)}, the number of images'
         raise UserError(problem('folds', folds, expected))
-    labeled = _labeled(composition, dataset)
+    labeled = labeled_inputs(composition, dataset)
     covered = covered_classes(dataset, composition).tolist()
     pipeline = composition.pipeline.up_to(numbers[-1])
     pool = _pool(config, composition) if pipeline.rounds else list
@@ -152,13 +151,3 @@ def _pool(config: Config, composition: Composition) -> Callable[[], Iterable[Lab
         )
     inputs = composition.label_inputs(images)
     return lambda: inputs
-
-
-def _labeled(composition: Composition, dataset: ClassSpaceDataset) -> list[LabelInput]:
-    """Return the teachers' detections in labeled images, which carry their truth."""
-    images = images_of(dataset)
-    labeled = []
-    for row, (detections, image) in enumerate(composition.label_inputs(images)):
-        truth = truth_of(dataset.get_data_info(row))
-        labeled.append((detections, replace(image, truth=truth)))
-    return labeled

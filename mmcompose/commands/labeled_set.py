@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from os.path import join
-from pathlib import Path
 
+import fsspec
 import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import shipped_ties
 from mmcompose.composition import Composition
-from mmcompose.datasets import ClassSpaceDataset, truth_of
+from mmcompose.datasets import ClassSpaceDataset, images_of, truth_of
 from mmcompose.engine.read_composition import first_pseudo_labeled
+from mmcompose.labeling import LabelInput
 from mmcompose.utils import Problem, UserError, fault, nearest, no_file, problem
 
 
@@ -61,11 +62,16 @@ def _where_all_are(
     for folder in folders:
         dataset = _read(composition, ann_file, folder)
         paths = (dataset.get_data_info(row)['img_path'] for row in range(len(dataset)))
-        absent = next((path for path in paths if not Path(path).is_file()), None)
+        absent = next((path for path in paths if not _is_file(path)), None)
         if absent is None:
             return dataset
         missing.append(absent)
     raise UserError(no_file('img_prefix', missing[0]))
+
+
+def _is_file(path: str) -> bool:
+    filesystem, name = fsspec.core.url_to_fs(path)
+    return bool(filesystem.isfile(name))
 
 
 def _read(composition: Composition, ann_file: str, folder: str) -> ClassSpaceDataset:
@@ -100,6 +106,17 @@ def _named_by_option(ann_file: str) -> Iterator[None]:
             for each in error.problems
         )
         raise UserError(*problems) from error
+
+
+def labeled_inputs(composition: Composition, dataset: ClassSpaceDataset) -> list[LabelInput]:
+    """Return the teachers' detections in labeled images that can be read, with their truth."""
+    shown = composition.label_inputs(images_of(dataset))
+    labeled = []
+    for row in shown.readable:
+        detections, image = shown[row]
+        truth = truth_of(dataset.get_data_info(row))
+        labeled.append((detections, replace(image, truth=truth)))
+    return labeled
 
 
 def covered_classes(dataset: ClassSpaceDataset, composition: Composition) -> NDArray[np.int64]:

@@ -177,7 +177,7 @@ class Composition:
         """
         images = [Image.of(image)]
         predictions = {name: ask(name, each, images) for name, each in self.teachers.items()}
-        cells = None if self._looker is None else self._looker.predict(images)
+        cells = None if self.looker is None else self.looker.predict(images)
         shown = self._maker.teacher_detections(predictions, images, 0, cells=cells)
         return (pipeline or self.pipeline).apply(*shown)
 
@@ -199,7 +199,8 @@ class Composition:
         return Features.of(self.pipeline)
 
     @cached_property
-    def _looker(self) -> Teacher | None:
+    def looker(self) -> Teacher | None:
+        """What looks at pictures for the label pipeline; None where no step compares looks."""
         return None if self._features is None else self._features.open()
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mmcompose.labeling import ImageContext, LabelInput
@@ -17,10 +17,12 @@ class LabelInputs:
     Args:
         make: Returns what is shown of the image at a row.
         count: How many images there are.
+        unreadable: Why images cannot be read, by row: no teacher has seen them.
     """
 
     make: Callable[[int], LabelInput]
     count: int
+    unreadable: Mapping[int, str]
 
     def __len__(self) -> int:
         return self.count
@@ -28,6 +30,11 @@ class LabelInputs:
     def __getitem__(self, row: int) -> LabelInput:
         """Return what is shown of the image at ``row``, in the student's classes."""
         return self.make(row)
+
+    @property
+    def readable(self) -> list[int]:
+        """The rows of images that teachers have seen."""
+        return [row for row in range(self.count) if row not in self.unreadable]
 
     def __iter__(self) -> Iterator[LabelInput]:
         return map(self.make, range(self.count))

@@ -210,9 +210,8 @@ class LabelMaker:
         pool = ImageTable.of(images)
         predictions = self.predictions(pool, with_features=True)
         cells = self.cells(pool)
-        return LabelInputs(
-            partial(self.teacher_detections, predictions, pool, cells=cells), len(pool)
-        )
+        shown = partial(self.teacher_detections, predictions, pool, cells=cells)
+        return LabelInputs(shown, len(pool), unreadable_rows(predictions))
 
     def _learn(
         self, images: ImageTable, listed: ImageTable, workers: AnyWorkers

@@ -17,7 +17,7 @@ from mmcompose.evaluation.diagnosis import Diagnosis, diagnose
 from mmcompose.evaluation.scoring import Scores, score
 from mmcompose.labeling import FUSED, LabelPipeline
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers import Teacher
+from mmcompose.teachers import Teacher, total_parameters
 from mmcompose.utils import progress, without_nan
 
 _TIMED_IMAGES = 16
@@ -108,15 +108,21 @@ def evaluate(
             learn nothing.
 
     Returns:
-        The table.
+        The table; pictures that cannot be read are left out of every row.
     """
-    infos = [truth.get_data_info(index) for index in range(len(truth))]
-    images = images_of(truth)
-    timed = list(images[:_TIMED_IMAGES])
     # A teacher may predict coarser classes than any of the student's.
     num_classes = len(composition.class_space.classes)
     known = _known(composition)
     diagnoses = {}
+
+    listed = images_of(truth)
+    with preserve_process_state():
+        # Teachers are timed next.
+        shown = composition.label_inputs(listed, keep_open=True)
+    inputs = [shown[row] for row in shown.readable]
+    infos = [truth.get_data_info(row) for row in shown.readable]
+    images = [listed[row] for row in shown.readable]
+    timed = images[:_TIMED_IMAGES]
 
     def row(name: str, found: Sequence[Detections], size: int | None, seconds: float) -> Row:
         kept = [each[(each.scores >= score_floor) & (each.labels < num_classes)] for each in found]
@@ -126,11 +132,10 @@ def evaluate(
 
     rows = []
     with preserve_process_state():
-        # Teachers are timed next.
-        inputs = list(composition.label_inputs(images, keep_open=True))
-        seconds = {n: _seconds(t.predict, timed) for n, t in composition.teachers.items()}
-        sizes = {name: teacher.num_parameters for name, teacher in composition.teachers.items()}
-        for name in composition.teachers:
+        teachers = composition.teachers
+        seconds = {n: _seconds(t.predict, timed) for n, t in teachers.items()}
+        sizes = {name: teacher.num_parameters for name, teacher in teachers.items()}
+        for name in teachers:
             found = [by_teacher[name] for by_teacher, _ in inputs]
             rows.append(row(name, found, sizes[name], seconds[name]))
         pipeline = pipeline or composition.pipeline
@@ -138,9 +143,11 @@ def evaluate(
         started = time.perf_counter()
         fused = [fuse.apply(by_teacher, context) for by_teacher, context in inputs]
         fusing = (time.perf_counter() - started) / max(len(inputs), 1)
-        counted = [size for size in sizes.values() if size is not None]
-        total = sum(counted) if len(counted) == len(sizes) else None
-        rows.append(row(FUSED, fused, total, sum(seconds.values()) + fusing))
+        run = list(teachers.values())
+        if composition.looker:
+            run.append(composition.looker)
+            fusing += _seconds(composition.looker.predict, timed)
+        rows.append(row(FUSED, fused, total_parameters(run), sum(seconds.values()) + fusing))
         labels = [pipeline.apply(by_teacher, context) for by_teacher, context in inputs]
         diagnoses[LABELS] = diagnose(infos, labels, range(num_classes), as_many=False)
         for name, model in models.items():

@@ -70,6 +70,11 @@ class PictureFeatures(PreparedTeacher):
         return model
 
     @property
+    def num_parameters(self) -> int:
+        """See :attr:`Teacher.num_parameters`."""
+        return sum(parameter.numel() for parameter in self._model.parameters())
+
+    @property
     def batch_size(self) -> int:
         """2 on a CPU, whose caches more would leave; 32 on a GPU. Nothing is padded."""
         return 2 if self._device == 'cpu' else 32

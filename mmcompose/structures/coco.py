@@ -12,6 +12,9 @@ from mmcompose.structures.finite import finite_number
 from mmcompose.structures.json_files import read_json
 from mmcompose.utils import UserError, examples, problem, warn
 
+# What marks an annotation that detectors are not to learn from.
+_FLAGS = ('iscrowd', 'ignore')
+
 
 @dataclass(frozen=True)
 class CocoFile:
@@ -23,7 +26,7 @@ class CocoFile:
         categories: Each with ``id`` and ``name``, a string; both distinct.
         annotations: Each with a distinct ``id``, ``image_id`` and ``category_id`` as the images
             and categories have them, ``bbox`` as x, y, width, height of at least a fraction of a
-            pixel, and ``area`` over 0.
+            pixel, and ``area`` over 0; ``iscrowd`` and ``ignore`` are 0 or 1 where they are there.
         lost: What of the file is left out or doubtful, in words, with counts and examples.
         other: The file's other keys.
     """
@@ -218,7 +221,8 @@ def _annotations(
             continue
         area = finite_number(entry.get('area'))
         area = area if area is not None and area > 0 else box[2] * box[3]
-        kept.append({**entry, **known, 'bbox': box, 'area': area})
+        flags = {name: _flag(entry[name], name, place, where) for name in _FLAGS if name in entry}
+        kept.append({**entry, **known, **flags, 'bbox': box, 'area': area})
     if lost.count and not kept:
         raise UserError(problem(where.key, where.path, f'has no sound annotation: {lost}'))
     check_boxes(kept, images, where.key, where.path)
@@ -231,6 +235,16 @@ def _with_distinct_ids(kept: list[Entry]) -> list[Entry]:
     if len(set(ids)) == len(kept):
         return kept
     return [{**each, 'id': number} for number, each in enumerate(kept, start=1)]
+
+
+def _flag(value: Any, name: str, place: str, where: _Where) -> int:
+    """Return 0 or 1; numbers and booleans may be written as text."""
+    known = {'': 0, 'false': 0, 'true': 1}
+    text = str(value).strip().lower()
+    number = known[text] if text in known else finite_number(value)
+    if value is not None and number not in (0, 1):
+        raise where.wrong(place, f'has {name} {value!r}, which is neither 0 nor 1,')
+    return int(number or 0)
 
 
 def _box(entry: Mapping[str, Any], place: str, where: _Where) -> list[float] | None:

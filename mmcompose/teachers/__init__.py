@@ -1,6 +1,6 @@
 """Anything that turns images into detections; one file a kind."""
 
-from mmcompose.teachers.base import Teacher
+from mmcompose.teachers.base import Teacher, total_parameters
 from mmcompose.teachers.batches import PreparedTeacher
 from mmcompose.teachers.checkpoint import (
     allow_mmengine_checkpoints,
@@ -41,4 +41,5 @@ __all__ = [
     'named_classes',
     'read_checkpoint',
     'read_config',
+    'total_parameters',
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from mmcompose.structures import Detections, Image
@@ -94,3 +94,10 @@ class Teacher(ABC):
     def num_parameters(self) -> int | None:
         """How many weights the model has, or None where that has no meaning."""
         return None
+
+
+def total_parameters(teachers: Iterable[Teacher]) -> int | None:
+    """Return how many weights teachers have together; None where that of one is unknown."""
+    counts = [teacher.num_parameters for teacher in teachers]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None

@@ -12,7 +12,7 @@ from mmcompose.class_space import ClassSpace, is_placeholder
 from mmcompose.labeling import ImageContext, LabelTransform
 from mmcompose.registry import LABEL_TRANSFORMS, TEACHERS, build
 from mmcompose.structures import Detections, Image, decode_masks, encode_masks
-from mmcompose.teachers.base import Teacher
+from mmcompose.teachers.base import Teacher, total_parameters
 from mmcompose.utils import UserError, fault, key_prefix, problem
 
 MIRRORED = ', mirrored'
@@ -117,9 +117,7 @@ class EnsembleTeacher(Teacher):
     @property
     def num_parameters(self) -> int | None:
         """See :attr:`Teacher.num_parameters`: of all members together."""
-        counts = [member.num_parameters for member in self._members]
-        known = [count for count in counts if count is not None]
-        return sum(known) if len(known) == len(counts) else None
+        return total_parameters(self._members)
 
     def check_pool(self, images: Sequence[Image]) -> None:
         """See :meth:`Teacher.check_pool`: each member looks at the pool."""

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 from mmengine.config import Config
 
 from mmcompose.commands.calibrate import calibrate
-from mmcompose.commands.labeled_set import labeled_set
+from mmcompose.commands.labeled_set import labeled_inputs, labeled_set
 from mmcompose.composition import Composition
 from mmcompose.utils import UserError
 from tests import toys
@@ -76,6 +77,31 @@ def test_classes_that_the_file_does_not_label_are_not_judged(
     config = config_of(pool, truth, tmp_path)
     made = calibrate(config, path, out=str(tmp_path / 'curves.json'))
     assert [(row.before.boxes, row.before.right) for row in made.rows] == [(7, 1.0), (7, 1.0)]
+
+
+def test_a_picture_that_cannot_be_read_teaches_nothing(truth: str, tmp_path: Path) -> None:
+    pool = tmp_path / 'pool'
+    toys.draw(pool, 8, empty=[3])
+    config = config_of(pool, truth, tmp_path)
+    config.composition.max_unreadable = 0.5
+    composition = Composition.from_config(config.composition.to_dict())
+    whole = labeled_inputs(composition, labeled_set(config, composition, truth, str(pool), False))
+    assert len(whole) == 8
+    (pool / '005.png').write_bytes(b'no picture')
+    composition = Composition.from_config(config.composition.to_dict())
+    rest = labeled_inputs(composition, labeled_set(config, composition, truth, str(pool), False))
+    assert [image.key for _, image in rest] == [i.key for _, i in whole if i.key != '005.png']
+
+
+def test_a_labeled_set_may_be_in_object_storage(truth: str, pool: Path, tmp_path: Path) -> None:
+    url = f'memory://{tmp_path.name}'
+    for path in pool.glob('*.png'):
+        fsspec.filesystem('memory').pipe(f'{url}/{path.name}', path.read_bytes())
+    config = student_config(pool, truth, tmp_path)
+    composition = Composition.from_config(config.composition.to_dict())
+    assert len(labeled_set(config, composition, truth, url, False)) == 8
+    with pytest.raises(UserError, match=r"^img_prefix: 'memory://nowhere/000\.png' is no file"):
+        labeled_set(config, composition, truth, 'memory://nowhere', False)
 
 
 def test_a_name_that_the_student_lacks_can_be_left_out(

@@ -22,6 +22,7 @@ from mmcompose.evaluation import (
     composition_table,
     per_class_table,
 )
+from mmcompose.teachers import FunctionTeacher
 from mmcompose.teachers.mmdet.model import build_model
 from mmcompose.utils import UserError
 from tests import toys
@@ -73,6 +74,34 @@ def test_parameters_and_time_are_told_where_they_are_known(table: CompositionTab
     assert first.num_parameters is None
     assert student.num_parameters and student.num_parameters > 1000
     assert all(row.milliseconds > 0 for row in table.rows)
+
+
+def test_the_fused_row_counts_what_looks_at_the_pictures(
+    pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FunctionTeacher, 'num_parameters', 1000)
+    config = student_config(pool, truth, tmp_path)
+    config.composition.label_pipeline = [
+        *toys.LABEL_PIPELINE[:2],
+        {'type': 'mmcompose.AppearanceCheck'},
+        toys.LABEL_PIPELINE[2],
+    ]
+    rows = evaluate_config(config).rows
+    assert [row.num_parameters for row in rows[:2]] == [1000, 1000]
+    assert (rows[2].num_parameters or 0) > 1_000_000
+
+
+def test_pictures_that_cannot_be_read_are_in_no_row(truth: str, tmp_path: Path) -> None:
+    pool = tmp_path / 'pool'
+    toys.draw(pool, 8, empty=[3])
+    for number in (0, 5):
+        (pool / f'{number:03d}.png').write_bytes(b'no picture')
+    student = _student(tmp_path, pool, truth, toys.STUDENT)
+    config = student_config(pool, truth, tmp_path)
+    config.composition.max_unreadable = 0.5
+    table = evaluate_config(config, student=student)
+    assert table.rows[2].scores.mAP == 1
+    assert table.diagnoses['fused'].errors['missed'] == 0
 
 
 def test_both_tables_render_and_are_json(table: CompositionTable) -> None:

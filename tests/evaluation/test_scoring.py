@@ -38,6 +38,15 @@ def test_perfect_detections_score_one() -> None:
     assert scores.by_class['cat'] == scores.by_class['dog'] == 1
 
 
+def test_all_figures_stop_at_a_hundred_boxes_an_image() -> None:
+    corners = np.arange(150)[:, None] * [4, 0, 4, 0] + [0, 0, 4, 4]
+    instances = [{'bbox': box, 'bbox_label': 0, 'ignore_flag': 0} for box in corners.tolist()]
+    info = {'height': 64, 'width': 600, 'instances': instances}
+    scores = score([info], [Detections.from_arrays(corners, [0.9] * 150, [0] * 150)], CLASSES)
+    assert scores.mAP == scores.AP50 == pytest.approx(2 / 3, abs=0.01)
+    assert scores.by_class['cat'] == pytest.approx(scores.mAP, abs=0.001)
+
+
 def test_a_score_is_not_printed_beside_the_table(capfd: pytest.CaptureFixture[str]) -> None:
     logger = MMLogger.get_current_instance()
     level = logger.level

@@ -52,6 +52,15 @@ def test_other_ways_to_write_the_same_are_read(changes: dict[str, Any]) -> None:
     assert found.lost == ()
 
 
+@pytest.mark.parametrize(
+    ('value', 'flag'),
+    [(1, 1), (0, 0), (True, 1), ('0', 0), ('1', 1), ('false', 0), ('True', 1), ('', 0), (None, 0)],
+)
+@pytest.mark.parametrize('name', ['iscrowd', 'ignore'])
+def test_a_flag_may_be_written_as_text(name: str, value: Any, flag: int) -> None:
+    assert _read(annotations=[{**BOX, name: value}]).annotations[0][name] == flag
+
+
 @pytest.mark.parametrize('area', [0, None, -3, 'x', float('nan')])
 def test_an_area_that_is_none_is_that_of_the_box(area: Any) -> None:
     assert _read(annotations=[{**BOX, 'area': area}]).annotations[0]['area'] == 200
@@ -155,6 +164,8 @@ def test_what_is_lost_is_counted(more: dict[str, Any], line: str) -> None:
             {'annotations': [{**BOX, 'image_id': 4}]},
             'has no sound annotation: 1 annot',
         ),
+        ({'annotations': [{**BOX, 'iscrowd': 'no'}]}, "has iscrowd 'no', which is neither 0 nor 1"),
+        ({'annotations': [{**BOX, 'ignore': 2}]}, 'has ignore 2, which is neither 0 nor 1'),
         ({'annotations': [{**BOX, 'bbox': [0.1, 0.1, 0.5, 0.5]}]}, 'boxes from 0 to 1, relative'),
         (
             {

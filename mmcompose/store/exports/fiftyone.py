@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mmcompose.store.exports.labeled import Labeled, is_local, link_picture
+from mmcompose.store.exports.labeled import Labeled, link_picture
 from mmcompose.structures import Detections, Image
-from mmcompose.utils import UserError, problem, write_json
+from mmcompose.utils import write_json
 
 
 def write_fiftyone(labeled: Labeled, folder: Path) -> Iterator[Path]:
@@ -19,15 +19,10 @@ def write_fiftyone(labeled: Labeled, folder: Path) -> Iterator[Path]:
 
     Yields:
         The links.
-
-    Raises:
-        UserError: If a picture is no local file: FiftyOne reads no other.
     """
     found = {}
     for (image, detections), stem in zip(labeled, labeled.stems(), strict=True):
         link = folder / 'data' / f'{stem}{PurePosixPath(image.key).suffix}'
-        if not is_local(image):
-            raise UserError(problem('to', image.path, 'is no local file: FiftyOne reads no other'))
         yield link
         link_picture(image, link)
         found[stem] = _boxes(image, detections, labeled.voters(detections))

@@ -47,12 +47,14 @@ class Format:
         is_folder: Whether that is a folder; else a file.
         default: The name that it has by default.
         unwritable: What it cannot hold in a picture's name. Defaults to nothing.
+        needs_files: Whether its readers know local pictures alone. Defaults to False.
     """
 
     write: Callable[[Labeled, Path], Iterator[Path] | None]
     is_folder: bool
     default: str
     unwritable: re.Pattern[str] | None = None
+    needs_files: bool = False
 
 
 FORMATS: Mapping[str, Format] = {
@@ -60,7 +62,7 @@ FORMATS: Mapping[str, Format] = {
     'yolo': Format(write_yolo, True, 'yolo'),
     'voc': Format(write_voc, True, 'voc', _NOT_XML),
     'parquet': Format(write_parquet, False, 'labels.parquet', _NOT_UNICODE),
-    'fiftyone': Format(write_fiftyone, True, 'fiftyone'),
+    'fiftyone': Format(write_fiftyone, True, 'fiftyone', needs_files=True),
     'labelstudio': Format(write_label_studio, False, 'label_studio.json'),
     'cvat': Format(write_cvat, False, 'cvat.xml', _NOT_XML),
 }
@@ -109,7 +111,7 @@ def export(
 
     Raises:
         UserError: If there is no such format, it cannot be written, it cannot hold a picture's
-            name, or a folder holds other files.
+            name or a picture that is no local file, or a folder holds other files.
     """
     path = destination(to, out)
     labeled = Labeled(images, labels, tuple(classes), tuple(teachers))
@@ -118,8 +120,10 @@ def export(
     if not FORMATS[to].is_folder:
         FORMATS[to].write(labeled, path)
         return path
-    # Names that a folder cannot hold leave none behind.
+    # Pictures that a folder cannot hold leave none behind.
     labeled.stems()
+    if FORMATS[to].needs_files:
+        labeled.check_files(to)
     mark_own_folder('out', path, _maker(to))
     before = _read_list(path)
     made = _list(path, FORMATS[to].write(labeled, path) or ())

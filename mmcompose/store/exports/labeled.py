@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from os.path import commonpath
 from pathlib import Path, PurePosixPath
 
 from mmcompose.structures import Detections, Image
@@ -55,13 +56,28 @@ class Labeled:
                 expected = 'has a character that the format cannot hold; rename the picture'
                 raise UserError(problem('to', image.key, expected))
 
+    def check_files(self, to: str) -> None:
+        """Check that every picture is a local file, for a format whose readers know no other.
+
+        Raises:
+            UserError: If not.
+        """
+        for image in self.images:
+            if not is_local(image):
+                expected = f'is no local file: readers of {to} know no other'
+                raise UserError(problem('to', image.path, expected))
+
+    def names(self) -> list[str]:
+        """Return each picture's name in a folder; see :func:`names_in_folder`."""
+        return names_in_folder([image.key for image in self.images])
+
     def stems(self) -> list[str]:
-        """Return each picture's key without its ending, for formats of a file a picture.
+        """Return each picture's name without its ending, for formats of a file a picture.
 
         Raises:
             UserError: If two pictures differ in nothing else, or a key leads out of the folder.
         """
-        stems = [str(PurePosixPath(image.key).with_suffix('')) for image in self.images]
+        stems = [str(PurePosixPath(name).with_suffix('')) for name in self.names()]
         for image, stem in zip(self.images, stems, strict=True):
             if '..' in PurePosixPath(stem).parts or PurePosixPath(stem).is_absolute():
                 expected = 'does not lie in the folder of its pool, where its label file would be'
@@ -71,6 +87,18 @@ class Labeled:
             expected = f'is the name of {times} pictures, and the format has one file for it'
             raise UserError(problem('to', stem, expected))
         return stems
+
+
+def names_in_folder(keys: Sequence[str]) -> list[str]:
+    """Return what pictures are called in a folder that holds all of them: their keys.
+
+    Keys that are URLs begin where these differ: a local folder cannot hold their scheme.
+    """
+    if not keys or not all('://' in key for key in keys):
+        return list(keys)
+    paths = [PurePosixPath(key.replace('://', '/')) for key in keys]
+    shared = commonpath([path.parent for path in paths])
+    return [str(path.relative_to(shared)) for path in paths]
 
 
 def is_local(image: Image) -> bool:

@@ -9,7 +9,7 @@ import yaml
 
 from mmcompose.store.exports.labeled import Labeled, is_local, link_picture
 from mmcompose.structures import Detections, Image
-from mmcompose.utils import atomic_write
+from mmcompose.utils import atomic_write, warn
 
 
 def write_yolo(labeled: Labeled, folder: Path) -> Iterator[Path]:
@@ -22,16 +22,24 @@ def write_yolo(labeled: Labeled, folder: Path) -> Iterator[Path]:
         Text files and links.
     """
     labeled.stems()
-    for image, found in labeled:
-        stem = yolo_stem(image.key)
+    elsewhere = 0
+    for (image, found), name in zip(labeled, labeled.names(), strict=True):
+        stem = yolo_stem(name)
         text = folder / 'labels' / f'{stem}.txt'
-        link = folder / 'images' / f'{stem}{PurePosixPath(image.key).suffix}'
+        link = folder / 'images' / f'{stem}{PurePosixPath(name).suffix}'
         yield text
         with atomic_write('out', text) as path:
             path.write_text(_lines(image, found), encoding='utf-8')
         if is_local(image):
             yield link
             link_picture(image, link)
+        else:
+            elsewhere += 1
+    if elsewhere:
+        warn(
+            f'{elsewhere} of {len(labeled.images)} pictures are no local files and have no link in '
+            f'{folder / "images"}: put each there by the name of its text file in labels/'
+        )
     names = dict(enumerate(labeled.classes))
     content = {'path': str(folder.absolute()), 'train': 'images', 'val': 'images', 'names': names}
     with atomic_write('out', folder / 'data.yaml') as path:
@@ -39,16 +47,16 @@ def write_yolo(labeled: Labeled, folder: Path) -> Iterator[Path]:
         path.write_text(about, encoding='utf-8')
 
 
-def yolo_stem(key: str) -> str:
+def yolo_stem(name: str) -> str:
     """Return the name of a picture's text file, without its ending.
 
     Readers find it by the last folder of the picture's path that is called ``images``, for which
     they put ``labels``: no folder of the pool's may be called so. It has one underscore more, as
     those have that are called so but for underscores: two folders stay two.
     """
-    *folders, name = PurePosixPath(key).with_suffix('').parts
+    *folders, last = PurePosixPath(name).with_suffix('').parts
     renamed = (f'{each}_' if each.rstrip('_') == 'images' else each for each in folders)
-    return '/'.join([*renamed, name])
+    return '/'.join([*renamed, last])
 
 
 def _lines(image: Image, found: Detections) -> str:

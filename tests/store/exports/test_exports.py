@@ -208,8 +208,32 @@ def test_fiftyone(images: list[Image], labels: list[Detections], tmp_path: Path)
     assert [each['ignored'] for each in first] == labels[0].is_ignored.tolist()
     assert [each['votes'] for each in first][:3] == [['one'], ['one', 'two'], ['two']]
     images[1].path = 's3://bucket/more/001.png'
-    with pytest.raises(UserError, match=r's3://.* is no local file: FiftyOne reads no other'):
+    with pytest.raises(UserError, match=r's3://.* is no local file: readers of fiftyone know no'):
         _export('fiftyone', images, labels, tmp_path / 'again')
+    assert not (tmp_path / 'again').exists()
+
+
+@pytest.mark.parametrize('bucket', ['memory://bucket/pool', 's3:///bucket'])
+def test_pictures_of_object_storage_are_named_from_where_they_differ(
+    bucket: str,
+    images: list[Image],
+    labels: list[Detections],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr('mmcompose.store.exports.yolo.warn', told.append)
+    for image, name in zip(images, ('a/000.png', 'a/001.png', 'b/images/000.png'), strict=True):
+        image.key = image.path = f'{bucket}/{name}'
+    folder = _export('yolo', images, labels, tmp_path)
+    texts = sorted(str(path.relative_to(folder)) for path in folder.rglob('*.txt'))
+    assert texts == ['labels/a/000.txt', 'labels/a/001.txt', 'labels/b/images_/000.txt']
+    assert len(told) == 1 and told[0].startswith('3 of 3 pictures are no local files')
+    seen, found = read_corrections('yolo', str(folder), images, CLASSES)
+    assert [image.key for image in seen] == [image.key for image in images]
+    _same(found[1].boxes, found[1].labels, labels[1].kept())
+    voc = _export('voc', images, labels, tmp_path)
+    assert (voc / 'Annotations' / 'b' / 'images' / '000.xml').is_file()
 
 
 @pytest.mark.parametrize('to', [name for name, each in FORMATS.items() if each.is_folder])

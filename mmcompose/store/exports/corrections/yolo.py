@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 
 from mmcompose.store.exports.corrections.marked import ARGUMENT, Marked
+from mmcompose.store.exports.labeled import names_in_folder
 from mmcompose.store.exports.yolo import yolo_stem
 from mmcompose.structures import Image
 from mmcompose.structures.json_files import read_text
@@ -26,8 +27,8 @@ def read_yolo(path: str, images: Mapping[str, Image]) -> Iterator[Marked]:
     if not folder.is_dir():
         raise UserError(no_folder(ARGUMENT, folder))
     by_stem: dict[str, list[Image]] = {}
-    for key, image in images.items():
-        by_stem.setdefault(yolo_stem(key), []).append(image)
+    for name, image in zip(names_in_folder(list(images)), images.values(), strict=True):
+        by_stem.setdefault(yolo_stem(name), []).append(image)
     listed = folder / 'classes.txt'
     if listed.is_file() and 'classes' not in by_stem:
         lines = read_text(ARGUMENT, str(listed)).split('\n')
