@@ -28,6 +28,13 @@ from mmcompose.utils import UserError, fault, log, problem
 OWN_FLAGS = {'train': {'--dry-run': 'show the plan instead; nothing is made'}, 'test': {}}
 
 
+# What MMEngine's runner asserts when it has built the rest.
+_LOOPS = {
+    'train': ('train_dataloader', 'train_cfg', 'optim_wrapper'),
+    'test': ('test_dataloader', 'test_cfg', 'test_evaluator'),
+}
+
+
 def run_mmdet_tool(name: str, script: Path, given: Namespace) -> None:
     """Run a script of the installed MMDetection on the command line that was parsed last.
 
@@ -37,14 +44,19 @@ def run_mmdet_tool(name: str, script: Path, given: Namespace) -> None:
         given: What it parsed.
 
     Raises:
-        UserError: If the config or a checkpoint that is named cannot be read, or
-            ``--cfg-options`` lead nowhere in it.
+        UserError: If the config or a checkpoint that is named cannot be read, the config lacks what
+            the script needs, or ``--cfg-options`` lead nowhere in it.
     """
     config = read_config_file(given.config)
     merge_options(config, given.cfg_options or {})
     if config.get('model') is None:
         raise UserError(fault('model', f'is missing from {given.config}'))
     check_runner(config)
+    for part in _LOOPS[name]:
+        if config.get(part) is None:
+            raise UserError(
+                fault(part, f'is missing from {given.config}; mmcompose {name} needs it')
+            )
     check_named_checkpoint(name, given)
     if name == 'train':
         check_scaling(config, given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -23,6 +23,8 @@ _SOME = ('.avif', '.gif', '.jp2')
 SUFFIXES = tuple(sorted([*_ALWAYS, *(s for s in _SOME if cv2.haveImageWriter(f'a{s}'))]))
 # What macOS writes beside each file on other file systems.
 _RESOURCE_FORK = '._'
+# Folders of a desktop's thrown away files, of a notebook's copies, of macOS's and Synology's own.
+_NOT_OURS = ('.', '__MACOSX', '@eaDir')
 
 
 @dataclass
@@ -33,17 +35,22 @@ class PassedOver:
         suffixes: How many files there are of each suffix that no picture has.
         folders: Folders that cannot be listed, with the reason.
         links: How many links lead to folders that are listed already.
+        hidden: Hidden folders, by how many files each holds.
     """
 
     suffixes: Counter[str] = field(default_factory=Counter)
     folders: list[str] = field(default_factory=list)
     links: int = 0
+    hidden: Counter[str] = field(default_factory=Counter)
 
     def tell(self, where: str) -> None:
         """Log what was left out, if anything was."""
         if self.suffixes:
             counts = examples([f'{n} {suffix}' for suffix, n in self.suffixes.most_common()])
             log(f'{where}: {self.suffixes.total()} files are no pictures by suffix ({counts})')
+        if self.hidden:
+            counts = examples([f'{n} in {folder}' for folder, n in self.hidden.most_common()])
+            log(f'{where}: {self.hidden.total()} files of hidden folders are left out ({counts})')
         if self.links:
             log(f'{where}: {self.links} links lead to folders that are listed already')
         if self.folders:
@@ -75,6 +82,8 @@ def find_images(pattern: str, passed_over: PassedOver | None = None) -> Iterator
 def find_files(pattern: str, passed_over: PassedOver | None = None) -> Iterator[FoundFile]:
     """Yield the pictures in a folder (and its sub-folders), or that match a glob.
 
+    Hidden folders, which begin with a dot, are left out where the pattern does not name them.
+
     Args:
         pattern: A local path or fsspec URL of a folder, or a glob.
         passed_over: Filled with what is left out. Defaults to None: that is not needed.
@@ -89,8 +98,15 @@ def find_files(pattern: str, passed_over: PassedOver | None = None) -> Iterator[
         # One listing has sizes and times, too: no request a picture.
         find = filesystem.glob if is_glob(pattern) else filesystem.find
         found = find(path, detail=True)
+    named = set(PurePosixPath(path if remote else os.path.abspath(pattern)).parts)
     for name in sorted(found):
-        if not _is_picture(name):
+        if found[name].get('type') == 'directory':
+            # A glob matches these, too.
+            continue
+        hidden = _hidden_folder(name, named)
+        if hidden:
+            passed_over.hidden[hidden] += 1
+        elif not _is_picture(name):
             passed_over.suffixes[PurePosixPath(name).suffix.lower() or 'without suffix'] += 1
         elif remote:
             about = found[name]
@@ -111,6 +127,14 @@ def _modified(about: Mapping[str, Any]) -> int:
 def is_glob(pattern: str) -> bool:
     """Return whether a pattern is a glob, and not a folder with brackets in its name."""
     return bool(fsspec.core.has_magic(pattern)) and not os.path.isdir(pattern)
+
+
+def _hidden_folder(name: str, named: Container[str]) -> str | None:
+    """Return the first hidden folder of a path that a pattern does not name."""
+    folders = PurePosixPath(name).parent.parts
+    return next(
+        (each for each in folders if each.startswith(_NOT_OURS) and each not in named), None
+    )
 
 
 def _is_picture(name: str) -> bool:

@@ -122,7 +122,7 @@ def _with_all_pictures(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_sizes(infos: Mapping[Image, Mapping[str, Any]]) -> None:
-    """Compare pictures with the sizes that the truth lists.
+    """Compare pictures that can be read with the sizes that the truth lists.
 
     Raises:
         UserError: If one is of another size, which may be allowed.
@@ -130,7 +130,8 @@ def _check_sizes(infos: Mapping[Image, Mapping[str, Any]]) -> None:
     differ = [
         (image, size)
         for image, info in infos.items()
-        if None not in (size := (info.get('width'), info.get('height')))
+        if image.width
+        and None not in (size := (info.get('width'), info.get('height')))
         and size != (image.width, image.height)
     ]
     if differ:

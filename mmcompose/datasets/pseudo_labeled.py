@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
+from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS as MMDET_DATASETS
 from mmengine.dataset import BaseDataset
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ class PseudoLabeledDataset(RelabeledDataset):
 
     Raises:
         UserError: If ``composition`` is missing, which means that the config was not resolved;
-            when it is first used, if an image is not in ``pool``.
+            when it is first used, if an image is not in ``pool``, or another one of its name is.
     """
 
     def __init__(
@@ -98,9 +99,13 @@ class PseudoLabeledDataset(RelabeledDataset):
         self._rows: NDArray[np.int64] | None = None
 
     def prepare_config(self, config: dict[str, Any]) -> dict[str, Any]:
-        """Keep the images that the wrapped dataset would drop for want of labels."""
+        """Keep images that the dataset would drop for want of labels; read no labels."""
         config.pop('filter_cfg', None)
         kind = config.get('type')
+        if kind is not None and dataset_class(config) is CocoDataset:
+            # Which needs no annotation, and reads what others write.
+            prefix = (config.get('data_prefix') or {}).get('img', '')
+            config.update(type=UnlabeledImages, data_prefix={'img': prefix})
         if kind is not None and issubclass(dataset_class(config), UnlabeledImages):
             config.setdefault('index', self._composition.get('store'))
             config.setdefault('allow', self._composition.get('allow', ()))
@@ -306,10 +311,24 @@ class PseudoLabeledDataset(RelabeledDataset):
 
 
 def _rows_of(images: ImageTable, pool: ImageTable) -> NDArray[np.int64]:
+    """Return the row of the pool at which each image is.
+
+    Raises:
+        UserError: If one is not in it, or another picture of the same key is.
+    """
     rows = pc.index_in(images.keys, value_set=pool.keys)
     if rows.null_count:
         absent = images.keys.filter(pc.is_null(rows))[0].as_py()
         raise UserError(problem('PseudoLabeledDataset.pool', absent, 'is not in it'))
+    # By key a picture is that of its folder: another folder may have one of the same name.
+    for name in ('width', 'height', 'num_bytes'):
+        own, other = images.table.column(name), pool.table.column(name).take(rows)
+        known = pc.and_(pc.greater(own, 0), pc.greater(other, 0))
+        differ = pc.fill_null(pc.and_(known, pc.not_equal(own, other)), False)
+        if pc.any(differ).as_py():
+            key = images.keys.filter(differ)[0].as_py()
+            expected = f'is another picture than that of dataset: its {name} differs'
+            raise UserError(problem('PseudoLabeledDataset.pool', key, expected))
     return np.array(rows, np.int64)
 
 

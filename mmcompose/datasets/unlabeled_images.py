@@ -306,8 +306,17 @@ def _size_of(path: str) -> tuple[int, int]:
 
 
 def _rows(indices: Sequence[int] | int, length: int) -> NDArray[np.int64]:
-    """Return the rows that MMEngine means by indices: the first or last so many of a number."""
+    """Return the rows that MMEngine means by indices: the first or last so many of a number.
+
+    Raises:
+        UserError: If a picture is listed that is not there.
+    """
     rows = np.arange(length)
     if isinstance(indices, int):
         return rows[:indices] if indices >= 0 else rows[indices:]
-    return rows[np.array(indices, np.int64)]
+    wanted = np.array(indices, np.int64)
+    absent = wanted[(wanted < -length) | (wanted >= length)]
+    if len(absent):
+        expected = f'is the index of no picture: there are {length}'
+        raise UserError(problem('UnlabeledImages.indices', int(absent[0]), expected))
+    return rows[wanted]

@@ -67,6 +67,23 @@ def test_what_is_passed_over_is_counted(tmp_path: Path, told: dict[str, list[str
     assert told['warn'] == []
 
 
+@pytest.mark.parametrize('pattern', ['', '/**', '/**/*.png'])
+def test_hidden_folders_are_left_out_unless_they_are_named(
+    pattern: str, tmp_path: Path, told: dict[str, list[str]]
+) -> None:
+    pool = tmp_path / '.cache' / 'pool'
+    _touch(pool, 'a/1.png', '.Trash-1000/files/2.png', 'a/.ipynb_checkpoints/1-checkpoint.png')
+    _touch(pool, '__MACOSX/3.png', 'a/@eaDir/1.png/4.png')
+    passed_over = PassedOver()
+    assert list(find_images(f'{pool}{pattern}', passed_over)) == [str(pool / 'a/1.png')]
+    passed_over.tell('pool')
+    (line,) = told['log']
+    assert line.startswith('pool: 4 files of hidden folders are left out (1 in ')
+    assert '1 in .Trash-1000' in line and '1 in .ipynb_checkpoints' in line
+    hidden = pool / '.Trash-1000'
+    assert list(find_images(f'{hidden}{pattern}')) == [str(hidden / 'files/2.png')]
+
+
 def test_a_folder_that_cannot_be_listed_is_warned_of(
     tmp_path: Path, told: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,18 @@ def _build(pool: Path, store: Path, **changes: Any) -> PseudoLabeledDataset:
     return built
 
 
+def test_a_picture_that_cannot_be_read_is_of_no_other_size(
+    drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    pool = tmp_path / 'pool'
+    toys.draw(pool, 8)
+    (pool / '002.png').write_bytes(b'no picture')
+    truth = _truth(tmp_path / 'red.json', drawn, pool)
+    made = toys.composition(tmp_path / 'store', max_unreadable=0.5)
+    dataset = _build(pool, tmp_path / 'store', truth=truth, composition=made)
+    assert len(dataset) == 7
+
+
 def test_truth_rules_its_classes_and_teachers_fill_the_others(
     pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
 ) -> None:

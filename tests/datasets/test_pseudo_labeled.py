@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import shutil
 from pathlib import Path
@@ -187,6 +188,39 @@ def test_an_image_that_is_not_in_the_pool_is_told(pool: Path, tmp_path: Path) ->
     dataset = _build({**_config(pool, tmp_path / 'store'), 'pool': images})
     with pytest.raises(UserError, match=r"PseudoLabeledDataset.pool: '001.png' is not in it"):
         dataset.full_init()
+
+
+def test_another_picture_of_the_same_name_in_the_pool_is_told(pool: Path, tmp_path: Path) -> None:
+    other = tmp_path / 'other'
+    toys.draw(other, 2, empty=[0, 1])
+    images = [
+        {'type': 'mmcompose.UnlabeledImages', 'data_prefix': {'img': str(folder)}}
+        for folder in (other, pool)
+    ]
+    dataset = _build({**_config(pool, tmp_path / 'store', dataset=images[0]), 'pool': images[1]})
+    told = r"PseudoLabeledDataset.pool: '000.png' is another picture than that of dataset"
+    with pytest.raises(UserError, match=told):
+        dataset.full_init()
+
+
+@pytest.mark.parametrize('lacks', ['annotations', 'categories', 'area', 'width'])
+def test_of_a_coco_json_the_images_are_enough(
+    lacks: str, pool: Path, truth: str, tmp_path: Path
+) -> None:
+    content = json.loads(Path(truth).read_text())
+    content.pop(lacks, None)
+    for each in (*content['images'], *content.get('annotations', ())):
+        each.pop(lacks, None)
+    (tmp_path / 'some.json').write_text(json.dumps(content))
+    inner = {
+        'type': 'CocoDataset',
+        'ann_file': 'some.json',
+        'data_root': str(tmp_path),
+        'data_prefix': {'img': str(pool)},
+    }
+    dataset = _build(_config(pool, tmp_path / 'store', dataset=inner))
+    assert len(dataset) == 8
+    assert len(dataset.get_data_info(0)['instances']) == 3
 
 
 def test_labels_do_not_travel_to_data_loader_workers(pool: Path, tmp_path: Path) -> None:

@@ -162,6 +162,12 @@ def test_two_images_with_one_key_are_an_error(folder: Path) -> None:
         images_of(dataset)
 
 
+def test_an_index_of_no_picture_is_told(folder: Path) -> None:
+    told = r'UnlabeledImages.indices: 99 is the index of no picture: there are \d'
+    with pytest.raises(UserError, match=told):
+        UnlabeledImages(data_prefix={'img': str(folder)}, indices=[0, 99])
+
+
 def test_pictures_are_as_mmdet_loads_them(folder: Path) -> None:
     pipeline = [{'type': 'LoadImageFromFile'}]
     dataset = UnlabeledImages(data_prefix={'img': str(folder)}, pipeline=pipeline)

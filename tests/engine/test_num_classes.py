@@ -15,6 +15,7 @@ from mmengine.registry import DefaultScope
 
 from mmcompose.checks.check_model import model_problems
 from mmcompose.engine.num_classes import set_num_classes
+from mmcompose.utils import UserError
 
 CONFIGS = Path(mmdet.__file__).parent / '.mim' / 'configs'
 NUM_CLASSES = 7
@@ -144,6 +145,16 @@ def test_class_weights_of_the_students_own_classes_stay() -> None:
     model.roi_head.bbox_head.loss_cls.class_weight = list(weights)
     set_num_classes(model, 3, MODELS)
     assert model.roi_head.bbox_head.loss_cls.class_weight == weights
+
+
+def test_class_weights_that_differ_are_not_made_alike() -> None:
+    model = _read('faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py')
+    model.roi_head.bbox_head.num_classes = 2
+    model.roi_head.bbox_head.loss_cls.class_weight = [1.0, 9.0, 0.1]
+    where = r'^model\.roi_head\.bbox_head\.loss_cls\.class_weight: '
+    told = where + r'\[1\.0, 9\.0, 0\.1\] has weights of 2 classes, and the student has 3'
+    with pytest.raises(UserError, match=told):
+        set_num_classes(model, 3, MODELS)
 
 
 SMALL = {

@@ -161,6 +161,12 @@ ON_A_COMMAND_LINE: dict[str, tuple[tuple[str, ...], str]] = {
         (CONVERT, 'effdet.pth', '.', '--config', CONFIG), "out: '.' is a folder"
     ),
     'checkpoint': ((TEST, CONFIG, 'epoch_1.pth'), "checkpoint: 'epoch_1.pth' is no file"),
+    'nothing to test on': (
+        (TEST, CONFIG, 'epoch_1.pth', '--cfg-options', 'test_cfg=None'), 'test_cfg: is missing from'
+    ),
+    'nothing to train': (
+        (TRAIN, *WORK, CONFIG, '--cfg-options', 'train_cfg=None'), 'train_cfg: is missing from'
+    ),
 }  # fmt: skip
 
 
