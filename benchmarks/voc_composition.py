@@ -2,8 +2,9 @@
 
 Fine-tunes two teachers from a COCO YOLOX-Nano, composes them on unlabelled photographs into a
 student, trains an oracle (the same student on the same photographs with their true labels, the
-same schedule and initial weights), and prints the composition table on other photographs. Beside
-them stands the student that learns from the teachers' labels alone, without their features.
+same schedule), and prints the composition table on other photographs. The student begins with the
+average of its teachers' weights, the oracle with COCO's; beside them stand a student that begins
+with COCO's and an oracle that begins with the teachers'.
 """
 
 from __future__ import annotations
@@ -17,10 +18,24 @@ from typing import Any
 
 from arms import Arm, Arms, seed_table, spread, voc_arms
 from common import Bar, Stages, composition_table, console, exit_on_mistake, write_results
-from voc_teachers import BOTH_TEACHERS, CONFIGS, ORACLE, TRUTH, VOC, WITH_FEATURES
+from voc_teachers import (
+    BOTH_TEACHERS,
+    CONFIGS,
+    FROM_TEACHERS,
+    ORACLE,
+    ORACLE_FROM_TEACHERS,
+    TRUTH,
+    VOC,
+)
 
-STUDENT, LABELS_ALONE, ALL = 'composed with features', 'composed', 'oracle'
-ARMS = {STUDENT: WITH_FEATURES, LABELS_ALONE: BOTH_TEACHERS, ALL: ORACLE}
+STUDENT, FROM_COCO = 'composed from teachers', 'composed'
+ALL, ALL_FROM_TEACHERS = 'oracle', 'oracle from teachers'
+ARMS = {
+    STUDENT: FROM_TEACHERS,
+    FROM_COCO: BOTH_TEACHERS,
+    ALL: ORACLE,
+    ALL_FROM_TEACHERS: ORACLE_FROM_TEACHERS,
+}
 ORACLE_RATIO = 1.0
 MINUTES = 40
 
@@ -42,20 +57,24 @@ def main() -> int:
     teachers = voc.train_teachers(stages)
     arms = voc_arms(voc, stages, teachers, 'voc_composition.json')
     composed = voc.learned_from(teachers)
-    inputs = {STUDENT: composed, LABELS_ALONE: composed, ALL: voc.learned_from([], TRUTH)}
+    inputs = {
+        STUDENT: composed,
+        FROM_COCO: composed,
+        ALL: voc.learned_from([], TRUTH),
+        ALL_FROM_TEACHERS: voc.learned_from(teachers, TRUTH),
+    }
     first = {name: Arm(name, ARMS[name], inputs[name]) for name in ARMS}
     student, oracle = stages.together(
         *(partial(arms.run, first[name]) for name in (STUDENT, ALL)), width=args.jobs
     )
-    config = f'{CONFIGS}/{WITH_FEATURES}.py'
+    config = f'{CONFIGS}/{FROM_TEACHERS}.py'
     table = composition_table(
         stages, config, teachers, student, oracle, voc.work_dir / 'table.json'
     )
     minutes = stages.minutes
     others = [arm for each in first.values() for arm in each.other_seeds(args.seeds)]
-    stages.together(
-        *(partial(arms.run, arm) for arm in (first[LABELS_ALONE], *others)), width=args.jobs
-    )
+    beside = (first[FROM_COCO], first[ALL_FROM_TEACHERS], *others)
+    stages.together(*(partial(arms.run, arm) for arm in beside), width=args.jobs)
     console.print(seed_table(arms, ARMS))
     figures = {**table, 'seeds': {name: spread(arms.runs(name)) for name in ARMS}}
     return write_results(args.out, figures, bars(table, arms, minutes), stages.seconds)

@@ -15,8 +15,9 @@ TEACHER = 'configs/voc/yolox-nano_320_voc-{}.py'
 # Their student, and that of true labels: names of configs in CONFIGS.
 CONFIGS = 'configs/compose/voc'
 BOTH_TEACHERS = 'yolox-nano_voc-a_yolox-nano_voc-b_yolox-nano_320_6e'
-WITH_FEATURES = 'yolox-nano_voc-a_yolox-nano_voc-b_features_yolox-nano_320_6e'
+FROM_TEACHERS = 'yolox-nano_voc-a_yolox-nano_voc-b_average_yolox-nano_320_6e'
 ORACLE = 'yolox-nano_voc-oracle_yolox-nano_320_6e'
+ORACLE_FROM_TEACHERS = 'yolox-nano_voc-oracle_average_yolox-nano_320_6e'
 SCORING = 'yolox-nano_voc-scoring_320'
 TRUTH = 'unlabeled_ground_truth'
 # By these the configs know where files are.

@@ -11,7 +11,7 @@ _base_ = [
 split = '{{$VOC_SPLITS:work_dirs/voc/splits}}/unlabeled_ground_truth.'
 split += f'{_base_.fold}@{_base_.percent}'
 work_dir = f'work_dirs/voc/finetuned_{_base_.fold}@{_base_.percent}'
-load_from = '{{$COMPOSED:work_dirs/voc/composed/epoch_6.pth}}'
+load_from = '{{$COMPOSED:work_dirs/voc/composed_from_teachers/epoch_6.pth}}'
 
 strong_pipeline = [*_base_.train_pipeline[:-1], *_base_.strong, _base_.train_pipeline[-1]]
 train_dataloader = dict(
