@@ -12,6 +12,15 @@ from mmengine.config import Config
 from mmcompose.registry import TEACHERS, build
 from mmcompose.teachers import FunctionTeacher, teacher_identity
 
+HTTP = {
+    'type': 'mmcompose.HTTPTeacher',
+    'url': 'http://localhost:8000',
+    'model': 'toy',
+    'classes': ['cat'],
+    'decode': 'ultralytics',
+    'preprocess': {'scale': (64, 64)},
+}
+
 
 def weighted(pixels: Any, **arguments: Any) -> Any:
     """A detector of the user's own that takes anything, and finds nothing."""
@@ -61,6 +70,44 @@ def test_a_teacher_may_be_given_by_its_class() -> None:
 
 def test_a_long_text_is_no_path() -> None:
     assert identity(function(prompt='x' * 300)) != identity(function(prompt='y' * 300))
+
+
+@pytest.mark.parametrize('name', ['cat', 'ultralytics', 'toy'])
+def test_a_folder_that_bears_a_name_is_no_part_of_the_teacher(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = identity(HTTP)
+    (tmp_path / name).mkdir()
+    (tmp_path / name / 'huge.zip').write_bytes(b'')
+    assert identity(HTTP) == before
+
+
+def test_how_a_server_is_asked_is_no_part_of_the_teacher() -> None:
+    before = identity(HTTP)
+    limits = {'timeout': 5, 'retries': 0, 'backoff': 1, 'time_limit': 7, 'size_limit': 9}
+    assert identity(HTTP, **limits, batch_size=1, concurrency=1) == before
+    for name in ('Authorization', 'x-api-key'):
+        assert identity(HTTP, headers={name: 'x' * 300}) == before
+    assert identity(HTTP, url='http://localhost:8000', binary=False) == before
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'model': 'other'},
+        {'version': '2'},
+        {'decode': 'detr'},
+        {'preprocess': {'scale': (32, 32)}},
+        {'headers': {'Host': 'second.example.com'}},
+    ],
+)
+def test_what_chooses_a_servers_model_is_part_of_the_teacher(changes: dict[str, Any]) -> None:
+    assert identity(HTTP, **changes) != identity(HTTP)
+
+
+def test_the_case_of_a_headers_name_does_not_count() -> None:
+    assert identity(HTTP, headers={'HOST': 'a'}) == identity(HTTP, headers={'Host': 'a'})
 
 
 @pytest.fixture
