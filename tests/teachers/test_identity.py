@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from mmengine.config import Config
 
 from mmcompose.registry import TEACHERS, build
-from mmcompose.teachers import FunctionTeacher, teacher_identity
+from mmcompose.teachers import FunctionTeacher, HuggingFaceTeacher, teacher_identity
 
 HTTP = {
     'type': 'mmcompose.HTTPTeacher',
@@ -161,3 +162,17 @@ def test_an_mmdet_models_weights_are_part_of_the_teacher(
     assert identity(config, checkpoint=str(weights)) == before
     weights.write_bytes(content + b' ')
     assert identity(config, checkpoint=str(weights)) != before
+
+
+def test_what_fits_into_memory_is_no_part_of_a_teacher_whose_batches_are_of_one_shape(
+    config: dict[str, Any], make_onnx: Callable[..., str]
+) -> None:
+    del config['device']
+    assert identity(config, batch_size=1, device='cpu') == identity(config)
+    assert identity(config, half_precision=True) != identity(config)
+    rows = np.zeros((1, 6), np.float32)
+    onnx = {'type': 'mmcompose.ONNXTeacher', 'classes': ['cat'], 'decode': 'ultralytics'}
+    onnx['model'] = make_onnx({'o': (rows, rows)})
+    assert identity(onnx, batch_size=1, num_threads=1) == identity(onnx)
+    # It is where a processor pads the pictures of a batch.
+    assert 'batch_size' not in HuggingFaceTeacher.unaddressed
