@@ -176,3 +176,35 @@ def test_what_fits_into_memory_is_no_part_of_a_teacher_whose_batches_are_of_one_
     assert identity(onnx, batch_size=1, num_threads=1) == identity(onnx)
     # It is where a processor pads the pictures of a batch.
     assert 'batch_size' not in HuggingFaceTeacher.unaddressed
+
+
+def test_members_of_an_ensemble_count_as_they_do_alone(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    file = tmp_path / 'weights'
+    file.write_bytes(b'weights')
+
+    def both(member: dict[str, Any], **arguments: Any) -> str:
+        members = [member, {**config, 'classes': ['cat', 'dog', 'tree']}]
+        return identity({'type': 'mmcompose.EnsembleTeacher', 'members': members, **arguments})
+
+    own = {**function(weights=Path(file)), 'classes': ['cat', 'dog', 'tree']}
+    before = both(own)
+    assert both({**own, 'arguments': {'weights': str(file)}}) == before
+    assert both(config) == both({**config, 'batch_size': 1, 'masks': True})
+    fusion = {'type': 'mmcompose.WeightedBoxesFusion'}
+    assert both(own, fusion=fusion, flip=False) == before
+    assert both(own, fusion={**fusion, 'iou_thr': 0.7}) != before
+    file.write_bytes(b'trained further')
+    assert both(own) != before
+
+
+def test_an_ensemble_predicts_anew_where_its_fusion_computes_something_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from mmcompose.labeling import WeightedBoxesFusion
+
+    ensemble = {'type': 'mmcompose.EnsembleTeacher', 'members': [function(), function(a=1)]}
+    before = identity(ensemble)
+    monkeypatch.setattr(WeightedBoxesFusion, 'revision', 999)
+    assert identity(ensemble) != before
