@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from mmcompose.class_space.spelling import spelled_like, spelling
-from mmcompose.utils import UserError, doubt, fault, problem
+from mmcompose.utils import Name, UserError, doubt, fault, problem
 
 # Names in the order of a model's labels, or by label number.
-GivenNames: TypeAlias = Sequence[str] | Mapping[Any, str]
+GivenNames: TypeAlias = Sequence[Name] | Mapping[Any, Name]
 
 # As they are spelled: stand-ins at the unused ids of 91-id COCO detectors, what is at their id 0,
 # last in others, or at DETR's end. Beside them what labelme writes, and where nobody named a class

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mmcompose.composition.identity import teacher_identity
 from mmcompose.labeling import LabelPipeline
 from mmcompose.registry import FEATURES as KINDS
 from mmcompose.registry import build
-from mmcompose.teachers import Teacher
+from mmcompose.teachers import Teacher, teacher_identity
 
 # What is looked at is stored beside predictions, by this name among the makers.
 FEATURES = 'features of pictures'

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.composition.features import FEATURES, Features
-from mmcompose.composition.identity import content_of
 from mmcompose.composition.jobs import Work
 from mmcompose.composition.label_inputs import LabelInputs, context_of
 from mmcompose.composition.learning import Collecting, learned_from
@@ -36,7 +35,7 @@ from mmcompose.store import (
 )
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher
-from mmcompose.utils import log
+from mmcompose.utils import content_of, log
 
 
 @dataclass(frozen=True)
@@ -315,7 +314,10 @@ class LabelMaker:
             'indices': [self.class_space.with_coarse.teacher_index(name) for name in self.records],
             # Pairs: a matrix of all classes would be most of each manifest.
             'hierarchy': np.argwhere(self.class_space.hierarchy.below),
-            'label_pipeline': content_of(self.steps[:steps]),
+            'label_pipeline': [
+                content_of(config, type(step))
+                for config, step in zip(self.steps[:steps], self.pipeline.steps, strict=False)
+            ],
             'features': None if self.features is None else self.features.identity,
         }
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmcompose.composition.identity import teacher_identity
 from mmcompose.composition.process_state import preserve_process_state
 from mmcompose.labeling import FUSED, STUDENT
 from mmcompose.registry import TEACHERS, build
-from mmcompose.teachers import Teacher
+from mmcompose.teachers import Teacher, teacher_identity
 from mmcompose.utils import Positive, UserError, allowing, check_types, fault, key_prefix, problem
 
 RESERVED_NAMES = (STUDENT, FUSED, 'oracle')

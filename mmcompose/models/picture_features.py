@@ -48,6 +48,7 @@ class PictureFeatures(PreparedTeacher):
     """
 
     classes = ('cell',)
+    unaddressed = frozenset({'device'})
 
     def __init__(self, long_side: Count = 320, device: str | None = None) -> None:
         weights_file()

@@ -13,6 +13,7 @@ from mmcompose.teachers.feature_maps import ShowsFeatureMaps
 from mmcompose.teachers.function import FunctionTeacher
 from mmcompose.teachers.http_server.teacher import HTTPTeacher
 from mmcompose.teachers.huggingface import HuggingFaceTeacher
+from mmcompose.teachers.identity import teacher_identity
 from mmcompose.teachers.mmdet.config import read_config
 from mmcompose.teachers.mmdet.model import check_class_count, let_decode, load_weights
 from mmcompose.teachers.mmdet.teacher import MMDetTeacher
@@ -41,5 +42,6 @@ __all__ = [
     'named_classes',
     'read_checkpoint',
     'read_config',
+    'teacher_identity',
     'total_parameters',
 ]

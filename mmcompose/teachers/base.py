@@ -26,11 +26,15 @@ class Teacher(ABC):
         regresses_boxes: Whether boxes are what a head regressed, whose width may come out
             negative: such are dropped, as MMDet does. Defaults to False: one is an error, for
             the numbers are then no corners.
+        unaddressed: Names of arguments that are no part of what addresses stored predictions:
+            they decide nothing about a prediction but its last digits, or :attr:`identity` covers
+            them. Defaults to none.
         allow: Names of checks whose finds are warnings; the composition sets them.
     """
 
     classes: tuple[str, ...]
     regresses_boxes: ClassVar[bool] = False
+    unaddressed: ClassVar[frozenset[str]] = frozenset()
     allow: tuple[str, ...] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -81,7 +85,11 @@ class Teacher(ABC):
     def identity(self) -> Any:
         """What, beside the config dict and the files it names, decides what is predicted.
 
-        Plain values; they become part of the address of the stored predictions.
+        Plain values; they become part of the address of the stored predictions. So a config dict
+        counts: without the arguments in :attr:`unaddressed` and those that have their default,
+        with the content in place of a path and of a string that names a file or folder, unless
+        the constructor annotates it as a ``mmcompose.utils.Name`` or a ``Literal``. A subclass of
+        another teacher joins its own to ``super().identity``.
         """
         return None
 

@@ -10,10 +10,12 @@ import numpy as np
 
 from mmcompose.class_space import ClassSpace, is_placeholder
 from mmcompose.labeling import ImageContext, LabelTransform
+from mmcompose.labeling.compute.revisions import revisions_of
 from mmcompose.registry import LABEL_TRANSFORMS, TEACHERS, build
 from mmcompose.structures import Detections, Image, decode_masks, encode_masks
 from mmcompose.teachers.base import Teacher, total_parameters
-from mmcompose.utils import UserError, fault, key_prefix, problem
+from mmcompose.teachers.identity import teacher_identity
+from mmcompose.utils import UserError, content_of, fault, key_prefix, problem
 
 MIRRORED = ', mirrored'
 
@@ -36,6 +38,8 @@ class EnsembleTeacher(Teacher):
         UserError: If members are too few or of different classes, ``flip`` is set and one does
             not look at pixels, or ``fusion`` is none that works on one image at a time.
     """
+
+    unaddressed = frozenset({'members', 'fusion'})
 
     def __init__(
         self,
@@ -77,6 +81,8 @@ class EnsembleTeacher(Teacher):
             on_unmapped='drop',
         )
         fusion = fusion or {'type': 'mmcompose.WeightedBoxesFusion'}
+        self._configs = [dict(member) for member in members]
+        self._fusion_config = dict(fusion)
         self._fusion: LabelTransform = build(LABEL_TRANSFORMS, fusion, 'fusion')
         self._fusion.bind(self._space, np.ones(len(names)))
         self._check_fusion(fusion['type'])
@@ -95,8 +101,12 @@ class EnsembleTeacher(Teacher):
 
     @property
     def identity(self) -> Any:
-        """See :attr:`Teacher.identity`: those of the members."""
-        return [member.identity for member in self._members]
+        """See :attr:`Teacher.identity`: what addresses each member, and how they are fused."""
+        return {
+            'members': list(map(teacher_identity, self._configs, self._members)),
+            'fusion': content_of(self._fusion_config, type(self._fusion)),
+            'revisions': revisions_of(self._fusion),
+        }
 
     @property
     def may_give_masks(self) -> bool:

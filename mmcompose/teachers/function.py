@@ -12,7 +12,7 @@ from mmcompose.structures import Detections, Image, as_masks
 from mmcompose.teachers.base import Teacher
 from mmcompose.teachers.dotted_path import load_function, source_fingerprint
 from mmcompose.teachers.named_classes import named_classes
-from mmcompose.utils import UserError, problem
+from mmcompose.utils import Name, UserError, problem
 
 
 @TEACHERS.register_module()
@@ -31,8 +31,8 @@ class FunctionTeacher(Teacher):
 
     def __init__(
         self,
-        function: str,
-        classes: str | GivenNames,
+        function: Name,
+        classes: Name | GivenNames,
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
         self._name = function

@@ -18,7 +18,16 @@ from mmcompose.teachers.base import Teacher
 from mmcompose.teachers.batches import in_batches, unprepared
 from mmcompose.teachers.device import torch_device
 from mmcompose.teachers.named_classes import named_classes, named_texts
-from mmcompose.utils import Count, Fraction, UserError, fault, first_line, optional_package, problem
+from mmcompose.utils import (
+    Count,
+    Fraction,
+    Name,
+    UserError,
+    fault,
+    first_line,
+    optional_package,
+    problem,
+)
 
 # How a zero-shot model takes its texts: each as a query of its own, or all in one sentence.
 _QUERIES = ('owlvit', 'owlv2')
@@ -42,12 +51,14 @@ class HuggingFaceTeacher(Teacher):
     """
 
     regresses_boxes = True
+    # Not the size of a batch: padding changes detections.
+    unaddressed = frozenset({'device'})
 
     def __init__(
         self,
         model: str,
-        classes: str | GivenNames | None = None,
-        texts: Sequence[str] | None = None,
+        classes: Name | GivenNames | None = None,
+        texts: Sequence[Name] | None = None,
         score_thr: Fraction = 0.01,
         batch_size: Count = 1,
         device: str | None = None,

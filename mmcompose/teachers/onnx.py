@@ -33,6 +33,7 @@ from mmcompose.teachers.preprocess import Geometry, Preprocess
 from mmcompose.teachers.tensor_teacher import TensorTeacher
 from mmcompose.utils import (
     Count,
+    Name,
     UserError,
     check_types,
     fault,
@@ -67,8 +68,7 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher, ShowsFeatureMaps):
         preprocess: What the input is made of, in MMDet's terms; see
             :class:`mmcompose.teachers.preprocess.Preprocess`. ``scale`` may be left out where
             the model's input has a fixed size.
-        batch_size: How many images share a batch where the model takes any number. Defaults
-            to 8.
+        batch_size: How many images share a batch where the model takes any number. Defaults to 8.
         providers: ONNX Runtime's execution providers. Defaults to CUDA where it is there, else
             the CPU.
         num_threads: Of one run on the CPU. Defaults to as many as torch uses.
@@ -77,14 +77,16 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher, ShowsFeatureMaps):
             that differ a little. Defaults to False.
     """
 
+    unaddressed = frozenset({'batch_size', 'num_threads'})
+
     def __init__(
         self,
         model: str,
-        classes: str | GivenNames | None = None,
-        decode: str | Mapping[str, Any] | None = None,
+        classes: Name | GivenNames | None = None,
+        decode: Name | Mapping[str, Any] | None = None,
         preprocess: Mapping[str, Any] | None = None,
         batch_size: Count = 8,
-        providers: Sequence[str] | None = None,
+        providers: Sequence[Name] | None = None,
         num_threads: Count | None = None,
         reduced_decode: bool = False,
     ) -> None:

@@ -17,7 +17,7 @@ from mmcompose.teachers.named_classes import named_classes
 from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.preprocess import Geometry, Preprocess
 from mmcompose.teachers.reduced_decode import reduction_for
-from mmcompose.utils import UserError, fault
+from mmcompose.utils import Name, UserError, fault
 
 
 class TensorTeacher(Teacher):
@@ -36,8 +36,8 @@ class TensorTeacher(Teacher):
 
     def __init__(
         self,
-        classes: str | GivenNames,
-        decode: str | Mapping[str, Any],
+        classes: Name | GivenNames,
+        decode: Name | Mapping[str, Any],
         preprocess: Mapping[str, Any] | None,
         batch_size: int,
         reduced_decode: bool = False,

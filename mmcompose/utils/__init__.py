@@ -6,6 +6,7 @@ from mmcompose.utils.constructors import (
     constructor_parameters,
     constructor_types,
 )
+from mmcompose.utils.content import content_of
 from mmcompose.utils.doubts import (
     CHECKS,
     allowing,
@@ -39,7 +40,7 @@ from mmcompose.utils.problem import (
 )
 from mmcompose.utils.progress_bar import counted, progress
 from mmcompose.utils.selection import Selection
-from mmcompose.utils.types import Count, Fraction, Positive, Range, check_types
+from mmcompose.utils.types import Count, Fraction, Name, Positive, Range, check_types
 from mmcompose.utils.wording import examples, first_line
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     'Count',
     'Fraction',
     'Mistakes',
+    'Name',
     'Positive',
     'Problem',
     'Range',
@@ -66,6 +68,7 @@ __all__ = [
     'check_writable',
     'constructor_parameters',
     'constructor_types',
+    'content_of',
     'counted',
     'doubt',
     'examples',

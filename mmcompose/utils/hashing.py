@@ -7,7 +7,6 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 FINGERPRINT_LENGTH = 16
@@ -28,8 +27,10 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, (set, frozenset)):
         return sorted((plain(item) for item in value), key=repr)
-    if isinstance(value, Path):
-        return str(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, type):
+        return f'{value.__module__}.{value.__qualname__}'
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     if hasattr(value, 'tolist'):
@@ -41,7 +42,7 @@ def fingerprint(value: Any) -> str:
     """Return 16 hex digits that address a plain value, whatever the order of its keys.
 
     Args:
-        value: Nested mappings, sequences, numpy arrays, paths, strings, numbers.
+        value: Nested mappings, sequences, numpy arrays, paths, classes, strings, numbers.
 
     Raises:
         TypeError: If the value holds something that has no plain form.
@@ -59,7 +60,7 @@ def lines_fingerprint(lines: Iterable[str]) -> str:
     return digest.hexdigest()[:FINGERPRINT_LENGTH]
 
 
-def file_fingerprint(path: str | Path) -> str:
+def file_fingerprint(path: str | os.PathLike[str]) -> str:
     """Return 16 hex digits that address a file's content.
 
     A file is read once, unless it has changed or may be about to.

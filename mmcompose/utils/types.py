@@ -55,6 +55,8 @@ class Range:
 Fraction: TypeAlias = Annotated[float, Range(0, 1)]
 Positive: TypeAlias = Annotated[float, Range(above=0)]
 Count: TypeAlias = Annotated[int, Range(1)]
+# A string that names no file, whatever of its name lies in the working directory.
+Name: TypeAlias = Annotated[str, 'names no file']
 
 
 def check_types(key: str, given: Mapping[str, Any], hints: Mapping[str, Any]) -> list[Problem]:

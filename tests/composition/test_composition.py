@@ -269,6 +269,23 @@ def test_labels_are_made_anew_but_predictions_are_shared(
     assert len(list((tmp_path / 'predictions').rglob('*.parquet'))) == 2
 
 
+def test_a_folder_called_like_an_argument_of_a_step_makes_no_labels_anew(
+    pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = toys.images_in(pool)
+    score_filter, fusion, bands = toys.LABEL_PIPELINE
+    steps = [score_filter, {**fusion, 'conf_type': 'max'}, bands]
+
+    def made() -> str:
+        config = toys.composition(tmp_path / 'labels', label_pipeline=steps)
+        return Composition.from_config(config).labels(images).fingerprint
+
+    monkeypatch.chdir(tmp_path)
+    before = made()
+    (tmp_path / 'max').mkdir()
+    assert made() == before
+
+
 def test_a_hierarchy_is_part_of_what_makes_the_labels(pool: Path, tmp_path: Path) -> None:
     images = toys.images_in(pool)
     steps = [{'type': 'mmcompose.ResolveHierarchy'}, *toys.LABEL_PIPELINE]

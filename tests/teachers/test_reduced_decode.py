@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from mmcompose.composition.identity import teacher_identity
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Image, iou
-from mmcompose.teachers import PreparedTeacher
+from mmcompose.teachers import PreparedTeacher, teacher_identity
 from mmcompose.utils import UserError
 
 # x1 y1 x2 y2 score label, in a 64x64 input.

@@ -28,9 +28,10 @@ def test_different_values_have_different_fingerprints(one: object, other: object
     assert fingerprint(one) != fingerprint(other)
 
 
-def test_arrays_tuples_paths_and_sets_stand_for_their_plain_forms() -> None:
+def test_arrays_tuples_paths_sets_and_classes_stand_for_their_plain_forms() -> None:
     fancy = {'a': np.array([1, 2]), 'b': (1,), 'c': Path('x/y'), 'd': {'q', 'p'}}
     assert fingerprint(fancy) == fingerprint({'a': [1, 2], 'b': [1], 'c': 'x/y', 'd': ['p', 'q']})
+    assert fingerprint(Path) == fingerprint('pathlib.Path')
 
 
 def test_what_has_no_plain_form_is_refused() -> None:

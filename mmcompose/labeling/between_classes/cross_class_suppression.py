@@ -15,7 +15,7 @@ from mmcompose.labeling.compute.per_class import class_index
 from mmcompose.labeling.compute.state import State, summed
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
-from mmcompose.utils import Count, Fraction, UserError, fault
+from mmcompose.utils import Count, Fraction, Name, UserError, fault
 
 
 @LABEL_TRANSFORMS.register_module()
@@ -54,8 +54,8 @@ class CrossClassSuppression(LabelTransform):
         min_count: Count = 4,
         min_rate: Fraction = 0.5,
         min_score: Fraction = 0.3,
-        pairs: list[tuple[str, str]] | None = None,
-        never: list[tuple[str, str]] | None = None,
+        pairs: list[tuple[Name, Name]] | None = None,
+        never: list[tuple[Name, Name]] | None = None,
     ) -> None:
         self.iou_thr = iou_thr
         self.decay = decay

@@ -28,6 +28,7 @@ from mmcompose.labeling.compute.learned_file import (
 from mmcompose.labeling.compute.state import State
 from mmcompose.registry import CALIBRATIONS, LABEL_TRANSFORMS, build_method
 from mmcompose.structures import Detections
+from mmcompose.utils import Name
 
 # What is learned: curves by teacher, `TeacherCurves`.
 _LEARNED = {'curves': Mapping[str, Mapping[str, Any]]}
@@ -53,7 +54,7 @@ class ScoreCalibration(LabelTransform):
     rounds = 1
 
     def __init__(
-        self, method: str = 'quantile', learned_file: str | None = None, **arguments: Any
+        self, method: Name = 'quantile', learned_file: str | None = None, **arguments: Any
     ) -> None:
         self.method: Calibration = build_method(CALIBRATIONS, method, arguments, type(self))
         self.right_iou_thr = self.method.right_iou_thr

@@ -23,7 +23,7 @@ from mmcompose.labeling.compute.scored_boxes import ScoredBoxes, boxes_by_teache
 from mmcompose.labeling.compute.state import State
 from mmcompose.labeling.thresholds.base import Threshold
 from mmcompose.registry import LABEL_TRANSFORMS, THRESHOLDS, build_method
-from mmcompose.utils import Fraction, Range, UserError, problem
+from mmcompose.utils import Fraction, Name, Range, UserError, problem
 
 # What is learned: thresholds by teacher and class.
 _LEARNED = {'thresholds': Mapping[str, Mapping[str, Fraction]]}
@@ -59,7 +59,7 @@ class AdaptiveScoreFilter(LabelTransform):
 
     def __init__(
         self,
-        method: str = 'mixture',
+        method: Name = 'mixture',
         min_boxes: Annotated[int, Range(2)] = 50,
         lowest: Fraction = 0.05,
         highest: Fraction = 0.95,

@@ -13,7 +13,7 @@ from mmcompose.structures.name_matching import Matching, match_names, nearest_na
 from mmcompose.teachers.base import Teacher
 from mmcompose.teachers.coco_results.results_json import ResultsJson
 from mmcompose.teachers.coco_results.yolo_texts import YoloTexts
-from mmcompose.utils import UserError, examples, fault, log, no_file, problem, warn
+from mmcompose.utils import Name, UserError, examples, fault, log, no_file, problem, warn
 
 
 @TEACHERS.register_module()
@@ -44,7 +44,7 @@ class COCOResultsTeacher(Teacher):
         self,
         results: str,
         images: str | None = None,
-        classes: str | GivenNames | None = None,
+        classes: Name | GivenNames | None = None,
         on_unmatched: Literal['error', 'warn', 'no_boxes'] | None = None,
         rescale: bool = False,
     ) -> None:

@@ -19,7 +19,20 @@ from mmcompose.teachers.http_server.answers import DTYPES, HEADER, read_input_na
 from mmcompose.teachers.output_columns import Outputs
 from mmcompose.teachers.preprocess import Geometry
 from mmcompose.teachers.tensor_teacher import TensorTeacher
-from mmcompose.utils import Count, Positive, Range, UserError, fault, optional_package, problem
+from mmcompose.utils import (
+    Count,
+    Name,
+    Positive,
+    Range,
+    UserError,
+    fault,
+    optional_package,
+    problem,
+)
+
+_LIMITS = ('timeout', 'retries', 'backoff', 'time_limit', 'size_limit')
+# Headers, in lower case.
+_CREDENTIALS = ('authorization', 'proxy-authorization', 'cookie', 'x-api-key')
 
 
 @TEACHERS.register_module()
@@ -43,22 +56,26 @@ class HTTPTeacher(TensorTeacher):
         timeout: Seconds without a byte of an answer. Defaults to 60.
         retries: How often to repeat a request after a passing fault. Defaults to 4.
         backoff: Seconds before the first repetition; doubled each time. Defaults to 0.5.
-        headers: Sent with every request, e.g. an authorization. Defaults to none.
+        headers: Sent with every request, e.g. an authorization. Some choose the model, as ``Host``
+            does of KServe: another value is another teacher, which predicts anew, but for
+            credentials (Authorization, Proxy-Authorization, Cookie, X-API-Key). Defaults to none.
         time_limit: Seconds for a request with all its repetitions. Defaults to 600.
         size_limit: Bytes that an answer may have. Defaults to 256 MiB.
     """
 
+    unaddressed = frozenset({'batch_size', 'concurrency', 'headers', *_LIMITS})
+
     def __init__(
         self,
-        url: str,
-        model: str,
-        classes: str | GivenNames,
-        decode: str | Mapping[str, Any],
+        url: Name,
+        model: Name,
+        classes: Name | GivenNames,
+        decode: Name | Mapping[str, Any],
         preprocess: Mapping[str, Any],
-        version: str | None = None,
+        version: Name | None = None,
         batch_size: Count = 8,
-        input_name: str | None = None,
-        datatype: str = 'FP32',
+        input_name: Name | None = None,
+        datatype: Name = 'FP32',
         binary: bool = False,
         concurrency: Count = 4,
         timeout: Positive = 60.0,
@@ -82,13 +99,22 @@ class HTTPTeacher(TensorTeacher):
 
         self._url = f'{url.rstrip("/")}/v2/models/{model}'
         self._url += f'/versions/{version}' if version is not None else ''
+        self._headers = dict(headers or {})
         self._connection = Connection(
-            self._url, dict(headers or {}), timeout, time_limit, size_limit, retries, backoff
+            self._url, self._headers, timeout, time_limit, size_limit, retries, backoff
         )
         self._input_name = input_name
         self._datatype = datatype
         self._binary = binary
         self._concurrency = concurrency
+
+    @property
+    def identity(self) -> Any:
+        """See :attr:`Teacher.identity`: headers that may choose the model, not who asks it."""
+        headers = {name.lower(): value for name, value in self._headers.items()}
+        counted = {name: value for name, value in headers.items() if name not in _CREDENTIALS}
+        identity: dict[str, Any] = super().identity
+        return {**identity, 'headers': counted} if counted else identity
 
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         """See :meth:`Teacher.predict`."""

@@ -35,7 +35,10 @@ from mmcompose.teachers.mmdet.tracking import detector_of, is_tracker, without_t
 from mmcompose.teachers.mmdet.zoo import config_and_checkpoint
 from mmcompose.teachers.named_classes import named_classes, named_texts
 from mmcompose.teachers.reduced_decode import as_if_whole, reduction_for, resized, scales_of
-from mmcompose.utils import Count, UserError, fault, file_fingerprint, problem
+from mmcompose.utils import Count, Name, UserError, fault, file_fingerprint, problem
+
+_DECIDE_NOTHING = ('batch_size', 'device', 'trust_checkpoint')
+_IN_IDENTITY = ('config', 'checkpoint', 'cfg_options', 'model', 'masks')
 
 
 @TEACHERS.register_module()
@@ -70,18 +73,19 @@ class MMDetTeacher(PreparedTeacher, ShowsFeatureMaps):
     """
 
     regresses_boxes = True
+    unaddressed = frozenset({*_DECIDE_NOTHING, *_IN_IDENTITY})
 
     def __init__(
         self,
         config: str | Config | None = None,
         checkpoint: str | None = None,
-        classes: str | GivenNames | None = None,
+        classes: Name | GivenNames | None = None,
         cfg_options: Mapping[str, Any] | None = None,
         batch_size: Count = 8,
         device: str | None = None,
         trust_checkpoint: bool = False,
         model: str | None = None,
-        texts: Sequence[str] | None = None,
+        texts: Sequence[Name] | None = None,
         tta: bool = False,
         half_precision: bool = False,
         torch_compile: bool | Mapping[str, Any] = False,
@@ -147,13 +151,16 @@ class MMDetTeacher(PreparedTeacher, ShowsFeatureMaps):
     def identity(self) -> Any:
         """See :attr:`Teacher.identity`: model and test pipeline with all they inherit, the weights.
 
-        Not what the model was tested on, nor how that is loaded: data sets are moved, and a config
-        reads where they are from the environment.
+        And what decides which classes the types in them name. Not what the model was tested on,
+        nor how that is loaded: data sets are moved, and a config reads where they are from the
+        environment.
         """
         settings = {
             'model': self._config.model,
             'pipeline': test_steps(self._config, self._tta),
             'tta_model': self._config.tta_model if self._tta else None,
+            'default_scope': self._config.get('default_scope'),
+            'custom_imports': self._config.get('custom_imports'),
         }
         identity = {
             # Not laid out by yapf, which takes seconds and changes with its version.
