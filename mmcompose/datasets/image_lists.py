@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pyarrow.compute as pc
 from mmengine.dataset import BaseDataset, ConcatDataset
 
+from mmcompose.datasets.content_digests import digests_of_uncompressed
 from mmcompose.datasets.pool_listing import Listed, listed_table
 from mmcompose.datasets.unlabeled_images import UnlabeledImages
-from mmcompose.store import ImageTable, sized
+from mmcompose.store import ImageTable, digested, sized
 from mmcompose.structures import image_size
 from mmcompose.utils import UserError, fault
 
@@ -40,6 +41,8 @@ def _images_of(dataset: BaseDataset) -> ImageTable:
 
 def _read(dataset: BaseDataset, prefix: str) -> ImageTable:
     table = sized(listed_table(_infos(dataset), prefix), None, image_size)
+    if (digest_of := digests_of_uncompressed(table)) is not None:
+        table = digested(table, None, digest_of)
     return ImageTable.of_columns(table)
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from mmdet.registry import DATASETS
+from mmengine.registry import DefaultScope
 from PIL import Image as PILImage
 
 from mmcompose.datasets import UnlabeledImages, images_of
@@ -260,6 +262,29 @@ def test_pictures_that_are_not_compressed_are_known_by_their_content(
     assert [image.digest for image in plain] == [None, None]
 
 
+@pytest.mark.parametrize('wrapper', [None, 'ConcatDataset', 'RepeatDataset'])
+def test_so_are_those_of_any_other_dataset(wrapper: str | None, tmp_path: Path) -> None:
+    listed = {'id': 1, 'file_name': '000.bmp', 'width': 30, 'height': 20}
+    coco = {'images': [listed], 'annotations': [], 'categories': []}
+    (tmp_path / 'coco.json').write_text(json.dumps(coco))
+    digests = []
+    for camera, grey in (('one', 10), ('other', 200)):
+        (tmp_path / camera).mkdir()
+        pixels = np.full((20, 30, 3), grey, np.uint8)
+        assert cv2.imwrite(str(tmp_path / camera / '000.bmp'), pixels)
+        prefix = {'img': str(tmp_path / camera)}
+        config = {'type': 'CocoDataset', 'ann_file': str(tmp_path / 'coco.json')}
+        config |= {'data_prefix': prefix, 'pipeline': []}
+        if wrapper == 'ConcatDataset':
+            config = {'type': wrapper, 'datasets': [config]}
+        elif wrapper is not None:
+            config = {'type': wrapper, 'dataset': config, 'times': 1}
+        with DefaultScope.overwrite_default_scope('mmdet'):
+            (image,) = images_of(DATASETS.build(config))
+        digests.append(image.digest)
+    assert None not in digests and digests[0] != digests[1]
+
+
 def test_a_file_is_read_once_for_its_digest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,7 +301,7 @@ def test_a_file_is_read_once_for_its_digest(
         read.append(Path(path).name)
         return Path(path).read_bytes()
 
-    monkeypatch.setattr('mmcompose.datasets.unlabeled_images.read_bytes', read_bytes)
+    monkeypatch.setattr('mmcompose.datasets.content_digests.read_bytes', read_bytes)
     first = digests()
     assert len(set(first)) == 3 and len(read) == 3
     assert digests() == first and read == []
