@@ -119,6 +119,12 @@ class Composition:
         return self._teachers.records
 
     @property
+    def makers(self) -> set[str]:
+        """The identities of all that its results are made of: teachers', and of its features."""
+        teachers = {each['identity'] for each in self.teacher_records.values()}
+        return teachers if self._features is None else {*teachers, self._features.identity}
+
+    @property
     def resolved(self) -> dict[str, Any]:
         """The same config with what was read from the teachers, as plain values."""
         return {
