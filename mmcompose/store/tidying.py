@@ -123,7 +123,11 @@ def _is_whole(
 
 
 def _rows_to_keep(index: pa.Table, num_parts: int) -> dict[int, NDArray[np.int64]]:
-    """Return of each part the rows of pictures that no part before it has."""
+    """Return of each part the rows of pictures that no part before it has.
+
+    A picture that could not be read in one part and could in another is kept as the latter has it.
+    """
+    index = index.sort_by([(name, 'ascending') for name in ('is_unreadable', 'part', 'row')])
     names = [name for name in (*ADDRESS, DIGEST.name) if name in index.column_names]
     pictures = index.group_by(names, use_threads=False)
     first = pictures.aggregate([('part', 'first'), ('row', 'first')])
