@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from mmdet.datasets import ConcatDataset
 from mmdet.registry import DATASETS
 from mmengine.registry import DefaultScope
 from PIL import Image as PILImage
@@ -307,6 +308,30 @@ def test_a_file_is_read_once_for_its_digest(
     assert digests() == first and read == []
     os.utime(tmp_path / 'pool' / '001.png', ns=(1, 1))
     assert digests() == first and read == ['001.png']
+
+
+def test_folders_with_the_same_names_can_be_one_pool(tmp_path: Path) -> None:
+    cameras = [tmp_path / place / 'camera' for place in ('east', 'west')]
+    for camera, count in zip(cameras, (3, 2), strict=True):
+        toys.draw(camera, count)
+    toys.draw(tmp_path / 'other' / 'west', 1)
+    folders = [*cameras, tmp_path / 'other']
+
+    def keys(*folders: Path) -> list[str]:
+        parts = [UnlabeledImages(data_prefix={'img': str(each)}) for each in folders]
+        return images_of(ConcatDataset(parts, lazy_init=True)).keys.to_pylist()
+
+    assert keys(*folders) == [
+        'east/camera/000.png',
+        'east/camera/001.png',
+        '002.png',
+        'west/camera/000.png',
+        'west/camera/001.png',
+        'west/000.png',
+    ]
+    assert keys(cameras[0], folders[2]) == ['000.png', '001.png', '002.png', 'west/000.png']
+    with pytest.raises(UserError, match=rf'listed twice, the file .*{cameras[0]}/000.png'):
+        keys(cameras[0], cameras[0])
 
 
 def _json(folder: Path, *images: dict[str, Any]) -> dict[str, Any]:
