@@ -256,7 +256,7 @@ class Composition:
             UserError: If a teacher raises it, or too many pictures cannot be read.
         """
         try:
-            return self._maker.teachers.predictions(images)
+            return self.prediction_maker.predictions(images)
         finally:
             self._teachers.close()
 
@@ -279,9 +279,10 @@ class Composition:
             if not keep_open:
                 self._teachers.close()
 
-    def cached_predictions(self, images: Sequence[Image]) -> dict[str, PoolResults]:
-        """Return those of :meth:`predictions` that the store holds whole; makes none."""
-        return self._maker.teachers.cached(images)
+    @property
+    def prediction_maker(self) -> PredictionMaker:
+        """What predicts on a pool, and knows what of that is stored."""
+        return self._maker.teachers
 
     def owners_by_name(self, images: Sequence[Image]) -> list[str]:
         """Return a line for each teacher that has classes by name alone; it makes no predictions.
@@ -292,7 +293,7 @@ class Composition:
         Returns:
             The lines; none where predictions of a teacher are not stored.
         """
-        stored = self.cached_predictions(images)
+        stored = self.prediction_maker.cached(images)
         if len(stored) < len(self.teacher_records):
             return []
         return owners_by_name(self.class_space, stored)

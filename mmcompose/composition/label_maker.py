@@ -115,7 +115,7 @@ class LabelMaker:
         if whole.read() is not None and whole.read_learned() is not None:
             return [], []
         again = self.teachers.readable_again(pool)
-        if again or not self.teachers.are_whole(pool):
+        if again or any(self.teachers.count_missing(pool).values()):
             return again, None
         return [], [*self.teachers.unreadable(pool).items()]
 

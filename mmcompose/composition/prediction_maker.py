@@ -119,9 +119,9 @@ class PredictionMaker:
         """Return what :meth:`predictions` has made of a pool."""
         return {name: each.of(images) for name, each in self._results().items()}
 
-    def are_whole(self, images: ImageTable) -> bool:
-        """Return whether the store holds all predictions and features of a pool."""
-        return not any(each.missing(images).any() for each in self._results(True).values())
+    def count_missing(self, images: ImageTable) -> dict[str, int]:
+        """Return of how many images the store holds nothing, by teacher, and for features."""
+        return {n: int(each.missing(images).sum()) for n, each in self._results(True).items()}
 
     def readable_again(self, images: ImageTable, with_features: bool = True) -> list[int]:
         """Return the rows of images that are stored as unreadable, and can be read now."""

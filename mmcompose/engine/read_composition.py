@@ -120,14 +120,17 @@ def first_pseudo_labeled(config: Config) -> ConfigDict | None:
 
 
 def _is_pseudo_labeled(dataset: Any) -> bool:
-    cls = class_of(dataset, DATASETS) if isinstance(dataset, Mapping) else None
+    # What names no type is told where the config is checked.
+    is_typed = isinstance(dataset, Mapping) and 'type' in dataset
+    cls = class_of(dataset, DATASETS) if is_typed else None
     return isinstance(cls, type) and issubclass(cls, PseudoLabeledDataset)
 
 
 def _together(composition: Composition, config: Config) -> list[CoOccurrence] | None:
     if not pseudo_labeled_configs(config):
         return None
-    stored = [(images, composition.cached_predictions(images)) for images in pools_of(config)]
+    cached = composition.prediction_maker.cached
+    stored = [(images, cached(images)) for images in pools_of(config)]
     seen = [(images, tables) for images, tables in stored if len(tables) > 1]
     if not seen:
         return None
