@@ -140,14 +140,5 @@ def _without_learned_files(config: Config) -> Config:
 
 def _pool(config: Config, composition: Composition) -> Callable[[], Iterable[LabelInput]]:
     """Return what the teachers predict on the images that the student learns from."""
-    images = pool_of(config)
-    if images is None:
-        raise UserError(
-            fault(
-                'train_dataloader.dataset',
-                'holds no mmcompose.PseudoLabeledDataset, from whose images '
-                f'an earlier step of {PIPELINE} learns',
-            )
-        )
-    inputs = composition.label_inputs(images)
+    inputs = composition.label_inputs(pool_of(config))
     return lambda: inputs

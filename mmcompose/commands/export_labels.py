@@ -7,16 +7,18 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmcompose.commands.load import load
+from mmcompose.commands.config_files import read_compose_config
 from mmcompose.composition import Composition
+from mmcompose.datasets import join_pools
+from mmcompose.engine.read_composition import pools_of, read_composition
 from mmcompose.store import DetectionTable
 from mmcompose.store.exports import destination, export
-from mmcompose.structures import Image
-from mmcompose.utils import Selection, log
+from mmcompose.structures import Detections, Image
+from mmcompose.utils import Chained, Selection, log
 
 
 def export_labels(config: str | Config, to: str, out: str | None = None) -> Path:
-    """Write the labels of the pool that a config's student learns from.
+    """Write the labels of all that a config's student learns from without labels, in one place.
 
     What the store does not hold yet is made.
 
@@ -33,20 +35,36 @@ def export_labels(config: str | Config, to: str, out: str | None = None) -> Path
     """
     # Before hours of work.
     destination(to, out)
-    composition = load(config)
-    return export_readable(composition, composition.pool, composition.labels().table, to, out)
+    config = read_compose_config(config)
+    composition, pools = read_composition(config), pools_of(config)
+    images = join_pools(pools)
+    tables = [composition.labels(each).table for each in pools]
+    return export_readable(composition, images, tables, to, out)
 
 
 def export_readable(
     composition: Composition,
     images: Sequence[Image],
-    labels: DetectionTable,
+    tables: Sequence[DetectionTable],
     to: str,
     out: str | None,
 ) -> Path:
-    """Write the labels of a composition's pictures that could be read; return what was written."""
+    """Write the labels of a composition's pictures that could be read; return what was written.
+
+    Args:
+        composition: What labels them.
+        images: The pictures of all pools, one after another.
+        tables: The labels of each pool.
+        to: A format; see :func:`mmcompose.store.exports.export`.
+        out: The file or folder. None for a name of the format in the working directory.
+    """
+    labels = Chained(tables)
     # A picture that could not be read is not one without objects.
-    rows = labels.readable()
+    rows = [
+        start + row
+        for start, table in zip(labels.starts, tables, strict=False)
+        for row in table.readable()
+    ]
     path = export_rows(composition, images, labels, rows, to, out)
     log(f'labels of {len(rows)} images exported to {path}')
     return path
@@ -55,7 +73,7 @@ def export_readable(
 def export_rows(
     composition: Composition,
     images: Sequence[Image],
-    labels: DetectionTable,
+    labels: Sequence[Detections],
     rows: Sequence[int],
     to: str,
     out: str | None,

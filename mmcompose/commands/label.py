@@ -15,7 +15,7 @@ from mmengine.registry import DefaultScope
 from mmcompose.checks.check_files import check_launcher
 from mmcompose.commands.export_labels import export_readable
 from mmcompose.composition import RayWorkers
-from mmcompose.datasets import pseudo_labeled
+from mmcompose.datasets import join_pools, pseudo_labeled
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.hooks.label_summary import summary
 from mmcompose.utils import UserError, check_writable, fault, log, problem
@@ -59,15 +59,18 @@ def label(
         raise UserError(
             fault('train_dataloader.dataset', 'holds no mmcompose.PseudoLabeledDataset')
         )
+    exported = list({each.images.fingerprint: each for each in found}.values()) if export else []
+    # Before hours of work.
+    images = join_pools([each.images for each in exported]) if exported else None
     for dataset in found:
         if launcher == 'ray':
             dataset.composition.make_workers = partial(RayWorkers, address)
         dataset.full_init()
         if is_main_process():
             log(summary(dataset))
-    if export is not None and is_main_process():
-        first = found[0]
-        export_readable(first.composition, first.images, first.labels, 'coco', export)
+    if export is not None and images is not None and is_main_process():
+        tables = [each.labels for each in exported]
+        export_readable(found[0].composition, images, tables, 'coco', export)
 
 
 def _join(launcher: str, dist_cfg: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from mmcompose.commands.console import console
 from mmcompose.commands.plan import Plan
+from mmcompose.composition.features import FEATURES
 from mmcompose.evaluation import class_space_table
 
 
@@ -27,7 +28,7 @@ def print_plan(plan: Plan) -> None:
     out.print('Pool')
     none = 'cannot be listed' if plan.has_pool else 'no pseudo-labeled dataset'
     lines = [none] if plan.pool is None else plan.pool.describe()
-    for line in (*lines, _stored(plan), *plan.owners_by_name):
+    for line in (*lines, *_stored(plan), *plan.owners_by_name):
         out.print(f'  {line}')
     if plan.total_seconds is not None and plan.total_bytes is not None:
         minutes, megabytes = plan.total_seconds / 60, plan.total_bytes / 1e6
@@ -50,18 +51,28 @@ def _teachers(plan: Plan) -> Table:
     for name, (kind, classes) in plan.teachers.items():
         size = plan.parameters.get(name)
         millions = '-' if size is None else f'{size / 1e6:.2f} M'
-        timed = f'{plan.seconds[name] * 1000:.0f}' if name in plan.seconds else '-'
+        timed = _milliseconds(plan, name)
         boxes = f'{plan.boxes[name]:.1f}' if name in plan.boxes else '-'
         table.add_row(
             name, kind, plan.architectures.get(name) or '-', str(classes), millions, timed, boxes
         )
+    if FEATURES in plan.makers:
+        table.add_row(FEATURES, '-', '-', '-', '-', _milliseconds(plan, FEATURES), '-')
     return table
 
 
-def _stored(plan: Plan) -> str:
-    if plan.stored is None:
-        return 'what is stored was not looked up'
-    if not plan.missing:
-        return 'all predictions are stored'
+def _milliseconds(plan: Plan, name: str) -> str:
+    return f'{plan.seconds[name] * 1000:.0f}' if name in plan.seconds else '-'
+
+
+def _stored(plan: Plan) -> list[str]:
+    if plan.pool is None or plan.stored is None:
+        return ['what is stored was not looked up']
+    count = plan.pool.num_images
+    missing = [
+        n if left == count else f'{n} ({left} of {count})' for n, left in plan.missing.items()
+    ]
     stored = f'; stored: {", ".join(plan.stored)}' if plan.stored else ''
-    return f'to predict: {", ".join(plan.missing)}{stored}'
+    line = f'to predict: {", ".join(missing)}{stored}' if missing else 'all predictions are stored'
+    unknown = 'contents were not compared: pictures that were changed in place are predicted on'
+    return [line, unknown] if plan.is_content_unknown and plan.stored else [line]

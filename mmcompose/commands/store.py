@@ -18,7 +18,7 @@ class StoredFolder:
 
     Args:
         path: Where it is in the store.
-        made_of: Identities of the teachers that made it.
+        made_of: Identities of the teachers that made it, and of what looked at pictures.
         num_images: How many pictures it has results of.
         num_unreadable: How many of them could not be read; None of labels.
         num_files: How many files it has.
@@ -66,19 +66,18 @@ def collect_store_garbage(location: str, configs: Sequence[str] = ()) -> list[st
     Args:
         location: Of the store.
         configs: Paths of configs; where any are named, whatever was made of teachers that none of
-            them has goes as well.
+            them has goes as well, and features of pictures that none of them compares.
 
     Raises:
         UserError: If somebody is at work in the store, or a config cannot be read.
     """
     store = _open(location)
-    teachers = None
+    makers = None
     if configs:
         from mmcompose.commands.load import load
 
-        records = [load(config).teacher_records for config in configs]
-        teachers = {each['identity'] for record in records for each in record.values()}
-    return collect_garbage(store.location, teachers)
+        makers = set().union(*(load(config).makers for config in configs))
+    return collect_garbage(store.location, makers)
 
 
 def compact_store(location: str) -> int:
@@ -103,6 +102,6 @@ def _in_numbers(store: LabelStore, folder: Folder) -> StoredFolder:
         index.refresh()
         num_images = len(index)
         unreadable = sum(index.table.column('is_unreadable').to_pylist())
-    teachers = sorted(folder.teachers)
+    makers = sorted(folder.makers)
     files = len(folder.files)
-    return StoredFolder(folder.path, teachers, num_images, unreadable, files, folder.num_bytes)
+    return StoredFolder(folder.path, makers, num_images, unreadable, files, folder.num_bytes)

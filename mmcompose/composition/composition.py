@@ -20,6 +20,7 @@ from mmcompose.composition.parts import Parts
 from mmcompose.composition.peers import Peers
 from mmcompose.composition.pool_labels import PoolLabels
 from mmcompose.composition.predicting import ask
+from mmcompose.composition.prediction_maker import PredictionMaker
 from mmcompose.composition.resources import Resources
 from mmcompose.composition.teacher_configs import open_teacher, teacher_record
 from mmcompose.composition.workers import AnyWorkers, Workers
@@ -119,6 +120,12 @@ class Composition:
         return self._teachers.records
 
     @property
+    def makers(self) -> set[str]:
+        """The identities of all that its results are made of: teachers', and of its features."""
+        teachers = {each['identity'] for each in self.teacher_records.values()}
+        return teachers if self._features is None else {*teachers, self._features.identity}
+
+    @property
     def resolved(self) -> dict[str, Any]:
         """The same config with what was read from the teachers, as plain values."""
         return {
@@ -206,20 +213,23 @@ class Composition:
     @cached_property
     def _maker(self) -> LabelMaker:
         return LabelMaker(
-            store=self.store,
-            records=self.teacher_records,
+            teachers=PredictionMaker(
+                store=self.store,
+                records=self.teacher_records,
+                make_workers=self._workers,
+                readers=self._resources.readers,
+                max_unreadable=self._plain['max_unreadable'],
+                open_teacher=self._teachers.open_to_predict,
+                check=self._teachers.check,
+                reopen=partial(_teachers_reopened, self._for_another_process),
+                features=self._features,
+            ),
             weights=self._teachers.weights,
             class_space=self.class_space,
             pipeline=self.pipeline,
             steps=self._plain['label_pipeline'],
-            make_workers=self._workers,
-            readers=self._resources.readers,
-            max_unreadable=self._plain['max_unreadable'],
-            open_teacher=self._teachers.open_to_predict,
             close=self._teachers.close,
-            check=self._teachers.check,
             reopen=partial(_reopened, self._for_another_process),
-            features=self._features,
         )
 
     def _workers(self, **arguments: Any) -> AnyWorkers:
@@ -247,7 +257,7 @@ class Composition:
             UserError: If a teacher raises it, or too many pictures cannot be read.
         """
         try:
-            return self._maker.predictions(images)
+            return self.prediction_maker.predictions(images)
         finally:
             self._teachers.close()
 
@@ -270,9 +280,10 @@ class Composition:
             if not keep_open:
                 self._teachers.close()
 
-    def cached_predictions(self, images: Sequence[Image]) -> dict[str, PoolResults]:
-        """Return those of :meth:`predictions` that the store holds whole; makes none."""
-        return self._maker.cached_predictions(images)
+    @property
+    def prediction_maker(self) -> PredictionMaker:
+        """What predicts on a pool, and knows what of that is stored."""
+        return self._maker.teachers
 
     def owners_by_name(self, images: Sequence[Image]) -> list[str]:
         """Return a line for each teacher that has classes by name alone; it makes no predictions.
@@ -283,7 +294,7 @@ class Composition:
         Returns:
             The lines; none where predictions of a teacher are not stored.
         """
-        stored = self.cached_predictions(images)
+        stored = self.prediction_maker.cached(images)
         if len(stored) < len(self.teacher_records):
             return []
         return owners_by_name(self.class_space, stored)
@@ -311,7 +322,7 @@ class Composition:
                 pool = ImageTable.of(images)
                 # Before teachers predict for hours, and when all have the labels.
                 peers.meet(self._maker.label_result(pool).fingerprint)
-                labels = self._maker.labels(pool, peers.check)
+                labels = self._maker.labels(pool, peers.check, peers.agree)
                 peers.meet(labels.fingerprint)
                 return labels
         finally:
@@ -334,3 +345,7 @@ class Composition:
 
 def _reopened(config: Mapping[str, Any]) -> LabelMaker:
     return Composition.from_config(config)._maker
+
+
+def _teachers_reopened(config: Mapping[str, Any]) -> PredictionMaker:
+    return _reopened(config).teachers

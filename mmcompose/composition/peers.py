@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from types import TracebackType
+from typing import Any
 
 from mmengine.dist import get_dist_info
 from torch.distributed.distributed_c10d import PrefixStore, _get_default_store
@@ -107,6 +109,27 @@ class Peers:
                     'process 0: all are to see the same files'
                 )
                 raise UserError(fault('--launcher', expected))
+
+    def agree(self, make: Callable[[], Any]) -> Any:
+        """Return to all what a function returns in the first of them.
+
+        Args:
+            make: Called there alone; returns plain values.
+
+        Raises:
+            UserError: If one of them is lost.
+        """
+        if self._store is None:
+            return make()
+        name = f'agreed/{next(self._meetings)}'
+        if self._rank == 0:
+            made = json.dumps(make())
+            with self._told_if_gone():
+                self._store.set(f'{name}/value', made)
+            self._count(name, 1)
+        self._wait(name, 1)
+        with self._told_if_gone():
+            return json.loads(self._store.get(f'{name}/value'))
 
     def _wait(self, name: str, expected: int, until: float = float('inf')) -> None:
         while self._count(name, 0) < expected and time.monotonic() < until:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
-from mmcompose.store import PoolResults
 from mmcompose.structures import Image
 from mmcompose.utils import UserError, problem, warn
 
 KEY = 'composition.max_unreadable'
 _SHOWN = 10
+_READ_AT_ONCE = 8
 
 
 class Unreadable:
@@ -71,9 +72,14 @@ def why_unreadable(image: Image, reduction: int = 1) -> str | None:
     return None
 
 
-def unreadable_rows(predictions: Mapping[str, PoolResults]) -> dict[int, str]:
-    """Return why images cannot be read by some teacher, by row."""
-    found: dict[int, str] = {}
-    for each in predictions.values():
-        found = {**each.unreadable(), **found}
-    return found
+def readable_now(images: Iterable[Image]) -> list[bool]:
+    """Return of each picture whether it can be decoded; a few are read at once."""
+
+    def is_readable(image: Image) -> bool:
+        is_read = why_unreadable(image) is None
+        image.forget_pixels()
+        return is_read
+
+    # From a bucket that lacks them each takes a request.
+    with ThreadPoolExecutor(_READ_AT_ONCE) as threads:
+        return list(threads.map(is_readable, images))

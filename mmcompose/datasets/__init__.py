@@ -3,7 +3,7 @@
 from mmcompose.datasets.class_space_dataset import ClassSpaceDataset, annotation_path
 from mmcompose.datasets.dataset_class import dataset_class
 from mmcompose.datasets.image_folders import find_images
-from mmcompose.datasets.image_lists import images_of
+from mmcompose.datasets.image_lists import images_of, join_pools
 from mmcompose.datasets.mixed import MixedDataset, MixedSampler, resolve_mixed_loader
 from mmcompose.datasets.pseudo_labeled import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.datasets.relabeled import RelabeledDataset
@@ -36,6 +36,7 @@ __all__ = [
     'images_of',
     'inner_datasets',
     'is_wrapper',
+    'join_pools',
     'nested_splits',
     'pseudo_labeled',
     'resolve_mixed_loader',

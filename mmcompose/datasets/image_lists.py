@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from mmengine.dataset import BaseDataset, ConcatDataset
 
+from mmcompose.datasets.content_digests import digests_of_uncompressed
 from mmcompose.datasets.pool_listing import Listed, listed_table
 from mmcompose.datasets.unlabeled_images import UnlabeledImages
-from mmcompose.store import ImageTable, sized
+from mmcompose.store import ImageTable, digested, sized
+from mmcompose.store.image_table import stored_key
 from mmcompose.structures import image_size
 from mmcompose.utils import UserError, fault
 
@@ -21,10 +24,23 @@ def images_of(dataset: BaseDataset) -> ImageTable:
     Raises:
         UserError: If two of them have one key.
     """
-    images = _images_of(dataset)
-    if pc.count_distinct(images.keys).as_py() < len(images):
-        ((twice, _),) = Counter(images.keys.to_pylist()).most_common(1)
-        raise UserError(fault(f'{type(dataset).__name__}', f'image {twice!r} is listed twice'))
+    return _checked(_images_of(dataset), type(dataset).__name__)
+
+
+def join_pools(pools: Sequence[ImageTable]) -> ImageTable:
+    """Return the images of several pools as one list, those of one key told apart.
+
+    Raises:
+        UserError: If two of them are one file.
+    """
+    return _checked(_told_apart(ImageTable.join(pools)), 'train_dataloader.dataset')
+
+
+def _checked(images: ImageTable, key: str) -> ImageTable:
+    if not _are_distinct(images):
+        name, path, *_ = images.plain_row(_rows_of_one_key(images.keys.to_pylist())[0])
+        expected = f'image {name!r} is listed twice, the file {path!r}; list it once'
+        raise UserError(fault(key, expected))
     return images
 
 
@@ -32,14 +48,55 @@ def _images_of(dataset: BaseDataset) -> ImageTable:
     if isinstance(dataset, UnlabeledImages):
         return dataset.images
     if isinstance(dataset, ConcatDataset):
-        return ImageTable.join([_images_of(part) if isinstance(part, UnlabeledImages)
-                                else _read(part, '') for part in dataset.datasets])  # fmt: skip
+        parts = [_images_of(part) if isinstance(part, UnlabeledImages)
+                 else _read(part, '') for part in dataset.datasets]  # fmt: skip
+        return _told_apart(ImageTable.join(parts))
     prefixes = getattr(dataset, 'data_prefix', {})
     return _read(dataset, prefixes.get('img') or prefixes.get('img_path') or '')
 
 
+def _told_apart(images: ImageTable) -> ImageTable:
+    """Return the images of several folders; those of one key have their folders' names before it.
+
+    So many names, the same for all of them, that no key is there twice; all where files are.
+    """
+    if _are_distinct(images):
+        return images
+    keys: list[str] = images.keys.to_pylist()
+    paths = {row: stored_key(images.plain_row(row)[1]) for row in _rows_of_one_key(keys)}
+    deepest = max(path.count('/') for path in paths.values())
+    for _ in range(deepest):
+        for row, path in paths.items():
+            keys[row] = _with_folder(keys[row], path)
+        if len(set(keys)) == len(keys):
+            break
+    field = images.table.schema.field('key')
+    place = images.table.schema.get_field_index(field.name)
+    return ImageTable(images.table.set_column(place, field, pa.array(keys, field.type)))
+
+
+def _are_distinct(images: ImageTable) -> bool:
+    return bool(pc.count_distinct(images.keys).as_py() == len(images))
+
+
+def _with_folder(key: str, path: str) -> str:
+    """Return a key with one more of the names before it in its path."""
+    if not path.endswith(f'/{key}'):
+        return key
+    before = path[: -len(key)].rstrip('/')
+    return path[before.rfind('/') + 1 :]
+
+
+def _rows_of_one_key(keys: Sequence[str]) -> list[int]:
+    """Return the rows of images whose key another one has, too."""
+    count = Counter(keys)
+    return [row for row, key in enumerate(keys) if count[key] > 1]
+
+
 def _read(dataset: BaseDataset, prefix: str) -> ImageTable:
     table = sized(listed_table(_infos(dataset), prefix), None, image_size)
+    if (digest_of := digests_of_uncompressed(table)) is not None:
+        table = digested(table, None, digest_of)
     return ImageTable.of_columns(table)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
@@ -31,6 +33,14 @@ class PoolSummary:
     sizes: list[tuple[int, int]]
     passed_over: Counter[str] = field(default_factory=Counter)
     unreadable: list[str] = field(default_factory=list)
+
+    @classmethod
+    def join(cls, parts: Sequence[PoolSummary]) -> PoolSummary:
+        """Return what is in several pools together."""
+        sizes = sorted(chain.from_iterable(each.sizes for each in parts), key=math.prod)
+        passed_over = sum((each.passed_over for each in parts), Counter[str]())
+        unreadable = [line for each in parts for line in each.unreadable]
+        return cls(sum(each.num_images for each in parts), sizes, passed_over, unreadable)
 
     def describe(self) -> list[str]:
         """Return lines for a person."""

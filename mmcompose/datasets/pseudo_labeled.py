@@ -128,11 +128,13 @@ class PseudoLabeledDataset(RelabeledDataset):
                     'has one; name a teacher that gives masks, or train a student of boxes alone',
                 )
             )
+        own = images
         if self._pool is not self.dataset:
-            self._rows = _rows_of(images_of(self.dataset), images)
+            own = images_of(self.dataset)
+            self._rows = _rows_of(own, images)
         if self._truth is not None:
             with allowing(self._composition.get('allow')):
-                self._truth.match(images_of(self.dataset))
+                self._truth.match(own)
             if self._reads_masks:
                 self._truth.check_masks()
         # Workers take it along, and build no composition.

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from mmdet.datasets import BaseDetDataset
 from numpy.typing import NDArray
 
+from mmcompose.datasets.content_digests import digest_of_any, digests_of_uncompressed
 from mmcompose.datasets.image_folders import SUFFIXES, PassedOver, find_files, is_glob
 from mmcompose.datasets.pool_listing import Listed, listed_table
 from mmcompose.datasets.pool_summary import PoolSummary, summarize_pool
@@ -26,17 +26,13 @@ from mmcompose.store import (
     ImageTable,
     LabelStore,
     PoolIndex,
-    digest_of,
     digested,
     sized,
 )
-from mmcompose.structures import image_size, read_bytes
+from mmcompose.structures import image_size
 from mmcompose.structures.coco import read_coco
 from mmcompose.structures.json_files import read_text
 from mmcompose.utils import Mistakes, UserError, allowing, doubt, fault, no_file, no_folder, problem
-
-# Names of files that may not be compressed.
-_UNCOMPRESSED = r'\.(bmp|dib|p[bgpn]m|ras|sr|tiff?)$'
 
 
 @DATASETS.register_module()
@@ -153,13 +149,9 @@ class UnlabeledImages(BaseDetDataset):
 
     def _digests(self, listed: pa.Table) -> DigestOf | None:
         """Return what makes digests of the pictures, None where none has any."""
-        if self._digest is not None:
-            return _digest_of if self._digest else None
-        if b'://' in listed.column('path')[0].as_py():
-            # Nothing tells whether such a file has changed: each start would read them all.
-            return None
-        bare = pc.match_substring_regex(listed.column('key'), _UNCOMPRESSED, ignore_case=True)
-        return _digest_of_uncompressed if pc.any(bare).as_py() else None
+        if self._digest is None:
+            return digests_of_uncompressed(listed)
+        return digest_of_any if self._digest else None
 
     def _sizes_differ(self, listed: pa.Table, found: pa.Table) -> bool:
         """Return whether pictures are of other sizes than they are listed with.
@@ -287,19 +279,8 @@ class UnlabeledImages(BaseDetDataset):
                     yield Listed(os.path.join(prefix, line.strip()))
 
 
-def _digest_of(path: str) -> str | None:
-    # One picture does not stop a pool; whoever decodes it finds out why.
-    with contextlib.suppress(UserError):
-        return digest_of(read_bytes(path))
-    return None
-
-
-def _digest_of_uncompressed(path: str) -> str | None:
-    return _digest_of(path) if re.search(_UNCOMPRESSED, path, re.IGNORECASE) else None
-
-
 def _size_of(path: str) -> tuple[int, int]:
-    # Likewise.
+    # One picture does not stop a pool; whoever decodes it finds out why.
     with contextlib.suppress(UserError):
         return image_size(path)
     return 0, 0

@@ -15,7 +15,7 @@ from mmcompose.composition import Composition
 from mmcompose.datasets import PseudoLabeledDataset, each_dataset
 from mmcompose.labeling import CoOccurrence, co_occurrences
 from mmcompose.registry import class_of
-from mmcompose.structures import Image
+from mmcompose.store import ImageTable
 from mmcompose.utils import Problem, UserError, allowing, check_names, fault, problem
 
 # From this share of the rarer one's boxes on, two names may well be one class.
@@ -39,7 +39,7 @@ def read_composition(config: Config) -> Composition:
         composition = Composition.from_config(plain)
     except UserError as error:
         raise UserError(*error.problems, *_hints(config, plain)) from error
-    composition.list_pool = partial(_list_pool, config)
+    composition.list_pool = partial(pool_of, config)
     return composition
 
 
@@ -60,55 +60,87 @@ def describe_classes(config: Config) -> tuple[Overview, list[CoOccurrence] | Non
     return overview(composition.class_space), _together(composition, config)
 
 
-def pool_of(config: Config) -> Sequence[Image] | None:
-    """Return the images of the first pseudo-labeled dataset, None where there is none."""
-    train = first_pseudo_labeled(config)
-    if train is None:
-        return None
-    bare = {**train, 'composition': {}, 'metainfo': {'classes': ()}, 'pipeline': []}
+def pools_of(config: Config) -> list[ImageTable]:
+    """Return the images of each pool that a student learns a composition's labels from.
+
+    Raises:
+        UserError: If there is none.
+    """
     scope = config.get('default_scope') or 'mmdet'
+    pools = []
     with DefaultScope.overwrite_default_scope(scope), allowing(config.get('allow')):
-        dataset: PseudoLabeledDataset = DATASETS.build(bare)
-        return dataset.images
-
-
-def _list_pool(config: Config) -> Sequence[Image]:
-    images = pool_of(config)
-    if images is None:
+        for each in pseudo_labeled_configs(config):
+            bare = {**each, 'composition': {}, 'metainfo': {'classes': ()}, 'pipeline': []}
+            dataset: PseudoLabeledDataset = DATASETS.build(bare)
+            pools.append(dataset.images)
+    if not pools:
         expected = 'holds no mmcompose.PseudoLabeledDataset, whose images are to be labeled'
-        dataset = (config.get('train_dataloader') or {}).get('dataset')
-        raise UserError(problem('train_dataloader.dataset', dataset, expected))
+        given = (config.get('train_dataloader') or {}).get('dataset')
+        raise UserError(problem('train_dataloader.dataset', given, expected))
+    return pools
+
+
+def pool_of(config: Config) -> ImageTable:
+    """Return the images of the one pool that a student learns a composition's labels from.
+
+    Raises:
+        UserError: If there is none, or there are several.
+    """
+    count = len(pseudo_labeled_configs(config))
+    if count > 1:
+        expected = f'holds {count} pools, and one is looked at here; use a config with one of them'
+        raise UserError(fault('train_dataloader.dataset', expected))
+    (images,) = pools_of(config)
     return images
 
 
-def first_pseudo_labeled(config: Config) -> ConfigDict | None:
-    """Return the config of the first dataset that a student learns a composition's labels from.
+def pseudo_labeled_configs(config: Config) -> list[ConfigDict]:
+    """Return the configs of the datasets that a student learns a composition's labels from.
+
+    Of those with one pool the first.
 
     Args:
-        config: With or without a training set, which may wrap it.
-
-    Returns:
-        Its dict; None where there is none.
+        config: With or without a training set, which may wrap them.
     """
     outermost = (config.get('train_dataloader') or {}).get('dataset')
-    return next(filter(_is_pseudo_labeled, each_dataset(outermost)), None)
+    found: list[ConfigDict] = []
+    for each in filter(_is_pseudo_labeled, each_dataset(outermost)):
+        if _pool_config(each) not in map(_pool_config, found):
+            found.append(each)
+    return found
+
+
+def _pool_config(dataset: Mapping[str, Any]) -> Any:
+    return dataset.get('pool') or dataset.get('dataset')
+
+
+def first_pseudo_labeled(config: Config) -> ConfigDict | None:
+    """Return the config of the first of them; None where there is none."""
+    return next(iter(pseudo_labeled_configs(config)), None)
 
 
 def _is_pseudo_labeled(dataset: Any) -> bool:
-    cls = class_of(dataset, DATASETS) if isinstance(dataset, Mapping) else None
+    # What names no type is told where the config is checked.
+    is_typed = isinstance(dataset, Mapping) and 'type' in dataset
+    cls = class_of(dataset, DATASETS) if is_typed else None
     return isinstance(cls, type) and issubclass(cls, PseudoLabeledDataset)
 
 
 def _together(composition: Composition, config: Config) -> list[CoOccurrence] | None:
-    images = pool_of(config)
-    if images is None:
+    if not pseudo_labeled_configs(config):
         return None
-    tables = composition.cached_predictions(images)
-    if len(tables) < 2:
+    cached = composition.prediction_maker.cached
+    stored = [(images, cached(images)) for images in pools_of(config)]
+    seen = [(images, tables) for images, tables in stored if len(tables) > 1]
+    if not seen:
         return None
     space = composition.class_space.with_unmapped
     return co_occurrences(
-        (composition.teacher_detections(tables, images, row, space) for row in range(len(images))),
+        (
+            composition.teacher_detections(tables, images, row, space)
+            for images, tables in seen
+            for row in range(len(images))
+        ),
         space,
     )
 

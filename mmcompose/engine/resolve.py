@@ -112,6 +112,9 @@ def _resolve_dataset(key: str, dataset: Any, composition: Composition) -> Any:
     if resolved['allow']:
         of_truth['allow'] = resolved['allow']
     if issubclass(cls, PseudoLabeledDataset):
+        if dataset.get('composition') is not None:
+            expected = "is set here, and every pool has the config's composition and its store"
+            raise UserError(fault(f'{key}.composition', f'{expected}; leave it out'))
         dataset.metainfo = dict(classes=classes)
         dataset.composition = composition.resolved
         if dataset.get('truth') is not None:

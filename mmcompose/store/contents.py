@@ -45,11 +45,11 @@ class Folder:
         return sum(self.files.values())
 
     @property
-    def teachers(self) -> set[str]:
-        """The identities of the teachers that it is made of."""
-        if 'teacher' in self.made_of:
-            return {self.made_of['teacher']}
-        return {identity for _, identity in self.made_of.get('teachers', ())}
+    def makers(self) -> set[str]:
+        """The identities of all that it is made of: of teachers, and what looks at pictures."""
+        of_one = (self.made_of.get(name) for name in ('teacher', 'features'))
+        of_pool = (identity for _, identity in self.made_of.get('teachers', ()))
+        return {*filter(None, of_one), *of_pool}
 
 
 def result_paths(location: Location) -> list[str]:

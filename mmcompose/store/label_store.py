@@ -151,9 +151,14 @@ class LabelStore:
         # They were a list of numbers once.
         return self.results('features', {'features': identity, 'stored': 'as bytes'})
 
-    def work_list(self, images: Sequence[Image], results: Mapping[str, PictureResults]) -> WorkList:
+    def work_list(
+        self,
+        images: Sequence[Image],
+        results: Mapping[str, PictureResults],
+        again: Sequence[int] = (),
+    ) -> WorkList:
         """Return what some makers have yet to make of a pool; see :class:`WorkList`."""
-        return WorkList(self.location, ImageTable.of(images), results, self.part_size)
+        return WorkList(self.location, ImageTable.of(images), results, self.part_size, again)
 
     def labels(self, made_of: Mapping[str, Any], images: Sequence[Image]) -> LabelResult:
         """Return where the labels of a pool are kept; see :class:`LabelResult`."""

@@ -38,7 +38,7 @@ class Leases:
         self._location = location
         self._folder = folder
         self._seconds = seconds
-        self._owner = f'{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}'
+        self._owner = f'{machine()}:{os.getpid()}:{uuid.uuid4().hex[:8]}'
         self._held: dict[str, int] = {}
         # What others' leases were when they were last seen to change.
         self._seen: dict[str, tuple[bytes, float]] = {}
@@ -161,7 +161,16 @@ def _claims(location: Location, folders: Sequence[str]) -> dict[str, bytes]:
 def _is_dead(content: bytes) -> bool:
     """Return whether a lease is of a process of this machine that has ended, or of nobody."""
     owner = _owner(content)
-    return owner is None or (owner[0] == platform.node() and not _is_running(owner[1]))
+    return owner is None or (owner[0] == machine() and not _is_running(owner[1]))
+
+
+def machine() -> str:
+    """Return where this process's number means a process: this machine, or a container on it."""
+    # Containers may share the name of their host, and each numbers its own processes.
+    try:
+        return f'{platform.node()}/{os.readlink("/proc/self/ns/pid")}'
+    except OSError:
+        return platform.node()
 
 
 def _owner(content: bytes) -> tuple[str, int] | None:

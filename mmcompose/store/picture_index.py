@@ -124,25 +124,37 @@ class PictureIndex:
 
         A picture is found by key, width, height and the size of its file, and by the digest of its
         content where the images have one. Where the size is not known, here or there, the others
-        decide; but what could not be read then may be readable now.
+        decide. What could not be read is found only where nothing that could is: by all of these.
         """
         stored, pool = self._table, images.table
         digests = images.has_digests
-        found = _places(_addresses(pool, digests), _addresses(stored, digests))
-        readable = pc.invert(stored.column('is_unreadable'))
+        unreadable = stored.column('is_unreadable')
+        readable = pc.invert(unreadable)
         unsized = pc.is_null(pool.column('num_bytes'))
-        for wanted, offered in (
-            (unsized, readable),
-            (pc.invert(unsized), pc.and_(readable, pc.is_null(stored.column('num_bytes')))),
+        every = pa.array(np.ones(len(images), np.bool_))
+        found = np.full(len(images), -1, np.int64)
+        for wanted, offered, sized in (
+            (every, readable, True),
+            (unsized, readable, False),
+            (pc.invert(unsized), pc.and_(readable, pc.is_null(stored.column('num_bytes'))), False),
+            (every, unreadable, True),
         ):
-            rows = np.flatnonzero((found < 0) & wanted.to_numpy())
+            rows = np.flatnonzero((found < 0) & wanted.to_numpy(zero_copy_only=False))
             candidates = np.flatnonzero(offered.to_numpy())
             if len(rows) and len(candidates):
-                asked = _addresses(pool.take(pa.array(rows)), digests, sized=False)
-                given = _addresses(stored.take(pa.array(candidates)), digests, sized=False)
+                asked = _addresses(pool.take(pa.array(rows)), digests, sized)
+                given = _addresses(stored.take(pa.array(candidates)), digests, sized)
                 places = _places(asked, given)
                 found[rows] = np.where(places < 0, -1, candidates[places])
         return found
+
+    def parts_without(self, images: ImageTable) -> list[str]:
+        """Return the names of the parts in which some of the images could not be read."""
+        rows = self._table.filter(self._table.column('is_unreadable'))
+        digests = images.has_digests
+        places = _places(_addresses(rows, digests), _addresses(images.table, digests))
+        parts = np.unique(rows.column('part').to_numpy()[places >= 0])
+        return [self._names[part] for part in parts.tolist()]
 
 
 def _entries(part: pa.Table, number: int) -> pa.Table:

@@ -49,6 +49,15 @@ class PictureResults:
         missing: NDArray[np.bool_] = self.locate(images) < 0
         return missing
 
+    def unreadable(self, images: ImageTable) -> NDArray[np.bool_]:
+        """Return ``(N,)`` bool: of which images there is a result, that they cannot be read."""
+        found = self.locate(images)
+        failed = self.index.table.column('is_unreadable').to_numpy()
+        if not failed.any():
+            return np.zeros(len(images), np.bool_)
+        unreadable: NDArray[np.bool_] = (found >= 0) & failed[found]
+        return unreadable
+
     def write(
         self,
         stem: str,

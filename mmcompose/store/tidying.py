@@ -26,7 +26,7 @@ from mmcompose.utils import fingerprint
 MERGED_SIZE = 4096
 
 
-def collect_garbage(location: Location, teachers: Collection[str] | None = None) -> list[str]:
+def collect_garbage(location: Location, makers: Collection[str] | None = None) -> list[str]:
     """Remove what no run needs any more, and return what was removed.
 
     That is what processes that were killed left behind: half-written files, claims, lists of work,
@@ -34,8 +34,8 @@ def collect_garbage(location: Location, teachers: Collection[str] | None = None)
 
     Args:
         location: The store's.
-        teachers: Identities of the teachers that are still in use: whatever is made of others
-            goes, too. Defaults to all.
+        makers: Identities of the teachers that are still in use, and of what looks at pictures:
+            whatever is made of others goes, too. Defaults to all.
 
     Raises:
         UserError: If somebody is at work in the store.
@@ -43,8 +43,8 @@ def collect_garbage(location: Location, teachers: Collection[str] | None = None)
     check_idle(location)
     folders_gone = [name for name in (WORK, STEP_BOXES) if location.names(name)]
     unused = set()
-    if teachers is not None:
-        unused = {each.path for each in folders(location) if each.teachers - set(teachers)}
+    if makers is not None:
+        unused = {each.path for each in folders(location) if each.makers - set(makers)}
     folders_gone += sorted(unused)
     gone = [f'{POOLS}/{n}' for n in location.names(POOLS) if n.endswith('.tmp')]
     for path in result_paths(location):
@@ -123,7 +123,11 @@ def _is_whole(
 
 
 def _rows_to_keep(index: pa.Table, num_parts: int) -> dict[int, NDArray[np.int64]]:
-    """Return of each part the rows of pictures that no part before it has."""
+    """Return of each part the rows of pictures that no part before it has.
+
+    A picture that could not be read in one part and could in another is kept as the latter has it.
+    """
+    index = index.sort_by([(name, 'ascending') for name in ('is_unreadable', 'part', 'row')])
     names = [name for name in (*ADDRESS, DIGEST.name) if name in index.column_names]
     pictures = index.group_by(names, use_threads=False)
     first = pictures.aggregate([('part', 'first'), ('row', 'first')])

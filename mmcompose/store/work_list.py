@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mmcompose.store.image_table import ImageTable
+from mmcompose.store.leases import Leases
 from mmcompose.store.location import Location
 from mmcompose.store.parts import PART_SIZE
 from mmcompose.store.picture_results import PictureResults
@@ -18,10 +19,11 @@ from mmcompose.structures import Image
 from mmcompose.utils import fingerprint
 
 _NAME = 'work_list.arrow'
+_FORMAT = 2
 
 
 class WorkList:
-    """The images that some makers have not seen, cut into parts.
+    """The images that some makers have not seen, or could not read, cut into parts.
 
     It is written once, by whoever comes first, and read by all who take part, late ones and those
     who go on after a kill too: so what is in a part, and in which order, does not depend on them.
@@ -32,6 +34,8 @@ class WorkList:
         images: The pool.
         results: Where each maker's results go, by its name.
         part_size: How many images make a part. Defaults to 256.
+        again: Rows of images that are in the list also of makers that could not read them. Whoever
+            comes first decides. Defaults to none.
     """
 
     def __init__(
@@ -40,63 +44,98 @@ class WorkList:
         images: ImageTable,
         results: Mapping[str, PictureResults],
         part_size: int = PART_SIZE,
+        again: Sequence[int] = (),
     ) -> None:
         self._location = location
         self._images = images
         self._results = dict(results)
         makers = [results[name].fingerprint for name in results]
-        run = fingerprint([images.fingerprint, makers, part_size])
+        run = fingerprint([_FORMAT, images.fingerprint, makers, part_size])
         self.folder = f'work/{run}'
         self._run = run.encode()
         self.part_size = part_size
-        self._rows = np.zeros(0, np.int64)
+        self._rows = self._again = np.zeros(0, np.int64)
         self._wanted: dict[str, NDArray[np.bool_]] = {}
+        retried = np.array(again, np.int64)
         missing = self._missing()
-        while _any(missing) and self._join(missing):
+        wanted = self._with(missing, retried)
+        while _any(wanted) and self._join(missing, wanted, retried):
             # Nobody's list was there. A run may have come to its end since the look at what is
             # missing, so that some of it is not.
-            now = self._missing()
-            if all(np.array_equal(missing[name], now[name]) for name in now):
+            missing = self._missing()
+            before, wanted = wanted, self._with(missing, retried)
+            if all(np.array_equal(before[name], wanted[name]) for name in wanted):
                 break
             self._location.remove(self.folder, _NAME)
-            self._rows, self._wanted = self._rows[:0], {}
-            missing = now
-        self.is_empty = not _any(missing)
+            self._rows, self._again, self._wanted = self._rows[:0], self._again[:0], {}
+        self.is_empty = not _any(wanted)
+        left = self._with(missing, self._again)
         # Others may have seen to some of it, for another pool.
         self._is_seen_to = {
             (name, part)
             for name in self._results
             for part in range(self.num_parts)
-            if not missing[name][self._part(name, part)].any()
+            if not left[name][self._part(name, part)].any()
         }
 
     def _missing(self) -> dict[str, NDArray[np.bool_]]:
         return {name: each.missing(self._images) for name, each in self._results.items()}
 
-    def _join(self, missing: Mapping[str, NDArray[np.bool_]]) -> bool:
+    def _with(
+        self, missing: Mapping[str, NDArray[np.bool_]], again: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.bool_]]:
+        """Return ``(N,)`` bool by maker: what it has yet to see, or is to try again."""
+        wanted = {name: mask.copy() for name, mask in missing.items()}
+        if len(again):
+            tried = self._images.take(again)
+            for name, mask in wanted.items():
+                mask[again] |= self._results[name].unreadable(tried)
+        return wanted
+
+    def _join(
+        self,
+        missing: Mapping[str, NDArray[np.bool_]],
+        wanted: Mapping[str, NDArray[np.bool_]],
+        again: NDArray[np.int64],
+    ) -> bool:
         """Take the list that is there, or write one; return whether it was written."""
-        rows = np.flatnonzero(np.any(list(missing.values()), axis=0))
-        columns = {f'{n}': mask[rows] for n, mask in enumerate(missing.values())}
+        rows = np.flatnonzero(np.any(list(wanted.values()), axis=0))
+        columns = {f'{n}': mask[rows] for n, mask in enumerate(wanted.values())}
+        columns['again'] = np.isin(rows, again)
         sink = pa.BufferOutputStream()
-        # Rows alone may be those of another pool, and parts are named after the list.
-        table = pa.table({'row': rows, **columns}).replace_schema_metadata({b'run': self._run})
+        # Rows alone may be those of another pool, and parts are named after the list: one that
+        # tries again what an earlier one tried is another.
+        tried = self._images.take(again)
+        failed = [each.index.parts_without(tried) for each in self._results.values()]
+        metadata = {b'run': self._run, b'failed': fingerprint(failed).encode()}
+        table = pa.table({'row': rows, **columns}).replace_schema_metadata(metadata)
         with pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
         content = sink.getvalue().to_pybytes()
         agreed, is_own = self._agreed(content)
         self._take(agreed)
-        gone = (np.setdiff1d(np.flatnonzero(missing[n]), self._listed(n)) for n in missing)
-        if any(map(len, gone)):
-            # What was there when the list was written, by a run that was killed, is gone.
+        if self._is_outdated(missing, rows[columns['again']]):
             self._location.remove(self.folder, _NAME)
             agreed, is_own = self._agreed(content)
             self._take(agreed)
         return is_own
 
+    def _is_outdated(
+        self, missing: Mapping[str, NDArray[np.bool_]], again: NDArray[np.int64]
+    ) -> bool:
+        """Return whether the list that is there, of a run that ended early, no longer will do."""
+        # What was there when it was written is gone.
+        if any(len(np.setdiff1d(np.flatnonzero(missing[n]), self._listed(n))) for n in missing):
+            return True
+        # What could not be read then is readable now.
+        is_read_now = len(np.setdiff1d(again, self._again)) > 0
+        return is_read_now and not Leases(self._location, self.folder).live()
+
     def _take(self, content: bytes) -> None:
         self._digest = digest_of(content)
         table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
         self._rows = table.column('row').to_numpy()
+        self._again = self._rows[table.column('again').to_numpy()]
         self._wanted = {
             name: table.column(f'{n}').to_numpy() for n, name in enumerate(self._results)
         }

@@ -1,5 +1,6 @@
 """Errors, files, hashing and logging; stands above every other room."""
 
+from mmcompose.utils.chained import Chained
 from mmcompose.utils.constructors import (
     check_arguments,
     check_values,
@@ -47,6 +48,7 @@ __all__ = [
     'CHECKS',
     'NO_VALUE',
     'OWN_FOLDER',
+    'Chained',
     'Count',
     'Fraction',
     'Mistakes',

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 from mmcompose.cli import run_verb
@@ -13,6 +16,7 @@ from mmcompose.commands.label import label
 from mmcompose.commands.load import load
 from mmcompose.commands.plan import plan
 from mmcompose.commands.plan_text import print_plan
+from mmcompose.composition.features import FEATURES
 from mmcompose.utils import UserError
 from tests import toys
 from tests.engine.toys import student_config
@@ -29,7 +33,7 @@ def test_a_plan_of_a_whole_config(pool: Path, truth: str, tmp_path: Path) -> Non
     assert made.pipeline[0].endswith(': Keep boxes whose score is at least min_score')
     assert made.pool is not None
     assert made.pool.describe() == ['8 images, 96x64 pixels']
-    assert made.stored == [] and made.missing == ['first', 'second']
+    assert made.stored == [] and made.missing == {'first': 8, 'second': 8}
     assert made.boxes == {'first': 2.0, 'second': 2.0}
     assert made.total_bytes and made.total_seconds
     # A function has no architecture; a process that has imported torch holds this much.
@@ -42,7 +46,84 @@ def test_what_is_stored_is_not_made_again(pool: Path, truth: str, tmp_path: Path
     config = student_config(pool, truth, tmp_path)
     load(config).labels()
     made = plan(config)
-    assert made.stored == ['first', 'second'] and made.missing == []
+    assert made.stored == ['first', 'second'] and made.missing == {}
+
+
+def test_of_a_pool_that_grew_the_new_pictures_count(
+    pool: Path, truth: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(pool, tmp_path / 'pool')
+    config = student_config(tmp_path / 'pool', truth, tmp_path)
+    load(config).labels()
+    toys.draw(tmp_path / 'pool' / 'more', 2)
+    made = plan(config, timed_images=2)
+    assert made.missing == {'first': 2, 'second': 2}
+    assert made.total_seconds == pytest.approx(2 * sum(made.seconds.values()))
+    print_plan(made)
+    assert 'to predict: first (2 of 10), second (2 of 10)' in capsys.readouterr().out
+
+
+def test_all_pools_count(pool: Path, truth: str, tmp_path: Path) -> None:
+    config = student_config(pool, truth, tmp_path)
+    first = config.train_dataloader.dataset
+    other = copy.deepcopy(first)
+    toys.draw(tmp_path / 'other', 5)
+    other.dataset.data_prefix.img = str(tmp_path / 'other')
+    config.train_dataloader.dataset = {'type': 'ConcatDataset', 'datasets': [first, other]}
+    made = plan(config)
+    assert made.pool is not None and made.pool.num_images == 13
+    assert made.missing == {'first': 13, 'second': 13}
+
+
+def test_features_of_pictures_count(
+    pool: Path, truth: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    config.composition.label_pipeline.insert(1, {'type': 'mmcompose.AppearanceCheck'})
+    made = plan(config, timed_images=2)
+    assert made.missing == {'first': 8, 'second': 8, FEATURES: 8}
+    # Of numbers of 16 bits, hundreds a place.
+    assert made.num_bytes[FEATURES] > 2 * 400 and made.seconds[FEATURES] > 0
+    load(config).labels()
+    assert plan(config).missing == {}
+    shutil.rmtree(tmp_path / 'store' / 'features')
+    made = plan(config)
+    assert made.missing == {FEATURES: 8}
+    print_plan(made)
+    assert f'to predict: {FEATURES}; stored: first, second' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('digest', [None, True, False])
+def test_contents_that_are_not_compared_are_told(
+    digest: bool | None, truth: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toys.draw(tmp_path / 'pool', 2)
+    for path in list((tmp_path / 'pool').iterdir()):
+        cv2.imwrite(str(path.with_suffix('.bmp')), cv2.imread(str(path)))
+        path.unlink()
+    config = student_config(tmp_path / 'pool', truth, tmp_path)
+    config.train_dataloader.dataset.dataset.digest = digest
+    load(config).labels()
+    print_plan(plan(config))
+    told = capsys.readouterr().out
+    assert 'all predictions are stored' in told
+    assert ('contents were not compared' in told) == (digest is not False)
+
+
+def test_teachers_are_timed_on_pictures_that_can_be_read(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    shutil.copytree(pool, tmp_path / 'pool')
+    whole = (tmp_path / 'pool' / '000.png').read_bytes()
+    # Its header can be read.
+    (tmp_path / 'pool' / '000.png').write_bytes(whole[:60])
+    config = student_config(tmp_path / 'pool', truth, tmp_path)
+    made = plan(config, timed_images=2)
+    assert made.mistakes == [] and made.boxes == {'first': 2.0, 'second': 2.0}
+    for path in (tmp_path / 'pool').iterdir():
+        path.write_bytes(whole[:60])
+    (mistake,) = plan(config, timed_images=2).mistakes
+    assert 'no picture of the pool can be decoded' in str(mistake)
 
 
 def test_a_pool_without_pictures_is_no_missing_one(

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from mmcompose import cli
-from tests.store.toys import SmallStore, images, make
+from mmcompose.commands.load import load
+from mmcompose.store import LabelStore
+from tests.engine.toys import student_config
+from tests.store.toys import SmallStore, boxes_of, images, make
 
 
 @pytest.fixture
@@ -73,3 +76,23 @@ def test_a_misspelt_place_is_told_with_the_nearest(
     with pytest.raises(SystemExit):
         cli.main(['store', 'info', str(store.with_name('stoer'))])
     assert f'did you mean {str(store)!r}?' in capsys.readouterr().err
+
+
+def test_configs_keep_the_features_that_they_compare(
+    pool: Path, truth: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    config.dump(tmp_path / 'plain.py')
+    config.composition.label_pipeline.insert(1, {'type': 'mmcompose.AppearanceCheck'})
+    config.dump(tmp_path / 'compares.py')
+    compared = load(config).makers - load(str(tmp_path / 'plain.py')).makers
+    store = LabelStore(config.composition.store)
+    store.begin()
+    for identity in ('old', *compared):
+        store.features(identity).write('part', images(1), [boxes_of(images(1)[0])])
+    kept = []
+    for name in ('compares', 'plain'):
+        cli.main(['store', 'gc', config.composition.store, '--keep', str(tmp_path / f'{name}.py')])
+        kept.append(store.location.names('features'))
+    assert '1 removed' in capsys.readouterr().out
+    assert kept == [[store.features(*compared).fingerprint], []]

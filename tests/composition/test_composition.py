@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -14,11 +15,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from mmcompose.composition import Composition
+from mmcompose.composition import Composition, PoolLabels
 from mmcompose.labeling import AdaptiveScoreFilter, AgreementWeightedFusion
 from mmcompose.registry import TEACHERS
-from mmcompose.store import WorkList
-from mmcompose.structures import Image
+from mmcompose.store import LabelStore, WorkList
+from mmcompose.structures import Detections, Image
+from mmcompose.teachers import FunctionTeacher
 from mmcompose.utils import UserError
 from tests import toys
 
@@ -381,6 +383,60 @@ def test_pictures_that_cannot_be_read_are_left_out_of_labels_and_of_what_is_lear
     assert all(len(labels[row]) == 3 for row in (0, 1, 4, 6, 7))
     sound = [image for row, image in enumerate(damaged) if row not in reasons]
     assert Composition.from_config(config).labels(sound).learned == labels.learned
+
+
+@pytest.mark.parametrize('first', [0.5, 0.2])
+def test_a_picture_that_can_be_read_again_is_no_longer_left_out(
+    first: float, pool: Path, damaged: list[Image], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the first run ended since too many could not be read."""
+    monkeypatch.setattr(LabelStore, 'part_size', 4)
+    asked: list[str] = []
+    see = FunctionTeacher.predict
+    told: list[str] = []
+    monkeypatch.setattr('mmcompose.composition.unreadable.warn', told.append)
+
+    def predict(self: FunctionTeacher, images: list[Image]) -> list[Detections]:
+        asked.extend(image.key for image in images)
+        return see(self, images)
+
+    monkeypatch.setattr(FunctionTeacher, 'predict', predict)
+
+    steps = [toys.LABEL_PIPELINE[0], {'type': 'mmcompose.AgreementWeightedFusion'}]
+
+    def labels(limit: float = 0.5) -> PoolLabels:
+        asked.clear()
+        told.clear()
+        # Each run looks at the files anew.
+        again = [Image(each.key, each.path, each.width, each.height) for each in damaged]
+        config = toys.composition(
+            tmp_path / 'store', label_pipeline=steps, max_unreadable=limit, workers=1
+        )
+        return Composition.from_config(config).labels(again)
+
+    with pytest.raises(UserError) if first == 0.2 else contextlib.nullcontext():
+        labels(first)
+    broken = Path(damaged[2].path)
+    whole = (pool / '002.png').read_bytes()
+    assert labels().table.unreadable().keys() == {2, 5}
+    # Nobody is asked while nothing has changed, and what is left out is told each time.
+    assert labels().table.unreadable().keys() == {2, 5} and not asked
+    assert '2 of 8 pictures cannot be read' in told[0]
+    broken.write_bytes(b'no picture'.ljust(len(whole)))
+    labels()
+    broken.write_bytes(whole)
+    made = labels()
+    assert made.table.unreadable().keys() == {5} and len(made[2]) == 3
+    assert asked == ['002.png'] * 2
+    (tmp_path / 'damaged' / '005.png').write_bytes((pool / '005.png').read_bytes())
+    made = labels()
+    assert not made.table.unreadable() and asked == ['005.png'] * 2
+    fresh = toys.composition(
+        tmp_path / 'fresh', label_pipeline=steps, max_unreadable=0.5, workers=1
+    )
+    assert Composition.from_config(fresh).labels(toys.images_in(pool)).learned == made.learned
+    labels()
+    assert not asked and not told
 
 
 def test_more_unreadable_pictures_than_allowed_stop_the_run_in_one_line(

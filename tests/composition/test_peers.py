@@ -40,6 +40,7 @@ def test_alone_there_is_nobody_to_wait_for() -> None:
     with Peers() as alone:
         alone.check()
         alone.meet('')
+        assert alone.agree(lambda: 3) == 3
 
 
 def test_all_leave_when_the_last_has_come(group: Any) -> None:
@@ -87,6 +88,27 @@ def test_all_are_told_when_one_comes_with_other_labels(group: Any) -> None:
         thread.join(10)
     assert len(told) == 3
     assert all('process 2 of 3 has another pool or another config' in each for each in told)
+
+
+def test_all_agree_on_what_the_first_finds(group: Any) -> None:
+    group(3)
+    views = [Peers(60) for _ in range(3)]
+    found: list[Any] = []
+
+    def run(view: Peers, number: int) -> None:
+        with view:
+            for turn in range(2):
+                found.append(view.agree(lambda: [[number, f'{turn}']]))
+            view.meet('same')
+
+    threads = [
+        threading.Thread(target=run, args=each) for each in zip(views, range(3), strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(found) == [[[0, '0']]] * 3 + [[[0, '1']]] * 3
 
 
 def _told(view: Peers) -> str:

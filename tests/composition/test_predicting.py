@@ -69,7 +69,7 @@ def test_a_further_process_lets_teachers_see_the_whole_pool(
         parts = toys.composition(tmp_path / name, teachers={'texts': teacher})
         made = Composition(**parts)
         made.store.begin()
-        work = made._maker.reopen()._predicting_too(False, ImageTable.of(pool))
+        work = made._maker.teachers.reopen().predicting_too(False, ImageTable.of(pool))
         # Those at night first.
         list(work.make(iter(reversed(work.unfinished())), lambda images: None))
         found = made.predictions(pool)['texts']
@@ -100,7 +100,7 @@ def test_a_further_process_predicts_with_no_other_teacher(
     (tmp_path / 'weights').write_text('0.4')
     images = ImageTable.of(toys.images_in(pool))
     with pytest.raises(UserError, match=r'composition\.teachers\.a: has changed since it was read'):
-        made._maker.reopen()._predicting_too(False, images)
+        made._maker.teachers.reopen().predicting_too(False, images)
 
 
 @pytest.mark.parametrize(('side', 'most'), [(100, CHUNK_SIZE), (4000, 4), (10_000, 1)])

@@ -11,6 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from mmdet.datasets import ConcatDataset
+from mmdet.registry import DATASETS
+from mmengine.registry import DefaultScope
 from PIL import Image as PILImage
 
 from mmcompose.datasets import UnlabeledImages, images_of
@@ -266,6 +269,29 @@ def test_pictures_that_are_not_compressed_are_known_by_their_content(
     assert [image.digest for image in plain] == [None, None]
 
 
+@pytest.mark.parametrize('wrapper', [None, 'ConcatDataset', 'RepeatDataset'])
+def test_so_are_those_of_any_other_dataset(wrapper: str | None, tmp_path: Path) -> None:
+    listed = {'id': 1, 'file_name': '000.bmp', 'width': 30, 'height': 20}
+    coco = {'images': [listed], 'annotations': [], 'categories': []}
+    (tmp_path / 'coco.json').write_text(json.dumps(coco))
+    digests = []
+    for camera, grey in (('one', 10), ('other', 200)):
+        (tmp_path / camera).mkdir()
+        pixels = np.full((20, 30, 3), grey, np.uint8)
+        assert cv2.imwrite(str(tmp_path / camera / '000.bmp'), pixels)
+        prefix = {'img': str(tmp_path / camera)}
+        config = {'type': 'CocoDataset', 'ann_file': str(tmp_path / 'coco.json')}
+        config |= {'data_prefix': prefix, 'pipeline': []}
+        if wrapper == 'ConcatDataset':
+            config = {'type': wrapper, 'datasets': [config]}
+        elif wrapper is not None:
+            config = {'type': wrapper, 'dataset': config, 'times': 1}
+        with DefaultScope.overwrite_default_scope('mmdet'):
+            (image,) = images_of(DATASETS.build(config))
+        digests.append(image.digest)
+    assert None not in digests and digests[0] != digests[1]
+
+
 def test_a_file_is_read_once_for_its_digest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,12 +308,36 @@ def test_a_file_is_read_once_for_its_digest(
         read.append(Path(path).name)
         return Path(path).read_bytes()
 
-    monkeypatch.setattr('mmcompose.datasets.unlabeled_images.read_bytes', read_bytes)
+    monkeypatch.setattr('mmcompose.datasets.content_digests.read_bytes', read_bytes)
     first = digests()
     assert len(set(first)) == 3 and len(read) == 3
     assert digests() == first and read == []
     os.utime(tmp_path / 'pool' / '001.png', ns=(1, 1))
     assert digests() == first and read == ['001.png']
+
+
+def test_folders_with_the_same_names_can_be_one_pool(tmp_path: Path) -> None:
+    cameras = [tmp_path / place / 'camera' for place in ('east', 'west')]
+    for camera, count in zip(cameras, (3, 2), strict=True):
+        toys.draw(camera, count)
+    toys.draw(tmp_path / 'other' / 'west', 1)
+    folders = [*cameras, tmp_path / 'other']
+
+    def keys(*folders: Path) -> list[str]:
+        parts = [UnlabeledImages(data_prefix={'img': str(each)}) for each in folders]
+        return images_of(ConcatDataset(parts, lazy_init=True)).keys.to_pylist()
+
+    assert keys(*folders) == [
+        'east/camera/000.png',
+        'east/camera/001.png',
+        '002.png',
+        'west/camera/000.png',
+        'west/camera/001.png',
+        'west/000.png',
+    ]
+    assert keys(cameras[0], folders[2]) == ['000.png', '001.png', '002.png', 'west/000.png']
+    with pytest.raises(UserError, match=rf'listed twice, the file .*{cameras[0]}/000.png'):
+        keys(cameras[0], cameras[0])
 
 
 def _json(folder: Path, *images: dict[str, Any]) -> dict[str, Any]:

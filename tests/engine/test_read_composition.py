@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ def config_of(pool: Path, truth: str, folder: Path, **class_space: Any) -> Confi
 def predict(config: Config) -> None:
     lenient = {**config.composition.to_dict(), 'class_space': {}}
     images = pool_of(config)
-    assert images is not None
     Composition.from_config(lenient).predictions(images)
 
 
@@ -37,10 +37,23 @@ def test_the_pool_is_found_inside_wrappers(pool: Path, truth: str, tmp_path: Pat
     dataset = config.train_dataloader.dataset
     config.train_dataloader.dataset = {'type': 'RepeatDataset', 'times': 2, 'dataset': dataset}
     images = pool_of(config)
-    assert images is not None
     assert [image.key for image in images] == [image.key for image in toys.images_in(pool)]
     config.train_dataloader.dataset = dataset.dataset
-    assert pool_of(config) is None
+    with pytest.raises(UserError, match=r'holds no mmcompose\.PseudoLabeledDataset'):
+        pool_of(config)
+
+
+def test_of_several_pools_none_is_taken_in_silence(pool: Path, truth: str, tmp_path: Path) -> None:
+    config = config_of(pool, truth, tmp_path)
+    first = config.train_dataloader.dataset
+    other = copy.deepcopy(first)
+    config.train_dataloader.dataset = {'type': 'ConcatDataset', 'datasets': [first, other]}
+    # Two datasets of one pool.
+    assert len(pool_of(config)) == 8
+    toys.draw(tmp_path / 'other', 5)
+    other.dataset.data_prefix.img = str(tmp_path / 'other')
+    with pytest.raises(UserError, match=r'^train_dataloader\.dataset: holds 2 pools, and one is'):
+        pool_of(config)
 
 
 def test_names_on_the_same_objects_are_told_once_predictions_are_stored(

@@ -169,6 +169,13 @@ def test_what_a_config_allows_reaches_teachers_truth_and_pool(config: Config) ->
     assert 'allow' not in resolve(config).config.val_dataloader.dataset
 
 
+def test_a_composition_of_a_datasets_own_is_refused(config: Config) -> None:
+    """It was replaced by the config's in silence, its store with it."""
+    config.train_dataloader.dataset.composition = {'store': 'own'}
+    with pytest.raises(UserError, match=r'^train_dataloader\.dataset\.composition: is set here'):
+        resolve(config)
+
+
 def test_hooks_are_added_once(config: Config) -> None:
     config.custom_hooks = [{'type': 'mmcompose.ClassRowsHook', 'keep': False}]
     rows, summary, uncertain = resolve(config).config.custom_hooks

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from mmcompose.store import Leases
-from mmcompose.store.leases import are_held
+from mmcompose.store.leases import are_held, machine
 from mmcompose.store.location import Location
 from tests.store.toys import location_of
 
@@ -58,7 +57,7 @@ def test_a_lease_of_a_process_that_died_here_expires_at_once(location: Location)
     died = subprocess.Popen([sys.executable, '-c', ''])
     died.wait()
     for process, is_free in ((died.pid, True), (os.getppid(), False)):
-        owner = f'{platform.node()}:{process}:x'
+        owner = f'{machine()}:{process}:x'
         location.write(json.dumps({'owner': owner, 'beat': 0}).encode(), 'work', '00000.lease')
         with Leases(location, 'work') as leases:
             assert leases.claim('00000') == is_free
@@ -92,6 +91,21 @@ def test_folders_are_held_by_who_renews_a_claim(
 def test_folders_are_not_held_by_a_process_that_died_here(location: Location) -> None:
     died = subprocess.Popen([sys.executable, '-c', ''])
     died.wait()
-    owner = f'{platform.node()}:{died.pid}:x'
+    owner = f'{machine()}:{died.pid}:x'
     location.write(json.dumps({'owner': owner, 'beat': 0}).encode(), 'work', '00000.lease')
     assert not are_held(location, ['work'])
+
+
+def test_a_process_of_another_container_of_one_name_is_not_taken_for_dead(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number means another process there, or none here."""
+    died = subprocess.Popen([sys.executable, '-c', ''])
+    died.wait()
+    with monkeypatch.context() as there:
+        there.setattr('mmcompose.store.leases.os.readlink', lambda path: 'pid:[1]')
+        there.setattr('mmcompose.store.leases.os.getpid', lambda: died.pid)
+        other = Leases(location, 'work')
+    assert other.claim('00000')
+    with Leases(location, 'work') as leases:
+        assert leases.live() == ['00000'] and not leases.claim('00000')

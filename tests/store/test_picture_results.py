@@ -183,6 +183,54 @@ def test_unreadable_pictures_keep_their_reason_and_are_asked_about_when_mended(
     assert results.missing(mended).tolist() == [False, True, False]
 
 
+def test_what_could_not_be_read_is_tried_again_alone_and_as_often_as_asked(
+    tmp_path: Path,
+) -> None:
+    store = SmallStore(tmp_path)
+    store.begin()
+    pool = images(4)
+    results = store.predictions('a')
+    broken = [None, None, 'is broken', None]
+    results.write('first', pool, [Detections()] * 4, broken)
+    for reason in ('is broken', 'is broken', None):
+        assert not store.work_list(pool, {'a': results}).unfinished()
+        work = store.work_list(pool, {'a': results}, [2])
+        # One that is in no list of those who come later.
+        other = store.work_list(pool, {'a': results})
+        assert work.unfinished() == [0] and other.is_empty
+        (tried,), _ = work.images_of(0)
+        assert tried.key == pool[2].key
+        work.write('a', 0, [tried], [boxes_of(tried)], [reason])
+        assert not work.unfinished()
+        work.finish()
+        failed = results.unreadable(ImageTable.of(pool))
+        assert failed.tolist() == [False, False, bool(reason), False]
+    assert store.work_list(pool, {'a': results}, [2]).is_empty
+    assert len(results.of(ImageTable.of(pool))[2]) == len(boxes_of(pool[2]))
+    compact(store.location)
+    (part,) = parts_of(store.predictions('a'))
+    assert sorted(part) == [each.key for each in pool]
+    assert not store.predictions('a').unreadable(ImageTable.of(pool)).any()
+
+
+def test_a_list_that_a_killed_run_left_does_not_keep_pictures_unreadable(tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    store.begin()
+    pool = images(5)
+    results = store.predictions('a')
+    killed = store.work_list(pool, {'a': results})
+    killed.write('a', 0, pool[:3], [Detections()] * 3, [None, None, 'Connection reset'])
+    work = store.work_list(pool, {'a': results}, [2])
+    listed = [each.key for part in work.unfinished() for each in work.images_of(part)[0]]
+    assert listed == [each.key for each in pool[2:]]
+    # While a run is at work, its list stays.
+    with store.leases(killed.folder) as leases:
+        assert leases.claim('00001')
+        results.write('other', pool[3:4], [Detections()], ['Connection reset'])
+        late = store.work_list(pool, {'a': results}, [2, 3])
+        assert late.stem(0) == work.stem(0)
+
+
 def test_a_manifest_that_was_changed_is_told(tmp_path: Path) -> None:
     store = SmallStore(tmp_path)
     make(store, images())

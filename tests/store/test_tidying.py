@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import pytest
 
 from mmcompose.store import ImageTable, LabelStore
 from mmcompose.store.contents import folders
+from mmcompose.store.leases import machine
 from mmcompose.store.location import Location
 from mmcompose.store.tidying import collect_garbage, compact
 from mmcompose.store.verifying import verify
@@ -136,6 +136,19 @@ def test_what_is_made_of_teachers_that_nobody_has_goes(tmp_path: Path) -> None:
     assert len(list((tmp_path / 'labels').iterdir())) == 1
 
 
+def test_features_that_nobody_compares_go(tmp_path: Path) -> None:
+    store = SmallStore(tmp_path)
+    for identity in ('here', 'gone'):
+        store.features(identity).write('part', images(2), [boxes_of(each) for each in images(2)])
+        made_of = {'teachers': [['one', 'a']], 'features': identity}
+        store.labels(made_of, images(2)).write_learned([])
+    store.labels({'teachers': [['one', 'a']], 'features': None}, images(2)).write_learned([])
+    gone = collect_garbage(store.location, ['a', 'here'])
+    assert store.features('gone').folder in gone and len(gone) == 2
+    assert {each.kind for each in folders(store.location)} == {'features', 'labels'}
+    assert sum(each.kind == 'labels' for each in folders(store.location)) == 2
+
+
 @pytest.mark.parametrize('act', [collect_garbage, compact])
 def test_a_store_in_use_is_left_alone(
     act: object, store: LabelStore, monkeypatch: pytest.MonkeyPatch
@@ -176,7 +189,7 @@ def test_claims_alone_are_no_results(tmp_path: Path) -> None:
     make(store, images(7), 'a')
     died = subprocess.Popen([sys.executable, '-c', ''])
     died.wait()
-    owner = {'owner': f'{platform.node()}:{died.pid}:x', 'beat': 0}
+    owner = {'owner': f'{machine()}:{died.pid}:x', 'beat': 0}
     store.location.write(json.dumps(owner).encode(), 'learned', 'f' * 16, '00000.lease')
     (tmp_path / 'learned' / ('e' * 16)).mkdir()
     assert [each.kind for each in folders(store.location)] == ['predictions']

@@ -22,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
                 nargs='+',
                 default=[],
                 metavar='CONFIG',
-                help='remove what is made of teachers that none of these configs has',
+                help='remove what is made of teachers or picture features that no such config has',
             )
 
 
@@ -48,7 +48,7 @@ def _print_info(location: str) -> None:
     from mmcompose.commands.console import console
     from mmcompose.commands.store import store_info
 
-    table = Table('folder', 'made of teachers')
+    table = Table('folder', 'made of')
     for name in ('pictures', 'unreadable', 'files', 'MB'):
         table.add_column(name, justify='right')
     for each in store_info(location):
