@@ -31,6 +31,8 @@ from mmcompose.utils import (
 
 STUDENT = 'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'
 _WEIGHTS = ('.pth', '.safetensors')
+# A path may have a colon in it, but a config has no weights in its name.
+_FILE_AND_CONFIG = re.compile(r'(.+\.(?:pth|safetensors|onnx)):(.*)')
 # Names that trainings give to checkpoints: the folder names the model.
 _OF_ANY = re.compile(r'(epoch|iter)_\d+|best_.*|latest|last|best|model|checkpoint|weights')
 
@@ -84,7 +86,8 @@ def init(
 
 
 def _teacher(given: str) -> dict[str, Any]:
-    file, _, config = given.partition(':')
+    parts = _FILE_AND_CONFIG.fullmatch(given)
+    file, config = parts.groups() if parts else (given, '')
     if file.endswith('.onnx') and not config:
         if not Path(file).is_file():
             raise UserError(no_file('--teacher', file))
@@ -96,7 +99,7 @@ def _teacher(given: str) -> dict[str, Any]:
             expected = 'names no config; give checkpoint.pth:config.py'
             raise UserError(problem('--teacher', given, expected))
         return {'type': 'mmcompose.MMDetTeacher', 'config': config, 'checkpoint': file}
-    if '.' in Path(given).name or config:
+    if '.' in Path(given).name or ':' in given:
         expected = 'is none of checkpoint.pth:config.py, model.onnx, and a name of the zoo'
         raise UserError(problem('--teacher', given, expected))
     try:

@@ -118,6 +118,17 @@ def test_a_checkpoint_of_any_training_is_named_after_its_folder(
     assert list(read.composition.teachers) == ['cats', 'dogs', 'new']
 
 
+@pytest.mark.parametrize('folder', ['run 12:30', 'a.b:c.py'])
+def test_a_path_may_have_a_colon(folder: str, checkpoint: str, pool: Path, tmp_path: Path) -> None:
+    (tmp_path / folder).mkdir()
+    weights, _, config = checkpoint.partition(':')
+    moved = str(shutil.copy(weights, tmp_path / folder / 'epoch_3.pth'))
+    bare = _make_onnx(tmp_path / folder / 'yolo.onnx', {'what': ([0.0] * 7, [0.0] * 7)})
+    path = init([f'{moved}:{config}', bare], str(pool), out=str(tmp_path / 'compose.py'))
+    first, second = Config.fromfile(path, import_custom_modules=False).composition.teachers.values()
+    assert (first.checkpoint, first.config, second.model) == (moved, config, bare)
+
+
 def test_a_student_is_a_file_or_a_name(
     checkpoint: str, pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +150,8 @@ def test_a_student_is_a_file_or_a_name(
     [
         ('none.onnx', r"--teacher: 'none\.onnx' is no file"),
         ('model.pt', r"--teacher: 'model\.pt' is none of checkpoint\.pth:config\.py"),
+        ('model:mine', r"--teacher: 'model:mine' is none of checkpoint\.pth:config\.py"),
+        ('a.onnx:mine.py', r"--teacher: 'a\.onnx:mine\.py' is none of checkpoint\.pth:config\.py"),
         (
             'rtmdet_tinny_8xb32-300e_coco',
             r"--teacher: .* is not in the zoo .* mean 'rtmdet_tiny_8xb32-",
