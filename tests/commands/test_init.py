@@ -145,6 +145,61 @@ def test_a_student_is_a_file_or_a_name(
     assert not Path('configs/third.py').exists()
 
 
+@pytest.mark.parametrize('student', ['yolox_tiny_8xb8-300e_coco', 'mixed.py', 'importing.py'])
+def test_a_plan_accepts_what_is_written(
+    student: str, checkpoint: str, pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    base = "_base_ = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'\n"
+    mixed = (
+        'train_dataloader = dict(dataset=dict(_delete_=True, type="MultiImageMixDataset", '
+        'skip_type_keys=["Mosaic"], pipeline=_base_.train_pipeline, dataset=dict('
+        'type="ConcatDataset", datasets=[_base_.train_dataloader.dataset])))\n'
+    )
+    Path('mixed.py').write_text(base + mixed)
+    Path('importing.py').write_text(f"{base}custom_imports = dict(imports='json')\n")
+    path = init([checkpoint], str(pool), student, 'compose.py')
+    assert plan(str(path)).mistakes == []
+    config = Config.fromfile(path)
+    dataset = config.train_dataloader.dataset
+    if student == 'importing.py':
+        assert config.custom_imports.imports == ['json', 'mmcompose.engine']
+        assert dataset.type == 'mmcompose.PseudoLabeledDataset'
+        return
+    assert dataset.type == 'MultiImageMixDataset' and dataset.pipeline == config.train_pipeline
+    assert dataset.dataset.type == 'mmcompose.PseudoLabeledDataset'
+    loading = [step.type for step in dataset.dataset.pipeline[:2]]
+    assert loading == ['LoadImageFromFile', 'LoadAnnotations']
+    assert dataset.get('skip_type_keys') == (['Mosaic'] if student == 'mixed.py' else None)
+
+
+@pytest.mark.parametrize(
+    ('student', 'message'),
+    [
+        (
+            'soft-teacher_faster-rcnn_r50-caffe_fpn_180k_semi-0.1-coco',
+            r"^student: 'soft-teacher_\S+' sets no train_pipeline, by which",
+        ),
+        ('compose.py', r"^student: 'compose\.py' has a composition of its own; name the"),
+        ('broken.py', r"^student: 'broken\.py' cannot be read as a config"),
+    ],
+)
+def test_a_config_that_makes_no_student_is_told(
+    student: str,
+    message: str,
+    checkpoint: str,
+    pool: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path('compose.py').write_text('composition = dict(teachers=dict())\n')
+    Path('broken.py').write_text('model = dict(\n')
+    with pytest.raises(UserError, match=message):
+        init([checkpoint], str(pool), student, 'new.py')
+    assert not Path('new.py').exists()
+
+
 @pytest.mark.parametrize(
     ('teacher', 'message'),
     [
