@@ -41,4 +41,4 @@ def add_scored(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--ann', dest='ann_file', help='a COCO json of true labels; default: the validation set'
     )
-    parser.add_argument('--img-prefix', help='the folder of its images')
+    parser.add_argument('--img-prefix', help='the folder of the images of --ann')

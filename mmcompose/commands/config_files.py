@@ -41,7 +41,7 @@ def _configs_around(path: Path) -> Iterator[str]:
     yield from map(str, islice(root.rglob('*.py'), _MOST_LISTED))
 
 
-def read_compose_config(path: str | Config, options: dict[str, Any] | None = None) -> Config:
+def read_compose_config(path: str | Config, options: Mapping[str, Any] | None = None) -> Config:
     """Read a config that must have a composition; one that is read already is looked at alone.
 
     Raises:

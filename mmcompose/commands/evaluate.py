@@ -39,8 +39,8 @@ def evaluate_config(
         oracle: Path of a checkpoint of the same model, trained on true labels.
         score_floor: Boxes below are left out in every row.
         ann_file: A COCO json to score on. Defaults to the config's validation set.
-        img_prefix: The folder of its images. Defaults to that of the validation set, or of the
-            pool where they lie there.
+        img_prefix: The folder of the images of ``ann_file``, not without it. Defaults to that of
+            the validation set, or of the pool where they lie there.
         resolved: What the config comes to, where it was resolved already. Defaults to resolving it.
 
     Returns:
@@ -54,6 +54,7 @@ def evaluate_config(
         raise UserError(problem('score_floor', score_floor, 'is not in [0, 1)'))
     if ann_file is not None and not Path(ann_file).is_file():
         raise UserError(no_file('ann_file', ann_file))
+    check_img_prefix(img_prefix, ann_file)
     resolved = resolved or resolve_checked(config, ['val_dataloader'], is_run=False)
     plain, composition = resolved.config, resolved.composition
     if ann_file is None and plain.get('val_dataloader') is None:
@@ -76,6 +77,17 @@ def evaluate_config(
         learns = bool(composition.pipeline.rounds)
         pipeline = composition.fitted_pipeline() if learns else composition.pipeline
         return evaluate(composition, truth, models, score_floor, pipeline)
+
+
+def check_img_prefix(img_prefix: str | None, ann_file: str | None) -> None:
+    """Check that a folder of images goes with the COCO json whose images it holds.
+
+    Raises:
+        UserError: If there is a folder alone; the validation set has its own.
+    """
+    if img_prefix is not None and ann_file is None:
+        expected = 'has no effect without a COCO json of true labels (--ann)'
+        raise UserError(problem('img_prefix', img_prefix, expected))
 
 
 def _read_model(name: str, checkpoint: str, plain: Config, classes: Sequence[str]) -> MMDetTeacher:

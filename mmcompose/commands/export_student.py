@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmdet.registry import MODELS
 from mmengine.config import Config
 
+from mmcompose.engine.num_classes import set_num_classes
 from mmcompose.engine.onnx_export import DecodedBoxes, check_head, read_input, with_suppression
 from mmcompose.structures.json_files import read_json
 from mmcompose.teachers import read_checkpoint, read_config
 from mmcompose.teachers.checkpoint import checkpoint_classes
+from mmcompose.teachers.mmdet.config import scope_of
 from mmcompose.teachers.mmdet.model import build_model, check_class_count, load_weights
 from mmcompose.utils import (
     UserError,
@@ -33,6 +36,8 @@ from mmcompose.utils import (
 from mmcompose.utils.plain_python import plain_assignments
 
 OPSET = 17
+# What the json beside an export has.
+_ABOUT = {'classes', 'decode', 'preprocess', 'checkpoint'}
 
 
 def export_student(
@@ -50,7 +55,8 @@ def export_student(
     Args:
         checkpoint: Of any one-stage detector that MMDetection trained.
         out: The ONNX file. Defaults to the checkpoint's name with ``.onnx``.
-        config: Its config or the path of it. Defaults to that in the checkpoint.
+        config: Its config or the path of it; of one with a composition no teacher is read, for
+            the checkpoint has the classes. Defaults to that in the checkpoint.
         size: (width, height) of the input. Defaults to that of the config's test pipeline.
 
     Returns:
@@ -58,7 +64,8 @@ def export_student(
 
     Raises:
         UserError: If the detector decodes or suppresses in a way that is not known here, its test
-            pipeline does more than resizing and padding, or the checkpoint has no class names.
+            pipeline does more than resizing and padding, the checkpoint has no class names, or
+            the json is there already and of no export.
     """
     if not Path(checkpoint).is_file():
         raise UserError(no_file('checkpoint', checkpoint))
@@ -66,12 +73,17 @@ def export_student(
     if path.suffix != '.onnx':
         raise UserError(problem('out', str(path), 'is no name of an ONNX file'))
     check_writable('out', path)
+    _check_own(path.with_suffix('.json'))
     optional_package('onnx', 'onnx', '--to')
     saved = read_checkpoint(checkpoint)
     read = config_of(saved, checkpoint) if config is None else read_config(config)
     classes = checkpoint_classes(saved)
     if classes is None:
         raise UserError(problem('checkpoint', checkpoint, 'has no class names'))
+    if read.get('composition') is not None:
+        # The counts in it are those of its base, and teachers that tell others need not be here.
+        with scope_of(read):
+            set_num_classes(read.model, len(classes), MODELS)
     model = build_model(read)
     check_head(model)
     load_weights(model, saved['state_dict'], checkpoint)
@@ -87,6 +99,19 @@ def export_student(
     write_json('out', path.with_suffix('.json'), about)
     log(f'exported to {path}: {len(classes)} classes, {taken.size[0]}x{taken.size[1]} pixels')
     return path
+
+
+def _check_own(beside: Path) -> None:
+    """Check that the json of an export overwrites none but an export's: nobody named it."""
+    if not beside.exists():
+        return
+    about: Any = None
+    # What cannot be read is of no export.
+    with contextlib.suppress(UserError):
+        about = read_json('out', str(beside))
+    if not isinstance(about, dict) or set(about) != _ABOUT:
+        expected = 'is there already, and no export made it; move it away, or name another place'
+        raise UserError(problem('out', str(beside), expected))
 
 
 def exported_beside(checkpoint: str | Path, classes: Sequence[str] | None) -> Path | None:

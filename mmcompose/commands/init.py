@@ -13,7 +13,7 @@ from typing import Any
 
 from mmcompose.class_space import shipped_ties
 from mmcompose.commands.onnx_guess import guess_onnx
-from mmcompose.commands.student_config import student_base
+from mmcompose.commands.student_config import StudentConfig, read_student
 from mmcompose.composition import RESERVED_NAMES
 from mmcompose.registry import TEACHERS, build
 from mmcompose.teachers import MMDetTeacher, Teacher
@@ -31,6 +31,8 @@ from mmcompose.utils import (
 
 STUDENT = 'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'
 _WEIGHTS = ('.pth', '.safetensors')
+# A path may have a colon in it, but a config has no weights in its name.
+_FILE_AND_CONFIG = re.compile(r'(.+\.(?:pth|safetensors|onnx)):(.*)')
 # Names that trainings give to checkpoints: the folder names the model.
 _OF_ANY = re.compile(r'(epoch|iter)_\d+|best_.*|latest|last|best|model|checkpoint|weights')
 
@@ -55,8 +57,9 @@ def init(
         ``out``.
 
     Raises:
-        UserError: If a file, config or model of the zoo is missing or cannot be read, or ``out`` is
-            there already, or does not end in ``.py``.
+        UserError: If a file, config or model of the zoo is missing or cannot be read, the student's
+            config has no ``train_pipeline``, or ``out`` is there already, or does not end in
+            ``.py``.
     """
     if Path(out).exists():
         raise UserError(problem('out', out, 'is there already; name another, or move it away'))
@@ -69,13 +72,13 @@ def init(
         and not os.path.isdir(images)
     ):
         raise UserError(no_folder('images', images))
-    student = student_base(student, Path(out))
+    read = read_student(student, Path(out))
     configs: dict[str, dict[str, Any]] = {}
     for given in teachers:
         config = _teacher(given)
         configs[_name(config, configs)] = config
     classes = {name: _classes(name, config) for name, config in configs.items()}
-    text = _text(configs, classes, images, student, Path(out))
+    text = _text(configs, classes, images, read, Path(out))
     with atomic_write('out', out) as path:
         path.write_text(text, encoding='utf-8')
     count = f'{len(configs)} teacher{"s" if len(configs) != 1 else ""}'
@@ -84,7 +87,8 @@ def init(
 
 
 def _teacher(given: str) -> dict[str, Any]:
-    file, _, config = given.partition(':')
+    parts = _FILE_AND_CONFIG.fullmatch(given)
+    file, config = parts.groups() if parts else (given, '')
     if file.endswith('.onnx') and not config:
         if not Path(file).is_file():
             raise UserError(no_file('--teacher', file))
@@ -96,7 +100,7 @@ def _teacher(given: str) -> dict[str, Any]:
             expected = 'names no config; give checkpoint.pth:config.py'
             raise UserError(problem('--teacher', given, expected))
         return {'type': 'mmcompose.MMDetTeacher', 'config': config, 'checkpoint': file}
-    if '.' in Path(given).name or config:
+    if '.' in Path(given).name or ':' in given:
         expected = 'is none of checkpoint.pth:config.py, model.onnx, and a name of the zoo'
         raise UserError(problem('--teacher', given, expected))
     try:
@@ -143,11 +147,16 @@ def _text(
     configs: Mapping[str, Mapping[str, Any]],
     classes: Mapping[str, tuple[str, ...] | None],
     images: str,
-    student: str,
+    student: StudentConfig,
     out: Path,
 ) -> str:
-    lines = [f'_base_ = [{student!r}, {_default_compose(out)!r}]', '', 'composition = dict(']
-    lines.append('    teachers=dict(')
+    compose = _default_compose(out, bool(student.imports))
+    lines = [f'_base_ = [{student.base!r}, {compose!r}]', '']
+    if student.imports:
+        imports = list(dict.fromkeys((*student.imports, 'mmcompose.engine')))
+        allowed = f'allow_failed_imports={student.allow_failed_imports}'
+        lines += [f'custom_imports = dict(imports={imports!r}, {allowed})', '']
+    lines += ['composition = dict(', '    teachers=dict(']
     for name, config in configs.items():
         known = classes[name]
         lines.append(f'        {name}=dict(  # {_comment(config, known)}')
@@ -168,11 +177,7 @@ def _text(
         'train_dataloader = dict(',
         '    dataset=dict(',
         '        _delete_=True,',
-        "        type='mmcompose.PseudoLabeledDataset',",
-        '        dataset=dict(',
-        f"            type='mmcompose.UnlabeledImages', data_prefix=dict(img={images!r})",
-        '        ),',
-        '        pipeline=_base_.train_pipeline,',
+        *(f'        {line}' for line in _training_set(images, student)),
         '    )',
         ')',
         '# Name a labeled set here to score on it; without one there is no validation.',
@@ -180,6 +185,29 @@ def _text(
         'test_dataloader = test_evaluator = test_cfg = None',
     ]
     return '\n'.join(lines) + '\n'
+
+
+def _training_set(images: str, student: StudentConfig) -> list[str]:
+    """Return the arguments of the training set, with what the student's own has around it."""
+    mix = student.mix
+    pipeline = '_base_.train_pipeline' if mix is None else mix.pipeline
+    pictures = [
+        "type='mmcompose.PseudoLabeledDataset',",
+        'dataset=dict(',
+        f"    type='mmcompose.UnlabeledImages', data_prefix=dict(img={images!r})",
+        '),',
+        f'pipeline={pipeline},',
+    ]
+    if mix is None:
+        return pictures
+    return [
+        "type='MultiImageMixDataset',",
+        'dataset=dict(',
+        *(f'    {line}' for line in pictures),
+        '),',
+        'pipeline=_base_.train_pipeline,',
+        *(f'{name}={value!r},' for name, value in mix.options.items()),
+    ]
 
 
 def _comment(config: Mapping[str, Any], known: tuple[str, ...] | None) -> str:
@@ -190,12 +218,13 @@ def _comment(config: Mapping[str, Any], known: tuple[str, ...] | None) -> str:
     return 'its classes are known once it is downloaded'
 
 
-def _default_compose(out: Path) -> str:
+def _default_compose(out: Path, beside_imports: bool) -> str:
     """Return the path of ``default_compose.py``, from the new config where both are in one tree."""
+    file = 'default_compose_beside_imports.py' if beside_imports else 'default_compose.py'
     package = Path(__file__).resolve().parents[1]
     candidates = (package.parent / 'configs', package / '.mim' / 'configs')
     folder = next(path for path in candidates if (path / '_base_').is_dir())
-    base = folder / '_base_' / 'default_compose.py'
+    base = folder / '_base_' / file
     here = out.absolute().parent
     inside = here.is_relative_to(package.parent)
     return os.path.relpath(base, here) if inside else str(base)

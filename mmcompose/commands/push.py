@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from mmengine.config import Config
 
 from mmcompose.commands.export_student import config_of, exported_beside
 from mmcompose.structures.json_files import read_json
@@ -32,6 +33,14 @@ _README, _WEIGHTS, _CONFIG = 'README.md', 'model.pth', 'config.py'
 _ONNX, _ABOUT = 'model.onnx', 'model.json'
 _UPLOADED = (_README, _WEIGHTS, _CONFIG, 'card.html', _ONNX, _ABOUT)
 _MAKER = 'mmcompose push'
+# What testing and predicting read of a config. All else is of the training: its data, hooks and
+# variables name teachers, the composition and folders of the machine that it ran on.
+_TESTED = (
+    'custom_imports', 'default_scope', 'model', 'data_preprocessor', 'metainfo', 'test_pipeline',
+    'tta_model', 'tta_pipeline', 'val_dataloader', 'val_evaluator', 'val_cfg', 'test_dataloader',
+    'test_evaluator', 'test_cfg', 'default_hooks', 'visualizer', 'env_cfg', 'randomness',
+    'log_processor', 'log_level',
+)  # fmt: skip
 
 
 def push(
@@ -42,8 +51,9 @@ def push(
 ) -> str:
     """Write a student's folder for a model hub, and upload it.
 
-    The folder has ``model.pth`` (weights and class names, without the optimizer), ``config.py``,
-    the card that lies beside the checkpoint as ``README.md`` and ``card.html`` and, where the
+    The folder has ``model.pth`` (weights and class names, without the optimizer), ``config.py``
+    (what testing and predicting read, without the training's data, hooks and teachers), the card
+    that lies beside the checkpoint as ``README.md`` and ``card.html`` and, where the
     student was exported beside it, ``model.onnx`` and ``model.json``.
 
     Args:
@@ -107,15 +117,15 @@ def write_hub_folder(checkpoint: str, out: str | None = None) -> Path:
             expected = f'holds {each.name}, which would be uploaded, too; name a new folder'
             raise UserError(problem('out', str(folder), expected))
     saved = read_checkpoint(path)
-    config = config_of(saved, checkpoint)
+    config = _tested(config_of(saved, checkpoint)).pretty_text
     mark_own_folder('out', folder, _MAKER)
     for name in _UPLOADED:
         # Of another student, from an earlier time.
         (folder / name).unlink(missing_ok=True)
-    meta = {'dataset_meta': saved['meta'].get('dataset_meta'), 'cfg': config.pretty_text}
+    meta = {'dataset_meta': saved['meta'].get('dataset_meta'), 'cfg': config}
     with atomic_write('out', folder / _WEIGHTS) as temporary:
         torch.save({'state_dict': saved['state_dict'], 'meta': meta}, temporary)
-    (folder / _CONFIG).write_text(config.pretty_text, encoding='utf-8')
+    (folder / _CONFIG).write_text(config, encoding='utf-8')
     shutil.copyfile(card, folder / _README)
     if (page := card.with_suffix('.html')).is_file():
         shutil.copyfile(page, folder / page.name)
@@ -126,3 +136,8 @@ def write_hub_folder(checkpoint: str, out: str | None = None) -> Path:
         about['checkpoint'] = file_fingerprint(folder / _WEIGHTS)
         write_json('out', folder / _ABOUT, about)
     return folder
+
+
+def _tested(config: Config) -> Config:
+    """Return of a student's config what testing and predicting read."""
+    return Config({name: config[name] for name in _TESTED if name in config})

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
 from mmcompose.commands.config_files import read_compose_config
-from mmcompose.commands.evaluate import evaluate_config
+from mmcompose.commands.evaluate import check_img_prefix, evaluate_config
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.reporting import Made, make_card
 from mmcompose.reporting.pictures import MOST
 from mmcompose.teachers import MMDetTeacher
 from mmcompose.utils import UserError, check_writable, key_prefix, log, no_file, problem
+
+_PICTURES = 200
 
 
 def report(
@@ -21,9 +25,10 @@ def report(
     student: str | None = None,
     oracle: str | None = None,
     out: str | None = None,
-    pictures: int = 200,
+    pictures: int = _PICTURES,
     ann_file: str | None = None,
     img_prefix: str | None = None,
+    cfg_options: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a composition's card: ``card.html``, one page without a network, and ``card.md``.
 
@@ -33,12 +38,15 @@ def report(
     Args:
         config: A config with a composition, or its path.
         student: Path of the student's checkpoint.
-        oracle: Path of a checkpoint of the same model, trained on true labels.
+        oracle: Path of a checkpoint of the same model, trained on true labels; it is held against
+            a validation set, not without one.
         out: The folder. Defaults to the student's, else the config's work directory.
         pictures: How many pictures of the pool the card shows, at most 500. Defaults to 200.
         ann_file: A COCO json of true labels. Defaults to the config's validation set.
         img_prefix: The folder of its images; see
             :func:`mmcompose.commands.evaluate.evaluate_config`.
+        cfg_options: Changes of the config by key, as a command line has them; the commands in the
+            card have them, too. Defaults to none.
 
     Returns:
         The page's path.
@@ -48,15 +56,20 @@ def report(
     """
     if not 1 <= pictures <= MOST:
         raise UserError(problem('pictures', pictures, f'is not a number from 1 to {MOST}'))
-    for name, path in (('student', student), ('oracle', oracle), ('ann', ann_file)):
+    for name, path in (('student', student), ('oracle', oracle), ('ann_file', ann_file)):
         if path is not None and not Path(path).is_file():
             raise UserError(no_file(name, path))
-    config = read_compose_config(config)
+    check_img_prefix(img_prefix, ann_file)
+    config = read_compose_config(config, cfg_options)
+    is_scored = ann_file is not None or config.get('val_dataloader') is not None
+    if oracle is not None and not is_scored:
+        expected = 'has no effect without val_dataloader or a COCO json of true labels (--ann)'
+        raise UserError(problem('oracle', oracle, expected))
     folder = Path(out or (Path(student).parent if student else config.get('work_dir') or '.'))
     check_writable('out', folder, folder=True)
     resolved = resolve_checked(config, ['val_dataloader'], is_run=False)
     composition, table = resolved.composition, None
-    if ann_file is not None or config.get('val_dataloader') is not None:
+    if is_scored:
         table = evaluate_config(
             config, student, oracle, ann_file=ann_file, img_prefix=img_prefix, resolved=resolved
         )
@@ -65,8 +78,15 @@ def report(
     if student is not None:
         with key_prefix('student'):
             model = MMDetTeacher(config=resolved.config, checkpoint=student)
-    options = {'student': student, 'oracle': oracle, 'ann': ann_file, 'img-prefix': img_prefix}
-    commands = _commands(config.filename, {n: v for n, v in options.items() if v is not None})
+    options = {
+        'student': student,
+        'oracle': oracle,
+        'out': out,
+        'pictures': None if pictures == _PICTURES else str(pictures),
+        'ann': ann_file,
+        'img-prefix': img_prefix,
+    }
+    commands = _commands(config.filename, cfg_options or {}, options)
     pipeline = composition.pipeline.with_learned(labels.learned)
     made = Made.of(config, composition, pipeline, commands)
     page = make_card(folder, made, composition, pool, labels.table, table, model, pictures)
@@ -74,9 +94,12 @@ def report(
     return page
 
 
-def _commands(filename: str | None, options: dict[str, str]) -> list[str]:
+def _commands(
+    filename: str | None, cfg_options: Mapping[str, Any], options: Mapping[str, str | None]
+) -> list[str]:
     """Return what makes the labels, the student and this card anew."""
-    named = [part for name, value in options.items() for part in (f'--{name}', value)]
-    parts = (['label'], ['train'], ['report', *named])
-    lines = [['mmcompose', verb, filename or 'CONFIG', *more] for verb, *more in parts]
-    return [shlex.join(line) for line in lines]
+    changes = [f'{key}={value}' for key, value in cfg_options.items()]
+    config = [filename or 'CONFIG', *(('--cfg-options', *changes) if changes else ())]
+    named = [p for name, v in options.items() if v is not None for p in (f'--{name}', v)]
+    lines = (['label', *config], ['train', *config], ['report', *config, *named])
+    return [shlex.join(['mmcompose', *line]) for line in lines]

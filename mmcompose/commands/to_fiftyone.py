@@ -10,42 +10,59 @@ from mmengine.config import Config
 
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.commands.load import load
+from mmcompose.composition import Composition
 from mmcompose.engine.resolve import resolve
 from mmcompose.labeling import FUSED, STUDENT
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import MMDetTeacher, Teacher
-from mmcompose.utils import key_prefix, optional_package, progress
+from mmcompose.utils import UserError, first_line, key_prefix, optional_package, problem, progress
 
 
 def to_fiftyone(config: str | Config, student: str | None = None, name: str | None = None) -> Any:
     """Return the pool of a config as a FiftyOne dataset (extra ``fiftyone``).
 
     Each teacher, the labels (``fused``) and the student are a field of detections, in the
-    student's classes, with confidence; a label has the names of those who found it (``votes``)
-    and whether it is ``ignored``.
+    student's classes, with confidence and whether it is ``ignored``; a label of a fusion has the
+    names of those who found it (``votes``).
 
     Args:
         config: A config with a composition, or its path. Labels that are missing are made.
         student: Path of the student's checkpoint. Defaults to none.
-        name: Of the dataset. Defaults to one that FiftyOne makes up.
+        name: Of the dataset, one that FiftyOne has not. Defaults to one that it makes up.
 
     Returns:
         A ``fiftyone.Dataset``.
 
     Raises:
-        UserError: For a mistake in the config; if FiftyOne is not installed.
+        UserError: For a mistake in the config; if FiftyOne is not installed or refuses ``name``.
     """
     fiftyone = optional_package('fiftyone', 'fiftyone', 'to_fiftyone')
     config = read_compose_config(config)
     composition = load(config)
-    images, labels = composition.pool, composition.labels()
-    # A picture that could not be read is not one without objects.
-    rows = labels.readable()
-    tables = composition.predictions(images)
     model: Teacher | None = None
     if student is not None:
         with key_prefix(STUDENT):
             model = MMDetTeacher(config=resolve(config).config, checkpoint=student)
+    # Before any work, so that a name that is taken is reported at once.
+    try:
+        dataset = fiftyone.Dataset(name)
+    except ValueError as error:
+        expected = f'is refused by FiftyOne: {first_line(error)}'
+        raise UserError(problem('name', name, expected)) from error
+    try:
+        _fill(fiftyone, dataset, composition, model)
+    except BaseException:
+        # Its name would be taken.
+        dataset.delete()
+        raise
+    return dataset
+
+
+def _fill(fiftyone: Any, dataset: Any, composition: Composition, model: Teacher | None) -> None:
+    images, labels = composition.pool, composition.labels()
+    # A picture that could not be read is not one without objects.
+    rows = labels.readable()
+    tables = composition.predictions(images)
     classes, teachers = composition.classes, composition.class_space.teachers
 
     def samples() -> Iterator[Any]:
@@ -63,10 +80,8 @@ def to_fiftyone(config: str | Config, student: str | None = None, name: str | No
                 sample[field] = _detections(fiftyone, each, image, classes, teachers)
             yield sample
 
-    dataset = fiftyone.Dataset(name)
     dataset.default_classes = list(classes)
     dataset.add_samples(samples(), num_samples=len(rows), progress=False)
-    return dataset
 
 
 def _detections(
@@ -81,11 +96,10 @@ def _detections(
     columns = (sides.tolist(), found.scores.tolist(), found.labels.tolist())
     made = []
     for row, ((x1, y1, x2, y2), score, label) in enumerate(zip(*columns, strict=True)):
-        more: dict[str, Any] = {}
+        more: dict[str, Any] = {'ignored': bool(found.is_ignored[row])}
         if found.votes is not None:
             pairs = zip(teachers, found.votes[row], strict=True)
-            more = {'votes': [name for name, voted in pairs if voted]}
-            more['ignored'] = bool(found.is_ignored[row])
+            more['votes'] = [name for name, voted in pairs if voted]
         box = [x1, y1, x2 - x1, y2 - y1]
         made.append(
             fiftyone.Detection(label=classes[label], bounding_box=box, confidence=score, **more)

@@ -149,6 +149,38 @@ def test_the_file_beside_a_checkpoint_is_used_where_it_was_made_of_it(
     assert len(told) == 2 and 'mmcompose export student' in told[1]
 
 
+def test_the_config_that_a_student_was_trained_by_needs_no_teacher(
+    retinanet: str, tmp_path: Path
+) -> None:
+    config = _config('RetinaNet', True)
+    config.model.bbox_head.num_classes = 80
+    teacher = {'type': 'mmcompose.MMDetTeacher', 'config': 'none.py', 'checkpoint': 'none.pth'}
+    config.composition = {'teachers': {'absent': teacher}}
+    config.dump(tmp_path / 'c.py')
+    path = export_student(retinanet, str(tmp_path / 'a.onnx'), str(tmp_path / 'c.py'))
+    inside = export_student(retinanet, str(tmp_path / 'b.onnx'))
+    assert path.with_suffix('.json').read_bytes() == inside.with_suffix('.json').read_bytes()
+    made = (
+        build(TEACHERS, {'type': 'mmcompose.ONNXTeacher', 'model': str(each)}, '')
+        for each in (path, inside)
+    )
+    image = _make_image(tmp_path, 0, 160, 96)
+    first, second = (each.predict([image])[0] for each in made)
+    assert len(first) and _agreement(first, second) == 1
+
+
+@pytest.mark.parametrize('text', ['{"classes": ["mine"]}', '[1]', 'mine'])
+def test_a_json_that_no_export_made_is_kept(text: str, retinanet: str, tmp_path: Path) -> None:
+    beside = tmp_path / 'a.json'
+    beside.write_text(text)
+    with pytest.raises(UserError, match=r"^out: '.*a\.json' is there already, and no export made"):
+        export_student(retinanet, str(tmp_path / 'a.onnx'))
+    assert beside.read_text() == text and not (tmp_path / 'a.onnx').exists()
+    beside.unlink()
+    for _ in range(2):
+        export_student(retinanet, str(tmp_path / 'a.onnx'))
+
+
 def test_another_size_makes_another_input(retinanet: str, tmp_path: Path) -> None:
     path = export_student(retinanet, str(tmp_path / 'large.onnx'), size=(200, 100))
     teacher = build(TEACHERS, {'type': 'mmcompose.ONNXTeacher', 'model': str(path)}, '')

@@ -118,6 +118,17 @@ def test_a_checkpoint_of_any_training_is_named_after_its_folder(
     assert list(read.composition.teachers) == ['cats', 'dogs', 'new']
 
 
+@pytest.mark.parametrize('folder', ['run 12:30', 'a.b:c.py'])
+def test_a_path_may_have_a_colon(folder: str, checkpoint: str, pool: Path, tmp_path: Path) -> None:
+    (tmp_path / folder).mkdir()
+    weights, _, config = checkpoint.partition(':')
+    moved = str(shutil.copy(weights, tmp_path / folder / 'epoch_3.pth'))
+    bare = _make_onnx(tmp_path / folder / 'yolo.onnx', {'what': ([0.0] * 7, [0.0] * 7)})
+    path = init([f'{moved}:{config}', bare], str(pool), out=str(tmp_path / 'compose.py'))
+    first, second = Config.fromfile(path, import_custom_modules=False).composition.teachers.values()
+    assert (first.checkpoint, first.config, second.model) == (moved, config, bare)
+
+
 def test_a_student_is_a_file_or_a_name(
     checkpoint: str, pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,11 +145,68 @@ def test_a_student_is_a_file_or_a_name(
     assert not Path('configs/third.py').exists()
 
 
+@pytest.mark.parametrize('student', ['yolox_tiny_8xb8-300e_coco', 'mixed.py', 'importing.py'])
+def test_a_plan_accepts_what_is_written(
+    student: str, checkpoint: str, pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    base = "_base_ = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'\n"
+    mixed = (
+        'train_dataloader = dict(dataset=dict(_delete_=True, type="MultiImageMixDataset", '
+        'skip_type_keys=["Mosaic"], pipeline=_base_.train_pipeline, dataset=dict('
+        'type="ConcatDataset", datasets=[_base_.train_dataloader.dataset])))\n'
+    )
+    Path('mixed.py').write_text(base + mixed)
+    Path('importing.py').write_text(f"{base}custom_imports = dict(imports='json')\n")
+    path = init([checkpoint], str(pool), student, 'compose.py')
+    assert plan(str(path)).mistakes == []
+    config = Config.fromfile(path)
+    dataset = config.train_dataloader.dataset
+    if student == 'importing.py':
+        assert config.custom_imports.imports == ['json', 'mmcompose.engine']
+        assert dataset.type == 'mmcompose.PseudoLabeledDataset'
+        return
+    assert dataset.type == 'MultiImageMixDataset' and dataset.pipeline == config.train_pipeline
+    assert dataset.dataset.type == 'mmcompose.PseudoLabeledDataset'
+    loading = [step.type for step in dataset.dataset.pipeline[:2]]
+    assert loading == ['LoadImageFromFile', 'LoadAnnotations']
+    assert dataset.get('skip_type_keys') == (['Mosaic'] if student == 'mixed.py' else None)
+
+
+@pytest.mark.parametrize(
+    ('student', 'message'),
+    [
+        (
+            'soft-teacher_faster-rcnn_r50-caffe_fpn_180k_semi-0.1-coco',
+            r"^student: 'soft-teacher_\S+' sets no train_pipeline, by which",
+        ),
+        ('compose.py', r"^student: 'compose\.py' has a composition of its own; name the"),
+        ('broken.py', r"^student: 'broken\.py' cannot be read as a config"),
+    ],
+)
+def test_a_config_that_makes_no_student_is_told(
+    student: str,
+    message: str,
+    checkpoint: str,
+    pool: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path('compose.py').write_text('composition = dict(teachers=dict())\n')
+    Path('broken.py').write_text('model = dict(\n')
+    with pytest.raises(UserError, match=message):
+        init([checkpoint], str(pool), student, 'new.py')
+    assert not Path('new.py').exists()
+
+
 @pytest.mark.parametrize(
     ('teacher', 'message'),
     [
         ('none.onnx', r"--teacher: 'none\.onnx' is no file"),
         ('model.pt', r"--teacher: 'model\.pt' is none of checkpoint\.pth:config\.py"),
+        ('model:mine', r"--teacher: 'model:mine' is none of checkpoint\.pth:config\.py"),
+        ('a.onnx:mine.py', r"--teacher: 'a\.onnx:mine\.py' is none of checkpoint\.pth:config\.py"),
         (
             'rtmdet_tinny_8xb32-300e_coco',
             r"--teacher: .* is not in the zoo .* mean 'rtmdet_tiny_8xb32-",

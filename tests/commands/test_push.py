@@ -13,10 +13,16 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
 
 from mmcompose.commands.push import push, write_hub_folder
+from mmcompose.engine.resolve import resolve
 from mmcompose.teachers import read_checkpoint
+from mmcompose.teachers.mmdet.model import build_model
 from mmcompose.utils import UserError, file_fingerprint
+from tests import toys
+from tests.engine.toys import student_config
 
 CONFIG = "model = dict(type='RetinaNet')\n"
 
@@ -149,6 +155,35 @@ def test_a_student_is_uploaded_with_its_card(hub: Hub, checkpoint: Path, tmp_pat
     assert saved['state_dict']['weight'].tolist() == [0, 1, 2]
     assert set(saved) == {'state_dict', 'meta'}
     assert saved['meta']['dataset_meta'] == {'classes': ('cat', 'dog')}
+
+
+def test_the_config_tests_the_student_and_names_no_teacher(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    hook = {'type': 'mmcompose.FeatureDistillationHook', 'teacher': {'type': 'ONNXTeacher'}}
+    config.merge_from_dict({'custom_hooks': [hook], 'variable': config.composition.teachers})
+    trained = resolve(config).config
+    saved = {
+        'state_dict': build_model(trained).state_dict(),
+        'meta': {'cfg': trained.pretty_text, 'dataset_meta': {'classes': toys.STUDENT}},
+    }
+    torch.save(saved, tmp_path / 'epoch_1.pth')
+    (tmp_path / 'card.md').touch()
+    folder = write_hub_folder(str(tmp_path / 'epoch_1.pth'))
+    text = (folder / 'config.py').read_text()
+    weights = str(folder / 'model.pth')
+    assert read_checkpoint(weights)['meta']['cfg'] == text
+    for name in ('eacher', 'composition', str(tmp_path / 'store'), 'train_dataloader'):
+        assert name in trained.pretty_text and name not in text
+    scores = []
+    for each, checkpoint in (
+        (Config.fromfile(folder / 'config.py'), weights),
+        (trained, str(tmp_path / 'epoch_1.pth')),
+    ):
+        each.update(work_dir=str(tmp_path / 'tested'), load_from=checkpoint)
+        scores.append(Runner.from_cfg(each).test())
+    assert scores[0] == scores[1]
 
 
 @pytest.mark.parametrize(

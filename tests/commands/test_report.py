@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from mmcompose.cli import run_verb
+from mmcompose.commands.evaluate import evaluate_config
 from mmcompose.commands.report import report
 from mmcompose.composition.parts import Parts
 from mmcompose.utils import UserError
@@ -45,6 +49,24 @@ def test_it_is_held_against_labels_of_the_pool(pool: Path, truth: str, tmp_path:
     assert 'Calibration' in text and '| fused |' in (page.parent / 'card.md').read_text()
 
 
+def test_a_card_names_the_options_it_was_made_with(pool: Path, truth: str, tmp_path: Path) -> None:
+    path, out = tmp_path / 'c.py', tmp_path / 'my card'
+    config = student_config(pool, truth, tmp_path)
+    config.val_dataloader = config.val_evaluator = config.val_cfg = None
+    config.dump(path)
+    changes = ['composition.label_pipeline.2.keep=0.8', 'model.data_preprocessor.mean=[1, 2, 3]']
+    options = ['--cfg-options', *changes]
+    run_verb('report', [str(path), *options, '--out', str(out), '--pictures', '4'])
+    text = html.unescape((out / 'card.html').read_text(encoding='utf-8'))
+    commands = [shlex.split(line) for line in re.findall(r'^(?:<pre>)?(mmcompose .*)', text, re.M)]
+    given = [str(path), *options]
+    assert commands == [
+        ['mmcompose', 'label', *given],
+        ['mmcompose', 'train', *given],
+        ['mmcompose', 'report', *given, '--out', str(out), '--pictures', '4'],
+    ]
+
+
 def test_a_card_with_a_table_takes_one_composition_and_reads_a_checkpoint_once(
     pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,8 +87,16 @@ def test_a_card_with_a_table_takes_one_composition_and_reads_a_checkpoint_once(
 
 def test_mistakes_come_before_any_work(pool: Path, truth: str, tmp_path: Path) -> None:
     config = student_config(pool, truth, tmp_path)
+    without = r'has no effect without a COCO json of true labels \(--ann\)$'
     with pytest.raises(UserError, match='pictures: 0 is not a number from 1 to 500'):
         report(config, pictures=0)
     with pytest.raises(UserError, match=r'student: .* is no file'):
         report(config, student=str(tmp_path / 'none.pth'))
+    with pytest.raises(UserError, match=f'^img_prefix: .* {without}'):
+        report(config, img_prefix=str(pool))
+    with pytest.raises(UserError, match=f'^img_prefix: .* {without}'):
+        evaluate_config(config, img_prefix=str(pool))
+    config.val_dataloader = config.val_evaluator = config.val_cfg = None
+    with pytest.raises(UserError, match=r'^oracle: .* has no effect without val_dataloader or a C'):
+        report(config, oracle=truth)
     assert not (tmp_path / 'store').exists()

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 import mmcompose
+from mmcompose.composition import Composition
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError
 from tests import toys
@@ -23,7 +24,12 @@ class Sample(dict[str, Any]):
 
 
 class Dataset:
+    names: ClassVar[set[str | None]] = set()
+
     def __init__(self, name: str | None) -> None:
+        if name in self.names:
+            raise ValueError(f"Dataset name '{name}' is not available")
+        self.names.add(name)
         self.name = name
         self.samples: list[Sample] = []
         self.default_classes: list[str] = []
@@ -31,6 +37,13 @@ class Dataset:
     def add_samples(self, samples: Iterable[Sample], num_samples: int, progress: bool) -> None:
         self.samples += samples
         assert len(self.samples) == num_samples
+
+    def delete(self) -> None:
+        self.names.remove(self.name)
+
+
+def _interrupted(composition: Composition) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -40,6 +53,7 @@ def fiftyone(monkeypatch: pytest.MonkeyPatch) -> None:
     module.Sample, module.Dataset = Sample, Dataset
     module.Detection = module.Detections = SimpleNamespace
     monkeypatch.setitem(sys.modules, 'fiftyone', module)
+    monkeypatch.setattr(Dataset, 'names', set())
 
 
 @pytest.mark.usefixtures('fiftyone')
@@ -60,6 +74,38 @@ def test_teachers_and_labels_are_fields_of_their_own(
     left, top, width, height = red.bounding_box
     assert left + width < 1 / 3 and 16 / 96 <= width < 24 / 96 and top + height <= 1
     assert len(dataset.samples[3]['fused'].detections) == 0
+
+
+@pytest.mark.usefixtures('fiftyone')
+def test_labels_without_votes_tell_which_of_them_are_ignored(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    del config.composition.teachers.second
+    config.composition.label_pipeline = [
+        {'type': 'mmcompose.ScoreFilter', 'min_score': 0.05},
+        {'type': 'mmcompose.ScoreBands', 'keep': 0.999, 'ignore': 0.1},
+    ]
+    dataset = mmcompose.to_fiftyone(config)
+    labels = [each for sample in dataset.samples for each in sample['fused'].detections]
+    assert labels and all(each.ignored is True for each in labels)
+    found = [each for sample in dataset.samples for each in sample['first'].detections]
+    assert not any(each.ignored for each in found)
+
+
+@pytest.mark.usefixtures('fiftyone')
+def test_a_name_that_is_taken_is_told_before_any_work_and_kept_by_no_failure(
+    pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    Dataset('toys')
+    with pytest.raises(UserError, match=r"^name: 'toys' is refused by FiftyOne: .* not available"):
+        mmcompose.to_fiftyone(config, name='toys')
+    assert not (tmp_path / 'store').exists()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Composition, 'labels', _interrupted)
+        mmcompose.to_fiftyone(config, name='others')
+    assert mmcompose.to_fiftyone(config, name='others').name == 'others'
 
 
 @pytest.mark.usefixtures('fiftyone')

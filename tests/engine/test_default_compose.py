@@ -23,6 +23,13 @@ def test_it_has_no_key_that_another_base_may_have() -> None:
     assert set(Config.fromfile(DEFAULT).keys()) == keys
 
 
+def test_beside_imports_it_is_the_same_but_for_them() -> None:
+    beside = Config.fromfile(BASES / 'default_compose_beside_imports.py').to_dict()
+    default = Config.fromfile(DEFAULT).to_dict()
+    assert default.pop('custom_imports')['imports'] == ['mmcompose.engine']
+    assert beside == default
+
+
 @pytest.mark.parametrize('path', PIPELINES, ids=lambda path: path.stem)
 def test_another_label_pipeline_stands_beside_it_among_the_bases(
     path: Path, tmp_path: Path

@@ -17,9 +17,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     """Write the card."""
-    from mmcompose.commands.config_files import read_compose_config
     from mmcompose.commands.report import report
 
-    config = read_compose_config(args.config, args.cfg_options)
-    truth = (args.ann_file, args.img_prefix)
-    report(config, args.student, args.oracle, args.out, args.pictures, *truth)
+    options = {
+        name: getattr(args, name)
+        for name in ('student', 'oracle', 'out', 'pictures', 'ann_file', 'img_prefix')
+    }
+    report(args.config, **options, cfg_options=args.cfg_options)

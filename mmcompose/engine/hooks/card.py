@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -71,7 +72,7 @@ class CompositionCardHook(Hook):
         if checkpoint is not None:
             student = MMDetTeacher(config=runner.cfg, checkpoint=checkpoint)
         table = self._table(runner, composition, pipeline, student)
-        made = Made.of(runner.cfg, composition, pipeline, [' '.join(sys.argv)])
+        made = Made.of(runner.cfg, composition, pipeline, [shlex.join(sys.argv)])
         return make_card(
             Path(runner.work_dir),
             made,
