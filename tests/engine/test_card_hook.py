@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from pathlib import Path
 
@@ -23,13 +24,17 @@ def _scalars(work: Path) -> dict[str, float]:
     return merged
 
 
-def test_a_run_leaves_its_card_and_its_table(pool: Path, truth: str, tmp_path: Path) -> None:
+def test_a_run_leaves_its_card_and_its_table(
+    pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('sys.argv', ['train.py', 'my c.py', '--cfg-options', 'a.b=1'])
     card = {'pictures': 4, 'max_scored': 8}
     config = student_config(pool, truth, tmp_path, experiment_name='card', card=card)
     RUNNERS.build(config).train()
     work = tmp_path / 'work'
     text = (work / 'card.html').read_text(encoding='utf-8')
     assert 'one model in place of 2' in text
+    assert "<pre>train.py 'my c.py' --cfg-options a.b=1\n" in html.unescape(text)
     assert 'student, against the labels' in text and 'pseudo-labels, against the truth' in text
     assert '| student |' in (work / 'card.md').read_text()
     scalars = _scalars(work)
