@@ -34,6 +34,7 @@ from mmcompose.datasets import (
 from mmcompose.engine.label_weights import carry_weights
 from mmcompose.engine.num_classes import set_num_classes
 from mmcompose.engine.read_composition import read_composition
+from mmcompose.engine.unwrapped import unwrapped_config
 from mmcompose.registry import class_of, type_name
 from mmcompose.utils import UserError, fault, key_prefix, problem
 
@@ -86,7 +87,7 @@ def resolve(config: Config, composition: Composition | None = None) -> Resolved:
         composition = composition or read_composition(given)
         config.pop('composition')
         set_num_classes(config.model, len(composition.class_space.classes), MODELS)
-        check_label_support(config.model, composition.pipeline)
+        check_label_support(unwrapped_config(config.model), composition.pipeline)
         for name in LOADERS:
             if config.get(name) is not None:
                 with key_prefix(name):

@@ -152,6 +152,17 @@ def test_instances_are_passed_on_through_test_time_augmentation(config: Config) 
     assert own[0]['transforms'][1][0]['meta_keys'] == ('img_id', 'instances')
 
 
+def test_a_model_with_test_time_augmentation_takes_labels_as_it_does_without(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.model.train_cfg.assigner.ignore_iof_thr = 0.5
+    warned: list[str] = []
+    monkeypatch.setattr('mmcompose.checks.check_label_support.warn', warned.append)
+    config.model = {'type': 'DetTTAModel', 'tta_cfg': {}, 'module': config.model}
+    assert resolve(config).config.model.module.bbox_head.num_classes == 3
+    assert warned == []
+
+
 def test_what_a_config_allows_reaches_teachers_truth_and_pool(config: Config) -> None:
     config.allow = ['listed-sizes']
     config.composition.allow = ['box-form']
