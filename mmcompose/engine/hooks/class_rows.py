@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -20,7 +19,7 @@ from mmcompose.engine.class_layers import (
 from mmcompose.engine.unwrapped import unwrapped, unwrapped_config
 from mmcompose.registry import HOOKS
 from mmcompose.teachers import checkpoint_classes, named_classes
-from mmcompose.utils import UserError, examples, fault, log, problem, warn
+from mmcompose.utils import UserError, examples, fault, first_difference, log, problem, warn
 
 _UNNAMED = (
     'does not name its classes; set them by '
@@ -128,12 +127,7 @@ class ClassRowsHook(Hook):
             raise UserError(fault('resume', f'the checkpoint {self._told(old)}; {expected}'))
 
     def _told(self, old: tuple[str, ...]) -> str:
-        pairs = enumerate(zip_longest(old, self.classes))
-        place = next(number for number, (before, now) in pairs if before != now)
-        before, now = (
-            f'{len(names)}, number {place} is {[*names, None][place]!r}'
-            for names in (old, self.classes)
-        )
+        before, now = first_difference(old, self.classes)
         return f'was trained on other classes ({before}) than the config has ({now})'
 
     def before_train(self, runner: Runner) -> None:
