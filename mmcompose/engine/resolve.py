@@ -173,7 +173,7 @@ def _resolve_evaluator(config: Config, name: str, classes: Sequence[str]) -> Non
     dataset = (config.get(f'{name}_dataloader') or {}).get('dataset')
     metrics = metrics_by_key(f'{name}_evaluator', evaluators)
     for key, metric in metrics.items():
-        resolve_metric(key, metric, classes)
+        resolve_metric(key, metric, dataset, classes)
     if dataset is not None:
         _pass_instances_on(dataset)
         # A metric with a file of its own needs that file's ids.

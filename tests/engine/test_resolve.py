@@ -12,6 +12,7 @@ from mmdet.evaluation import CocoMetric
 from mmdet.registry import DATASETS, METRICS
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
+from mmengine.fileio import load
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
@@ -180,6 +181,58 @@ def test_another_metric_needs_a_file_in_the_students_order(
     own_order = toys.write_coco(tmp_path / 'own.json', drawn, dict(enumerate(toys.STUDENT)))
     config.val_evaluator.ann_file = config.val_dataloader.dataset.ann_file = own_order
     assert perfect(config, drawn) == 1
+
+
+@pytest.mark.parametrize('categories', [{7: 'blue', 2: 'rot', 5: 'green'}, {4: 'red', 3: 'ant'}])
+@pytest.mark.parametrize('format_only', [False, True])
+def test_results_are_written_by_the_ids_of_the_datasets_file(
+    config: Config,
+    drawn: list[dict[str, Any]],
+    tmp_path: Path,
+    categories: dict[int, str],
+    format_only: bool,
+) -> None:
+    named = [
+        {**picture, 'boxes': {'rot' if n == 'red' else n: b for n, b in picture['boxes'].items()}}
+        for picture in drawn
+    ]
+    pictures = named if 'rot' in categories.values() else drawn
+    config.composition.class_space = {'aliases': [{'red': ['rot']}]}
+    path = toys.write_coco(tmp_path / 'file.json', pictures, categories)
+    config.val_dataloader.dataset.ann_file = path
+    prefix = str(tmp_path / 'results')
+    config.val_evaluator.update(outfile_prefix=prefix, format_only=format_only, classwise=True)
+    # The second evaluation of a metric writes its results anew.
+    scores = evaluations(config, drawn, times=2)
+    assert [each.get('coco/bbox_mAP') for each in scores] == [None if format_only else 1] * 2
+    written = {(each['image_id'], each['category_id']) for each in load(f'{prefix}.bbox.json')}
+    assert written == {(a['image_id'], a['category_id']) for a in load(path)['annotations']}
+    ids = {each['id']: each['name'] for each in load(f'{prefix}.gt.json')['categories']}
+    assert ids == {
+        number: {'rot': 'red'}.get(name, name)
+        for number, name in categories.items()
+        if name != 'ant'
+    }
+
+
+def test_results_that_have_no_ids_of_one_file_are_refused(
+    config: Config, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    whole = config.val_dataloader.dataset
+    config.val_evaluator.outfile_prefix = 'out'
+    config.val_evaluator.type = NamedCocoMetric
+    with pytest.raises(UserError, match=r"^val_evaluator\.outfile_prefix: 'out' .*NamedCocoMetric"):
+        resolve(config)
+    config.val_evaluator.type = 'CocoMetric'
+    config.val_dataloader.dataset = {'type': 'ConcatDataset', 'datasets': [whole, whole]}
+    with pytest.raises(UserError, match=r"^val_evaluator\.outfile_prefix: 'out' .* several data"):
+        resolve(config)
+    config.composition.class_space = {'aliases': [{'red': ['rot']}]}
+    categories = {1: 'red', 2: 'rot', 3: 'green', 4: 'blue'}
+    path = toys.write_coco(tmp_path / 'file.json', drawn, categories)
+    config.val_dataloader.dataset = {**whole, 'ann_file': path}
+    with pytest.raises(UserError, match=r'^val_evaluator\.outfile_prefix: .* has red, rot for the'):
+        resolve(config)
 
 
 def test_instances_are_passed_on_where_the_pipeline_lists_no_meta_keys(config: Config) -> None:
