@@ -14,6 +14,7 @@ from typing import Any
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
 from mmengine.registry import TASK_UTILS as MMENGINE_TASK_UTILS
@@ -68,6 +69,9 @@ TRANSFORMS = Registry(
     parent=MMENGINE_TRANSFORMS,
     scope=SCOPE,
     locations=['mmcompose.datasets.transforms'],
+)
+METRICS = Registry(
+    'metric', parent=MMENGINE_METRICS, scope=SCOPE, locations=['mmcompose.evaluation']
 )
 MODELS = Registry('model', parent=MMENGINE_MODELS, scope=SCOPE, locations=['mmcompose.models'])
 TASK_UTILS = Registry(

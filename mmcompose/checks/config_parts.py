@@ -6,10 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def metrics_of(evaluator: Any) -> list[Any]:
-    """Return the metrics of an evaluator as a config gives it: one, several, or an Evaluator's."""
+def metrics_by_key(key: str, evaluator: Any) -> dict[str, Any]:
+    """Return the metrics of an evaluator as a config gives it: one, several, or an Evaluator's.
+
+    Args:
+        key: Where it stands in the config.
+        evaluator: Its config.
+
+    Returns:
+        Each metric's config by where it stands.
+    """
     if isinstance(evaluator, (list, tuple)):
-        return list(evaluator)
+        return {f'{key}[{number}]': metric for number, metric in enumerate(evaluator)}
     if isinstance(evaluator, Mapping) and evaluator.get('metrics') is not None:
-        return metrics_of(evaluator['metrics'])
-    return [evaluator]
+        return metrics_by_key(f'{key}.metrics', evaluator['metrics'])
+    return {key: evaluator}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmdet.evaluation import CocoMetric
-from mmdet.registry import METRICS, MODELS
+from mmdet.registry import MODELS
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 
@@ -16,7 +15,7 @@ from mmcompose.checks.check_composition import composition_problems
 from mmcompose.checks.check_label_support import check_label_support
 from mmcompose.checks.check_mask_support import check_mask_support
 from mmcompose.checks.check_value_types import LOADERS, value_type_problems
-from mmcompose.checks.config_parts import metrics_of
+from mmcompose.checks.config_parts import metrics_by_key
 from mmcompose.composition import Composition, without_weight
 from mmcompose.datasets import (
     ClassSpaceDataset,
@@ -34,7 +33,9 @@ from mmcompose.datasets import (
 from mmcompose.engine.label_weights import carry_weights
 from mmcompose.engine.num_classes import set_num_classes
 from mmcompose.engine.read_composition import read_composition
-from mmcompose.registry import class_of, type_name
+from mmcompose.engine.resolve_metrics import resolve_metric
+from mmcompose.engine.unwrapped import unwrapped_config
+from mmcompose.registry import type_name
 from mmcompose.utils import UserError, fault, key_prefix, problem
 
 AVERAGE_HOOK = 'mmcompose.AverageTeachersHook'
@@ -86,7 +87,7 @@ def resolve(config: Config, composition: Composition | None = None) -> Resolved:
         composition = composition or read_composition(given)
         config.pop('composition')
         set_num_classes(config.model, len(composition.class_space.classes), MODELS)
-        check_label_support(config.model, composition.pipeline)
+        check_label_support(unwrapped_config(config.model), composition.pipeline)
         for name in LOADERS:
             if config.get(name) is not None:
                 with key_prefix(name):
@@ -97,7 +98,7 @@ def resolve(config: Config, composition: Composition | None = None) -> Resolved:
         check_mask_support(config, composition)
         carry_weights(config)
         for name in ('val', 'test'):
-            _resolve_evaluator(config, name)
+            _resolve_evaluator(config, name, composition.class_space.classes)
         _resolve_tta(config)
         _add_hooks(config, composition, card)
     return Resolved(config, composition)
@@ -167,23 +168,19 @@ def _holds_mixed(dataset: Mapping[str, Any]) -> bool:
     )
 
 
-def _resolve_evaluator(config: Config, name: str) -> None:
-    """Let CocoMetric take its truths from the dataset, which has the student's classes.
-
-    It would read a file's labels in the file's order of categories.
-    """
+def _resolve_evaluator(config: Config, name: str, classes: Sequence[str]) -> None:
+    """Let metrics take their truths from the dataset, which has the student's classes."""
     evaluators = config.get(f'{name}_evaluator')
     if evaluators is None:
         return
-    metrics = metrics_of(evaluators)
-    for metric in metrics:
-        if class_of(metric, METRICS) is CocoMetric:
-            metric.ann_file = None
-    if config.get(f'{name}_dataloader') is not None:
-        dataset = config[f'{name}_dataloader'].dataset
+    dataset = (config.get(f'{name}_dataloader') or {}).get('dataset')
+    metrics = metrics_by_key(f'{name}_evaluator', evaluators)
+    for key, metric in metrics.items():
+        resolve_metric(key, metric, dataset, classes)
+    if dataset is not None:
         _pass_instances_on(dataset)
         # A metric with a file of its own needs that file's ids.
-        if all(metric.get('ann_file') is None for metric in metrics):
+        if all(metric.get('ann_file') is None for metric in metrics.values()):
             _number_images(dataset)
 
 

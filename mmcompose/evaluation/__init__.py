@@ -7,6 +7,7 @@ from mmcompose.evaluation.calibration import (
     calibration_table,
 )
 from mmcompose.evaluation.class_tables import class_space_table, co_occurrence_table
+from mmcompose.evaluation.coco_file_metric import CocoFileMetric
 from mmcompose.evaluation.diagnosis import Diagnosis, diagnose
 from mmcompose.evaluation.error_kinds import KINDS, error_kinds
 from mmcompose.evaluation.evaluate import LABELS, CompositionTable, Row, class_groups, evaluate
@@ -18,6 +19,7 @@ __all__ = [
     'LABELS',
     'BoxFigures',
     'CalibrationRow',
+    'CocoFileMetric',
     'CompositionTable',
     'Diagnosis',
     'Row',

@@ -42,7 +42,7 @@ from mmcompose.utils.problem import (
 from mmcompose.utils.progress_bar import counted, progress
 from mmcompose.utils.selection import Selection
 from mmcompose.utils.types import Count, Fraction, Name, Positive, Range, check_types
-from mmcompose.utils.wording import examples, first_line
+from mmcompose.utils.wording import examples, first_difference, first_line
 
 __all__ = [
     'CHECKS',
@@ -77,6 +77,7 @@ __all__ = [
     'fault',
     'file_fingerprint',
     'fingerprint',
+    'first_difference',
     'first_line',
     'is_allowed',
     'key_prefix',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 
 def first_line(error: object) -> str:
@@ -25,3 +26,19 @@ def examples(names: Sequence[object], count: int = 5) -> str:
     distinct = list(dict.fromkeys(map(str, names)))
     more = len(distinct) - count
     return ', '.join(distinct[:count]) + (f' and {more} more' if more > 0 else '')
+
+
+def first_difference(first: Sequence[object], second: Sequence[object]) -> tuple[str, str]:
+    """Return how many each of two unequal lists holds, and what stands where they first differ.
+
+    Args:
+        first: A list.
+        second: Another.
+
+    Returns:
+        Of each, e.g. ``3, number 0 is 'cat'``.
+    """
+    pairs = enumerate(zip_longest(first, second))
+    number, found = next((number, pair) for number, pair in pairs if pair[0] != pair[1])
+    left, right = (f'number {number} is {each!r}' for each in found)
+    return f'{len(first)}, {left}', f'{len(second)}, {right}'

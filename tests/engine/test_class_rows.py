@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from mmdet.models import DetTTAModel
 from mmdet.registry import MODELS
 from mmengine.config import ConfigDict
 from mmengine.hooks import EMAHook, Hook
@@ -179,17 +180,68 @@ def test_rows_can_start_afresh() -> None:
     assert set(new) == {'other.weight', 'other.bias'}
 
 
-def test_weights_of_other_classes_can_be_trained_but_not_tested() -> None:
-    model = Head(1)
-    cfg = ConfigDict(model=dict(type='ToyRowsHead', num_classes=1), load_from='old.pth')
-    runner = SimpleNamespace(model=model, cfg=cfg, _resume=False)
-    hook = ClassRowsHook(('dog',))
+def _runner(num_classes: int, tta: bool = False) -> SimpleNamespace:
+    model, config = Head(num_classes), dict(type='ToyRowsHead', num_classes=num_classes)
+    model.test_step = None
+    if tta:
+        model, config = DetTTAModel(module=model), dict(type='DetTTAModel', module=config)
+    return SimpleNamespace(
+        model=model, cfg=ConfigDict(model=config, load_from='old.pth'), _resume=False
+    )
+
+
+@pytest.mark.parametrize('tta', [False, True])
+@pytest.mark.parametrize('keep', [False, True])
+def test_weights_of_other_classes_can_be_trained_but_not_tested(tta: bool, keep: bool) -> None:
+    runner = _runner(1, tta)
+    hook = ClassRowsHook(('dog',), keep=keep)
     hook.before_test(runner)
     hook.after_load_checkpoint(runner, _checkpoint())
-    with pytest.raises(UserError, match=r"^checkpoint: 'old\.pth' .* \(3, number 0 is 'cat'\)"):
-        hook.before_test(runner)
+    for before in (hook.before_test, hook.before_val):
+        with pytest.raises(UserError, match=r"^checkpoint: 'old\.pth' .* \(3, number 0 is 'cat'\)"):
+            before(runner)
     hook.before_train(runner)
     hook.before_test(runner)
+    hook.before_val(runner)
+
+
+def test_test_time_augmentation_takes_rows_by_name_as_well() -> None:
+    checkpoint = _checkpoint()
+    old = checkpoint['state_dict']['mask.weight']
+    ClassRowsHook(('dog',)).after_load_checkpoint(_runner(1, tta=True), checkpoint)
+    assert torch.equal(checkpoint['state_dict']['mask.weight'][0], old[DOG])
+
+
+def test_rows_that_started_afresh_are_not_tested() -> None:
+    runner, hook = _runner(3), ClassRowsHook(OLD, keep=False)
+    hook.after_load_checkpoint(runner, _checkpoint(None))
+    with pytest.raises(UserError, match=r"^checkpoint: 'old\.pth' does not name its classes"):
+        hook.before_test(runner)
+    # What is named, in the config or by another checkpoint, is tested with its own rows.
+    for hook, names in ((ClassRowsHook(OLD, (), OLD, keep=False), None), (hook, OLD)):
+        checkpoint = _checkpoint(names)
+        hook.after_load_checkpoint(runner, checkpoint)
+        hook.before_test(runner)
+        assert set(checkpoint['state_dict']) == set(runner.model.state_dict())
+
+
+def test_a_checkpoints_own_names_go_before_those_that_are_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr('mmcompose.engine.hooks.class_rows.warn', warned.append)
+    runner, hook = _runner(3), ClassRowsHook(OLD, checkpoint_classes=OLD[::-1])
+    own = _checkpoint()
+    before = {name: weight.clone() for name, weight in own['state_dict'].items()}
+    hook.after_load_checkpoint(runner, own)
+    assert all(torch.equal(own['state_dict'][name], weight) for name, weight in before.items())
+    # The student of such a config is tested without a word.
+    hook.before_test(runner)
+    assert warned == []
+    hook.before_train(runner)
+    (line,) = warned
+    assert line.startswith('ClassRowsHook.checkpoint_classes: ')
+    assert line.endswith('the checkpoint names cat, dog, cow itself')
 
 
 @pytest.mark.parametrize(

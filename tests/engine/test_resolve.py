@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from mmdet.evaluation import CocoMetric
 from mmdet.registry import DATASETS, METRICS
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
+from mmengine.fileio import load
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
@@ -81,25 +83,34 @@ def test_datasets_in_wrappers_get_the_students_classes(config: Config, wrapper: 
     assert part.classes == list(toys.STUDENT)
 
 
-def perfect(config: Config, drawn: Sequence[dict[str, Any]], shift: int = 0) -> float:
-    """Return the mAP that the metric gives to the true boxes, their labels shifted."""
+def evaluations(
+    config: Config, drawn: Sequence[dict[str, Any]], shift: int = 0, times: int = 1
+) -> list[dict[str, float]]:
+    """Return what the metric finds of the true boxes, their labels shifted, each time anew."""
     resolved = resolve(config).config
     with DefaultScope.overwrite_default_scope('mmdet'):
         dataset = DATASETS.build(resolved.val_dataloader.dataset)
         metric = METRICS.build(resolved.val_evaluator)
     metric.dataset_meta = dataset.metainfo
-    for index, picture in enumerate(drawn):
-        sample: DetDataSample = dataset[index]['data_samples']
-        boxes = torch.tensor(list(picture['boxes'].values()), dtype=torch.float).reshape(-1, 4)
-        labels = [toys.STUDENT.index(name) for name in picture['boxes']]
-        sample.pred_instances = InstanceData(
-            bboxes=boxes,
-            scores=torch.ones(len(boxes)),
-            labels=(torch.tensor(labels, dtype=torch.long) + shift) % 3,
-        )
-        metric.process({}, [sample.to_dict()])
-    score: float = metric.evaluate(len(drawn))['coco/bbox_mAP']
-    return score
+    found = []
+    for _ in range(times):
+        for index, picture in enumerate(drawn):
+            sample: DetDataSample = dataset[index]['data_samples']
+            boxes = torch.tensor(list(picture['boxes'].values()), dtype=torch.float).reshape(-1, 4)
+            labels = [toys.STUDENT.index(name) for name in picture['boxes']]
+            sample.pred_instances = InstanceData(
+                bboxes=boxes,
+                scores=torch.ones(len(boxes)),
+                labels=(torch.tensor(labels, dtype=torch.long) + shift) % 3,
+            )
+            metric.process({}, [sample.to_dict()])
+        found.append(metric.evaluate(len(drawn)))
+    return found
+
+
+def perfect(config: Config, drawn: Sequence[dict[str, Any]], shift: int = 0) -> float:
+    """Return the mAP that the metric gives to the true boxes, their labels shifted."""
+    return evaluations(config, drawn, shift)[0]['coco/bbox_mAP']
 
 
 @pytest.mark.parametrize('shift', [0, 1])
@@ -123,15 +134,105 @@ def test_pictures_of_two_files_that_are_numbered_alike_are_told_apart(
     assert perfect(config, drawn[4:] + drawn[:4]) < 0.5
 
 
-def test_a_metric_with_a_file_of_its_own_finds_that_files_ids(config: Config) -> None:
+def test_a_metric_with_a_file_of_its_own_finds_that_files_ids(
+    config: Config, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    own_order = toys.write_coco(tmp_path / 'own.json', drawn, dict(enumerate(toys.STUDENT)))
     whole = config.val_dataloader.dataset
     config.val_dataloader.dataset = {'type': 'ConcatDataset', 'datasets': [whole, whole]}
     config.val_evaluator = [
         config.val_evaluator,
-        {'type': 'LVISMetric', 'ann_file': whole.ann_file, 'metric': 'bbox'},
+        {'type': 'LVISMetric', 'ann_file': own_order, 'metric': 'bbox'},
     ]
     parts = resolve(config).config.val_dataloader.dataset.datasets
     assert not any('img_ids' in part for part in parts)
+
+
+class NamedCocoMetric(CocoMetric):  # type: ignore[misc]
+    """A metric that scores as CocoMetric does."""
+
+
+class OtherCocoMetric(CocoMetric):  # type: ignore[misc]
+    """A metric that may score in any way."""
+
+    def compute_metrics(self, results: list[Any]) -> dict[str, float]:
+        scores: dict[str, float] = super().compute_metrics(results)
+        return scores
+
+
+def test_a_metric_that_inherits_cocos_scores_takes_the_students_classes(
+    config: Config, drawn: list[dict[str, Any]]
+) -> None:
+    config.val_evaluator.type = NamedCocoMetric
+    assert perfect(config, drawn) == 1
+
+
+def test_another_metric_needs_a_file_in_the_students_order(
+    config: Config, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    config.val_evaluator.type = OtherCocoMetric
+    told = (
+        r"^val_evaluator\.ann_file: '.*' lists other classes \(3, number 0 is 'blue'\) than the "
+        r"student's \(3, number 0 is 'green'\), and OtherCocoMetric goes by their order; .*"
+        r"allow=\['class-order'\]"
+    )
+    with pytest.raises(UserError, match=told):
+        resolve(config)
+    own_order = toys.write_coco(tmp_path / 'own.json', drawn, dict(enumerate(toys.STUDENT)))
+    config.val_evaluator.ann_file = config.val_dataloader.dataset.ann_file = own_order
+    assert perfect(config, drawn) == 1
+
+
+@pytest.mark.parametrize('categories', [{7: 'blue', 2: 'rot', 5: 'green'}, {4: 'red', 3: 'ant'}])
+@pytest.mark.parametrize('format_only', [False, True])
+def test_results_are_written_by_the_ids_of_the_datasets_file(
+    config: Config,
+    drawn: list[dict[str, Any]],
+    tmp_path: Path,
+    categories: dict[int, str],
+    format_only: bool,
+) -> None:
+    named = [
+        {**picture, 'boxes': {'rot' if n == 'red' else n: b for n, b in picture['boxes'].items()}}
+        for picture in drawn
+    ]
+    pictures = named if 'rot' in categories.values() else drawn
+    config.composition.class_space = {'aliases': [{'red': ['rot']}]}
+    path = toys.write_coco(tmp_path / 'file.json', pictures, categories)
+    config.val_dataloader.dataset.ann_file = path
+    prefix = str(tmp_path / 'results')
+    config.val_evaluator.update(outfile_prefix=prefix, format_only=format_only, classwise=True)
+    # The second evaluation of a metric writes its results anew.
+    scores = evaluations(config, drawn, times=2)
+    assert [each.get('coco/bbox_mAP') for each in scores] == [None if format_only else 1] * 2
+    written = {(each['image_id'], each['category_id']) for each in load(f'{prefix}.bbox.json')}
+    assert written == {(a['image_id'], a['category_id']) for a in load(path)['annotations']}
+    ids = {each['id']: each['name'] for each in load(f'{prefix}.gt.json')['categories']}
+    assert ids == {
+        number: {'rot': 'red'}.get(name, name)
+        for number, name in categories.items()
+        if name != 'ant'
+    }
+
+
+def test_results_that_have_no_ids_of_one_file_are_refused(
+    config: Config, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    whole = config.val_dataloader.dataset
+    config.val_evaluator.outfile_prefix = 'out'
+    config.val_evaluator.type = NamedCocoMetric
+    with pytest.raises(UserError, match=r"^val_evaluator\.outfile_prefix: 'out' .*NamedCocoMetric"):
+        resolve(config)
+    config.val_evaluator.type = 'CocoMetric'
+    config.val_dataloader.dataset = {'type': 'ConcatDataset', 'datasets': [whole, whole]}
+    with pytest.raises(UserError, match=r"^val_evaluator\.outfile_prefix: 'out' .* several data"):
+        resolve(config)
+    config.composition.class_space = {'aliases': [{'red': ['rot']}]}
+    categories = {1: 'red', 2: 'rot', 3: 'green', 4: 'blue'}
+    path = toys.write_coco(tmp_path / 'file.json', drawn, categories)
+    config.val_dataloader.dataset = {**whole, 'ann_file': path}
+    with pytest.raises(UserError, match=r'^val_evaluator\.outfile_prefix: .* has red, rot for the'):
+        resolve(config)
 
 
 def test_instances_are_passed_on_where_the_pipeline_lists_no_meta_keys(config: Config) -> None:
@@ -150,6 +251,17 @@ def test_instances_are_passed_on_through_test_time_augmentation(config: Config) 
     config.tta_pipeline = [{'type': 'TestTimeAug', 'transforms': [[{'type': 'Resize'}], [pack]]}]
     own = resolve(config).config.tta_pipeline
     assert own[0]['transforms'][1][0]['meta_keys'] == ('img_id', 'instances')
+
+
+def test_a_model_with_test_time_augmentation_takes_labels_as_it_does_without(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.model.train_cfg.assigner.ignore_iof_thr = 0.5
+    warned: list[str] = []
+    monkeypatch.setattr('mmcompose.checks.check_label_support.warn', warned.append)
+    config.model = {'type': 'DetTTAModel', 'tta_cfg': {}, 'module': config.model}
+    assert resolve(config).config.model.module.bbox_head.num_classes == 3
+    assert warned == []
 
 
 def test_what_a_config_allows_reaches_teachers_truth_and_pool(config: Config) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -17,10 +16,15 @@ from mmcompose.engine.class_layers import (
     of_student,
     rows_by_class,
 )
-from mmcompose.engine.unwrapped import unwrapped
+from mmcompose.engine.unwrapped import unwrapped, unwrapped_config
 from mmcompose.registry import HOOKS
 from mmcompose.teachers import checkpoint_classes, named_classes
-from mmcompose.utils import UserError, fault, log, problem
+from mmcompose.utils import UserError, examples, fault, first_difference, log, problem, warn
+
+_UNNAMED = (
+    'does not name its classes; set them by '
+    "custom_hooks=[dict(type='mmcompose.ClassRowsHook', checkpoint_classes=…)]"
+)
 
 
 @HOOKS.register_module()
@@ -28,13 +32,14 @@ class ClassRowsHook(Hook):
     """Copy the rows of classification layers by class name when a checkpoint is loaded.
 
     MMEngine drops a layer whose shape differs, and takes one of the same shape as it is, though
-    its classes may stand in another order.
+    its classes may stand in another order. What was trained on other classes can be trained, but
+    not tested.
 
     Args:
         classes: The student's classes; ``resolve`` writes them here.
         aliases: The composition's; likewise.
-        checkpoint_classes: Class names of the checkpoint, or a data set's name that MMDet
-            knows. Defaults to those that the checkpoint names.
+        checkpoint_classes: Class names of a checkpoint that names none, or a data set's name that
+            MMDet knows. Defaults to none.
         keep: False starts every classification layer afresh. Defaults to True.
     """
 
@@ -52,8 +57,10 @@ class ClassRowsHook(Hook):
         self.aliases = aliases
         self.checkpoint_classes = checkpoint_classes
         self.keep = keep
-        # The classes of loaded weights, until the student has learned its own.
-        self._began_with: tuple[str, ...] | None = None
+        # Why the loaded weights cannot be tested until the student has learned its own classes.
+        self._untrained: str | None = None
+        # The checkpoint's own names, where others are set.
+        self._preferred: tuple[str, ...] | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Rewrite the checkpoint's classification layers for the student's classes.
@@ -63,16 +70,18 @@ class ClassRowsHook(Hook):
                 name its classes, or its weights do not fit.
         """
         weights = checkpoint.get('state_dict', checkpoint)
-        old = checkpoint_classes(checkpoint)
-        if runner._resume and old is not None:
-            self._check_resumed(old)
+        self._untrained = self._preferred = None
+        named = checkpoint_classes(checkpoint)
+        if runner._resume and named is not None:
+            self._check_resumed(named)
             return
-        if self.checkpoint_classes is not None:
-            old = named_classes(self.checkpoint_classes)
+        old = self._names(named)
         if old == self.classes:
             return
         own = unwrapped(runner.model).state_dict()
-        layers = class_layers(runner.cfg.model, own, len(self.classes))
+        layers = class_layers(unwrapped_config(runner.cfg.model), own, len(self.classes))
+        if layers and old is not None:
+            self._untrained = self._told(old)
         if is_loaded_twice(runner.model, weights):
             own, layers = of_student(own), of_student(layers)
         present = [name for name in layers if name in weights]
@@ -87,24 +96,29 @@ class ClassRowsHook(Hook):
         if not present:
             return
         if not self.keep:
+            if old is None:
+                self._untrained = _UNNAMED
             for name in present:
                 del weights[name]
             log(f'{len(present)} class-dependent weights start afresh (ClassRowsHook.keep=False)')
             return
         if old is None:
-            raise UserError(
-                fault(
-                    'load_from',
-                    'the checkpoint does not name its classes; set them by '
-                    "custom_hooks=[dict(type='mmcompose.ClassRowsHook', checkpoint_classes=…)]",
-                )
-            )
+            raise UserError(fault('load_from', f'the checkpoint {_UNNAMED}'))
         sources = rows_by_class(ClassSpace({}, self.classes, self.aliases), old)
         counts = len(self.classes), len(old)
         for name in present:
             weights[name] = copy_rows(own[name], weights[name], sources, counts, layers[name])
         log(f'{len(sources)} of {len(self.classes)} classes keep their rows')
-        self._began_with = old
+
+    def _names(self, named: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Return a checkpoint's classes: those that it names itself, or else those that are set."""
+        if self.checkpoint_classes is None:
+            return named
+        given = named_classes(self.checkpoint_classes)
+        if named is None:
+            return given
+        self._preferred = named if named != given else None
+        return named
 
     def _check_resumed(self, old: tuple[str, ...]) -> None:
         """Refuse other classes: the optimizer's state and averaged weights cannot be converted."""
@@ -113,20 +127,27 @@ class ClassRowsHook(Hook):
             raise UserError(fault('resume', f'the checkpoint {self._told(old)}; {expected}'))
 
     def _told(self, old: tuple[str, ...]) -> str:
-        pairs = enumerate(zip_longest(old, self.classes))
-        place = next(number for number, (before, now) in pairs if before != now)
-        before, now = (
-            f'{len(names)}, number {place} is {[*names, None][place]!r}'
-            for names in (old, self.classes)
-        )
+        before, now = first_difference(old, self.classes)
         return f'was trained on other classes ({before}) than the config has ({now})'
 
     def before_train(self, runner: Runner) -> None:
         """From here on the student learns its own classes."""
-        self._began_with = None
+        self._untrained = None
+        if self._preferred is not None:
+            expected = f'is passed over: the checkpoint names {examples(self._preferred)} itself'
+            key = 'ClassRowsHook.checkpoint_classes'
+            warn(str(problem(key, self.checkpoint_classes, expected)))
+
+    def before_val(self, runner: Runner) -> None:
+        """Refuse what :meth:`before_test` refuses."""
+        self.before_test(runner)
 
     def before_test(self, runner: Runner) -> None:
-        """Refuse to test what was trained on other classes: rows that it lacks are random."""
-        if self._began_with is not None:
-            name = runner.cfg.get('load_from')
-            raise UserError(problem('checkpoint', name, self._told(self._began_with)))
+        """Refuse to test what was trained on other classes: rows that it lacks are random.
+
+        Raises:
+            UserError: If the loaded checkpoint was, or if its rows were taken away and it does
+                not name its classes.
+        """
+        if self._untrained is not None:
+            raise UserError(problem('checkpoint', runner.cfg.get('load_from'), self._untrained))
