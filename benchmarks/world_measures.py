@@ -124,7 +124,6 @@ def _verdicts(
     true_offsets: Ints,
     ignore: Bools,
     iou_thr: float,
-    as_crowd: bool,
 ) -> NDArray[np.int8]:
     """Return 1 for a right box, 0 for a wrong one, -1 for one that is not judged.
 
@@ -138,13 +137,13 @@ def _verdicts(
             for there in range(true_offsets[picture], true_offsets[picture + 1]):
                 if labels[row] != true_labels[there]:
                     continue
-                overlap = _iou(boxes, row, true_boxes, there)
                 if ignore[there]:
-                    if as_crowd:
-                        overlap = _covered(boxes, row, true_boxes, there)
-                    doubtful = doubtful or overlap >= iou_thr
-                elif free[there] and overlap >= best_overlap:
-                    best, best_overlap = there, overlap
+                    covered = _covered(boxes, row, true_boxes, there)
+                    doubtful = doubtful or covered >= iou_thr
+                elif free[there]:
+                    overlap = _iou(boxes, row, true_boxes, there)
+                    if overlap >= best_overlap:
+                        best, best_overlap = there, overlap
             if best >= 0:
                 free[best] = False
                 verdicts[row] = 1
@@ -194,11 +193,11 @@ class Truth:
         parts = found.scores[judged], found.labels[judged], verdicts[judged] == 1
         return Judged(*parts, pictures, self)
 
-    def _verdicts(self, found: Boxes, iou_thr: float, as_crowd: bool = False) -> NDArray[np.int8]:
+    def _verdicts(self, found: Boxes, iou_thr: float) -> NDArray[np.int8]:
         true = self.boxes
         ours = found.boxes, found.labels, found.offsets
         theirs = true.boxes, true.labels, true.offsets, true.ignore
-        verdicts: NDArray[np.int8] = _verdicts(*ours, *theirs, iou_thr, as_crowd)
+        verdicts: NDArray[np.int8] = _verdicts(*ours, *theirs, iou_thr)
         return verdicts
 
     def average_precision(self, found: Boxes) -> Floats:
@@ -212,7 +211,7 @@ class Truth:
         labels = found.labels[order]
         precision = np.zeros((len(AP_IOUS), self.classes))
         for row, iou_thr in enumerate(AP_IOUS):
-            verdicts = self._verdicts(found, iou_thr, as_crowd=True)[order]
+            verdicts = self._verdicts(found, iou_thr)[order]
             for label in np.flatnonzero(positives):
                 judged = verdicts[(labels == label) & (verdicts >= 0)]
                 precision[row, label] = _interpolated(judged == 1, positives[label])

@@ -295,9 +295,8 @@ class Composition:
             The lines; none where predictions of a teacher are not stored.
         """
         stored = self.prediction_maker.cached(images)
-        if len(stored) < len(self.teacher_records):
-            return []
-        return owners_by_name(self.class_space, stored)
+        is_whole = len(stored) == len(self.teacher_records)
+        return owners_by_name(self.class_space, stored) if is_whole else []
 
     def labels(self, images: Sequence[Image] | None = None) -> PoolLabels:
         """Return the pseudo-labels of each image, in the student's classes.

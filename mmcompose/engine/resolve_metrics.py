@@ -38,7 +38,11 @@ def resolve_metric(key: str, metric: Any, dataset: Any, classes: Sequence[str]) 
         UserError: If another metric reads a file whose categories are not the student's classes
             in their order, or if results would be written by ids that are not their file's.
     """
-    if not _scores_as_coco(class_of(metric, METRICS)):
+    cls = class_of(metric, METRICS)
+    # An unknown type is told elsewhere.
+    if cls is None:
+        return
+    if not _scores_as_coco(cls):
         _check_order(f'{key}.ann_file', metric, classes)
         return
     if 'ann_file' in metric:
@@ -49,7 +53,6 @@ def resolve_metric(key: str, metric: Any, dataset: Any, classes: Sequence[str]) 
 
 def _scores_as_coco(cls: Any) -> bool:
     """Return whether a metric is CocoMetric, or leaves to it how truths are read and scored."""
-    # Unlike issubclass, of a type that is unknown as well, which is told elsewhere.
     return getattr(cls, 'compute_metrics', None) is CocoMetric.compute_metrics
 
 
