@@ -93,5 +93,5 @@ def test_a_mistake_reaches_the_user(tmp_path: Path) -> None:
     toys.draw(tmp_path / 'pool', 2)
     made = _composition(tmp_path / 'store', 'refuses')
     made.make_workers = RayWorkers
-    with pytest.raises(UserError, match=r'composition\.teachers\.one\.function: '):
+    with pytest.raises(UserError, match=r'composition\.teachers\.one\.boxes: are of shape'):
         made.labels(toys.images_in(tmp_path / 'pool'))
