@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 from mmengine.config import Config
+from torch.utils.data import ConcatDataset
 
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.composition import Composition
@@ -14,7 +16,7 @@ from mmcompose.engine.read_composition import pools_of, read_composition
 from mmcompose.store import DetectionTable
 from mmcompose.store.exports import destination, export
 from mmcompose.structures import Detections, Image
-from mmcompose.utils import Chained, Selection, log
+from mmcompose.utils import Selection, log
 
 
 def export_labels(config: str | Config, to: str, out: str | None = None) -> Path:
@@ -58,11 +60,12 @@ def export_readable(
         to: A format; see :func:`mmcompose.store.exports.export`.
         out: The file or folder. None for a name of the format in the working directory.
     """
-    labels = Chained(tables)
+    # It takes any sequence that has a length.
+    labels: Any = ConcatDataset(cast(Any, tables))
     # A picture that could not be read is not one without objects.
     rows = [
         start + row
-        for start, table in zip(labels.starts, tables, strict=False)
+        for start, table in zip([0, *labels.cumulative_sizes], tables, strict=False)
         for row in table.readable()
     ]
     path = export_rows(composition, images, labels, rows, to, out)

@@ -1,6 +1,5 @@
 """Errors, files, hashing and logging; stands above every other room."""
 
-from mmcompose.utils.chained import Chained
 from mmcompose.utils.constructors import (
     check_arguments,
     check_values,
@@ -48,7 +47,6 @@ __all__ = [
     'CHECKS',
     'NO_VALUE',
     'OWN_FOLDER',
-    'Chained',
     'Count',
     'Fraction',
     'Mistakes',
