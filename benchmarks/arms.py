@@ -141,13 +141,16 @@ class Arms:
         return final_checkpoint(self._config(arm), self._folder(arm), arm.options)
 
     def _made_by(self, arm: Arm) -> str:
-        """Return the fingerprint of what makes an arm, the same on each machine."""
+        """Return the fingerprint of what makes an arm, the same on each machine.
+
+        A config's keys count in no order: what it inherits may move to another file.
+        """
         config = read_config(self._config(arm)).to_dict()
         options = (f'{key}={value}' for key, value in arm.options.items())
         pipeline = config.get('composition', {}).get('label_pipeline')
         return fingerprint(
             [
-                *map(without_places, [repr(config), *options]),
+                *map(without_places, [json.dumps(config, sort_keys=True, default=repr), *options]),
                 *([LabelPipeline(pipeline).revisions] if pipeline else []),
                 *(self.made.get(path) or file_fingerprint(path) for path in arm.inputs),
                 *([self._made_by(arm.begins_with)] if arm.begins_with else []),
