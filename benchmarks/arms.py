@@ -39,6 +39,7 @@ class Arm:
         inputs: Files that it learns from.
         options: What ``--cfg-options`` changes.
         begins_with: The arm whose student it begins with.
+        scored_by_its_own: Its checkpoint is more than the student that all arms' scoring builds.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Arm:
     inputs: Sequence[Path] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     begins_with: Arm | None = None
+    scored_by_its_own: bool = False
 
     def other_seeds(self, seeds: int) -> list[Arm]:
         """Return the arm with seeds from 1 on; 0 is the configs' own."""
@@ -161,7 +163,7 @@ class Arms:
         """Score a checkpoint on val.json, as those of all arms, and read mAP."""
         folder = checkpoint.parent / 'scores'
         predictions = folder / 'predictions.pkl'
-        config = f'{self.configs}/{self.scoring}.py'
+        config = f'{self.configs}/{arm.config if arm.scored_by_its_own else self.scoring}.py'
         command = tool('test', config, checkpoint, '--work-dir', folder, '--out', predictions)
         made_by = [config_text(config), file_fingerprint(checkpoint)]
         self.stages.run(f'scoring {arm.name}', command, predictions, made_by)

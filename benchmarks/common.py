@@ -139,7 +139,7 @@ class Stages:
         started = stamp.is_started and resume and has_checkpoint(done.parent)
         if resume and not started:
             # Checkpoints of another config: MMEngine would resume from them, or count on.
-            shutil.rmtree(done.parent, ignore_errors=True)
+            set_aside(done)
         if started:
             # It may have saved its last checkpoint before it ended.
             command = [*command, '--resume']
@@ -186,6 +186,21 @@ class Stages:
             )
         stamp.write(seconds, finished=True)
         console.print(f'{label} … {seconds:.0f} s', markup=False)
+
+
+def set_aside(done: Path) -> None:
+    """Empty a training's folder; what had finished in it is kept beside it, under another name.
+
+    A training of hours is lost by a moved folder or another Python: its command differs by those.
+    """
+    folder = done.parent
+    before = folder.with_name(f'{folder.name}_before')
+    if not done.is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    shutil.rmtree(before, ignore_errors=True)
+    folder.rename(before)
+    console.print(f'    made by another config or command: moved to {before}', markup=False)
 
 
 def has_checkpoint(folder: Path) -> bool:

@@ -15,6 +15,7 @@ import os
 import statistics
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from common import (
     console,
     exit_on_mistake,
     makespan,
+    read_config,
     tool,
     write_results,
 )
@@ -58,6 +60,9 @@ SEEDED = {
     'composed': 'composed',
     'as in the paper': 'plain',
 }
+SEMI_PERCENT = 10
+SEMI = f'semi-supervised {SEMI_PERCENT} % fold 1'
+SEMI_COMPOSED = f'composed and {SEMI}'
 MORE_PICTURES = 'teacher_b_train'
 MINUTES = 300
 RESULTS = 'paper_protocol.json'
@@ -88,7 +93,9 @@ def main() -> int:
         # MMEngine takes a GPU where it sees one.
         os.environ['CUDA_VISIBLE_DEVICES'] = ''
     out = args.out and Path(args.out).resolve()
-    num_arms = args.seeds * len(SEEDED) + args.folds * len(PERCENTS) * (1 + len(SUPERVISED_RATES))
+    num_arms = (
+        args.seeds * len(SEEDED) + args.folds * len(PERCENTS) * (1 + len(SUPERVISED_RATES)) + 2
+    )
     # The teacher, the splits and the table; each arm is trained and scored.
     protocol, teachers = begin(args.data, args.weights, args.work_dir, args.scale, 3 + 2 * num_arms)
     out = out or (protocol.work_dir if args.scale != 1 else Path('benchmarks/results')) / RESULTS
@@ -164,8 +171,11 @@ def run_arms(
         How many minutes all arms take once, so many at a time; None if some were not run.
     """
     inputs = [*teachers, protocol.annotations / 'unlabeled.json']
-    once = planned(protocol, teachers, split_labels(protocol, folds), folds)
+    splits = split_labels(protocol, folds)
+    once = planned(protocol, teachers, splits, folds)
     others = [arm for name in SEEDED for arm in once[name].other_seeds(seeds)]
+    # Beside the paper's arms, which the minutes are of.
+    others += semi_supervised_arms(once[WITH_FEATURES], splits)
     arms = once | {arm.name: arm for arm in others}
     for name in names:
         if name not in arms:
@@ -268,6 +278,20 @@ def supervised_arms(folds: int, splits: Path) -> Iterator[Arm]:
             'optim_wrapper.optimizer.lr': rate,
         }
         yield Arm(supervised_arm(percent, fold, rate), 'supervised', [labelled], options)
+
+
+def semi_supervised_arms(student: Arm, splits: Path) -> list[Arm]:
+    """Return arms 13 and 14: MMDetection's mean teacher, from ImageNet and from a student."""
+    parts = [splits / split_name(1, SEMI_PERCENT, part) for part in ('', '-unlabeled')]
+    options = {
+        f'train_dataloader.dataset.datasets.{number}.ann_file': part
+        for number, part in enumerate(parts)
+    }
+    config = 'semi_supervised'
+    alone = Arm(SEMI, config, parts, options, scored_by_its_own=True)
+    last = read_config(f'{CONFIGS}/{config}.py').finetuned_iters
+    shorter = {**options, 'train_cfg.max_iters': last, 'train_cfg.val_begin': last + 1}
+    return [alone, replace(alone, name=SEMI_COMPOSED, options=shorter, begins_with=student)]
 
 
 def best_rate(protocol: Arms, percent: int, folds: int) -> float:

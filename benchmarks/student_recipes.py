@@ -24,11 +24,24 @@ from pathlib import Path
 from typing import Any
 
 from arms import Arms
-from common import ROOT, console, device, exit_on_mistake, file_name, machine, train, write_results
+from common import (
+    ROOT,
+    config_text,
+    console,
+    device,
+    exit_on_mistake,
+    file_name,
+    machine,
+    read_config,
+    tool,
+    train,
+    write_results,
+)
 from label_errors import boxes_of, export
 from paper_protocol import CONFIGS, begin
 from rich.table import Table
 from student_scores import Photographs
+from student_ways import write_views
 from truth_and_teachers import half_labels
 from voc_teachers import TRUTH
 
@@ -36,6 +49,9 @@ from mmcompose.labeling import judge
 from mmcompose.labeling.compute.matching import RIGHT, UNJUDGED
 from mmcompose.utils import file_fingerprint, fingerprint, write_json
 
+_MORE = 'custom_hooks = [*_base_.custom_hooks, dict(type={!r}, {})]'
+_DENSE = _MORE.format('mmcompose.DenseScoresHook', 'teacher=_base_.voc_a, weight=1.0')
+_ONLINE = _MORE.format('mmcompose.OnlineTeacherHook', 'begin=max(1, round(450 * _base_.scale))')
 _WEIGHT = 'custom_hooks = [*_base_.custom_hooks[:-1], dict(_base_.custom_hooks[-1], weight={})]'
 # By arm: its config, what else it sets, and the arm of true labels that it stands beside.
 ARMS: dict[str, tuple[str, str, str]] = {
@@ -48,10 +64,23 @@ ARMS: dict[str, tuple[str, str, str]] = {
     'features and label agreement': ('features_agreement', '', 'oracle'),
     'oracle, mosaic and mixup': ('oracle_mosaic', '', ''),
     'composed, mosaic and mixup': ('composed_mosaic', '', 'oracle, mosaic and mixup'),
+    'dense scores': ('composed', _DENSE, 'oracle'),
+    'online teacher': ('composed', _ONLINE, 'oracle'),
+    'stored views': ('composed', '', 'oracle'),
     'truth and teachers': ('truth_and_teachers', '', 'oracle'),
     'truth alone': ('truth_alone', '', 'oracle'),
 }
-# Trained with two seeds: how far two runs are apart by themselves.
+# Its labels are those of the pictures' views, which the student sees as they are.
+VIEWED, VIEWS = 'stored views', 2
+VIEWED_DATA = """
+train_dataloader = dict(
+    dataset=dict(
+        dataset=dict(ann_file={!r}, data_prefix=dict(img={!r})),
+        pipeline=[*_base_.train_pipeline[:2], *_base_.train_pipeline[4:]],
+    )
+)
+"""
+# Trained with several seeds: how far two runs are apart by themselves.
 SEEDED = ('oracle', 'composed', 'features, weight 3')
 SCREEN = {'teacher_b_train': 400, 'val': 400}
 KEPT, IGNORED = 1.0, 0.4
@@ -63,12 +92,14 @@ class Recipes:
 
     Args:
         protocol: Stages, folders and annotations.
-        labels: The COCO json of the labels that all composed arms learn; made once.
+        labels: The COCO json of the labels that all composed arms but VIEWED learn; made once.
+        views: That of the views' labels, and the folder of the views.
         scale: Of all trainings.
     """
 
     protocol: Arms
     labels: Path
+    views: tuple[Path, Path] | None
     scale: float
 
     @property
@@ -85,7 +116,12 @@ class Recipes:
         """Write the photographs, and the labels as what one teacher predicts."""
         self.kept.mkdir(parents=True, exist_ok=True)
         Photographs(self.protocol.annotations, SCREEN).write(self.screened)
-        labels = json.loads(self.labels.read_text(encoding='utf-8'))
+        self._write_labels('', self.labels)
+        if self.views:
+            self._write_labels('views_', self.views[0])
+
+    def _write_labels(self, kind: str, file: Path) -> None:
+        labels = json.loads(file.read_text(encoding='utf-8'))
         results = [
             {
                 **{name: box[name] for name in ('image_id', 'category_id', 'bbox')},
@@ -93,17 +129,23 @@ class Recipes:
             }
             for box in labels['annotations']
         ]
-        write_json('--work-dir', self._input('results.json'), results, indent=None)
+        write_json('--work-dir', self._input(f'{kind}results.json'), results, indent=None)
         images = {**labels, 'annotations': []}
-        write_json('--work-dir', self._input('images.json'), images, indent=None)
+        write_json('--work-dir', self._input(f'{kind}images.json'), images, indent=None)
 
     def _input(self, name: str) -> Path:
         return Path(os.path.relpath(self.protocol.work_dir / name, ROOT))
 
     def made_by(self, arm: str, seed: int) -> str:
         """Return the fingerprint of all that a user would vary."""
-        labels = file_fingerprint(self.labels)
+        labels = file_fingerprint(self._labels(arm))
         return fingerprint([*ARMS[arm], seed, self.scale, SCREEN, labels])
+
+    def _labels(self, arm: str) -> Path:
+        if arm != VIEWED:
+            return self.labels
+        assert self.views is not None
+        return self.views[0]
 
     def predictions(self, arm: str, seed: int) -> Path:
         """Return where an arm's predictions are kept."""
@@ -120,7 +162,7 @@ class Recipes:
         config = folder.with_suffix('.py')
         predicted = folder / 'predictions.pkl'
         config.write_text(self._config(arm, seed, predicted), encoding='utf-8')
-        train(self.protocol.stages, name, config, folder, [self.labels])
+        train(self.protocol.stages, name, config, folder, [self._labels(arm)])
         about = {
             'seconds': self.protocol.stages.seconds[name],
             'machine': {**machine(), 'device': device()},
@@ -132,6 +174,7 @@ class Recipes:
 
     def _config(self, arm: str, seed: int, predicted: Path) -> str:
         base, more, _ = ARMS[arm]
+        kind = 'views_' if arm == VIEWED else ''
         text = f"""_base_ = [{str(ROOT / CONFIGS / base)!r} + '.py']
 {more}
 randomness = dict(seed={seed})
@@ -142,29 +185,35 @@ val_evaluator = dict(_delete_=True, type='DumpDetResults', out_file_path={str(pr
 """
         if base.startswith('oracle'):
             return text
+        if more.startswith('custom_hooks'):
+            imports = "imports=['mmcompose.engine', 'student_ways'], allow_failed_imports=False"
+            text += f'custom_imports = dict({imports})\n'
+        if arm == VIEWED:
+            assert self.views is not None
+            text += VIEWED_DATA.format(str(self._input(f'{kind}images.json')), str(self.views[1]))
         return f"""{text}
 composition = dict(
     teachers=dict(
         _delete_=True,
         labels=dict(
             type='mmcompose.COCOResultsTeacher',
-            results={str(self._input('results.json'))!r},
-            images={str(self._input('images.json'))!r},
+            results={str(self._input(f'{kind}results.json'))!r},
+            images={str(self._input(f'{kind}images.json'))!r},
         ),
     ),
     label_pipeline=[
         dict(type='mmcompose.Concatenate'),
         dict(type='mmcompose.ScoreBands', keep={KEPT - 0.1}, ignore={IGNORED - 0.1}),
     ],
-    store={str(self._input('labels'))!r},
+    store={str(self._input(f'{kind}labels'))!r},
 )
 """
 
 
-def runs(arms: list[str]) -> Iterator[tuple[str, int]]:
-    """Yield arms with their seeds; second seeds last."""
+def runs(arms: list[str], seeds: int) -> Iterator[tuple[str, int]]:
+    """Yield arms with their seeds; those from 1 on last."""
     yield from ((arm, 0) for arm in arms)
-    yield from ((arm, 1) for arm in arms if arm in SEEDED)
+    yield from ((arm, seed) for seed in range(1, seeds) for arm in arms if arm in SEEDED)
 
 
 def main() -> int:
@@ -177,6 +226,7 @@ def main() -> int:
     parser.add_argument('--jobs', type=int, default=2, help='arms side by side')
     parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
     parser.add_argument('--scale', type=float, default=0.5, help="of the protocol's iterations")
+    parser.add_argument('--seeds', type=int, default=2, help=f'of {", ".join(SEEDED)}')
     parser.add_argument('--no-scores', action='store_true', help='train alone')
     parser.add_argument('--out', default='benchmarks/results/student_recipes.json')
     parser.add_argument('arms', nargs='*', help=f'of {", ".join(ARMS)}; default: all')
@@ -184,9 +234,12 @@ def main() -> int:
     if args.device == 'cpu':
         os.environ['CUDA_VISIBLE_DEVICES'] = ''
     labels, out = args.labels and args.labels.resolve(), Path(args.out).resolve()
-    wanted = list(runs(args.arms or list(ARMS)))
-    protocol, teachers = begin(args.data, args.weights, args.work_dir, args.scale, len(wanted) + 1)
-    recipes = Recipes(protocol, labels or export(protocol, teachers), args.scale)
+    wanted = list(runs(args.arms or list(ARMS), args.seeds))
+    protocol, teachers = begin(args.data, args.weights, args.work_dir, args.scale, len(wanted) + 2)
+    # Trainings find what student_ways registers.
+    os.environ['PYTHONPATH'] = os.pathsep.join([str(ROOT), str(ROOT / 'benchmarks')])
+    views = label_views(protocol, teachers) if (VIEWED, 0) in wanted else None
+    recipes = Recipes(protocol, labels or export(protocol, teachers), views, args.scale)
     recipes.write_inputs()
     one, other = half_labels(protocol.annotations, protocol.work_dir, 0)
     # The configs read these.
@@ -197,6 +250,29 @@ def main() -> int:
     if args.no_scores:
         return 0
     return report(recipes, dict(zip(wanted, trained, strict=True)), out)
+
+
+def label_views(protocol: Arms, teachers: list[Path]) -> tuple[Path, Path]:
+    """Store views of the pool's pictures, and label them.
+
+    Returns:
+        The COCO json of the labels, and the folder of the views.
+    """
+    config, pool = f'{CONFIGS}/composed.py', protocol.annotations / 'unlabeled.json'
+    # Resized and cut as the student's are; its other steps move nothing that a teacher minds.
+    load, _, *cut = read_config(config).train_pipeline[:4]
+    folder = protocol.work_dir / 'views'
+    photographs = protocol.annotations.parent / 'images'
+    listed = write_views(pool, photographs, folder, VIEWS, [load, *cut])
+    labels, options = folder / 'labels.json', 'train_dataloader.dataset.dataset'
+    command = [
+        *tool('export', 'labels', config, '--out', labels),
+        *('--cfg-options', f'{options}.ann_file={listed}'),
+        f'{options}.data_prefix.img={folder / "images"}',
+    ]
+    made_by = [config_text(config), *map(file_fingerprint, [*teachers, listed])]
+    protocol.stages.run('labelling views', command, labels, made_by)
+    return labels, folder / 'images'
 
 
 def report(recipes: Recipes, trained: Mapping[tuple[str, int], Path], out: Path) -> int:

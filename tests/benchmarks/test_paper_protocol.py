@@ -147,9 +147,10 @@ def test_arms_are_run_by_name_and_what_begins_with_another_follows_it(
             paper_protocol.run_arms(protocol, [], 1, 2, 1, ['oracl'])
         return
     assert minutes == len(paper_protocol.SEEDED) + len(PERCENTS) * (1 + len(SUPERVISED_RATES))
+    assert paper_protocol.SEMI in trained
     student = trained.index(paper_protocol.WITH_FEATURES)
     finetuned = [paper_protocol.finetuned_arm(percent, 1) for percent in PERCENTS]
-    assert trained[student + 1 : student + 4] == finetuned
+    assert trained[student + 1 : student + 5] == [*finetuned, paper_protocol.SEMI_COMPOSED]
 
 
 def test_each_benchmark_trains_configs_that_are_there() -> None:
@@ -206,6 +207,22 @@ def test_every_arm_is_run_once_and_each_share_reads_its_own_files(tmp_path: Path
     # Its labels are of the pool, which has none of its own.
     assert pseudo.pool.ann_file.endswith('/unlabeled.json')
     assert Path(read.load_from).parent.name == student.name.replace(' ', '_')
+
+
+def test_a_mean_teacher_takes_as_many_steps_as_labels_alone_or_as_fine_tuning(
+    tmp_path: Path,
+) -> None:
+    student = Arm(paper_protocol.WITH_FEATURES, 'features')
+    alone, after = paper_protocol.semi_supervised_arms(student, tmp_path)
+    assert alone.begins_with is None and after.begins_with == student
+    folder = ROOT / CONFIGS
+    for arm, other in ((alone, 'supervised'), (after, 'finetuned')):
+        read = read_config(folder / f'{arm.config}.py')
+        read.merge_from_dict({key: str(value) for key, value in arm.options.items()})
+        assert int(read.train_cfg.max_iters) == read_config(folder / f'{other}.py').max_iters
+        labelled, rest = (part.ann_file for part in read.train_dataloader.dataset.datasets)
+        assert labelled.endswith('.1@10.json') and rest.endswith('.1@10-unlabeled.json')
+        assert read.model.detector == read_config(folder / 'oracle.py').model
 
 
 def test_arms_that_are_compared_train_for_the_same_time() -> None:
@@ -322,6 +339,25 @@ def test_a_killed_training_is_resumed_where_there_is_something_to_resume(
     assert resumed == ['False', str(left.endswith(' checkpoint'))]
     # Where it began anew nothing of before was left.
     assert (folder / 'last_checkpoint').is_file() == left.endswith(' checkpoint')
+
+
+def test_a_finished_training_is_kept_beside_another_in_its_place(
+    stages: Stages, tmp_path: Path
+) -> None:
+    folder = tmp_path / 'arm'
+    checkpoint = folder / 'iter_2.pth'
+    for config in ('one', 'other', 'other'):
+        if config == 'one':
+            folder.mkdir()
+            (folder / 'left over').touch()
+        program = f'open({str(checkpoint)!r}, "w").write({config!r})'
+        command = [sys.executable, '-c', program]
+        stages.run('arm', command, checkpoint, config, resume=True)
+    assert checkpoint.read_text() == 'other'
+    before = tmp_path / 'arm_before'
+    assert (before / 'iter_2.pth').read_text() == 'one'
+    # What had not finished is not.
+    assert not (before / 'left over').exists()
 
 
 def test_configs_are_read_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

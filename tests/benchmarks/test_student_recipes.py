@@ -8,14 +8,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import torch
+from mmdet.structures.bbox import HorizontalBoxes
+from mmengine.structures import InstanceData
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
 
 from common import ROOT, read_config
 from student_recipes import ARMS, SEEDED, runs
 from student_scores import Photographs
+from student_ways import joined, write_views
 
 # The student's order of classes, which is not the files'.
 CLASSES = ['dog', 'cat']
@@ -74,4 +79,38 @@ def test_every_arm_has_a_config_and_what_it_stands_beside() -> None:
         assert arm.model.type == 'ATSS'
         assert beside == '' or ARMS[beside][2] == ''
     assert {*SEEDED} <= {*ARMS}
-    assert len(list(runs(list(ARMS)))) == len(ARMS) + len(SEEDED)
+    assert len(list(runs(list(ARMS), 2))) == len(ARMS) + len(SEEDED)
+    assert list(runs(['oracle', 'dense scores'], 3)) == [
+        ('oracle', 0), ('dense scores', 0), ('oracle', 1), ('oracle', 2),
+    ]  # fmt: skip
+
+
+def test_views_are_stored_as_the_student_sees_pictures(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (90, 120, 3), np.uint8)
+    assert cv2.imwrite(str(tmp_path / 'a b.jpg'), pixels)
+    images = [{'id': 4, 'file_name': 'a b.jpg', 'width': 120, 'height': 90}]
+    source = tmp_path / 'pool.json'
+    source.write_text(json.dumps({'images': images, 'categories': []}))
+    steps = [
+        {'type': 'LoadImageFromFile'},
+        {'type': 'mmdet.RandomCrop', 'crop_size': (64, 64), 'allow_negative_crop': True},
+    ]
+    listed = write_views(source, tmp_path, tmp_path / 'views', 2, steps)
+    views = json.loads(listed.read_text())['images']
+    assert [each['file_name'] for each in views] == ['a b_0.jpg', 'a b_1.jpg']
+    for each in views:
+        stored = cv2.imread(str(tmp_path / 'views' / 'images' / each['file_name']))
+        assert stored.shape[:2] == (each['height'], each['width']) == (64, 64)
+
+
+def test_found_boxes_are_added_to_labels_with_whole_weight() -> None:
+    boxes = HorizontalBoxes(torch.tensor([[1.0, 2.0, 3.0, 4.0]]))
+    labels = InstanceData(bboxes=boxes, labels=torch.tensor([7]), weights=torch.tensor([0.5]))
+    found = InstanceData(
+        bboxes=torch.tensor([[5.0, 6.0, 7.0, 8.0]]),
+        labels=torch.tensor([3]),
+        scores=torch.tensor([0.4]),
+    )
+    both = joined(labels, found)
+    assert both.bboxes.tensor.tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
+    assert both.labels.tolist() == [7, 3] and both.weights.tolist() == [0.5, 1.0]

@@ -94,12 +94,14 @@ class FeatureDistillationHook(Hook):
         share = _share([each.img_shape[:2] for each in samples], samples[0].batch_input_shape)
         maps = covering(self._maps, share)
         targets = [each.to(maps[0].device, non_blocking=True) for each in self._targets]
-        pairs = list(paired_levels(maps, targets))
-        shares = torch.stack([unexplained_share(*pair) for pair in pairs])
+        difference = self._difference(paired_levels(maps, targets))
         self._maps = self._targets = ()
         # Other teachers' hooks add to it.
         others = losses.get('loss_features', 0)
-        return {**losses, 'loss_features': others + self.weight * shares.mean()}
+        return {**losses, 'loss_features': others + self.weight * difference}
+
+    def _difference(self, pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+        return torch.stack([unexplained_share(*pair) for pair in pairs]).mean()
 
 
 def _share(sizes: Iterable[Sequence[int]], whole: Sequence[int]) -> list[float]:

@@ -87,17 +87,31 @@ class LabelAgreementHook(Hook):
 
     def _weigh(self, sample: DetDataSample, found: InstanceData) -> None:
         boxes = sample.gt_instances
-        known = get_box_tensor(boxes.bboxes)
-        overlaps = bbox_overlaps(known, found.bboxes) >= self.iou_thr
+        overlaps = bbox_overlaps(get_box_tensor(boxes.bboxes), found.bboxes) >= self.iou_thr
         same = overlaps & (boxes.labels[:, None] == found.labels)
         # Of no prediction, too.
         scores = nn.functional.pad(same * found.scores, (1, 0))
-        support = scores.amax(dim=1)
-        weights = boxes.get('weights', torch.ones(len(known)))
-        weights = weights * self._factors(boxes.labels, support)
+        factors = self._factors(boxes.labels, scores.amax(dim=1))
+        missed = found[~overlaps.any(dim=0) & (found.scores >= self._usual_of(found.labels))]
+        self._change(sample, factors, missed)
+
+    def _change(self, sample: DetDataSample, factors: Tensor, missed: InstanceData) -> None:
+        """Weigh the boxes, and ignore what is found where no label is.
+
+        Args:
+            sample: The labels.
+            factors: Of each box, ``(G,)``.
+            missed: What is found as surely as most labels of its class are.
+        """
+        boxes = sample.gt_instances
+        weights = factors * boxes.get('weights', torch.ones(len(factors)))
         if 'weights' in boxes or (weights != 1).any():
             boxes.weights = weights
-        self._leave_out(sample, found, ~overlaps.any(dim=0))
+        if len(missed):
+            ignored = get_box_tensor(sample.ignored_instances.bboxes)
+            sample.ignored_instances = InstanceData(
+                bboxes=HorizontalBoxes(torch.cat([ignored, missed.bboxes]))
+            )
 
     def _factors(self, labels: Tensor, support: Tensor) -> Tensor:
         """Return a factor for each box, ``(G,)``, by how sure its prediction is for its class."""
@@ -111,13 +125,7 @@ class LabelAgreementHook(Hook):
                 factors[row] = self.lowest + (1 - self.lowest) * min(1.0, score / usual)
         return factors
 
-    def _leave_out(self, sample: DetDataSample, found: InstanceData, free: Tensor) -> None:
-        """Ignore what is found where no label is, as surely as most labels of its class are."""
+    def _usual_of(self, labels: Tensor) -> Tensor:
+        """Return the usual score of each label, ``(N,)``; infinite where none was found yet."""
         none = float('inf'), 0
-        usual = torch.tensor([self._usual.get(label, none)[0] for label in found.labels.tolist()])
-        missed = found.bboxes[free & (found.scores >= usual)]
-        if len(missed):
-            ignored = get_box_tensor(sample.ignored_instances.bboxes)
-            sample.ignored_instances = InstanceData(
-                bboxes=HorizontalBoxes(torch.cat([ignored, missed]))
-            )
+        return torch.tensor([self._usual.get(label, none)[0] for label in labels.tolist()])
