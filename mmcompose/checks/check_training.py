@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from mmdet.registry import LOOPS, OPTIM_WRAPPERS, OPTIMIZERS, PARAM_SCHEDULERS
+from mmengine import device
 from mmengine.config import Config
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import Registry
 
 from mmcompose.checks.check_constructors import build_problems, value_problems
-from mmcompose.utils import Count, Problem, check_types
+from mmcompose.registry import class_of
+from mmcompose.utils import Count, Problem, check_types, constructor_parameters, problem
 from mmcompose.utils.config_tree import walk
 
 # Loops of MMEngine that a dict without a type stands for.
@@ -22,6 +25,11 @@ _LOOPS = {
     'test_cfg': ('TestLoop', 'TestLoop'),
 }
 _COUNTS = dict.fromkeys(('max_epochs', 'max_iters', 'val_interval'), Count)
+# Annotated by MMEngine otherwise than it takes them.
+_AMP_TYPES: Mapping[str, Any] = {
+    'loss_scale': Literal['dynamic'] | float | Mapping[str, Any],
+    'dtype': Literal[AmpOptimWrapper.valid_dtypes] | None,
+}
 # What the optimizer wrapper's constructor takes itself.
 _BY_CONSTRUCTOR = ('optimizer', 'paramwise_cfg', 'constructor')
 
@@ -67,13 +75,44 @@ def _optimizer(config: dict[str, Any]) -> Any:
     return OPTIMIZERS.build({**config, 'params': [torch.nn.Parameter(torch.zeros(1))]})
 
 
+def device_problems(config: Config) -> list[Problem]:
+    """Return a problem if a config trains on a device of a kind that this machine lacks."""
+    wrapper = config.get('optim_wrapper')
+    if not isinstance(wrapper, Mapping) or not _is_amp(wrapper) or _has_amp_device():
+        return []
+    expected = 'trains on a GPU, NPU, MLU or MUSA device alone, and this machine has none'
+    return [problem('optim_wrapper.type', wrapper['type'], expected)]
+
+
+def _is_amp(wrapper: Mapping[str, Any]) -> bool:
+    cls = class_of({'type': 'OptimWrapper', **wrapper}, OPTIM_WRAPPERS)
+    return isinstance(cls, type) and issubclass(cls, AmpOptimWrapper)
+
+
+def _has_amp_device() -> bool:
+    """Return whether this machine has a device for which MMEngine has mixed precision."""
+    return bool(
+        device.is_cuda_available()
+        or device.is_npu_available()
+        or device.is_mlu_available()
+        or device.is_musa_available()
+    )
+
+
 def _wrapper_problems(wrapper: Mapping[str, Any]) -> list[Problem]:
     own = {name: value for name, value in wrapper.items() if name not in _BY_CONSTRUCTOR}
     own.setdefault('type', 'OptimWrapper')
-    key = 'optim_wrapper'
-    if problems := value_problems(key, own, OPTIM_WRAPPERS):
-        return problems
-    return build_problems(key, own, _wrapper)
+    key, is_amp = 'optim_wrapper', _is_amp(own)
+    problems = value_problems(key, own, OPTIM_WRAPPERS, tuple(_AMP_TYPES) if is_amp else ())
+    if is_amp:
+        plain = {name: each for name, each in own.items() if not isinstance(each, torch.dtype)}
+        problems += check_types(key, plain, _AMP_TYPES)
+        if not _has_amp_device():
+            # It cannot be built here; what it hands on can.
+            taken = constructor_parameters(OptimWrapper)
+            own = {name: value for name, value in own.items() if name in taken}
+            own['type'] = 'OptimWrapper'
+    return problems or build_problems(key, own, _wrapper)
 
 
 def _wrapper(config: dict[str, Any]) -> Any:

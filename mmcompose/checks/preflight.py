@@ -23,7 +23,7 @@ from mmcompose.checks.check_model import model_problems
 from mmcompose.checks.check_runner_parts import run_problems
 from mmcompose.checks.check_schedule import schedule_warnings
 from mmcompose.checks.check_top_level import top_level_problems
-from mmcompose.checks.check_training import training_problems
+from mmcompose.checks.check_training import device_problems, training_problems
 from mmcompose.checks.check_value_types import LOADERS, value_type_problems
 from mmcompose.utils import Mistakes, Problem, check_names, check_writable, warn, without_allowed
 
@@ -62,16 +62,19 @@ def loader_and_file_problems(config: Config, name: str) -> list[Problem]:
     return without_allowed(problems)
 
 
-def part_problems(config: Config) -> list[Problem]:
+def part_problems(config: Config, is_here: bool = True) -> list[Problem]:
     """Return every mistake of what a Runner builds beside data, model and hooks.
 
     It would find them one by one, the last of them after all labels are made.
 
     Args:
         config: As its file has it; its structure is right, see :func:`structure_problems`.
+        is_here: Whether the run will be on this machine; a device that it lacks is a warning
+            otherwise. Defaults to True.
     """
     training = training_problems(config)
     problems = [*run_problems(config), *training]
+    devices = device_problems(config)
     mistakes = Mistakes()
     with mistakes:
         check_checkpoint('load_from', config.get('load_from'))
@@ -79,6 +82,11 @@ def part_problems(config: Config) -> list[Problem]:
         check_writable('work_dir', config.get('work_dir') or 'work_dirs', folder=True)
     with mistakes:
         check_launcher(config.get('launcher') or 'none')
+    if is_here:
+        problems += devices
+    else:
+        for each in devices:
+            warn(str(each))
     if not training:
         for line in schedule_warnings(config):
             warn(line)

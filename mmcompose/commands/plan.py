@@ -136,7 +136,7 @@ def plan(config: str | Config, timed_images: int = 0) -> Plan:
     with mistakes:
         composition = read_composition(config)
     with mistakes:
-        resolve_checked(config, composition=composition)
+        resolve_checked(config, composition=composition, is_here=False)
     if composition is not None:
         made.class_space = overview(composition.class_space)
         for name, record in composition.teacher_records.items():

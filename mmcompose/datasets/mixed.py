@@ -28,15 +28,16 @@ class MixedDataset(ConcatDataset):
     Args:
         datasets: The sources, or their configs. All have the student's classes.
         source_ratio: How many of a batch's images come from each source, as a proportion;
-            ``resolve`` writes the :class:`MixedSampler` that keeps to it. Defaults to none: the
-            sources are one after the other, and the data loader's own sampler draws from all.
+            ``resolve`` moves it to the :class:`MixedSampler` that keeps to it. Without
+            ``resolve`` it belongs there, and is an error here. Defaults to none: the sources are
+            one after the other, and the data loader's own sampler draws from all.
         weights: How much a box of each source counts; multiplied into each instance's
             ``weight``, which is 1 where it is absent. Defaults to 1 for all.
         lazy_init: Whether to leave loading to ``full_init``. Defaults to True.
 
     Raises:
-        UserError: If a source has other classes than the first, or there are not as many
-            numbers as sources.
+        UserError: If a source has other classes than the first, there are not as many numbers
+            as sources, or ``resolve`` has not moved the ratio to a sampler.
     """
 
     def __init__(
@@ -47,10 +48,16 @@ class MixedDataset(ConcatDataset):
         lazy_init: bool = True,
     ) -> None:
         check_sources(len(datasets), source_ratio, weights)
+        if source_ratio is not None:
+            # A dataset cannot keep to it: any other sampler would draw from all in silence.
+            expected = (
+                "is kept by a sampler alone; set runner_type='mmcompose.CompositionRunner', which "
+                "writes it, or give it to a sampler of type 'mmcompose.MixedSampler' instead"
+            )
+            raise UserError(problem('MixedDataset.source_ratio', list(source_ratio), expected))
         # Classes are compared below, whether lists or tuples: MMDet makes a list of metainfo.
         super().__init__(datasets, lazy_init=True, ignore_keys=['classes'])
         self._metainfo = self._common_metainfo()
-        self.source_ratio = source_ratio
         for number, weight in enumerate(weights or ()):
             _weigh(self.datasets[number], weight, number)
         if not lazy_init:
@@ -236,8 +243,9 @@ def resolve_mixed_loader(loader: Mapping[str, Any]) -> dict[str, Any]:
         loader: The data loader's config.
 
     Returns:
-        Its sampler, with the dataset's ratio and the loader's batch size, and no batch sampler:
-        one that groups by shape would undo the ratio. Nothing where no ratio is stated.
+        Its dataset without the ratio, its sampler, with that ratio and the loader's batch size,
+        and no batch sampler: one that groups by shape would undo the ratio. Nothing where no
+        ratio is stated.
 
     Raises:
         UserError: If the ratio does not fit the batch, or the sampler's length is none.
@@ -257,4 +265,5 @@ def resolve_mixed_loader(loader: Mapping[str, Any]) -> dict[str, Any]:
         'batch_size': loader['batch_size'],
         'source_ratio': list(ratio),
     }
-    return {'sampler': sampler, 'batch_sampler': None}
+    moved = {name: value for name, value in dataset.items() if name != 'source_ratio'}
+    return {'dataset': moved, 'sampler': sampler, 'batch_sampler': None}

@@ -26,6 +26,7 @@ def resolve_checked(
     loaders: Sequence[str] = LOADERS,
     is_run: bool = True,
     composition: Composition | None = None,
+    is_here: bool = True,
 ) -> Resolved:
     """Return a config resolved, if nothing in it is wrong; see :func:`resolve`.
 
@@ -34,6 +35,8 @@ def resolve_checked(
         loaders: The data loaders that will be used. Defaults to all.
         is_run: Whether a Runner will be built of it. Defaults to True.
         composition: See :func:`resolve`.
+        is_here: Whether that Runner will run on this machine; a device that it needs and that is
+            not here is a warning otherwise. Defaults to True.
 
     Raises:
         UserError: With a line for each mistake, in ``composition`` and all else.
@@ -42,11 +45,15 @@ def resolve_checked(
     # One that is no string is a mistake that is reported below.
     scope = scope if isinstance(scope, str) else 'mmdet'
     with DefaultScope.overwrite_default_scope(scope), allowing(config.get('allow')):
-        return _resolve_checked(config, loaders, is_run, composition)
+        return _resolve_checked(config, loaders, is_run, composition, is_here)
 
 
 def _resolve_checked(
-    config: Config, loaders: Sequence[str], is_run: bool, composition: Composition | None
+    config: Config,
+    loaders: Sequence[str],
+    is_run: bool,
+    composition: Composition | None,
+    is_here: bool,
 ) -> Resolved:
     structure = structure_problems(config, loaders)
     mistakes = Mistakes()
@@ -60,7 +67,7 @@ def _resolve_checked(
     by_loader = {name: loader_and_file_problems(config, name) for name in loaders}
     mistakes.add(*(each for problems in by_loader.values() for each in problems))
     hooks = hook_problems(config) if is_run else []
-    mistakes.add(*(part_problems(config) if is_run else ()), *hooks)
+    mistakes.add(*(part_problems(config, is_here) if is_run else ()), *hooks)
     with mistakes:
         resolved = resolve(config, composition)
         with mistakes:

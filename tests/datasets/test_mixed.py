@@ -117,6 +117,14 @@ def test_a_mistake_in_the_numbers_is_told(
     assert str(caught.value).startswith(says)
 
 
+def test_a_ratio_that_no_sampler_keeps_is_told(pool: Path, truth: str) -> None:
+    with pytest.raises(UserError) as caught:
+        _mixed(_labeled(pool, truth), _labeled(pool, truth), source_ratio=[1, 3])
+    (line,) = caught.value.lines
+    assert line.startswith('MixedDataset.source_ratio: [1, 3] is kept by a sampler alone; set ')
+    assert "runner_type='mmcompose.CompositionRunner'" in line
+
+
 def test_truth_of_some_classes_says_which_it_covers(
     pool: Path, tmp_path: Path, drawn: list[dict[str, Any]]
 ) -> None:
@@ -242,6 +250,8 @@ def test_resolve_writes_the_ratio_into_the_sampler(pool: Path, truth: str, tmp_p
         'source_ratio': [1, 3],
     }
     assert loader.batch_sampler is None
+    # Moved, so that one that nothing keeps to can be told.
+    assert 'source_ratio' not in loader.dataset and loader.dataset.weights == [1.0, 0.5]
     kinds = [each.type for each in loader.dataset.datasets]
     assert kinds == ['mmcompose.ClassSpaceDataset', 'mmcompose.PseudoLabeledDataset']
 
