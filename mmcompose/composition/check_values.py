@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -40,6 +41,31 @@ def make_checked(config: Mapping[str, Any], cls: type[T]) -> T:
         with mistakes:
             cls(**sound)
     raise UserError(*mistakes.problems)
+
+
+def plain_values(cls: type, **given: Any) -> dict[str, Any]:
+    """Return a composition's values, but its teachers, as plain ones that travel.
+
+    Args:
+        cls: The class.
+        **given: What its constructor was given.
+
+    Raises:
+        UserError: With a line for each mistake.
+    """
+    if isinstance(given['store'], os.PathLike):
+        given['store'] = os.fspath(given['store'])
+    types = constructor_types(cls)
+    mistakes = Mistakes()
+    for name, value in given.items():
+        mistakes.add(*_value_problems(name, value, types))
+    mistakes.raise_if_any()
+    return {
+        **given,
+        'class_space': dict(given['class_space'] or {}),
+        'label_pipeline': [dict(step) for step in given['label_pipeline']],
+        'allow': list(given['allow']),
+    }
 
 
 def _split_problems(

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace, spelled_alike
-from mmcompose.composition.check_values import make_checked
+from mmcompose.composition.check_values import make_checked, plain_values
 from mmcompose.composition.features import Features
+from mmcompose.composition.given_pool import GivenPool, as_pool
 from mmcompose.composition.label_inputs import LabelInputs
 from mmcompose.composition.label_maker import LabelMaker
 from mmcompose.composition.owners_by_name import owners_by_name
@@ -71,25 +72,19 @@ class Composition:
         teachers: Mapping[str, Mapping[str, Any]],
         class_space: Mapping[str, Any] | None = None,
         label_pipeline: Sequence[Mapping[str, Any]] = (),
-        store: str = 'work_dirs/labels',
+        store: str | PathLike[str] = 'work_dirs/labels',
         workers: Count | None = None,
         devices: Sequence[int] | None = None,
         max_unreadable: Annotated[float, Range(0, below=1)] = 0.01,
         allow: Sequence[str] = (),
         teacher_records: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
-        self._plain: dict[str, Any] = {
-            'class_space': dict(class_space or {}),
-            'label_pipeline': [dict(step) for step in label_pipeline],
-            'store': store,
-            'workers': workers,
-            'devices': devices,
-            'max_unreadable': max_unreadable,
-            'allow': list(allow),
-        }
-        parts = Parts.make(
-            teachers, self._plain['class_space'], label_pipeline, store, allow, teacher_records
-        )
+        plain = self._plain = plain_values(
+            type(self), class_space=class_space, label_pipeline=label_pipeline, store=store,
+            workers=workers, devices=devices, max_unreadable=max_unreadable, allow=allow,
+        )  # fmt: skip
+        shared = {name: plain[name] for name in ('class_space', 'label_pipeline', 'store', 'allow')}
+        parts = Parts.make(teachers, teacher_records=teacher_records, **shared)
         self.class_space, self.pipeline, self.store = parts.class_space, parts.pipeline, parts.store
         self._teachers = parts.teachers
         self.list_pool: Callable[[], Sequence[Image]] | None = None
@@ -245,7 +240,7 @@ class Composition:
         other = self._resources.of_other()
         return {**self.resolved, 'workers': other.workers, 'devices': other.devices}
 
-    def predictions(self, images: Sequence[Image]) -> dict[str, PoolResults]:
+    def predictions(self, images: GivenPool) -> dict[str, PoolResults]:
         """Return what each teacher predicts on each image, in its own classes.
 
         What the store does not hold yet is made, by this process and those beside it.
@@ -257,11 +252,11 @@ class Composition:
             UserError: If a teacher raises it, or too many pictures cannot be read.
         """
         try:
-            return self.prediction_maker.predictions(images)
+            return self.prediction_maker.predictions(as_pool(images))
         finally:
             self._teachers.close()
 
-    def label_inputs(self, images: Sequence[Image], keep_open: bool = False) -> LabelInputs:
+    def label_inputs(self, images: GivenPool, keep_open: bool = False) -> LabelInputs:
         """Return what the label pipeline is shown of each image.
 
         What the store does not hold yet is made.
@@ -275,7 +270,7 @@ class Composition:
             UserError: As :meth:`predictions`.
         """
         try:
-            return self._maker.inputs(images)
+            return self._maker.inputs(as_pool(images))
         finally:
             if not keep_open:
                 self._teachers.close()
@@ -298,7 +293,7 @@ class Composition:
         is_whole = len(stored) == len(self.teacher_records)
         return owners_by_name(self.class_space, stored) if is_whole else []
 
-    def labels(self, images: Sequence[Image] | None = None) -> PoolLabels:
+    def labels(self, images: GivenPool | None = None) -> PoolLabels:
         """Return the pseudo-labels of each image, in the student's classes.
 
         What the store does not hold yet is made, by this process and those beside it. All
@@ -318,7 +313,7 @@ class Composition:
             )
         try:
             with Peers() as peers:
-                pool = ImageTable.of(images)
+                pool = ImageTable.of(as_pool(images))
                 # Before teachers predict for hours, and when all have the labels.
                 peers.meet(self._maker.label_result(pool).fingerprint)
                 labels = self._maker.labels(pool, peers.check, peers.agree)
@@ -327,7 +322,7 @@ class Composition:
         finally:
             self._teachers.close()
 
-    def fitted_pipeline(self, images: Sequence[Image] | None = None) -> LabelPipeline:
+    def fitted_pipeline(self, images: GivenPool | None = None) -> LabelPipeline:
         """Return the label pipeline with what its steps learn from a pool; see :meth:`labels`."""
         return self.pipeline.with_learned(self.labels(images).learned)
 

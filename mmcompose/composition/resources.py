@@ -43,6 +43,9 @@ class Resources:
         """
         if self.devices is None:
             return
+        if not self.devices:
+            expected = 'is empty; number GPUs, or leave it out for the one of this process'
+            raise UserError(fault(_KEY, expected))
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if absent := [each for each in self.devices if not 0 <= each < count]:
             expected = f'are not all there: torch sees {count} GPUs, and no number {absent[0]}'

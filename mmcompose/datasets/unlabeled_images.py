@@ -45,7 +45,8 @@ class UnlabeledImages(BaseDetDataset):
     - ``ann_file='coco.json'``: its images; its annotations, if any, are not read.
 
     Each picture's width and height are known without decoding it: from the file's header, with
-    which those in a json are compared once.
+    which those in a json are compared once. That of a URL is read once, and what is at the URL is
+    taken for the same as long as ``digest`` is not set.
 
     Args:
         ann_file: A list file (.txt) or a COCO json. Defaults to none: all of ``data_prefix``.

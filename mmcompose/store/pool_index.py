@@ -59,6 +59,9 @@ class PoolIndex:
         if not kept.column('width').to_numpy().all():
             return None
         sizes, times = kept.column('num_bytes'), kept.column('modified').to_numpy()
+        # Of a file without a time only the content shows whether it has changed; see `digested`.
+        if DIGEST.name in kept.schema.names and not times.all():
+            return None
         known = sizes.is_valid().to_numpy()
         sizes = pc.fill_null(sizes, 0).to_numpy()
         for row, path in enumerate(_paths(kept)):

@@ -8,10 +8,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import fsspec
 from PIL import Image as PILImage
 
-from mmcompose.structures.image import Image, check_regular_file, decode
+from mmcompose.structures.image import Image, check_regular_file, decode, open_bytes
 from mmcompose.utils import UserError, fault
 
 _ORIENTATION = 0x0112
@@ -35,7 +34,7 @@ def image_size(path: str) -> tuple[int, int]:
     """
     check_regular_file(path)
     try:
-        with fsspec.open(path, 'rb') as file, _without_limit(), PILImage.open(file) as picture:
+        with open_bytes(path) as file, _without_limit(), PILImage.open(file) as picture:
             width, height = picture.size
             turned = False if width == height else _is_turned(picture)
     # Pillow's plugins raise whatever a broken header leads them to; OpenCV has the last word, and

@@ -20,6 +20,14 @@ from mmcompose.utils import UserError, fault, problem
 _PAUSES = (0.5, 2.0)
 
 
+def open_bytes(path: str) -> Any:
+    """Return a file opened for reading bytes, by a local path or any fsspec URL.
+
+    ``::`` chains URLs, as in ``zip://1.jpg::s3://bucket/all.zip``; a local path may hold it, too.
+    """
+    return fsspec.open(path, 'rb') if '://' in path else open(path, 'rb')
+
+
 def read_bytes(path: str) -> bytes:
     """Read a file named by a local path or any fsspec URL.
 
@@ -29,7 +37,7 @@ def read_bytes(path: str) -> bytes:
     check_regular_file(path)
     for pause in (*_PAUSES, None):
         try:
-            with fsspec.open(path, 'rb') as file:
+            with open_bytes(path) as file:
                 return bytes(file.read())
         except Exception as error:
             # Each kind of storage has exceptions of its own.

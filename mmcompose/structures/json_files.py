@@ -6,8 +6,7 @@ import codecs
 import json
 from typing import Any
 
-import fsspec
-
+from mmcompose.structures.image import open_bytes
 from mmcompose.utils import UserError, no_file, problem
 
 # By the mark that a file begins with; UTF-32 before UTF-16, whose mark is its beginning.
@@ -46,7 +45,7 @@ def read_text(key: str, path: str) -> str:
         UserError: If it cannot be read, or is no text.
     """
     try:
-        with fsspec.open(path, 'rb') as file:
+        with open_bytes(path) as file:
             return decode_text(file.read())
     except FileNotFoundError as error:
         raise UserError(no_file(key, path)) from error

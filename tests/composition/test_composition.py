@@ -218,6 +218,58 @@ def test_labels_are_right_though_every_teacher_has_its_own_order(
         assert found == picture['boxes']
 
 
+@pytest.mark.parametrize(
+    ('changes', 'line'),
+    [
+        ({'workers': -3}, r'composition.workers: -3 '),
+        ({'devices': 0}, r'composition.devices: 0 '),
+        ({'max_unreadable': 5}, r'composition.max_unreadable: 5 '),
+        ({'allow': ['nonsense']}, "composition.allow.*: 'nonsense' "),
+        ({'store': None}, 'composition.store: None '),
+        ({'class_space': ['a']}, 'composition.class_space: '),
+        ({'label_pipeline': {}}, 'composition.label_pipeline: '),
+    ],
+)
+def test_values_are_looked_at_from_python_too(
+    changes: dict[str, Any], line: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError) as caught:
+        Composition(**{**toys.composition(tmp_path), **changes})
+    (found,) = caught.value.lines
+    assert re.match(line, found), found
+
+
+def test_a_store_may_be_a_path_also_for_another_process(pool: Path, tmp_path: Path) -> None:
+    made = Composition(**{**toys.composition(tmp_path), 'store': tmp_path / 'store'})
+    again = Composition.from_config(made.resolved)
+    images = toys.images_in(pool)
+    assert again.labels(images).table.path == made.labels(images).table.path
+
+
+def test_a_pool_may_be_given_as_paths(pool: Path, tmp_path: Path) -> None:
+    made = Composition(**toys.composition(tmp_path))
+    paths = sorted(pool.glob('*.png'))
+    by_image = made.labels(toys.images_in(pool))
+    assert [len(each) for each in made.labels(paths)] == [len(each) for each in by_image]
+    found = made.predictions([str(each) for each in paths])['first']
+    assert len(found) == len(made.label_inputs(paths)) == len(paths)
+
+
+def test_a_pool_that_cannot_be_stored_is_told(pool: Path, tmp_path: Path) -> None:
+    made = Composition(**toys.composition(tmp_path))
+    (first, other, *_) = toys.images_in(pool)
+    twice = Image(first.key, other.path, other.width, other.height)
+    for given, line in (
+        ([first.pixels], r'images\[0\]: is of no file'),
+        ([first, Image.of(other.pixels)], r'images\[1\]: is of no file'),
+        ([first, other, twice], rf"images\[2\]: '{first.key}' is the key of images\[0\], too"),
+        (str(pool), "images: 'str' is one picture"),
+        ([pool / 'none.png'], 'none.png: cannot be read'),
+    ):
+        with pytest.raises(UserError, match=line):
+            made.labels(given)
+
+
 def test_what_was_resolved_survives_a_dump_that_sorts_its_keys(pool: Path, tmp_path: Path) -> None:
     images = toys.images_in(pool)
     teachers = {'zoe': toys.TEACHERS['first'], 'amy': toys.TEACHERS['second']}

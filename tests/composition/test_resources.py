@@ -85,3 +85,8 @@ def test_a_gpu_where_there_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     with pytest.raises(UserError, match='torch sees 0 GPUs'):
         Resources(devices=[0]).check()
+
+
+def test_no_gpu_at_all_is_told() -> None:
+    with pytest.raises(UserError, match=r'composition\.devices: is empty'):
+        Resources(devices=[]).check()

@@ -133,3 +133,16 @@ def test_a_list_is_read_again_when_it_or_a_picture_has_changed(tmp_path: Path) -
     # What was doubted and allowed is doubted again at each start.
     index.update(listed, Pictures().size_of, list_file, lambda table: False)
     assert index.unchanged(list_file) is None
+
+
+def test_a_list_of_urls_is_read_again_where_its_pictures_have_digests(tmp_path: Path) -> None:
+    (tmp_path / 'list.txt').write_text('a')
+    row = {'key': 'a', 'width': 3, 'height': 4, 'num_bytes': None, 'path': b'memory://pool/a',
+           'modified': 0}  # fmt: skip
+    listed = pa.Table.from_pylist([row], schema=POOL_SCHEMA)
+    index, list_file = PoolIndex(Location(tmp_path / 'store'), {}), str(tmp_path / 'list.txt')
+    index.update(listed, Pictures().size_of, list_file)
+    assert index.unchanged(list_file) is not None
+    # Nothing but its content tells whether such a picture has changed.
+    index.update(listed, Pictures().size_of, list_file, digest_of=lambda path: '0123456789abcdef')
+    assert index.unchanged(list_file) is None

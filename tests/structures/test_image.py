@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from mmcompose.structures import Image, read_bytes
+from mmcompose.structures import Image, image_size, read_bytes
+from mmcompose.structures.json_files import read_text
 from mmcompose.utils import UserError
 
 
@@ -81,11 +82,11 @@ class _Storage:
     def __init__(self, error: type[OSError], times: int) -> None:
         self.error, self.times, self.asked = error, times, 0
 
-    def __call__(self, path: str, mode: str) -> Any:
+    def __call__(self, path: str) -> Any:
         self.asked += 1
         if self.asked <= self.times:
             raise self.error('timed out')
-        return open(path, mode)
+        return open(path, 'rb')
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_a_storage_that_does_not_answer_is_asked_again(
 ) -> None:
     (tmp_path / 'a.png').write_bytes(b'content')
     storage = _Storage(error, times)
-    monkeypatch.setattr('mmcompose.structures.image.fsspec.open', storage)
+    monkeypatch.setattr('mmcompose.structures.image.open_bytes', storage)
     monkeypatch.setattr('mmcompose.structures.image._PAUSES', (0.0, 0.0))
     if is_read:
         assert read_bytes(str(tmp_path / 'a.png')) == b'content'
@@ -115,3 +116,15 @@ def test_a_storage_that_does_not_answer_is_asked_again(
         with pytest.raises(UserError, match='cannot be read: timed out'):
             read_bytes(str(tmp_path / 'a.png'))
     assert storage.asked == asked
+
+
+def test_a_local_name_is_no_chain_of_urls(tmp_path: Path) -> None:
+    folder = tmp_path / 'p::q'
+    folder.mkdir()
+    for name, value in (('0.png', 10), ('0.png::x.png', 200)):
+        assert cv2.imwrite(str(folder / name), np.full((4, 6, 3), value, np.uint8))
+    path = str(folder / '0.png::x.png')
+    assert Image(path, path, 6, 4).pixels.min() == 200
+    assert image_size(path) == (6, 4)
+    (folder / 'a.txt').write_text('found')
+    assert read_text('key', str(folder / 'a.txt')) == 'found'
