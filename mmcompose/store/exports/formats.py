@@ -35,6 +35,9 @@ _NOT_UNICODE = re.compile(r'[\ud800-\udfff]')
 _NOT_XML = re.compile(r'[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
 # A file's name need not be Unicode.
 _ANY_NAME: Mapping[str, Any] = {'encoding': 'utf-8', 'errors': 'surrogateescape'}
+# Ultralytics knows its caches by paths and sizes of files, and lines of other boxes are as long;
+# LabelImg leaves class numbers of its own.
+_OF_YOLO = ('data.yaml', 'labels.cache', 'labels/**/*.cache', 'labels/classes.txt')
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Format:
         default: The name that it has by default.
         unwritable: What it cannot hold in a picture's name. Defaults to nothing.
         needs_files: Whether its readers know local pictures alone. Defaults to False.
+        stale: Of a folder, by glob: the file that tells of the whole, which is written last, and
+            what other tools derive from the labels.
     """
 
     write: Callable[[Labeled, Path], Iterator[Path] | None]
@@ -55,14 +60,15 @@ class Format:
     default: str
     unwritable: re.Pattern[str] | None = None
     needs_files: bool = False
+    stale: tuple[str, ...] = ()
 
 
 FORMATS: Mapping[str, Format] = {
     'coco': Format(write_coco, False, 'labels.json'),
-    'yolo': Format(write_yolo, True, 'yolo'),
-    'voc': Format(write_voc, True, 'voc', _NOT_XML),
+    'yolo': Format(write_yolo, True, 'yolo', stale=_OF_YOLO),
+    'voc': Format(write_voc, True, 'voc', _NOT_XML, stale=('classes.txt',)),
     'parquet': Format(write_parquet, False, 'labels.parquet', _NOT_UNICODE),
-    'fiftyone': Format(write_fiftyone, True, 'fiftyone', needs_files=True),
+    'fiftyone': Format(write_fiftyone, True, 'fiftyone', needs_files=True, stale=('labels.json',)),
     'labelstudio': Format(write_label_studio, False, 'label_studio.json'),
     'cvat': Format(write_cvat, False, 'cvat.xml', _NOT_XML),
 }
@@ -125,10 +131,22 @@ def export(
     if FORMATS[to].needs_files:
         labeled.check_files(to)
     mark_own_folder('out', path, _maker(to))
+    _remove_stale(path, FORMATS[to].stale)
     before = _read_list(path)
     made = _list(path, FORMATS[to].write(labeled, path) or ())
     _forget_others(path, before, made, images)
     return path
+
+
+def _remove_stale(folder: Path, stale: Iterable[str]) -> None:
+    """Remove what is not true of other labels, so that no half of an export reads as whole."""
+    try:
+        for path in [path for pattern in stale for path in folder.glob(pattern)]:
+            # A folder of the pool may be called so.
+            if path.is_file():
+                path.unlink()
+    except OSError as error:
+        raise UserError(problem('out', str(folder), f'cannot be written: {error}')) from error
 
 
 def _read_list(folder: Path) -> list[str]:

@@ -300,6 +300,36 @@ def test_nothing_of_an_export_that_was_killed_stays(
     assert again == set(toys.files_below(folder))
 
 
+@pytest.mark.parametrize(
+    ('to', 'whole'), [('yolo', 'data.yaml'), ('voc', 'classes.txt'), ('fiftyone', 'labels.json')]
+)
+def test_an_export_over_another_that_was_killed_does_not_read_as_whole(
+    to: str, whole: str, images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    class Killed(list[Detections]):
+        def __getitem__(self, row: Any) -> Any:
+            raise KeyboardInterrupt
+
+    folder = _export(to, images, labels, tmp_path)
+    assert (folder / whole).is_file()
+    with pytest.raises(KeyboardInterrupt):
+        _export(to, images, Killed(labels), tmp_path)
+    assert not (folder / whole).exists()
+
+
+def test_a_yolo_export_made_again_leaves_nothing_that_tools_derived_of_the_old_labels(
+    images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    folder = _export('yolo', images, labels, tmp_path)
+    names = ('labels.cache', 'labels/more.cache', 'labels/more/a.cache', 'labels/classes.txt')
+    derived = [folder / name for name in names]
+    (folder / 'labels' / 'folder.cache').mkdir()
+    for path in derived:
+        path.write_text('of the old labels')
+    _export('yolo', images, labels[::-1], tmp_path)
+    assert not any(path.exists() for path in derived)
+
+
 def test_yolos_readers_find_text_files_whatever_the_pools_folders_are_called(
     images: list[Image], labels: list[Detections], tmp_path: Path
 ) -> None:
