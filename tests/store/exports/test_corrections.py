@@ -231,6 +231,21 @@ def test_blank_lines_of_text_files_are_passed_over(
     np.testing.assert_allclose(found[0].boxes, [[24, 16, 72, 48]])
 
 
+@pytest.mark.parametrize('row', range(3))
+@pytest.mark.parametrize('grown', [False, True])
+def test_a_yolo_review_of_some_urls_comes_back_as_of_these(
+    row: int, grown: bool, images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    """Names begin where the reviewed ones differ, not where the pool's do."""
+    for image, name in zip(images, ('p/a/1.jpg', 'p/1.jpg', 'p/c/2.jpg', '1.jpg'), strict=True):
+        image.key = f's3://bucket/{name}'
+    path = export('yolo', [images[row]], [labels[row]], CLASSES, out=tmp_path / 'yolo')
+    pool = images if grown else images[:3]
+    seen, (found,) = read_corrections('yolo', str(path), pool, CLASSES)
+    assert [image.key for image in seen] == [images[row].key]
+    assert len(found) == len(labels[row])
+
+
 def test_classes_are_numbered_by_the_list_that_labelimg_leaves(
     images: list[Image], labels: list[Detections], tmp_path: Path
 ) -> None:
