@@ -26,6 +26,7 @@ from mmcompose.utils import (
     check_writable,
     mark_own_folder,
     problem,
+    warn,
 )
 
 # In a folder: the files and links that are of a picture each, by which a later export knows them.
@@ -53,6 +54,7 @@ class Format:
         needs_files: Whether its readers know local pictures alone. Defaults to False.
         stale: Of a folder, by glob: the file that tells of the whole, which is written last, and
             what other tools derive from the labels.
+        has_masks: Whether it holds instance masks. Defaults to False: boxes alone.
     """
 
     write: Callable[[Labeled, Path], Iterator[Path] | None]
@@ -61,13 +63,14 @@ class Format:
     unwritable: re.Pattern[str] | None = None
     needs_files: bool = False
     stale: tuple[str, ...] = ()
+    has_masks: bool = False
 
 
 FORMATS: Mapping[str, Format] = {
-    'coco': Format(write_coco, False, 'labels.json'),
+    'coco': Format(write_coco, False, 'labels.json', has_masks=True),
     'yolo': Format(write_yolo, True, 'yolo', stale=_OF_YOLO),
     'voc': Format(write_voc, True, 'voc', _NOT_XML, stale=('classes.txt',)),
-    'parquet': Format(write_parquet, False, 'labels.parquet', _NOT_UNICODE),
+    'parquet': Format(write_parquet, False, 'labels.parquet', _NOT_UNICODE, has_masks=True),
     'fiftyone': Format(write_fiftyone, True, 'fiftyone', needs_files=True, stale=('labels.json',)),
     'labelstudio': Format(write_label_studio, False, 'label_studio.json'),
     'cvat': Format(write_cvat, False, 'cvat.xml', _NOT_XML),
@@ -104,7 +107,7 @@ def export(
             and ignore flags are written where the format has room: COCO (``score``, ``iscrowd``,
             ``votes``), VOC (``difficult``), Parquet (all), FiftyOne and CVAT (attributes), Label
             Studio (``score``, a region's notes). Of YOLO's, which has none, ignore boxes are left
-            out.
+            out. COCO and Parquet hold masks; for the others a warning counts those left out.
         images: The pictures.
         labels: Of each.
         classes: Class names.
@@ -123,9 +126,18 @@ def export(
     labeled = Labeled(images, labels, tuple(classes), tuple(teachers))
     if (unwritable := FORMATS[to].unwritable) is not None:
         labeled.check_names(unwritable)
-    if not FORMATS[to].is_folder:
+    if FORMATS[to].is_folder:
+        _write_folder(to, labeled, path)
+    else:
         FORMATS[to].write(labeled, path)
-        return path
+    if labeled.num_masks and not FORMATS[to].has_masks:
+        holders = ' and '.join(name for name, each in FORMATS.items() if each.has_masks)
+        lost = f'{labeled.num_masks} masks are not in {path}'
+        warn(f'{lost}: {to} holds boxes alone; {holders} hold masks')
+    return path
+
+
+def _write_folder(to: str, labeled: Labeled, path: Path) -> None:
     # Pictures that a folder cannot hold leave none behind.
     labeled.stems()
     if FORMATS[to].needs_files:
@@ -134,8 +146,7 @@ def export(
     _remove_stale(path, FORMATS[to].stale)
     before = _read_list(path)
     made = _list(path, FORMATS[to].write(labeled, path) or ())
-    _forget_others(path, before, made, images)
-    return path
+    _forget_others(path, before, made, labeled.images)
 
 
 def _remove_stale(folder: Path, stale: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from os.path import commonpath
 from pathlib import Path, PurePosixPath
@@ -14,7 +14,7 @@ from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError, atomic_write, problem
 
 
-@dataclass(frozen=True)
+@dataclass
 class Labeled:
     """Labels of a pool.
 
@@ -23,16 +23,22 @@ class Labeled:
         labels: The boxes of each.
         classes: Class names.
         teachers: Who voted, in the order of ``votes``.
+        num_masks: How many masks the labels had that were gone through last.
     """
 
     images: Sequence[Image]
     labels: Sequence[Detections]
     classes: tuple[str, ...]
     teachers: tuple[str, ...] = ()
+    num_masks: int = field(default=0, init=False)
 
     def __iter__(self) -> Iterator[tuple[Image, Detections]]:
+        self.num_masks = 0
         for row, image in enumerate(self.images):
-            yield image, self.labels[row]
+            found = self.labels[row]
+            if found.masks is not None:
+                self.num_masks += sum(mask is not None for mask in found.masks)
+            yield image, found
 
     def voters(self, found: Detections) -> list[list[str]] | list[None]:
         """Return for each box the teachers that found it; None where votes were not counted."""
