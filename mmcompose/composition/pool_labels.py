@@ -39,7 +39,7 @@ class PoolLabels(Sequence[Detections]):
         return len(self.table)
 
     def __getitem__(self, row: Any) -> Any:
-        """Return the labels of the image at ``row``."""
+        """Return the labels of the image at ``row``, or of a slice of rows those of each."""
         return self.table[row]
 
     def readable(self) -> list[int]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mmcompose.store.columns import MASKS, Rows, Taught
 from mmcompose.structures import Detections
+from mmcompose.utils import Selection
 
 # Rows of a record batch of the file, the last one excepted: so a row's batch is known by division.
 BATCH_SIZE = 4096
@@ -117,9 +118,10 @@ class DetectionTable(Sequence[Detections]):
         return width, height
 
     def __getitem__(self, row: Any) -> Any:
-        """Return the detections of the image at ``row``."""
-        if not 0 <= row < len(self):
-            raise IndexError(f'row {row} of {len(self)}')
+        """Return the detections of the image at ``row``, or of a slice of rows those of each."""
+        if isinstance(row, slice):
+            return Selection(self, range(len(self))[row])
+        row = range(len(self))[row]
         return self._batch(row // BATCH_SIZE).detections(row % BATCH_SIZE)
 
     def taught(self, row: int) -> Taught:

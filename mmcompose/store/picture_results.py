@@ -16,7 +16,7 @@ from mmcompose.store.manifest import check_manifest, write_manifest
 from mmcompose.store.parts import Parts
 from mmcompose.store.picture_index import PictureIndex
 from mmcompose.structures import Detections, Image
-from mmcompose.utils import fingerprint, plain
+from mmcompose.utils import Selection, fingerprint, plain
 
 FORMAT = 3
 
@@ -112,7 +112,10 @@ class PoolResults(Sequence[Detections]):
         return len(self._row)
 
     def __getitem__(self, row: Any) -> Any:
-        """Return the detections of the image at ``row``."""
+        """Return the detections of the image at ``row``, or of a slice of rows those of each."""
+        if isinstance(row, slice):
+            return Selection(self, range(len(self))[row])
+        row = range(len(self))[row]
         return self._parts.rows(self._names[self._part[row]]).detections(self._row[row])
 
     def count_labels(self, num_classes: int) -> NDArray[np.int64]:

@@ -104,8 +104,15 @@ class Detections:
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def __getitem__(self, rows: NDArray[np.generic] | slice | Sequence[int]) -> Detections:
-        """Select boxes by mask, slice or index array."""
+    def __getitem__(self, rows: NDArray[np.generic] | slice | Sequence[int] | int) -> Detections:
+        """Select boxes by mask, slice or index array; by a number, the one there.
+
+        Raises:
+            IndexError: If there is no such box.
+        """
+        if isinstance(rows, (int, np.integer)):
+            row = range(len(self.boxes))[rows]
+            rows = slice(row, row + 1)
         if isinstance(rows, np.ndarray) and rows.dtype == np.bool_:
             assert len(rows) == len(self.boxes), f'{len(rows)} rows, {len(self.boxes)} boxes'
             # Once for all fields; most masks of a pool select every box of an image, or none.

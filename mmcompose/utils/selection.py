@@ -24,5 +24,7 @@ class Selection(Sequence[T]):
         return len(self._rows)
 
     def __getitem__(self, row: Any) -> Any:
-        """Return the item at ``row`` of the selection."""
+        """Return the item at ``row`` of the selection, or the selection of a slice of its rows."""
+        if isinstance(row, slice):
+            return Selection(self._items, self._rows[row])
         return self._items[self._rows[row]]

@@ -125,3 +125,15 @@ def test_boxes_without_bands_are_all_kept(tmp_path: Path) -> None:
     counts = mapped(tmp_path, [found]).count_boxes(3)
     assert counts[:, 0].tolist() == np.bincount(found.labels, minlength=3).tolist()
     assert not counts[:, 1].any()
+
+
+def test_rows_are_counted_from_the_end_and_sliced_as_those_of_a_list(tmp_path: Path) -> None:
+    sent = [random_detections(number, number) for number in range(5)]
+    table = mapped(tmp_path, sent)
+    assert len(table[-1]) == 4
+    assert [len(each) for each in table[:2]] == [0, 1]
+    assert [len(each) for each in table[1:][::-2]] == [4, 2]
+    assert len(table[1:][-1]) == 4
+    for row in (5, -6):
+        with pytest.raises(IndexError):
+            table[row]

@@ -299,3 +299,14 @@ def test_what_is_gone_since_a_killed_run_wrote_its_list_is_made_again(tmp_path: 
     for row, each in enumerate(images(7)):
         np.testing.assert_array_equal(found[row].boxes, boxes_of(each).boxes)
     assert store.location.names('work') == []
+
+
+def test_results_of_a_pool_are_counted_from_the_end_and_sliced_as_a_list(tmp_path: Path) -> None:
+    pool, store = images(7), SmallStore(str(tmp_path))
+    make(store, pool)
+    found = store.predictions('a').of(ImageTable.of(pool))
+    expected = [boxes_of(each).boxes.tolist() for each in pool]
+    assert found[-2].boxes.tolist() == expected[-2]
+    assert [each.boxes.tolist() for each in found[2:-1:2]] == expected[2:-1:2]
+    with pytest.raises(IndexError):
+        found[7]

@@ -34,6 +34,20 @@ def test_selecting_takes_every_field_along(fused: Detections, chosen: object) ->
     assert part.spread is None
 
 
+@pytest.mark.parametrize('number', [1, -2, np.int64(1)])
+def test_a_number_selects_one_box(fused: Detections, number: int) -> None:
+    one = fused[number]
+    assert len(one) == 1 and one.boxes.tolist() == [[1, 1, 9, 9]]
+    np.testing.assert_array_equal(one.votes, [[True, True]])
+    with pytest.raises(IndexError):
+        fused[3]
+
+
+def test_boxes_are_gone_through_one_by_one(fused: Detections) -> None:
+    boxes = [each.boxes for each in fused]
+    np.testing.assert_array_equal(np.concatenate(boxes), fused.boxes)
+
+
 def test_joining(fused: Detections) -> None:
     joined = Detections.concatenate([fused[:1], fused[1:]])
     np.testing.assert_array_equal(joined.votes, fused.votes)

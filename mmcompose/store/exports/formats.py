@@ -26,6 +26,7 @@ from mmcompose.utils import (
     check_writable,
     mark_own_folder,
     problem,
+    warn,
 )
 
 # In a folder: the files and links that are of a picture each, by which a later export knows them.
@@ -35,6 +36,9 @@ _NOT_UNICODE = re.compile(r'[\ud800-\udfff]')
 _NOT_XML = re.compile(r'[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
 # A file's name need not be Unicode.
 _ANY_NAME: Mapping[str, Any] = {'encoding': 'utf-8', 'errors': 'surrogateescape'}
+# Ultralytics knows its caches by paths and sizes of files, and lines of other boxes are as long;
+# LabelImg leaves class numbers of its own.
+_OF_YOLO = ('data.yaml', 'labels.cache', 'labels/**/*.cache', 'labels/classes.txt')
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,9 @@ class Format:
         default: The name that it has by default.
         unwritable: What it cannot hold in a picture's name. Defaults to nothing.
         needs_files: Whether its readers know local pictures alone. Defaults to False.
+        stale: Of a folder, by glob: the file that tells of the whole, which is written last, and
+            what other tools derive from the labels.
+        has_masks: Whether it holds instance masks. Defaults to False: boxes alone.
     """
 
     write: Callable[[Labeled, Path], Iterator[Path] | None]
@@ -55,14 +62,16 @@ class Format:
     default: str
     unwritable: re.Pattern[str] | None = None
     needs_files: bool = False
+    stale: tuple[str, ...] = ()
+    has_masks: bool = False
 
 
 FORMATS: Mapping[str, Format] = {
-    'coco': Format(write_coco, False, 'labels.json'),
-    'yolo': Format(write_yolo, True, 'yolo'),
-    'voc': Format(write_voc, True, 'voc', _NOT_XML),
-    'parquet': Format(write_parquet, False, 'labels.parquet', _NOT_UNICODE),
-    'fiftyone': Format(write_fiftyone, True, 'fiftyone', needs_files=True),
+    'coco': Format(write_coco, False, 'labels.json', has_masks=True),
+    'yolo': Format(write_yolo, True, 'yolo', stale=_OF_YOLO),
+    'voc': Format(write_voc, True, 'voc', _NOT_XML, stale=('classes.txt',)),
+    'parquet': Format(write_parquet, False, 'labels.parquet', _NOT_UNICODE, has_masks=True),
+    'fiftyone': Format(write_fiftyone, True, 'fiftyone', needs_files=True, stale=('labels.json',)),
     'labelstudio': Format(write_label_studio, False, 'label_studio.json'),
     'cvat': Format(write_cvat, False, 'cvat.xml', _NOT_XML),
 }
@@ -98,7 +107,7 @@ def export(
             and ignore flags are written where the format has room: COCO (``score``, ``iscrowd``,
             ``votes``), VOC (``difficult``), Parquet (all), FiftyOne and CVAT (attributes), Label
             Studio (``score``, a region's notes). Of YOLO's, which has none, ignore boxes are left
-            out.
+            out. COCO and Parquet hold masks; for the others a warning counts those left out.
         images: The pictures.
         labels: Of each.
         classes: Class names.
@@ -117,18 +126,38 @@ def export(
     labeled = Labeled(images, labels, tuple(classes), tuple(teachers))
     if (unwritable := FORMATS[to].unwritable) is not None:
         labeled.check_names(unwritable)
-    if not FORMATS[to].is_folder:
+    if FORMATS[to].is_folder:
+        _write_folder(to, labeled, path)
+    else:
         FORMATS[to].write(labeled, path)
-        return path
+    if labeled.num_masks and not FORMATS[to].has_masks:
+        holders = ' and '.join(name for name, each in FORMATS.items() if each.has_masks)
+        lost = f'{labeled.num_masks} masks are not in {path}'
+        warn(f'{lost}: {to} holds boxes alone; {holders} hold masks')
+    return path
+
+
+def _write_folder(to: str, labeled: Labeled, path: Path) -> None:
     # Pictures that a folder cannot hold leave none behind.
     labeled.stems()
     if FORMATS[to].needs_files:
         labeled.check_files(to)
     mark_own_folder('out', path, _maker(to))
+    _remove_stale(path, FORMATS[to].stale)
     before = _read_list(path)
     made = _list(path, FORMATS[to].write(labeled, path) or ())
-    _forget_others(path, before, made, images)
-    return path
+    _forget_others(path, before, made, labeled.images)
+
+
+def _remove_stale(folder: Path, stale: Iterable[str]) -> None:
+    """Remove what is not true of other labels, so that no half of an export reads as whole."""
+    try:
+        for path in [path for pattern in stale for path in folder.glob(pattern)]:
+            # A folder of the pool may be called so.
+            if path.is_file():
+                path.unlink()
+    except OSError as error:
+        raise UserError(problem('out', str(folder), f'cannot be written: {error}')) from error
 
 
 def _read_list(folder: Path) -> list[str]:

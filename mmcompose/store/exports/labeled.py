@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from os.path import commonpath
 from pathlib import Path, PurePosixPath
 
@@ -13,7 +14,7 @@ from mmcompose.structures import Detections, Image
 from mmcompose.utils import UserError, atomic_write, problem
 
 
-@dataclass(frozen=True)
+@dataclass
 class Labeled:
     """Labels of a pool.
 
@@ -22,16 +23,22 @@ class Labeled:
         labels: The boxes of each.
         classes: Class names.
         teachers: Who voted, in the order of ``votes``.
+        num_masks: How many masks the labels had that were gone through last.
     """
 
     images: Sequence[Image]
     labels: Sequence[Detections]
     classes: tuple[str, ...]
     teachers: tuple[str, ...] = ()
+    num_masks: int = field(default=0, init=False)
 
     def __iter__(self) -> Iterator[tuple[Image, Detections]]:
+        self.num_masks = 0
         for row, image in enumerate(self.images):
-            yield image, self.labels[row]
+            found = self.labels[row]
+            if found.masks is not None:
+                self.num_masks += sum(mask is not None for mask in found.masks)
+            yield image, found
 
     def voters(self, found: Detections) -> list[list[str]] | list[None]:
         """Return for each box the teachers that found it; None where votes were not counted."""
@@ -67,9 +74,14 @@ class Labeled:
                 expected = f'is no local file: readers of {to} know no other'
                 raise UserError(problem('to', image.path, expected))
 
+    @cached_property
+    def root(self) -> str | None:
+        """Where names in a folder begin; see :func:`shared_root`."""
+        return shared_root([image.key for image in self.images])
+
     def names(self) -> list[str]:
-        """Return each picture's name in a folder; see :func:`names_in_folder`."""
-        return names_in_folder([image.key for image in self.images])
+        """Return each picture's name in a folder; see :func:`name_below`."""
+        return [name_below(self.root, image.key) or image.key for image in self.images]
 
     def stems(self) -> list[str]:
         """Return each picture's name without its ending, for formats of a file a picture.
@@ -89,16 +101,35 @@ class Labeled:
         return stems
 
 
-def names_in_folder(keys: Sequence[str]) -> list[str]:
-    """Return what pictures are called in a folder that holds all of them: their keys.
+def shared_root(keys: Iterable[str]) -> str | None:
+    """Return the folder from which pictures that all are URLs are named; None of others.
 
-    Keys that are URLs begin where these differ: a local folder cannot hold their scheme.
+    That is where these differ, without the colon of their scheme, which a local folder cannot hold.
     """
+    keys = list(keys)
     if not keys or not all('://' in key for key in keys):
-        return list(keys)
-    paths = [PurePosixPath(key.replace('://', '/')) for key in keys]
-    shared = commonpath([path.parent for path in paths])
-    return [str(path.relative_to(shared)) for path in paths]
+        return None
+    return commonpath([_local_path(key).parent for key in keys])
+
+
+def name_below(root: str | None, key: str) -> str | None:
+    """Return what a picture is called in a folder that holds those below a root: else its key.
+
+    Args:
+        root: As :func:`shared_root` returns it.
+        key: The picture's.
+
+    Returns:
+        The name; None if the picture does not lie below the root.
+    """
+    if root is None:
+        return key
+    path = _local_path(key)
+    return str(path.relative_to(root)) if '://' in key and path.is_relative_to(root) else None
+
+
+def _local_path(key: str) -> PurePosixPath:
+    return PurePosixPath(key.replace('://', '/'))
 
 
 def is_local(image: Image) -> bool:

@@ -23,6 +23,9 @@ _SCHEMA = pa.schema(
         ('weight', pa.float32()),
         ('votes', pa.list_(pa.string())),
         ('spread', pa.float32()),
+        ('best_score', pa.float32()),
+        ('cluster_size', pa.int64()),
+        ('mask', pa.string()),
     ]
 )
 
@@ -30,7 +33,8 @@ _SCHEMA = pa.schema(
 def write_parquet(labeled: Labeled, path: Path) -> None:
     """Write a row a box with all that is known of it; ``votes`` are the teachers' names.
 
-    Pictures without a box have no row.
+    ``mask`` is the ``counts`` of COCO's compressed RLE, whose ``size`` is the row's height and
+    width; null where a box has none, as is what is not known. Pictures without a box have no row.
     """
     columns: dict[str, list[Any]] = {name: [] for name in _SCHEMA.names}
     for image, found in labeled:
@@ -43,8 +47,14 @@ def write_parquet(labeled: Labeled, path: Path) -> None:
             columns[name] += found.boxes[:, side].tolist()
         columns['score'] += found.scores.tolist()
         columns['ignore'] += found.is_ignored.tolist()
-        for name, values in (('weight', found.weights), ('spread', found.spread)):
+        for name, values in (
+            ('weight', found.weights),
+            ('spread', found.spread),
+            ('best_score', found.best_score),
+            ('cluster_size', found.cluster_size),
+        ):
             columns[name] += [None] * count if values is None else values.tolist()
         columns['votes'] += labeled.voters(found)
+        columns['mask'] += [None if mask is None else mask.decode() for mask in found.each_mask]
     with atomic_write('out', path) as temporary:
         pq.write_table(pa.table(columns, schema=_SCHEMA), temporary, compression='zstd')

@@ -11,12 +11,16 @@ from mmcompose.store.exports.labeled import Labeled, is_local, link_picture
 from mmcompose.structures import Detections, Image
 from mmcompose.utils import atomic_write, warn
 
+ROOT = 'mmcompose_root'
+
 
 def write_yolo(labeled: Labeled, folder: Path) -> Iterator[Path]:
     """Write ``labels/``, ``images/`` and ``data.yaml``, which Ultralytics trains from.
 
     A line is ``class cx cy width height``, relative to the picture's size. There is no room for
-    scores, and ignore boxes are left out. Pictures are linked where their files are local.
+    scores, and ignore boxes are left out. Pictures are linked where their files are local. Of
+    pictures that are URLs, ``data.yaml`` has where their names begin, by which corrections find
+    their way back.
 
     Yields:
         Text files and links.
@@ -42,6 +46,8 @@ def write_yolo(labeled: Labeled, folder: Path) -> Iterator[Path]:
         )
     names = dict(enumerate(labeled.classes))
     content = {'path': str(folder.absolute()), 'train': 'images', 'val': 'images', 'names': names}
+    if labeled.root is not None:
+        content[ROOT] = labeled.root
     with atomic_write('out', folder / 'data.yaml') as path:
         about = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         path.write_text(about, encoding='utf-8')

@@ -14,7 +14,7 @@ import pytest
 from mmcompose.store.exports import FORMATS, export, read_corrections
 from mmcompose.store.exports.corrections import read
 from mmcompose.store.exports.label_studio import KEY
-from mmcompose.structures import Detections, Image
+from mmcompose.structures import Detections, Image, decode_masks, encode_masks
 from mmcompose.utils import UserError
 from tests import other_tools, toys
 
@@ -158,6 +158,28 @@ def test_what_was_ignored_comes_back_so(
     assert [each.is_ignored.tolist() for each in found] == [flag.tolist() for flag in flags]
 
 
+def test_masks_come_back_in_coco(images: list[Image], tmp_path: Path, warned: list[str]) -> None:
+    bitmaps = np.zeros((3, 64, 96), bool)
+    bitmaps[0, 5:20, 10:30] = bitmaps[2, 20:30, 15:20] = True
+    corners = [[10, 5, 30, 20], [40, 40, 60, 60], [15, 20, 20, 30]]
+    masked = Detections.from_arrays(corners, [1] * 3, [0, 1, 2], encode_masks(bitmaps))
+    bare = Detections.from_arrays(corners, [1] * 3, [0, 1, 2])
+    path = export('coco', images[:2], [masked, bare], CLASSES, out=tmp_path / 'labels.json')
+    _, (first, second) = read_corrections('coco', str(path), images, CLASSES)
+    assert first.masks is not None and first.masks.tolist() == masked.masks.tolist()
+    assert second.masks is None and warned == []
+    content = json.loads(path.read_text())
+    content['annotations'][0]['segmentation'] = [[10, 5, 30, 5, 30, 20, 10, 20]]
+    content['annotations'][1]['segmentation'] = []
+    content['annotations'][2]['segmentation'] = [[1, 2, 3, 4]]
+    path.write_text(json.dumps(content))
+    _, (first, _) = read_corrections('coco', str(path), images, CLASSES)
+    np.testing.assert_array_equal(decode_masks(first.masks, 96, 64)[0], bitmaps[0])
+    assert first.masks[1] is None and first.masks[2] is None and len(first) == 3
+    (line,) = warned
+    assert line.startswith('1 segmentations of ') and "(e.g. in '000.png': a polygon is" in line
+
+
 TASK = '{"data": {"mmcompose_key": "000.png"}, "annotations": [{"result": [%s]}]}'
 RESULT = '{"type": "rectanglelabels", "original_width": 96, "original_height": 64, "value": %s}'
 SOUND = '{"x": 1, "y": 1, "width": 5, "height": 5, "rectanglelabels": ["dog"]}'
@@ -229,6 +251,21 @@ def test_blank_lines_of_text_files_are_passed_over(
     (path / 'labels' / '000.txt').write_text('\n0 0.5 0.5 0.5 0.5\n\n')
     _, found = read_corrections('yolo', str(path), images, CLASSES)
     np.testing.assert_allclose(found[0].boxes, [[24, 16, 72, 48]])
+
+
+@pytest.mark.parametrize('row', range(3))
+@pytest.mark.parametrize('grown', [False, True])
+def test_a_yolo_review_of_some_urls_comes_back_as_of_these(
+    row: int, grown: bool, images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    """Names begin where the reviewed ones differ, not where the pool's do."""
+    for image, name in zip(images, ('p/a/1.jpg', 'p/1.jpg', 'p/c/2.jpg', '1.jpg'), strict=True):
+        image.key = f's3://bucket/{name}'
+    path = export('yolo', [images[row]], [labels[row]], CLASSES, out=tmp_path / 'yolo')
+    pool = images if grown else images[:3]
+    seen, (found,) = read_corrections('yolo', str(path), pool, CLASSES)
+    assert [image.key for image in seen] == [images[row].key]
+    assert len(found) == len(labels[row])
 
 
 def test_classes_are_numbered_by_the_list_that_labelimg_leaves(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,11 +14,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import supervision
+from pycocotools import mask as mask_tools
 from pycocotools.coco import COCO
 
 from mmcompose.store.exports import FORMATS, export
 from mmcompose.store.exports.corrections import read_corrections
-from mmcompose.structures import Detections, Image
+from mmcompose.structures import Detections, Image, encode_masks
 from mmcompose.utils import UserError
 from tests import other_tools, toys
 
@@ -106,6 +108,39 @@ def test_parquet(images: list[Image], labels: list[Detections], tmp_path: Path) 
     votes = [['one'], ['one', 'two'], ['two'], ['one', 'two'], ['one'], ['two']]
     assert [row['votes'] for row in first] == votes
     assert first[0]['weight'] is None and first[0]['spread'] == 0.25
+
+
+def test_parquet_has_all_that_is_known_of_a_box(images: list[Image], tmp_path: Path) -> None:
+    bitmaps = np.zeros((2, 64, 96), bool)
+    bitmaps[0, 5:20, 10:30] = bitmaps[0, 20:30, 15:20] = True
+    found = toys.random_detections(
+        0,
+        2,
+        masks=encode_masks(bitmaps),
+        best_score=np.array([0.5, 0.75], np.float32),
+        cluster_size=np.array([3, 1]),
+        weights=np.array([0.5, 1], np.float32),
+    )
+    first, second = pq.read_table(_export('parquet', images[:1], [found], tmp_path)).to_pylist()
+    rle = {'size': [first['height'], first['width']], 'counts': first['mask']}
+    np.testing.assert_array_equal(mask_tools.decode(rle), bitmaps[0])
+    assert second['mask'] is None
+    assert [first['best_score'], first['cluster_size'], first['weight']] == [0.5, 3, 0.5]
+
+
+@pytest.mark.parametrize('to', FORMATS)
+def test_masks_that_a_format_does_not_hold_are_counted(
+    to: str, images: list[Image], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr('mmcompose.store.exports.formats.warn', told.append)
+    masks = encode_masks(np.arange(3 * 64 * 96).reshape(3, 64, 96) < 2 * 64 * 96)
+    found = toys.random_detections(0, 3, masks=masks)
+    path = _export(to, images[:2], [found, found], tmp_path)
+    lost = [f'4 masks are not in {path}: {to} holds boxes alone; coco and parquet hold masks']
+    assert told == ([] if to in ('coco', 'parquet') else lost)
+    _export(to, images[:1], [replace(found, masks=None)], tmp_path)
+    assert len(told) < 2
 
 
 def test_label_studio(
@@ -298,6 +333,36 @@ def test_nothing_of_an_export_that_was_killed_stays(
     shutil.rmtree(folder)
     _export(to, images[1:], labels[1:], tmp_path)
     assert again == set(toys.files_below(folder))
+
+
+@pytest.mark.parametrize(
+    ('to', 'whole'), [('yolo', 'data.yaml'), ('voc', 'classes.txt'), ('fiftyone', 'labels.json')]
+)
+def test_an_export_over_another_that_was_killed_does_not_read_as_whole(
+    to: str, whole: str, images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    class Killed(list[Detections]):
+        def __getitem__(self, row: Any) -> Any:
+            raise KeyboardInterrupt
+
+    folder = _export(to, images, labels, tmp_path)
+    assert (folder / whole).is_file()
+    with pytest.raises(KeyboardInterrupt):
+        _export(to, images, Killed(labels), tmp_path)
+    assert not (folder / whole).exists()
+
+
+def test_a_yolo_export_made_again_leaves_nothing_that_tools_derived_of_the_old_labels(
+    images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    folder = _export('yolo', images, labels, tmp_path)
+    names = ('labels.cache', 'labels/more.cache', 'labels/more/a.cache', 'labels/classes.txt')
+    derived = [folder / name for name in names]
+    (folder / 'labels' / 'folder.cache').mkdir()
+    for path in derived:
+        path.write_text('of the old labels')
+    _export('yolo', images, labels[::-1], tmp_path)
+    assert not any(path.exists() for path in derived)
 
 
 def test_yolos_readers_find_text_files_whatever_the_pools_folders_are_called(

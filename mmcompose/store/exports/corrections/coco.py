@@ -25,5 +25,8 @@ def read_coco_corrections(path: str, images: Mapping[str, Image]) -> Iterator[Ma
         for row in rows_of[image['id']]:
             x, y, width, height = row['bbox']
             ignored = bool(row.get('iscrowd') or row.get('ignore'))
-            marked.add([x, y, x + width, y + height], names[row['category_id']], ignored)
+            # Tools write [] for a box that has none.
+            mask = row.get('segmentation') or None
+            corners = [x, y, x + width, y + height]
+            marked.add(corners, names[row['category_id']], ignored, segmentation=mask)
         yield marked

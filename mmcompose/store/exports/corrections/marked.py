@@ -26,6 +26,7 @@ class Marked:
         ignored: Whether each neither teaches nor counts as background.
         rotated: How many boxes are the upright ones around boxes that were turned.
         others: The kinds of marks that are no boxes.
+        segmentations: The mask of each box as COCO has it, None of those that have none.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Marked:
     ignored: list[bool] = field(default_factory=list)
     rotated: int = 0
     others: list[str] = field(default_factory=list)
+    segmentations: list[Any] = field(default_factory=list)
 
     def add(
         self,
@@ -43,6 +45,7 @@ class Marked:
         ignored: bool = False,
         degrees: float = 0,
         pivot: tuple[float, float] | None = None,
+        segmentation: Any = None,
     ) -> None:
         """Add a box.
 
@@ -52,6 +55,7 @@ class Marked:
             ignored: Whether it neither teaches nor counts as background.
             degrees: By which it is turned clockwise; the upright box around it is added.
             pivot: The point about which. Defaults to the center.
+            segmentation: Its mask as COCO has it. Defaults to none.
         """
         if degrees % 360:
             self.rotated += 1
@@ -59,6 +63,7 @@ class Marked:
         self.boxes.append(box)
         self.names.append(name)
         self.ignored.append(ignored)
+        self.segmentations.append(segmentation)
 
 
 def _around(box: list[float], degrees: float, pivot: tuple[float, float] | None) -> list[float]:

@@ -13,7 +13,7 @@ from mmcompose.store.exports.corrections.cvat import read_cvat
 from mmcompose.store.exports.corrections.label_studio import read_label_studio
 from mmcompose.store.exports.corrections.marked import ARGUMENT, Marked
 from mmcompose.store.exports.corrections.yolo import read_yolo
-from mmcompose.structures import Detections, Image
+from mmcompose.structures import Detections, Image, Masks, as_masks, no_masks
 from mmcompose.utils import UserError, problem, warn
 
 READERS: Mapping[str, Callable[[str, Mapping[str, Image]], Iterator[Marked]]] = {
@@ -41,7 +41,8 @@ def read_corrections(
 
     Returns:
         The pictures, in the pool's order, and the boxes of each, of score 1; those that CVAT's
-        attribute, COCO's ``iscrowd`` or Label Studio's note marks have ``ignore``.
+        attribute, COCO's ``iscrowd`` or Label Studio's note marks have ``ignore``, and those that
+        have a ``segmentation`` in COCO a mask.
 
     Raises:
         UserError: If the file is none of that format, an entry of it is incomplete, a class is
@@ -54,6 +55,7 @@ def read_corrections(
     rotated: list[str] = []
     others: list[str] = []
     lost: list[str] = []
+    unmasked: list[str] = []
     for marked in READERS[source](corrected, by_key):
         image = by_key.get(marked.key)
         if image is None:
@@ -65,13 +67,20 @@ def read_corrections(
                 *marked.size, image.width, image.height
             )
             raise UserError(problem(ARGUMENT, marked.key, f'is listed as {both}'))
-        boxes = _boxes(marked, classes)
+        masks, mistakes = _masks(marked, image)
+        unmasked += mistakes
+        boxes = _boxes(marked, masks, classes)
         found[image.key] = boxes.clipped(image.width, image.height)
         lost += [marked.key] * (len(boxes) - len(found[image.key]))
         rotated += [marked.key] * marked.rotated
         others += marked.others
     _tell(rotated, f'of {corrected} are turned: the upright one around each is taken')
     _tell(lost, f'of {corrected} lie outside their picture, or have no area: left out')
+    if unmasked:
+        warn(
+            f'{len(unmasked)} segmentations of {corrected} are no masks: their boxes have none '
+            f'(e.g. in {unmasked[0]})'
+        )
     if others:
         counts = ', '.join(f'{count} {kind}' for kind, count in Counter(others).most_common())
         warn(f'{len(others)} marks of {corrected} are no boxes and are left out: {counts}')
@@ -79,13 +88,24 @@ def read_corrections(
     return seen, [found[image.key] for image in seen]
 
 
-def _boxes(marked: Marked, classes: Sequence[str]) -> Detections:
+def _masks(marked: Marked, image: Image) -> tuple[Masks | None, list[str]]:
+    """Return the masks of the boxes, None if none has one, and what is wrong with others."""
+    masks, mistakes = no_masks(len(marked.boxes)), []
+    for row, given in enumerate(marked.segmentations):
+        try:
+            (masks[row],) = as_masks([given], image.width, image.height)
+        except ValueError as error:
+            mistakes.append(f'{image.key!r}: {error}')
+    return None if all(mask is None for mask in masks) else masks, mistakes
+
+
+def _boxes(marked: Marked, masks: Masks | None, classes: Sequence[str]) -> Detections:
     labels = {name: number for number, name in enumerate(classes)}
     for name in marked.names:
         if name not in labels:
             raise UserError(problem(ARGUMENT, name, 'is no class of the student', classes))
     numbers = [labels[name] for name in marked.names]
-    boxes = Detections.from_arrays(marked.boxes, [1.0] * len(numbers), numbers)
+    boxes = Detections.from_arrays(marked.boxes, [1.0] * len(numbers), numbers, masks)
     return replace(boxes, ignore=np.array(marked.ignored, np.bool_))
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import yaml
 
 from mmcompose.store.exports.corrections.marked import ARGUMENT, Marked
-from mmcompose.store.exports.labeled import names_in_folder
-from mmcompose.store.exports.yolo import yolo_stem
+from mmcompose.store.exports.labeled import name_below, shared_root
+from mmcompose.store.exports.yolo import ROOT, yolo_stem
 from mmcompose.structures import Image
 from mmcompose.structures.json_files import read_text
 from mmcompose.structures.yolo_lines import read_yolo_lines, yolo_corners
@@ -21,21 +22,27 @@ from mmcompose.utils import UserError, no_file, no_folder, problem
 def read_yolo(path: str, images: Mapping[str, Image]) -> Iterator[Marked]:
     """Yield every picture that has a text file.
 
-    LabelImg numbers classes by a list of its own, which it writes beside the text files.
+    LabelImg numbers classes by a list of its own, which it writes beside the text files. Names
+    begin where ``data.yaml`` has it, and in a folder without that where the pool's differ.
     """
     folder = Path(path) / 'labels'
     if not folder.is_dir():
         raise UserError(no_folder(ARGUMENT, folder))
+    about = Path(path) / 'data.yaml'
+    content = _content(about) if about.is_file() else {}
+    # The pictures of a review may share a folder that those of the whole pool do not.
+    root = str(content[ROOT]) if ROOT in content else shared_root(images)
     by_stem: dict[str, list[Image]] = {}
-    for name, image in zip(names_in_folder(list(images)), images.values(), strict=True):
-        by_stem.setdefault(yolo_stem(name), []).append(image)
+    for image in images.values():
+        if (name := name_below(root, image.key)) is not None:
+            by_stem.setdefault(yolo_stem(name), []).append(image)
     listed = folder / 'classes.txt'
     if listed.is_file() and 'classes' not in by_stem:
         lines = read_text(ARGUMENT, str(listed)).split('\n')
         names = {number: name.strip() for number, name in enumerate(lines) if name.strip()}
     else:
-        listed = Path(path) / 'data.yaml'
-        names = _names(listed)
+        listed = about
+        names = _names(about, content)
     for file in sorted({*folder.rglob('*.txt')} - {listed}):
         stem = file.relative_to(folder).with_suffix('').as_posix()
         if stem not in by_stem:
@@ -66,15 +73,20 @@ def _picture_of(folder: Path, stem: str, images: Sequence[Image]) -> Image:
     return images[0]
 
 
-def _names(file: Path) -> dict[int, str]:
-    """Return the class names of a ``data.yaml`` by number."""
-    if not file.is_file():
-        raise UserError(no_file(ARGUMENT, file))
+def _content(file: Path) -> dict[str, Any]:
+    """Return the content of a ``data.yaml``."""
     try:
         content = yaml.safe_load(read_text(ARGUMENT, str(file)))
     except yaml.YAMLError as error:
         raise UserError(problem(ARGUMENT, str(file), 'is no YAML')) from error
-    names = content.get('names') if isinstance(content, dict) else None
+    return content if isinstance(content, dict) else {}
+
+
+def _names(file: Path, content: Mapping[str, Any]) -> dict[int, str]:
+    """Return the class names of a ``data.yaml`` by number."""
+    if not file.is_file():
+        raise UserError(no_file(ARGUMENT, file))
+    names = content.get('names')
     if isinstance(names, list):
         names = dict(enumerate(names))
     if not isinstance(names, dict) or not all(isinstance(number, int) for number in names):
