@@ -78,3 +78,15 @@ def test_mistakes(card: object, line: str, pool: Path, truth: str, tmp_path: Pat
     config.card = card
     with pytest.raises(UserError, match=line):
         resolve_checked(config)
+
+
+def test_a_student_without_test_pipeline_is_told_before_its_training(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = student_config(pool, truth, tmp_path, card={})
+    for name in ('val', 'test'):
+        config[f'{name}_dataloader'] = config[f'{name}_evaluator'] = config[f'{name}_cfg'] = None
+    with pytest.raises(UserError, match=r'^test_pipeline: is missing, .* card=None writes no card'):
+        resolve_checked(config)
+    config.card = None
+    resolve_checked(config)

@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from mmcompose.composition import Composition
 from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
+from mmcompose.engine.hooks.student_snapshot import student_steps
+from mmcompose.engine.read_composition import first_pseudo_labeled
 from mmcompose.evaluation import CompositionTable, evaluate
 from mmcompose.labeling import STUDENT, LabelPipeline
 from mmcompose.registry import HOOKS
@@ -46,6 +49,18 @@ class CompositionCardHook(Hook):
     ) -> None:
         self.pictures = pictures
         self.max_scored = max_scored
+
+    def check(self, config: Config) -> None:
+        """Check that the student can predict on the card's pictures, before a run makes anything.
+
+        Args:
+            config: The run's, resolved.
+
+        Raises:
+            UserError: If it learns from pseudo-labels and the config has no test pipeline.
+        """
+        if first_pseudo_labeled(config) is not None:
+            student_steps(config, 'the card needs one for the student; card=None writes no card')
 
     def after_train(self, runner: Runner) -> None:
         """Write the card; a mistake that it meets is logged, for the student is trained."""
