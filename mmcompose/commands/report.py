@@ -11,11 +11,12 @@ from mmengine.config import Config
 
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.commands.evaluate import check_img_prefix, evaluate_config
+from mmcompose.commands.trained_model import open_trained
 from mmcompose.engine.checked import resolve_checked
+from mmcompose.labeling import STUDENT
 from mmcompose.reporting import Made, make_card
 from mmcompose.reporting.pictures import MOST
-from mmcompose.teachers import MMDetTeacher
-from mmcompose.utils import UserError, check_writable, key_prefix, log, no_file, problem
+from mmcompose.utils import UserError, check_writable, log, no_file, problem
 
 _PICTURES = 200
 
@@ -69,15 +70,13 @@ def report(
     check_writable('out', folder, folder=True)
     resolved = resolve_checked(config, ['val_dataloader'], is_run=False)
     composition, table = resolved.composition, None
+    # Before any work, so that a wrong checkpoint is reported at once.
+    model = None if student is None else open_trained(STUDENT, student, resolved)
     if is_scored:
         table = evaluate_config(
             config, student, oracle, ann_file=ann_file, img_prefix=img_prefix, resolved=resolved
         )
     pool, labels = composition.pool, composition.labels()
-    model = None
-    if student is not None:
-        with key_prefix('student'):
-            model = MMDetTeacher(config=resolved.config, checkpoint=student)
     options = {
         'student': student,
         'oracle': oracle,
