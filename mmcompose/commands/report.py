@@ -53,7 +53,8 @@ def report(
         The page's path.
 
     Raises:
-        UserError: For a mistake in the config, or a checkpoint that does not fit it.
+        UserError: For a mistake in the config, or a checkpoint that does not fit it; if the student
+            learns from several pools.
     """
     if not 1 <= pictures <= MOST:
         raise UserError(problem('pictures', pictures, f'is not a number from 1 to {MOST}'))
@@ -70,13 +71,14 @@ def report(
     check_writable('out', folder, folder=True)
     resolved = resolve_checked(config, ['val_dataloader'], is_run=False)
     composition, table = resolved.composition, None
-    # Before any work, so that a wrong checkpoint is reported at once.
+    # Before any work, so that a wrong checkpoint, and a second pool, are reported at once.
     model = None if student is None else open_trained(STUDENT, student, resolved)
+    pool = composition.pool
     if is_scored:
         table = evaluate_config(
             config, student, oracle, ann_file=ann_file, img_prefix=img_prefix, resolved=resolved
         )
-    pool, labels = composition.pool, composition.labels()
+    labels = composition.labels()
     options = {
         'student': student,
         'oracle': oracle,
