@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from mmcompose.checks.check_files import check_checkpoint
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.commands.export_student import exported_beside
 from mmcompose.commands.labeled_set import labeled_set
+from mmcompose.commands.trained_model import open_trained
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.resolve import Resolved
 from mmcompose.evaluation import CompositionTable, evaluate
-from mmcompose.teachers import MMDetTeacher, ONNXTeacher, Teacher
-from mmcompose.utils import UserError, fault, key_prefix, no_file, problem
+from mmcompose.teachers import ONNXTeacher, Teacher
+from mmcompose.utils import UserError, fault, no_file, problem
 
 
 def evaluate_config(
@@ -62,7 +61,7 @@ def evaluate_config(
         raise UserError(fault('val_dataloader', expected))
     # Before any work, so that a wrong checkpoint is reported at once.
     models: dict[str, Teacher] = {
-        name: _read_model(name, checkpoint, plain, composition.classes)
+        name: open_trained(name, checkpoint, resolved)
         for name, checkpoint in (('student', student), ('oracle', oracle))
         if checkpoint is not None
     }
@@ -88,20 +87,3 @@ def check_img_prefix(img_prefix: str | None, ann_file: str | None) -> None:
     if img_prefix is not None and ann_file is None:
         expected = 'has no effect without a COCO json of true labels (--ann)'
         raise UserError(problem('img_prefix', img_prefix, expected))
-
-
-def _read_model(name: str, checkpoint: str, plain: Config, classes: Sequence[str]) -> MMDetTeacher:
-    check_checkpoint(f'{name}.checkpoint', checkpoint)
-    with key_prefix(name):
-        model = MMDetTeacher(config=plain, checkpoint=checkpoint)
-    if model.classes != tuple(classes):
-        raise UserError(
-            problem(
-                f'{name}.checkpoint',
-                checkpoint,
-                f'was trained on other classes '
-                f'({len(model.classes)}, from {model.classes[0]!r} on) than the composition has '
-                f'({len(classes)}, from {classes[0]!r} on)',
-            )
-        )
-    return model

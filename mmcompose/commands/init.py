@@ -173,6 +173,8 @@ def _text(
     ties = sorted({table for _, _, table in shipped_ties(every, every)})
     lines.append(f'    class_space=dict(aliases={ties!r}),')
     lines += ['    store=' + repr(f'work_dirs/{out.stem}/labels') + ',', ')', '']
+    if student.tested is not None:
+        lines += [f'test_pipeline = {student.tested}', '']
     lines += [
         'train_dataloader = dict(',
         '    dataset=dict(',

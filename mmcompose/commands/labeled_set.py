@@ -11,14 +11,16 @@ import fsspec
 import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from mmengine.utils import is_abs
 from numpy.typing import NDArray
 
 from mmcompose.class_space import shipped_ties
 from mmcompose.composition import Composition
-from mmcompose.datasets import ClassSpaceDataset, images_of, truth_of
-from mmcompose.engine.read_composition import first_pseudo_labeled
+from mmcompose.datasets import ClassSpaceDataset, images_of, inner_datasets, truth_of
+from mmcompose.datasets.pool_listing import folder_of
+from mmcompose.engine.read_composition import pseudo_labeled_configs
 from mmcompose.labeling import LabelInput
-from mmcompose.utils import Problem, UserError, fault, nearest, no_file, problem
+from mmcompose.utils import Problem, UserError, nearest, no_file, problem
 
 
 def labeled_set(
@@ -35,7 +37,7 @@ def labeled_set(
         composition: Whose classes and aliases hold.
         ann_file: A COCO json, in any class names that the class space knows.
         img_prefix: The folder of its images. Defaults to that of the validation set, or of the
-            pool where they lie there.
+            pools where they lie there.
         drop_unmapped: Whether boxes of classes that the student does not have are left out.
 
     Raises:
@@ -44,7 +46,7 @@ def labeled_set(
     """
     classes = composition.class_space.classes
     folders = _image_folders(config) if img_prefix is None else [img_prefix]
-    dataset = _where_all_are(composition, ann_file, folders)
+    dataset = _where_all_are(composition, ann_file, folders, img_prefix is not None)
     unmapped = _unmapped(dataset, composition)
     if unmapped and (not drop_unmapped or not len(covered_classes(dataset, composition))):
         raise UserError(_unmapped_problem(ann_file, unmapped, classes))
@@ -55,7 +57,7 @@ def labeled_set(
 
 
 def _where_all_are(
-    composition: Composition, ann_file: str, folders: Sequence[str]
+    composition: Composition, ann_file: str, folders: Sequence[str], given: bool
 ) -> ClassSpaceDataset:
     """Return the labeled set of the first folder that has all of its images."""
     missing = []
@@ -66,7 +68,11 @@ def _where_all_are(
         if absent is None:
             return dataset
         missing.append(absent)
-    raise UserError(no_file('img_prefix', missing[0]))
+    if given:
+        raise UserError(no_file('img_prefix', missing[0]))
+    where = ' or '.join(map(repr, folders)) or 'a folder of the config'
+    expected = f'names images that are not all in {where}; name their folder (--img-prefix)'
+    raise UserError(problem('ann_file', ann_file, expected))
 
 
 def _is_file(path: str) -> bool:
@@ -139,17 +145,16 @@ def _unmapped(dataset: ClassSpaceDataset, composition: Composition) -> list[str]
 
 
 def _image_folders(config: Config) -> list[str]:
-    """Return the folders of the validation set and of the pool."""
+    """Return the folders of the validation set and of the pools, each once."""
     validation = (config.get('val_dataloader') or {}).get('dataset')
-    pool = first_pseudo_labeled(config) or {}
+    pools = (each.get('pool') or each.get('dataset') for each in pseudo_labeled_configs(config))
     folders = []
-    for dataset in (validation or {}, pool.get('dataset') or {}):
-        prefix = (dataset.get('data_prefix') or {}).get('img')
-        # A pool may have several.
-        if isinstance(prefix, str):
-            folders.append(join(dataset.get('data_root') or '', prefix))
-    if not folders:
-        raise UserError(fault('img_prefix', 'is missing; name the folder of the labeled images'))
+    for outermost in (validation, *pools):
+        for _, dataset in inner_datasets('', outermost):
+            root = dataset.get('data_root') or ''
+            prefix = (dataset.get('data_prefix') or {}).get('img') or ''
+            if root or prefix:
+                folders.append(folder_of(prefix if is_abs(prefix) else join(root, prefix)))
     return list(dict.fromkeys(folders))
 
 

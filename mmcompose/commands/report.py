@@ -11,11 +11,12 @@ from mmengine.config import Config
 
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.commands.evaluate import check_img_prefix, evaluate_config
+from mmcompose.commands.trained_model import open_trained
 from mmcompose.engine.checked import resolve_checked
+from mmcompose.labeling import STUDENT
 from mmcompose.reporting import Made, make_card
 from mmcompose.reporting.pictures import MOST
-from mmcompose.teachers import MMDetTeacher
-from mmcompose.utils import UserError, check_writable, key_prefix, log, no_file, problem
+from mmcompose.utils import UserError, check_writable, log, no_file, problem
 
 _PICTURES = 200
 
@@ -52,7 +53,8 @@ def report(
         The page's path.
 
     Raises:
-        UserError: For a mistake in the config, or a checkpoint that does not fit it.
+        UserError: For a mistake in the config, or a checkpoint that does not fit it; if the student
+            learns from several pools.
     """
     if not 1 <= pictures <= MOST:
         raise UserError(problem('pictures', pictures, f'is not a number from 1 to {MOST}'))
@@ -69,15 +71,14 @@ def report(
     check_writable('out', folder, folder=True)
     resolved = resolve_checked(config, ['val_dataloader'], is_run=False)
     composition, table = resolved.composition, None
+    # Before any work, so that a wrong checkpoint, and a second pool, are reported at once.
+    model = None if student is None else open_trained(STUDENT, student, resolved)
+    pool = composition.pool
     if is_scored:
         table = evaluate_config(
             config, student, oracle, ann_file=ann_file, img_prefix=img_prefix, resolved=resolved
         )
-    pool, labels = composition.pool, composition.labels()
-    model = None
-    if student is not None:
-        with key_prefix('student'):
-            model = MMDetTeacher(config=resolved.config, checkpoint=student)
+    labels = composition.labels()
     options = {
         'student': student,
         'oracle': oracle,

@@ -45,12 +45,15 @@ class StudentConfig:
         imports: The modules of its ``custom_imports``, none where it has no such key.
         allow_failed_imports: That of its ``custom_imports``.
         mix: What its training set has around the pictures, None where it has none.
+        tested: How a new config names the steps that it is tested by, None where no data loader
+            has them.
     """
 
     base: str
     imports: Sequence[str] = ()
     allow_failed_imports: bool = False
     mix: Mix | None = None
+    tested: str | None = None
 
 
 def read_student(student: str, out: Path) -> StudentConfig:
@@ -85,6 +88,7 @@ def read_student(student: str, out: Path) -> StudentConfig:
         [imports] if isinstance(imports, str) else list(imports),
         bool(given.get('allow_failed_imports')),
         _mix(config),
+        _tested(config),
     )
 
 
@@ -98,11 +102,21 @@ def _mix(config: Config) -> Mix | None:
         else:
             return None
     own = ('type', 'dataset', 'pipeline')
-    inside = inner_datasets(f'{key}.dataset', each.get('dataset'), only_sources=True)
-    return Mix(
-        {name: value for name, value in each.items() if name not in own},
-        next((f'_base_.{where}.pipeline' for where, part in inside if 'pipeline' in part), '[]'),
-    )
+    options = {name: value for name, value in each.items() if name not in own}
+    return Mix(options, _pipeline(f'{key}.dataset', each.get('dataset')) or '[]')
+
+
+def _tested(config: Config) -> str | None:
+    for name in ('test_dataloader', 'val_dataloader'):
+        if (loader := config.get(name)) is not None:
+            return _pipeline(f'{name}.dataset', loader.get('dataset'))
+    return None
+
+
+def _pipeline(key: str, dataset: Any) -> str | None:
+    """Return how a new config names the first pipeline in a data set, None where it has none."""
+    inside = inner_datasets(key, dataset, only_sources=True)
+    return next((f'_base_.{where}.pipeline' for where, part in inside if 'pipeline' in part), None)
 
 
 def _base(student: str, out: Path) -> str:

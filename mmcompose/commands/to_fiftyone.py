@@ -10,12 +10,13 @@ from mmengine.config import Config
 
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.commands.load import load
+from mmcompose.commands.trained_model import open_trained
 from mmcompose.composition import Composition
 from mmcompose.engine.resolve import resolve
 from mmcompose.labeling import FUSED, STUDENT
 from mmcompose.structures import Detections, Image
-from mmcompose.teachers import MMDetTeacher, Teacher
-from mmcompose.utils import UserError, first_line, key_prefix, optional_package, problem, progress
+from mmcompose.teachers import Teacher
+from mmcompose.utils import UserError, first_line, optional_package, problem, progress
 
 
 def to_fiftyone(config: str | Config, student: str | None = None, name: str | None = None) -> Any:
@@ -34,15 +35,15 @@ def to_fiftyone(config: str | Config, student: str | None = None, name: str | No
         A ``fiftyone.Dataset``.
 
     Raises:
-        UserError: For a mistake in the config; if FiftyOne is not installed or refuses ``name``.
+        UserError: For a mistake in the config, or a checkpoint that does not fit it; if FiftyOne
+            is not installed or refuses ``name``.
     """
     fiftyone = optional_package('fiftyone', 'fiftyone', 'to_fiftyone')
     config = read_compose_config(config)
     composition = load(config)
     model: Teacher | None = None
     if student is not None:
-        with key_prefix(STUDENT):
-            model = MMDetTeacher(config=resolve(config).config, checkpoint=student)
+        model = open_trained(STUDENT, student, resolve(config, composition))
     # Before any work, so that a name that is taken is reported at once.
     try:
         dataset = fiftyone.Dataset(name)

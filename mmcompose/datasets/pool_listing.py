@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from itertools import islice
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -82,15 +81,20 @@ def _row(one: Listed) -> tuple[str, int, int, int | None, int, str | None]:
     return path, width, height, num_bytes, modified, key
 
 
+def folder_of(prefix: str) -> str:
+    """Return the folder that a pool is kept in: the one above a glob, else the prefix itself."""
+    while is_glob(prefix):
+        prefix = os.path.dirname(prefix) or '.'
+    return prefix
+
+
 def key_maker(prefix: str) -> Callable[[str], str]:
     """Return what makes a picture's key of its path: its path in the folder of its pool.
 
     Args:
         prefix: That folder, or a glob in it.
     """
-    root = prefix
-    while is_glob(root):
-        root = str(PurePosixPath(root).parent)
+    root = folder_of(prefix)
     start = f'{root.rstrip("/")}/'
 
     def key_of(path: str) -> str:

@@ -221,6 +221,49 @@ def test_a_folder_has_all_pictures_of_the_file_or_is_not_taken(
         labeled_set(config, composition, truth, str(few), False)
 
 
+def _folder(config: Config, truth: str) -> Path:
+    """Return where the pictures of a labeled set are found."""
+    composition = Composition.from_config(config.composition.to_dict())
+    found = labeled_set(config, composition, truth, None, False)
+    (folder,) = {Path(found.get_data_info(row)['img_path']).parent for row in range(8)}
+    return folder
+
+
+def test_the_folder_is_found_in_wrapped_sets_and_of_several_pools(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    toys.draw(tmp_path / 'few', 1)
+    few = {'type': 'mmcompose.UnlabeledImages', 'data_prefix': {'img': str(tmp_path / 'few')}}
+    config = student_config(pool, truth, tmp_path)
+    loader, train = config.val_dataloader, config.train_dataloader.dataset
+    loader.dataset = {'type': 'ConcatDataset', 'datasets': [loader.dataset]}
+    train.dataset = few
+    assert _folder(config, truth) == pool
+    config.val_dataloader = None
+    train.pool = {**few, 'data_root': str(pool.parent), 'data_prefix': {'img': f'{pool.name}/*.*'}}
+    assert _folder(config, truth) == pool
+    second = copy.deepcopy(train)
+    del train.pool
+    config.train_dataloader.dataset = {'type': 'ConcatDataset', 'datasets': [train, second]}
+    assert _folder(config, truth) == pool
+
+
+def test_a_set_whose_folder_is_not_found_is_told_to_name_it(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    few = tmp_path / 'few'
+    toys.draw(few, 1)
+    config.val_dataloader = None
+    config.train_dataloader.dataset.dataset.data_prefix.img = str(few)
+    searched = rf"^ann_file: '{truth}' names images that are not all in '{few}'; name their folder"
+    with pytest.raises(UserError, match=searched):
+        _folder(config, truth)
+    config.train_dataloader = None
+    with pytest.raises(UserError, match=r'^ann_file: .* in a folder of the config; name their'):
+        _folder(config, truth)
+
+
 @pytest.mark.parametrize(
     ('steps', 'arguments', 'told'),
     [

@@ -125,6 +125,15 @@ def test_a_scale_of_one_number_is_a_square() -> None:
     assert read_input(config).size == (128, 128)
 
 
+def test_steps_of_no_data_loader_are_those_of_the_config() -> None:
+    config = _config('RetinaNet', False)
+    config.test_dataloader = config.val_dataloader = None
+    assert read_input(config).size == (160, 96)
+    config.test_pipeline = None
+    with pytest.raises(UserError, match=r'^config: has no test pipeline'):
+        read_input(config)
+
+
 @pytest.fixture(scope='module')
 def retinanet(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A checkpoint with its config inside."""

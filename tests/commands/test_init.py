@@ -11,12 +11,17 @@ import onnx
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import RUNNERS
 
+from mmcompose.commands.evaluate import evaluate_config
+from mmcompose.commands.export_student import export_student
 from mmcompose.commands.init import init
 from mmcompose.commands.onnx_guess import guess_onnx
 from mmcompose.commands.plan import plan
+from mmcompose.commands.report import report
 from mmcompose.teachers.mmdet.model import build_model
 from mmcompose.utils import UserError
+from tests.engine.toys import TEST_PIPELINE, TRAIN_PIPELINE, student_config
 from tests.teachers.conftest import CONFIG, _make_onnx
 
 
@@ -171,6 +176,46 @@ def test_a_plan_accepts_what_is_written(
     loading = [step.type for step in dataset.dataset.pipeline[:2]]
     assert loading == ['LoadImageFromFile', 'LoadAnnotations']
     assert dataset.get('skip_type_keys') == (['Mosaic'] if student == 'mixed.py' else None)
+
+
+def test_a_student_that_was_never_scored_gets_its_card_and_is_exported(
+    checkpoint: str, pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    student = student_config(pool, truth, tmp_path)
+    for name in ('composition', 'runner_type', 'custom_imports', 'work_dir'):
+        student.pop(name)
+    student.merge_from_dict({'train_pipeline': TRAIN_PIPELINE, 'test_pipeline': TEST_PIPELINE})
+    student.dump('student.py')
+    path = init([checkpoint], str(pool), 'student.py')
+    with path.open('a') as file:
+        file.write("composition.update(label_pipeline=[dict(type='mmcompose.ScoreFilter')])\n")
+        file.write("card = dict(pictures=4)\nwork_dir = 'work'\n")
+    RUNNERS.build(Config.fromfile(path)).train()
+    of_training = Path('work/card.html').read_text(encoding='utf-8')
+    page = report(str(path), student='work/epoch_1.pth', out='card', pictures=4)
+    for text in (of_training, page.read_text(encoding='utf-8')):
+        assert 'student, against the labels' in text
+    Path('dogs.json').write_text(Path(truth).read_text().replace('"blue"', '"dog"'))
+    table = evaluate_config(str(path), student='work/epoch_1.pth', ann_file='dogs.json')
+    assert table.rows[-1].name == 'student'
+    about = json.loads(export_student('work/epoch_1.pth').with_suffix('.json').read_text())
+    assert about['classes'] == ['tvmonitor', 'dog', 'tree']
+    assert about['preprocess']['scale'] == [96, 64]
+
+
+def test_a_student_keeps_the_steps_that_its_own_config_tests_it_by(
+    checkpoint: str, pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = "[dict(type='LoadImageFromFile'), dict(type='Resize', scale=(64, 32))]"
+    Path('small.py').write_text(
+        "_base_ = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'\n"
+        "test_dataloader = dict(dataset=dict(_delete_=True, type='ConcatDataset', "
+        f"datasets=[dict(type='CocoDataset', pipeline={small})]))\n"
+    )
+    config = Config.fromfile(init([checkpoint], str(pool), 'small.py'))
+    assert config.test_dataloader is None and config.test_pipeline[1].scale == (64, 32)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import torch
 
 from mmcompose.cli import run_verb
 from mmcompose.commands.evaluate import evaluate_config
@@ -18,7 +19,7 @@ from mmcompose.commands.report import report
 from mmcompose.composition.parts import Parts
 from mmcompose.utils import UserError
 from tests import toys
-from tests.engine.toys import student_config
+from tests.engine.toys import add_pool, student_config
 
 
 def test_a_config_gets_its_card(pool: Path, truth: str, tmp_path: Path) -> None:
@@ -99,4 +100,25 @@ def test_mistakes_come_before_any_work(pool: Path, truth: str, tmp_path: Path) -
     config.val_dataloader = config.val_evaluator = config.val_cfg = None
     with pytest.raises(UserError, match=r'^oracle: .* has no effect without val_dataloader or a C'):
         report(config, oracle=truth)
+    assert not (tmp_path / 'store').exists()
+
+
+def test_a_student_of_other_classes_is_told_before_any_work(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    config.val_dataloader = config.val_evaluator = config.val_cfg = None
+    student = tmp_path / 'student.pth'
+    meta = {'dataset_meta': {'classes': toys.STUDENT[::-1]}}
+    torch.save({'state_dict': {}, 'meta': meta}, student)
+    with pytest.raises(UserError, match=r'^student\.checkpoint: .* was trained on other classes'):
+        report(config, student=str(student))
+    assert not (tmp_path / 'store').exists()
+
+
+def test_a_second_pool_is_told_before_any_work(pool: Path, truth: str, tmp_path: Path) -> None:
+    config = student_config(pool, truth, tmp_path)
+    add_pool(config, tmp_path / 'second')
+    with pytest.raises(UserError, match=r'^train_dataloader\.dataset: holds 2 pools'):
+        report(config)
     assert not (tmp_path / 'store').exists()

@@ -9,6 +9,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
+import torch
 
 import mmcompose
 from mmcompose.composition import Composition
@@ -118,10 +119,23 @@ def test_a_picture_that_cannot_be_read_is_no_sample(
         return [Detections() for image in images if image.pixels.size]
 
     student = SimpleNamespace(predict=predict)
-    monkeypatch.setattr('mmcompose.commands.to_fiftyone.MMDetTeacher', lambda **_: student)
+    monkeypatch.setattr('mmcompose.commands.to_fiftyone.open_trained', lambda *_: student)
     dataset = mmcompose.to_fiftyone(config, student='student.pth')
     names = [Path(sample['filepath']).name for sample in dataset.samples]
     assert names == [f'{number:03}.png' for number in range(8) if number != 2]
+
+
+@pytest.mark.usefixtures('fiftyone')
+def test_a_student_of_other_classes_is_told_before_any_work(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    student = tmp_path / 'student.pth'
+    meta = {'dataset_meta': {'classes': toys.STUDENT[::-1]}}
+    torch.save({'state_dict': {}, 'meta': meta}, student)
+    config = student_config(pool, truth, tmp_path)
+    with pytest.raises(UserError, match=r'^student\.checkpoint: .* was trained on other classes'):
+        mmcompose.to_fiftyone(config, student=str(student), name='toys')
+    assert not (tmp_path / 'store').exists() and not Dataset.names
 
 
 def test_where_fiftyone_is_missing(pool: Path, truth: str, tmp_path: Path) -> None:

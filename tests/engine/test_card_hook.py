@@ -13,7 +13,7 @@ from mmengine.registry import RUNNERS
 from mmcompose.engine import resolve
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.utils import UserError
-from tests.engine.toys import student_config
+from tests.engine.toys import add_pool, student_config
 
 
 def _scalars(work: Path) -> dict[str, float]:
@@ -78,3 +78,28 @@ def test_mistakes(card: object, line: str, pool: Path, truth: str, tmp_path: Pat
     config.card = card
     with pytest.raises(UserError, match=line):
         resolve_checked(config)
+
+
+def test_a_student_without_test_pipeline_is_told_before_its_training(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = student_config(pool, truth, tmp_path, card={})
+    for name in ('val', 'test'):
+        config[f'{name}_dataloader'] = config[f'{name}_evaluator'] = config[f'{name}_cfg'] = None
+    with pytest.raises(UserError, match=r'^test_pipeline: is missing, .* card=None writes no card'):
+        resolve_checked(config)
+    config.card = None
+    resolve_checked(config)
+
+
+def test_of_several_pools_the_card_tells_which_it_shows(
+    pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr('mmcompose.engine.hooks.card.warn', told.append)
+    card = {'pictures': 4, 'max_scored': 1}
+    config = student_config(pool, truth, tmp_path, experiment_name='pools', card=card)
+    add_pool(config, tmp_path / 'second')
+    RUNNERS.build(config).train()
+    assert told == ['the card shows the first of 2 pools; a config of each has its own']
+    assert ', the first of 2 pools\n' in (tmp_path / 'work' / 'card.md').read_text()

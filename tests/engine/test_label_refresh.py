@@ -322,7 +322,7 @@ def test_rounds_by_iterations_and_without_an_average(
         ({'train_cfg': {'by_epoch': False, 'max_iters': 6}},
          'custom_hooks[2].by_epoch: True makes no round in a train_cfg that'),
         ({'test_dataloader': None, 'val_dataloader': None},
-         'test_dataloader: has no test pipeline'),
+         'test_pipeline: is missing, and test_dataloader'),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_before_anything_is_made(

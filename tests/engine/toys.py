@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 from pathlib import Path
 from typing import Any
@@ -110,3 +111,12 @@ def damaged_config(pool: Path, truth: str, folder: Path) -> Config:
     config = student_config(copied, truth, folder)
     config.composition.max_unreadable = 0.5
     return config
+
+
+def add_pool(config: Config, folder: Path) -> None:
+    """Draw three pictures in a folder, and let the student learn from them, too."""
+    toys.draw(folder, 3)
+    loader = config.train_dataloader
+    second = copy.deepcopy(loader.dataset)
+    second.dataset.data_prefix.img = str(folder)
+    loader.dataset = {'type': 'ConcatDataset', 'datasets': [loader.dataset, second]}

@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from mmcompose.composition import Composition
 from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
+from mmcompose.engine.hooks.student_snapshot import student_steps
+from mmcompose.engine.read_composition import pseudo_labeled_configs
 from mmcompose.evaluation import CompositionTable, evaluate
 from mmcompose.labeling import STUDENT, LabelPipeline
 from mmcompose.registry import HOOKS
@@ -26,7 +29,8 @@ from mmcompose.utils import Range, UserError, log, warn
 class CompositionCardHook(Hook):
     """Write the card after training: ``card.html`` and ``card.md`` in the work directory.
 
-    The teachers' predictions of the pool come from the label store. A validation set of few
+    The teachers' predictions of the pool come from the label store. Of several pools the card
+    shows the first, and its title says so. A validation set of few
     pictures is predicted by all teachers for the composition table, which the visualizer's
     backends get as well.
 
@@ -47,24 +51,44 @@ class CompositionCardHook(Hook):
         self.pictures = pictures
         self.max_scored = max_scored
 
+    def check(self, config: Config) -> None:
+        """Check that the student can predict on the card's pictures, before a run makes anything.
+
+        Args:
+            config: The run's, resolved.
+
+        Raises:
+            UserError: If it learns from pseudo-labels and the config has no test pipeline.
+        """
+        num_pools = len(pseudo_labeled_configs(config))
+        if num_pools:
+            student_steps(config, 'the card needs one for the student; card=None writes no card')
+        if num_pools > 1:
+            warn(f'the card shows the first of {num_pools} pools; a config of each has its own')
+
     def after_train(self, runner: Runner) -> None:
         """Write the card; a mistake that it meets is logged, for the student is trained."""
-        dataset = next(pseudo_labeled(runner.train_dataloader.dataset), None)
-        if dataset is None:
+        datasets = list(pseudo_labeled(runner.train_dataloader.dataset))
+        if not datasets:
             return
+        dataset, num_pools = datasets[0], len({each.images.fingerprint for each in datasets})
         try:
             # All processes of a launcher's group meet there.
             pipeline = dataset.composition.fitted_pipeline(dataset.images)
             if not is_main_process():
                 return
-            page = self._write(runner, dataset, pipeline)
+            page = self._write(runner, dataset, num_pools, pipeline)
         except UserError as error:
             warn(f'no card was written: {error}')
         else:
             log(f'card: {page}')
 
     def _write(
-        self, runner: Runner, dataset: PseudoLabeledDataset, pipeline: LabelPipeline
+        self,
+        runner: Runner,
+        dataset: PseudoLabeledDataset,
+        num_pools: int,
+        pipeline: LabelPipeline,
     ) -> Path:
         composition, images = dataset.composition, dataset.images
         checkpoint = find_latest_checkpoint(runner.work_dir)
@@ -73,6 +97,8 @@ class CompositionCardHook(Hook):
             student = MMDetTeacher(config=runner.cfg, checkpoint=checkpoint)
         table = self._table(runner, composition, pipeline, student)
         made = Made.of(runner.cfg, composition, pipeline, [shlex.join(sys.argv)])
+        if num_pools > 1:
+            made.title += f', the first of {num_pools} pools'
         return make_card(
             Path(runner.work_dir),
             made,

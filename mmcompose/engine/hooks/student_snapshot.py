@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmdet.utils import get_test_pipeline_cfg
 from mmengine.config import Config
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
@@ -16,6 +16,7 @@ from mmcompose.composition import STUDENT, Composition
 from mmcompose.datasets import pseudo_labeled
 from mmcompose.engine.read_composition import first_pseudo_labeled
 from mmcompose.engine.unwrapped import unwrapped
+from mmcompose.teachers.mmdet.pipeline import test_steps
 from mmcompose.utils import UserError, at_root, atomic_write, fault
 
 CONFIG = 'student.py'
@@ -71,17 +72,7 @@ def _check_joins(composition: Composition, weight: float) -> None:
 
 def student_config(config: Config) -> Config:
     """Return the part of a run's config that decides what its model predicts on an image."""
-    loader = config.get('test_dataloader') or config.get('val_dataloader')
-    try:
-        steps = get_test_pipeline_cfg(Config({'test_dataloader': loader}))
-    except (AttributeError, RuntimeError) as error:
-        raise UserError(
-            fault(
-                'test_dataloader',
-                'has no test pipeline, which PseudoLabelRefreshHook needs for the student',
-                is_absolute=True,
-            )
-        ) from error
+    steps = student_steps(config, 'PseudoLabelRefreshHook needs one for the student')
     parts = {
         'default_scope': config.get('default_scope'),
         'model': config.model,
@@ -90,6 +81,23 @@ def student_config(config: Config) -> Config:
     if 'custom_imports' in config:
         parts['custom_imports'] = config.custom_imports
     return Config(parts)
+
+
+def student_steps(config: Config, need: str) -> Sequence[Mapping[str, Any]]:
+    """Return the steps by which a run's student is tested on a picture.
+
+    Args:
+        config: The run's.
+        need: Who needs them, as the message has it.
+
+    Raises:
+        UserError: If the config has none.
+    """
+    try:
+        return test_steps(config)
+    except UserError as error:
+        expected = f'is missing, and test_dataloader and val_dataloader have none; {need}'
+        raise UserError(fault('test_pipeline', expected, is_absolute=True)) from error
 
 
 def save_student(runner: Runner, folder: Path, number: int) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mmdet.utils import get_test_pipeline_cfg
 from mmengine.config import Config
 
 from mmcompose.registry import type_name
+from mmcompose.teachers.mmdet.pipeline import test_steps
 from mmcompose.utils import UserError, problem
 
 _NO_CHANGE = ('LoadImageFromFile', 'LoadAnnotations', 'PackDetInputs')
@@ -45,11 +45,12 @@ def read_input(config: Config, size: tuple[int, int] | None = None) -> OnnxInput
         size: Another (width, height). Defaults to the config's own.
 
     Raises:
-        UserError: If the test pipeline does more than resizing and padding, or ``size`` is none.
+        UserError: If there is no test pipeline, or it does more than resizing and padding; if
+            ``size`` is none.
     """
     if size is not None and min(size) < 1:
         raise UserError(problem('size', tuple(size), 'is no width and height of 1 pixel or more'))
-    steps = {type_name(step): step for step in get_test_pipeline_cfg(config)}
+    steps = {type_name(step): step for step in test_steps(config)}
     for name in steps:
         if name not in (*_NO_CHANGE, 'Resize', 'Pad'):
             expected = 'is a step that an ONNX file cannot hold (expected: Resize, Pad)'

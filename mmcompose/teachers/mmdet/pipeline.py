@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mmcv.transforms import Compose
 from mmdet.utils import get_test_pipeline_cfg
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
 from mmcompose.registry import type_name
 from mmcompose.teachers.mmdet.config import scope_of
@@ -69,16 +70,28 @@ def shapes_of(inputs: Any, divisor: int = 1) -> tuple[tuple[int, ...], ...]:
 
 
 def test_steps(config: Config, tta: bool = False) -> Sequence[Mapping[str, Any]]:
-    """Return the test pipeline of a config, or that of test-time augmentation.
+    """Return the steps by which a config's model is tested on a picture.
+
+    Those of ``test_dataloader``, else of ``val_dataloader``, else ``test_pipeline``: a student that
+    was never scored has no data loader but that of its training.
+
+    Args:
+        config: A whole config, read.
+        tta: Return those of test-time augmentation instead. Defaults to False.
 
     Raises:
         UserError: If it has none.
     """
-    try:
-        steps: Sequence[Mapping[str, Any]]
-        steps = config.tta_pipeline if tta else get_test_pipeline_cfg(config)
-    except (AttributeError, RuntimeError) as error:
-        raise UserError(fault('config', 'has no test pipeline')) from error
+    loader = config.get('test_dataloader') or config.get('val_dataloader')
+    steps: Sequence[Mapping[str, Any]] | None = None
+    if tta or not loader:
+        steps = config.get('tta_pipeline' if tta else 'test_pipeline')
+    else:
+        with contextlib.suppress(AttributeError, RuntimeError):
+            steps = get_test_pipeline_cfg(ConfigDict(test_dataloader=loader))
+    if steps is None:
+        expected = 'has no test pipeline; test_dataloader, val_dataloader or test_pipeline sets one'
+        raise UserError(fault('config', expected))
     return steps
 
 

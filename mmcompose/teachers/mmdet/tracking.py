@@ -7,6 +7,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmcompose.teachers.mmdet.pipeline import test_steps
+
 _PREFIX = 'detector.'
 # Arguments of a tracker's data preprocessor that a detector's does not know.
 _OF_VIDEOS = ('use_det_processor', 'batch_augments')
@@ -25,6 +27,9 @@ def detector_of(config: Config) -> Config:
 
     Args:
         config: A whole config, read.
+
+    Raises:
+        UserError: If a tracker's has no test pipeline.
     """
     if not is_tracker(config):
         return config
@@ -35,9 +40,8 @@ def detector_of(config: Config) -> Config:
             **config.model.detector,
             'data_preprocessor': {**preprocessor, 'type': 'DetDataPreprocessor'},
         },
+        'test_dataloader': {'dataset': {'pipeline': _of_one_frame(config)}},
     }
-    if 'test_dataloader' in config:
-        changed['test_dataloader'] = {'dataset': {'pipeline': _of_one_frame(config)}}
     return Config({**config.to_dict(), **Config(changed).to_dict()})
 
 
@@ -54,7 +58,7 @@ def without_tracker(weights: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _of_one_frame(config: Config) -> list[Any]:
     steps: list[Any] = []
-    for step in config.test_dataloader.dataset.pipeline:
+    for step in test_steps(config):
         # Broadcast to each frame of a video.
         steps += step.get('transforms', [step])
     return [{'type': 'PackDetInputs'} if s['type'] == 'PackTrackInputs' else s for s in steps]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from mmdet.apis import inference_detector, init_detector
+from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mmcompose.registry import TEACHERS, build
@@ -17,6 +18,7 @@ from mmcompose.structures import Detections, Image, iou
 from mmcompose.teachers import Teacher
 from mmcompose.teachers.mmdet.inference import for_inference
 from mmcompose.teachers.mmdet.pipeline import pipeline_steps, shapes_of
+from mmcompose.teachers.mmdet.pipeline import test_steps as steps_of
 from mmcompose.utils import UserError
 
 SIZES = ((80, 60), (60, 80), (80, 60), (120, 50), (80, 60), (60, 80), (200, 150), (80, 60))
@@ -313,3 +315,16 @@ def test_a_picture_that_is_a_line_is_named(
     (image,) = make_images((3000, 1))
     with pytest.raises(UserError, match=r'0\.png \(3000x1\): cannot be prepared for the model'):
         _build(teacher_config, tta=tta).predict([image])
+
+
+def test_a_model_is_tested_as_its_data_loaders_have_it_or_else_by_test_pipeline() -> None:
+    ours, theirs, bare = ({'pipeline': [{'type': name}]} for name in ('Ours', 'Theirs', 'Bare'))
+    config = Config({'test_pipeline': bare['pipeline'], 'test_dataloader': None})
+    assert steps_of(config)[0].type == 'Bare'
+    config.val_dataloader = {'dataset': {'type': 'RepeatDataset', 'dataset': theirs}}
+    assert steps_of(config)[0].type == 'Theirs'
+    config.test_dataloader = {'dataset': ours}
+    assert steps_of(config)[0].type == 'Ours'
+    for none in ({}, {'test_dataloader': {'dataset': {'type': 'CocoDataset'}}}):
+        with pytest.raises(UserError, match=r'^config: has no test pipeline; test_dataloader, val'):
+            steps_of(Config(none))
