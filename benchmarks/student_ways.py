@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from mmcv.transforms import Compose
 from mmdet.structures import DetDataSample
+from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -146,7 +147,8 @@ def write_views(
     (folder / 'images').mkdir(parents=True, exist_ok=True)
     random.seed(0)
     np.random.seed(0)
-    see = Compose(list(steps))
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        see = Compose(list(steps))
     images: list[dict[str, Any]] = []
     known: Mapping[str, Any] = json.loads(source.read_text(encoding='utf-8'))
     for image in known['images']:

@@ -93,7 +93,7 @@ def test_views_are_stored_as_the_student_sees_pictures(tmp_path: Path) -> None:
     source.write_text(json.dumps({'images': images, 'categories': []}))
     steps = [
         {'type': 'LoadImageFromFile'},
-        {'type': 'mmdet.RandomCrop', 'crop_size': (64, 64), 'allow_negative_crop': True},
+        {'type': 'RandomCrop', 'crop_size': (64, 64), 'allow_negative_crop': True},
     ]
     listed = write_views(source, tmp_path, tmp_path / 'views', 2, steps)
     views = json.loads(listed.read_text())['images']
