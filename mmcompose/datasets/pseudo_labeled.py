@@ -47,10 +47,10 @@ class PseudoLabeledDataset(RelabeledDataset):
         pool: The images that labels are made of, where ``dataset`` is but a part of them: so
             that they are made once for all its parts, e.g. for what splits leave unlabeled.
             Defaults to ``dataset``.
-        truth: A labeled dataset of some of these pictures. It rules the classes that it
-            covers, with boxes of weight 1, those to be ignored included; the teachers fill the
-            others. A class that neither covers is left out of the picture's loss. Defaults to
-            none.
+        truth: A labeled dataset of some of these pictures, or several in a ``ConcatDataset``,
+            each for its own classes. It rules the classes that it covers, with boxes of weight 1,
+            those to be ignored included; the teachers fill the others. A class that neither
+            covers is left out of the picture's loss. Defaults to none.
         truth_iou_thr: A teacher's box of another class that overlaps a true box by more is
             dropped: the object has a name. 1 keeps all, for classes that name one object twice,
             as person and player do. Defaults to 0.5.
