@@ -20,7 +20,7 @@ from mmcompose.datasets.mask_labels import (
     for_mask_student,
     instances_for_mask_student,
     reads_masks,
-    segmentation,
+    rectangle,
 )
 from mmcompose.datasets.picture_truth import PictureTruth
 from mmcompose.datasets.relabeled import RelabeledDataset
@@ -29,7 +29,7 @@ from mmcompose.datasets.unlabeled_images import UnlabeledImages
 from mmcompose.datasets.wrapping import change_sources, wrapped
 from mmcompose.registry import DATASETS
 from mmcompose.store import DetectionTable, ImageTable
-from mmcompose.structures import Detections
+from mmcompose.structures import Detections, to_rle
 from mmcompose.utils import Fraction, UserError, allowing, fault, problem
 
 
@@ -239,8 +239,7 @@ class PseudoLabeledDataset(RelabeledDataset):
             instances, covered = self._truth.ruled(self._place(index), instances)
             complete = self._complete(covered)
             if self._reads_masks:
-                size = self.labels.size(self._row(index))
-                instances = instances_for_mask_student(instances, *size)
+                instances = instances_for_mask_student(instances)
         if complete is not None:
             info['covered_classes'] = complete
         return instances
@@ -272,7 +271,8 @@ class PseudoLabeledDataset(RelabeledDataset):
             strict=True,
         ):
             instance = {'bbox': box, 'bbox_label': label, 'ignore_flag': int(ignored)}
-            instance |= {'score': score, 'mask': segmentation(mask, *size)}
+            segmentation = rectangle(box) if mask is None else to_rle(mask, *size)
+            instance |= {'score': score, 'mask': segmentation}
             instances.append(instance if weight is None else {**instance, 'weight': weight})
         return instances
 
