@@ -10,6 +10,8 @@ from mmdet.datasets import BaseDetDataset
 from mmdet.registry import DATASETS as MMDET_DATASETS
 from mmengine.dataset import BaseDataset
 
+from mmcompose.datasets.wrapping import common_pipeline
+
 
 class RelabeledDataset(BaseDetDataset, ABC):
     """Wrap a dataset and replace its instances before any transform sees them.
@@ -20,7 +22,7 @@ class RelabeledDataset(BaseDetDataset, ABC):
     Args:
         dataset: The dataset to wrap, or its config. Its pipeline moves to the wrapper.
         metainfo: The wrapper's own; its ``classes`` are the student's.
-        pipeline: Transforms. Defaults to those of ``dataset``.
+        pipeline: Transforms. Defaults to those of ``dataset``, or of all parts that it holds.
         test_mode: Defaults to that of ``dataset``.
         max_refetch: How often another image is tried where a transform gives none.
         img_ids: The first ``img_id`` and the step to the next, in place of the ids of ``dataset``;
@@ -43,8 +45,9 @@ class RelabeledDataset(BaseDetDataset, ABC):
         del lazy_init  # A constructor that made labels would make them for a mere look at metainfo.
         if not isinstance(dataset, BaseDataset):
             config = dict(dataset)
-            inner_pipeline = config.pop('pipeline', [])
-            pipeline = inner_pipeline if pipeline is None else pipeline
+            if pipeline is None:
+                pipeline = common_pipeline(f'{type(self).__name__}.dataset', config)
+            config.pop('pipeline', None)
             dataset = MMDET_DATASETS.build(self.prepare_config(config) | {'lazy_init': True})
         self.dataset: BaseDataset = dataset
         # Wrappers, such as ConcatDataset, have none of these.

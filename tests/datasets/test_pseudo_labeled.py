@@ -154,6 +154,26 @@ def test_the_wrapped_pipeline_moves_to_the_wrapper(pool: Path, tmp_path: Path) -
     assert len(item['instances']) == 3
 
 
+def test_the_pipeline_that_all_parts_of_a_pool_have_moves_to_the_wrapper(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    part = {'type': 'CocoDataset', 'ann_file': truth, 'data_prefix': {'img': str(pool)},
+            'pipeline': [{'type': 'LoadImageFromFile'}]}  # fmt: skip
+    parts = [{**part, 'indices': [0, 1]}, {**part, 'indices': [2]}]
+    config = _config(pool, tmp_path, dataset={'type': 'ConcatDataset', 'datasets': parts})
+    config['dataset'] = {'type': 'RepeatDataset', 'times': 1, 'dataset': config['dataset']}
+    del config['pipeline']
+    (step,) = _build(config).pipeline.transforms
+    assert type(step).__name__ == 'LoadImageFromFile'
+    parts[1]['pipeline'] = []
+    expected = (
+        r'^PseudoLabeledDataset\.dataset\.dataset\.datasets\[1\]\.pipeline: differs from '
+        r'PseudoLabeledDataset\.dataset\.dataset\.datasets\[0\]\.pipeline, .*; set its pipeline'
+    )
+    with pytest.raises(UserError, match=expected):
+        _build(config)
+
+
 def test_a_part_of_a_pool_has_the_labels_that_were_made_of_the_whole(
     pool: Path, truth: str, tmp_path: Path
 ) -> None:
