@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mmdet.registry import TRANSFORMS
 from mmengine.config import Config
 
 from mmcompose.composition import Composition
 from mmcompose.datasets import inner_datasets, pipelines
-from mmcompose.registry import type_name
+from mmcompose.registry import is_kind
 from mmcompose.utils import UserError, problem
 
 
@@ -37,7 +38,7 @@ def check_mask_support(config: Config, composition: Composition) -> None:
         }
     for key, steps in by_key.items():
         for number, step in enumerate(steps):
-            if type_name(step) == 'LoadAnnotations' and step.get('with_mask'):
+            if is_kind(step, 'LoadAnnotations', TRANSFORMS) and step.get('with_mask'):
                 _check(f'{key}[{number}]', step, composition)
 
 
