@@ -265,6 +265,18 @@ def test_a_run_that_resumes_keeps_the_rows_that_it_has_learned() -> None:
     assert all(torch.equal(new[name], weight) for name, weight in old.items())
 
 
+def test_weights_alone_reach_the_averaged_ones_as_well() -> None:
+    runner, weights = _runner(1), _checkpoint()['state_dict']
+    average = EMAHook()
+    average.before_run(runner)
+    for hook in (ClassRowsHook(('dog',), checkpoint_classes=OLD), average):
+        hook.after_load_checkpoint(runner, weights)
+    assert torch.equal(average.ema_model.module.mask.weight, weights['state_dict']['mask.weight'])
+    assert torch.equal(weights['state_dict']['mask.weight'][0], weights['mask.weight'][DOG])
+    # Versions of layers, by which they take older weights.
+    assert weights['state_dict']._metadata == weights._metadata
+
+
 def test_the_hook_runs_before_the_one_that_copies_weights_into_the_average() -> None:
     assert ClassRowsHook.priority == 'VERY_HIGH'
     hooks: list[Hook] = [EMAHook(), ClassRowsHook(OLD)]

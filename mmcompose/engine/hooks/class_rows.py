@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,7 +70,11 @@ class ClassRowsHook(Hook):
             UserError: If a run resumes from a checkpoint of other classes, the checkpoint does not
                 name its classes, or its weights do not fit.
         """
-        weights = checkpoint.get('state_dict', checkpoint)
+        if 'state_dict' not in checkpoint:
+            # MMEngine loads weights alone, too, but its EMAHook looks for them here. By copy, as
+            # dict would not, layers know of which version their weights are.
+            checkpoint['state_dict'] = copy.copy(checkpoint)
+        weights = checkpoint['state_dict']
         self._untrained = self._preferred = None
         named = checkpoint_classes(checkpoint)
         if runner._resume and named is not None:
