@@ -94,8 +94,7 @@ class PseudoLabeledDataset(RelabeledDataset):
         if truth is not None:
             num_classes = len(self.metainfo['classes'])
             self._truth = PictureTruth(truth, num_classes, truth_iou_thr)
-        # The image of `dataset` at each index, and its row of the labels; None where both are one.
-        self._indices: NDArray[np.int64] | None = None
+        # The row of the labels at each index; None where both are one.
         self._rows: NDArray[np.int64] | None = None
 
     def prepare_config(self, config: dict[str, Any]) -> dict[str, Any]:
@@ -139,16 +138,17 @@ class PseudoLabeledDataset(RelabeledDataset):
                 self._truth.check_masks()
         # Workers take it along, and build no composition.
         assert self._owned
-        self._leave_out(table.unreadable())
+        if unreadable := table.unreadable():
+            rows = np.arange(len(own)) if self._rows is None else self._rows
+            self._take(np.flatnonzero(~np.isin(rows, list(unreadable))))
         self._labels = table
         self._current.set(labels.fingerprint)
 
-    def _leave_out(self, unreadable: Mapping[int, str]) -> None:
-        """Leave images out, by their rows of the labels."""
-        if unreadable:
-            rows = np.arange(len(self.dataset)) if self._rows is None else self._rows
-            self._indices = np.flatnonzero(~np.isin(rows, list(unreadable)))
-            self._rows = rows[self._indices]
+    def _take(self, rows: NDArray[np.int64]) -> None:
+        every = np.arange(len(self.dataset)) if self._rows is None else self._rows
+        self._rows = every[rows]
+        self._length = None
+        super()._take(rows)
 
     @property
     def images(self) -> ImageTable:
@@ -197,8 +197,7 @@ class PseudoLabeledDataset(RelabeledDataset):
 
     def __len__(self) -> int:
         if self._length is None:
-            self.full_init()
-            self._length = len(self.dataset) if self._indices is None else len(self._indices)
+            self._length = super().__len__()
         return self._length
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
@@ -217,9 +216,6 @@ class PseudoLabeledDataset(RelabeledDataset):
         """Return the pseudo-labels of one of the dataset's images."""
         found = self.labels[self._row(index)]
         return for_mask_student(found) if self._reads_masks else found
-
-    def _place(self, index: int) -> int:
-        return index if self._indices is None else int(self._indices[index])
 
     def _row(self, index: int) -> int:
         return index if self._rows is None else int(self._rows[index])

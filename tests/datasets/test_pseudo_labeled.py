@@ -253,6 +253,26 @@ def test_boxes_are_counted_by_class_and_band(pool: Path, tmp_path: Path) -> None
     assert _build(_config(pool, tmp_path)).count_boxes().tolist() == [[7, 0]] * 3
 
 
+def test_a_subset_has_the_labels_of_its_pictures(pool: Path, tmp_path: Path) -> None:
+    folder = tmp_path / 'pool'
+    shutil.copytree(pool, folder)
+    (folder / '002.png').write_bytes(b'no picture')
+    composition = Composition.from_config(toys.composition(tmp_path, max_unreadable=0.2)).resolved
+    whole = _build(_config(folder, tmp_path, composition=composition))
+    expected = [(each['img_path'], each['instances']) for each in whole]
+    subset = whole.get_subset([3, -1]).get_subset([1, 0])
+    assert [(each['img_path'], each['instances']) for each in subset] == [
+        expected[-1], expected[3],
+    ]  # fmt: skip
+    assert [each['sample_idx'] for each in subset] == [0, 1]
+    assert subset.count_boxes().sum() == sum(len(expected[each][1]) for each in (-1, 3))
+    assert len(whole) == 7 and len(whole.get_subset(-2)) == 2
+    whole.get_subset_(3)
+    assert [each['img_path'] for each in whole] == [path for path, _ in expected[:3]]
+    with pytest.raises(UserError, match=r'^PseudoLabeledDataset\.indices: 3 is the index of no'):
+        whole.get_subset([3])
+
+
 def test_a_picture_that_cannot_be_read_is_in_no_batch(pool: Path, tmp_path: Path) -> None:
     folder = tmp_path / 'pool'
     shutil.copytree(pool, folder)
