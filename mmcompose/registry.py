@@ -205,6 +205,20 @@ def type_name(config: Mapping[str, Any]) -> str:
     return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
 
 
+def is_kind(config: Any, name: str, registry: MMEngineRegistry) -> bool:
+    """Return whether a value is a config whose class has a name, or derives from one that has.
+
+    Args:
+        config: Any value of a config.
+        name: Of a class, without its scope.
+        registry: Where the config's ``type`` is looked up.
+    """
+    if not isinstance(config, Mapping) or 'type' not in config:
+        return False
+    bases = getattr(class_of(config, registry), '__mro__', ())
+    return name == type_name(config) or any(base.__name__ == name for base in bases)
+
+
 def missing_type(key: str, value: Any, kind: str) -> list[Problem]:
     """Return a problem if a value is no dict with the name of a type, or with a class.
 

@@ -19,8 +19,10 @@ from mmcompose.datasets import (
     INNER_DATASETS,
     ClassSpaceDataset,
     PseudoLabeledDataset,
+    RelabeledDataset,
     UnlabeledImages,
     annotation_path,
+    common_pipeline,
     inner_datasets,
     is_wrapper,
 )
@@ -125,6 +127,24 @@ def _gives_others(dataset: Tree) -> bool:
     """Return whether a dataset's steps get the other pictures that they need."""
     cls = class_of(dataset, DATASETS)
     return isinstance(cls, type) and issubclass(cls, MultiImageMixDataset)
+
+
+def pipeline_problems(key: str, dataset: Any) -> list[Problem]:
+    """Return a problem for each of our datasets in a training set whose pictures no step loads.
+
+    Args:
+        key: Where the training set stands in the config, for messages.
+        dataset: Its config, in which every type is known.
+    """
+    mistakes = Mistakes()
+    found = list(inner_datasets(key, dataset, only_sources=True))
+    around = tuple(where for where, each in found if each.get('pipeline'))
+    for where, each in found:
+        if _is(each, RelabeledDataset):
+            with mistakes:
+                if not common_pipeline(where, each) and not where.startswith(around):
+                    mistakes.add(fault(f'{where}.pipeline', 'has no step that loads a picture'))
+    return mistakes.problems
 
 
 def label_problems(key: str, dataset: Any) -> list[Problem]:

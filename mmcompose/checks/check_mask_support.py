@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from mmdet.registry import TRANSFORMS
 from mmengine.config import Config
 
 from mmcompose.composition import Composition
-from mmcompose.datasets import inner_datasets
-from mmcompose.registry import type_name
+from mmcompose.datasets import inner_datasets, pipelines
+from mmcompose.registry import is_kind
 from mmcompose.utils import UserError, problem
-from mmcompose.utils.config_tree import Tree
 
 
 def check_mask_support(config: Config, composition: Composition) -> None:
@@ -26,16 +26,19 @@ def check_mask_support(config: Config, composition: Composition) -> None:
     """
     dataset = (config.get('train_dataloader') or {}).get('dataset')
     found = inner_datasets('train_dataloader.dataset', dataset)
-    pipelines = [_pipeline(key, each) for key, each in found if 'composition' in each]
-    if pipelines:
-        pipelines += [
-            (f'custom_hooks[{number}].switch_pipeline', hook['switch_pipeline'])
+    by_key: dict[str, Any] = {}
+    for key, each in found:
+        if 'composition' in each:
+            by_key |= pipelines(key, each)
+    if by_key:
+        by_key |= {
+            f'custom_hooks[{number}].switch_pipeline': hook['switch_pipeline']
             for number, hook in enumerate(config.get('custom_hooks') or ())
             if hook.get('switch_pipeline')
-        ]
-    for key, steps in pipelines:
+        }
+    for key, steps in by_key.items():
         for number, step in enumerate(steps):
-            if type_name(step) == 'LoadAnnotations' and step.get('with_mask'):
+            if is_kind(step, 'LoadAnnotations', TRANSFORMS) and step.get('with_mask'):
                 _check(f'{key}[{number}]', step, composition)
 
 
@@ -59,11 +62,3 @@ def _check(key: str, step: Mapping[str, Any], composition: Composition) -> None:
                 'that does, or train a student of boxes alone',
             )
         )
-
-
-def _pipeline(key: str, dataset: Tree) -> tuple[str, Sequence[Any]]:
-    """Return the pipeline that reads pseudo-labels, and where it stands."""
-    # The wrapped dataset's pipeline moves to the wrapper that has none.
-    if dataset.get('pipeline') is not None:
-        return f'{key}.pipeline', dataset['pipeline']
-    return f'{key}.dataset.pipeline', (dataset.get('dataset') or {}).get('pipeline') or ()

@@ -14,6 +14,7 @@ from mmcompose.checks.check_datasets import (
     dataset_problems,
     file_problems,
     label_problems,
+    pipeline_problems,
     truth_problems,
 )
 from mmcompose.checks.check_files import check_checkpoint, check_launcher
@@ -63,9 +64,9 @@ def loader_and_file_problems(config: Config, name: str) -> list[Problem]:
 
 
 def part_problems(config: Config, is_here: bool = True) -> list[Problem]:
-    """Return every mistake of what a Runner builds beside data, model and hooks.
+    """Return every mistake of what a run alone needs, beside model and hooks.
 
-    It would find them one by one, the last of them after all labels are made.
+    A Runner would find them one by one, the last of them after all labels are made.
 
     Args:
         config: As its file has it; its structure is right, see :func:`structure_problems`.
@@ -75,6 +76,8 @@ def part_problems(config: Config, is_here: bool = True) -> list[Problem]:
     training = training_problems(config)
     problems = [*run_problems(config), *training]
     devices = device_problems(config)
+    if (loader := config.get('train_dataloader')) is not None:
+        problems += pipeline_problems('train_dataloader.dataset', loader.dataset)
     mistakes = Mistakes()
     with mistakes:
         check_checkpoint('load_from', config.get('load_from'))

@@ -13,9 +13,11 @@ from mmcompose.datasets.unlabeled_images import UnlabeledImages
 from mmcompose.datasets.wrapping import (
     INNER_DATASETS,
     change_sources,
+    common_pipeline,
     each_dataset,
     inner_datasets,
     is_wrapper,
+    pipelines,
     wrapped,
 )
 
@@ -30,6 +32,7 @@ __all__ = [
     'UnlabeledImages',
     'annotation_path',
     'change_sources',
+    'common_pipeline',
     'dataset_class',
     'each_dataset',
     'find_images',
@@ -38,6 +41,7 @@ __all__ = [
     'is_wrapper',
     'join_pools',
     'nested_splits',
+    'pipelines',
     'pseudo_labeled',
     'resolve_mixed_loader',
     'split_coco',

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from mmcompose.labeling.bands.score_bands import covers_a_kept_box
-from mmcompose.structures import Detections, to_rle
+from mmcompose.structures import Detections
 
 
 def reads_masks(transforms: Iterable[Any]) -> bool:
@@ -32,15 +32,11 @@ def for_mask_student(found: Detections) -> Detections:
     return found[~covers_a_kept_box(found)]
 
 
-def instances_for_mask_student(
-    instances: list[dict[str, Any]], width: int, height: int
-) -> list[dict[str, Any]]:
+def instances_for_mask_student(instances: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return MMDet's instances of which each that teaches has a mask, as :func:`for_mask_student`.
 
     Args:
         instances: Of an image; those without a mask have no ``mask``.
-        width: Of the image in pixels.
-        height: Likewise.
     """
     bare = np.array(['mask' not in each for each in instances], bool)
     if not bare.any():
@@ -50,16 +46,21 @@ def instances_for_mask_student(
     found = Detections.from_arrays(boxes, np.zeros(len(boxes)), labels)
     ignore = bare | np.array([each['ignore_flag'] for each in instances], bool)
     dropped = bare & covers_a_kept_box(replace(found, ignore=ignore))
-    ignored = {'ignore_flag': 1, 'mask': segmentation(None, width, height)}
     return [
-        {**each, **ignored} if is_bare else each
+        {**each, 'ignore_flag': 1, 'mask': rectangle(each['bbox'])} if is_bare else each
         for each, is_bare, is_dropped in zip(instances, bare, dropped, strict=True)
         if not is_dropped
     ]
 
 
-def segmentation(mask: bytes | None, width: int, height: int) -> dict[str, Any]:
-    """Return what MMDet's ``LoadAnnotations`` reads as a mask; without a pixel for None."""
-    if mask is None:
-        return {'size': [height, width], 'counts': [height * width]}
-    return to_rle(mask, width, height)
+def rectangle(box: Sequence[float]) -> list[list[float]]:
+    """Return what MMDet's ``LoadAnnotations`` reads as a mask: every pixel that a box touches.
+
+    For an ignored box, which is no target: some transforms take each box from its mask, and would
+    take the box away where there is none.
+
+    Args:
+        box: In pixels, xyxy.
+    """
+    (x1, y1), (x2, y2) = np.floor(box[:2]).tolist(), np.ceil(box[2:]).tolist()
+    return [[x1, y1, x2, y1, x2, y2, x1, y2]]

@@ -20,7 +20,7 @@ from mmcompose.datasets.mask_labels import (
     for_mask_student,
     instances_for_mask_student,
     reads_masks,
-    segmentation,
+    rectangle,
 )
 from mmcompose.datasets.picture_truth import PictureTruth
 from mmcompose.datasets.relabeled import RelabeledDataset
@@ -29,7 +29,7 @@ from mmcompose.datasets.unlabeled_images import UnlabeledImages
 from mmcompose.datasets.wrapping import change_sources, wrapped
 from mmcompose.registry import DATASETS
 from mmcompose.store import DetectionTable, ImageTable
-from mmcompose.structures import Detections
+from mmcompose.structures import Detections, to_rle
 from mmcompose.utils import Fraction, UserError, allowing, fault, problem
 
 
@@ -47,10 +47,10 @@ class PseudoLabeledDataset(RelabeledDataset):
         pool: The images that labels are made of, where ``dataset`` is but a part of them: so
             that they are made once for all its parts, e.g. for what splits leave unlabeled.
             Defaults to ``dataset``.
-        truth: A labeled dataset of some of these pictures. It rules the classes that it
-            covers, with boxes of weight 1, those to be ignored included; the teachers fill the
-            others. A class that neither covers is left out of the picture's loss. Defaults to
-            none.
+        truth: A labeled dataset of some of these pictures, or several in a ``ConcatDataset``,
+            each for its own classes. It rules the classes that it covers, with boxes of weight 1,
+            those to be ignored included; the teachers fill the others. A class that neither
+            covers is left out of the picture's loss. Defaults to none.
         truth_iou_thr: A teacher's box of another class that overlaps a true box by more is
             dropped: the object has a name. 1 keeps all, for classes that name one object twice,
             as person and player do. Defaults to 0.5.
@@ -94,8 +94,7 @@ class PseudoLabeledDataset(RelabeledDataset):
         if truth is not None:
             num_classes = len(self.metainfo['classes'])
             self._truth = PictureTruth(truth, num_classes, truth_iou_thr)
-        # The image of `dataset` at each index, and its row of the labels; None where both are one.
-        self._indices: NDArray[np.int64] | None = None
+        # The row of the labels at each index; None where both are one.
         self._rows: NDArray[np.int64] | None = None
 
     def prepare_config(self, config: dict[str, Any]) -> dict[str, Any]:
@@ -139,16 +138,17 @@ class PseudoLabeledDataset(RelabeledDataset):
                 self._truth.check_masks()
         # Workers take it along, and build no composition.
         assert self._owned
-        self._leave_out(table.unreadable())
+        if unreadable := table.unreadable():
+            rows = np.arange(len(own)) if self._rows is None else self._rows
+            self._take(np.flatnonzero(~np.isin(rows, list(unreadable))))
         self._labels = table
         self._current.set(labels.fingerprint)
 
-    def _leave_out(self, unreadable: Mapping[int, str]) -> None:
-        """Leave images out, by their rows of the labels."""
-        if unreadable:
-            rows = np.arange(len(self.dataset)) if self._rows is None else self._rows
-            self._indices = np.flatnonzero(~np.isin(rows, list(unreadable)))
-            self._rows = rows[self._indices]
+    def _take(self, rows: NDArray[np.int64]) -> None:
+        every = np.arange(len(self.dataset)) if self._rows is None else self._rows
+        self._rows = every[rows]
+        self._length = None
+        super()._take(rows)
 
     @property
     def images(self) -> ImageTable:
@@ -197,8 +197,7 @@ class PseudoLabeledDataset(RelabeledDataset):
 
     def __len__(self) -> int:
         if self._length is None:
-            self.full_init()
-            self._length = len(self.dataset) if self._indices is None else len(self._indices)
+            self._length = super().__len__()
         return self._length
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
@@ -218,9 +217,6 @@ class PseudoLabeledDataset(RelabeledDataset):
         found = self.labels[self._row(index)]
         return for_mask_student(found) if self._reads_masks else found
 
-    def _place(self, index: int) -> int:
-        return index if self._indices is None else int(self._indices[index])
-
     def _row(self, index: int) -> int:
         return index if self._rows is None else int(self._rows[index])
 
@@ -239,8 +235,7 @@ class PseudoLabeledDataset(RelabeledDataset):
             instances, covered = self._truth.ruled(self._place(index), instances)
             complete = self._complete(covered)
             if self._reads_masks:
-                size = self.labels.size(self._row(index))
-                instances = instances_for_mask_student(instances, *size)
+                instances = instances_for_mask_student(instances)
         if complete is not None:
             info['covered_classes'] = complete
         return instances
@@ -272,7 +267,8 @@ class PseudoLabeledDataset(RelabeledDataset):
             strict=True,
         ):
             instance = {'bbox': box, 'bbox_label': label, 'ignore_flag': int(ignored)}
-            instance |= {'score': score, 'mask': segmentation(mask, *size)}
+            segmentation = rectangle(box) if mask is None else to_rle(mask, *size)
+            instance |= {'score': score, 'mask': segmentation}
             instances.append(instance if weight is None else {**instance, 'weight': weight})
         return instances
 

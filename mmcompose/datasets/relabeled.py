@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from mmdet.datasets import BaseDetDataset
 from mmdet.registry import DATASETS as MMDET_DATASETS
 from mmengine.dataset import BaseDataset
+from numpy.typing import NDArray
+
+from mmcompose.datasets.subset_rows import subset_rows
+from mmcompose.datasets.wrapping import common_pipeline
 
 
 class RelabeledDataset(BaseDetDataset, ABC):
@@ -20,7 +26,7 @@ class RelabeledDataset(BaseDetDataset, ABC):
     Args:
         dataset: The dataset to wrap, or its config. Its pipeline moves to the wrapper.
         metainfo: The wrapper's own; its ``classes`` are the student's.
-        pipeline: Transforms. Defaults to those of ``dataset``.
+        pipeline: Transforms. Defaults to those of ``dataset``, or of all parts that it holds.
         test_mode: Defaults to that of ``dataset``.
         max_refetch: How often another image is tried where a transform gives none.
         img_ids: The first ``img_id`` and the step to the next, in place of the ids of ``dataset``;
@@ -43,8 +49,9 @@ class RelabeledDataset(BaseDetDataset, ABC):
         del lazy_init  # A constructor that made labels would make them for a mere look at metainfo.
         if not isinstance(dataset, BaseDataset):
             config = dict(dataset)
-            inner_pipeline = config.pop('pipeline', [])
-            pipeline = inner_pipeline if pipeline is None else pipeline
+            if pipeline is None:
+                pipeline = common_pipeline(f'{type(self).__name__}.dataset', config)
+            config.pop('pipeline', None)
             dataset = MMDET_DATASETS.build(self.prepare_config(config) | {'lazy_init': True})
         self.dataset: BaseDataset = dataset
         # Wrappers, such as ConcatDataset, have none of these.
@@ -60,6 +67,8 @@ class RelabeledDataset(BaseDetDataset, ABC):
         # How much each instance counts; MixedDataset sets it.
         self.weight = 1.0
         self.img_ids = img_ids
+        # The image of `dataset` at each index; None for all.
+        self._indices: NDArray[np.int64] | None = None
         self.data_root = getattr(self.dataset, 'data_root', '')
         self.data_prefix = getattr(self.dataset, 'data_prefix', {})
 
@@ -72,7 +81,7 @@ class RelabeledDataset(BaseDetDataset, ABC):
         """Return the instances of an image.
 
         Args:
-            index: Of the image in the wrapped dataset.
+            index: Of the image in this dataset.
             info: What the wrapped dataset returns of it, its own ``instances`` included.
         """
 
@@ -83,11 +92,10 @@ class RelabeledDataset(BaseDetDataset, ABC):
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """Return the wrapped dataset's image with the instances of :meth:`relabel`."""
-        self.full_init()
         # Not the number that the wrapped dataset gives: a ConcatDataset's parts each begin at 0.
         # Past the end is an IndexError, by which a plain loop over the dataset ends.
-        index = range(len(self.dataset))[idx]
-        info: dict[str, Any] = self.dataset.get_data_info(index)
+        index = range(len(self))[idx]
+        info: dict[str, Any] = self.dataset.get_data_info(self._place(index))
         self._number_image(info, index)
         info['instances'] = self._weighted(self.relabel(index, info))
         return info
@@ -105,4 +113,26 @@ class RelabeledDataset(BaseDetDataset, ABC):
 
     def __len__(self) -> int:
         self.full_init()
-        return len(self.dataset)
+        return len(self.dataset) if self._indices is None else len(self._indices)
+
+    def _place(self, index: int) -> int:
+        """Return the index of an image in the wrapped dataset."""
+        return index if self._indices is None else int(self._indices[index])
+
+    def _take(self, rows: NDArray[np.int64]) -> None:
+        """Keep images alone, by their indices."""
+        every = np.arange(len(self.dataset)) if self._indices is None else self._indices
+        self._indices = every[rows]
+
+    def get_subset_(self, indices: Sequence[int] | int) -> None:
+        """See :meth:`mmengine.dataset.BaseDataset.get_subset_`."""
+        self._take(subset_rows(indices, len(self), f'{type(self).__name__}.indices'))
+
+    def get_subset(self, indices: Sequence[int] | int) -> RelabeledDataset:
+        """See :meth:`mmengine.dataset.BaseDataset.get_subset`."""
+        self.full_init()
+        subset = copy.copy(self)
+        # Some transforms keep pictures.
+        subset.pipeline = copy.deepcopy(self.pipeline)
+        subset.get_subset_(indices)
+        return subset

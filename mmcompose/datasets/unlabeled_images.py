@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from mmdet.datasets import BaseDetDataset
-from numpy.typing import NDArray
 
 from mmcompose.datasets.content_digests import digest_of_any, digests_of_uncompressed
 from mmcompose.datasets.image_folders import SUFFIXES, PassedOver, find_files, is_glob
 from mmcompose.datasets.pool_listing import Listed, listed_table
 from mmcompose.datasets.pool_summary import PoolSummary, summarize_pool
+from mmcompose.datasets.subset_rows import subset_rows
 from mmcompose.registry import DATASETS
 from mmcompose.store import (
     UNKNOWN,
@@ -33,6 +33,8 @@ from mmcompose.structures import image_size
 from mmcompose.structures.coco import read_coco
 from mmcompose.structures.json_files import read_text
 from mmcompose.utils import Mistakes, UserError, allowing, doubt, fault, no_file, no_folder, problem
+
+_INDICES = 'UnlabeledImages.indices'
 
 
 @DATASETS.register_module()
@@ -103,7 +105,7 @@ class UnlabeledImages(BaseDetDataset):
         with allowing(self._allow):
             images = self._list_images()
         if self._indices is not None:
-            images = images.take(_rows(self._indices, len(images)))
+            images = images.take(subset_rows(self._indices, len(images), _INDICES))
         self._images, self._fully_initialized = images, True
 
     @property
@@ -209,7 +211,7 @@ class UnlabeledImages(BaseDetDataset):
 
     def get_subset_(self, indices: Sequence[int] | int) -> None:
         """See :meth:`mmengine.dataset.BaseDataset.get_subset_`."""
-        self._images = self.images.take(_rows(indices, len(self.images)))
+        self._images = self.images.take(subset_rows(indices, len(self.images), _INDICES))
 
     def get_subset(self, indices: Sequence[int] | int) -> UnlabeledImages:
         """See :meth:`mmengine.dataset.BaseDataset.get_subset`."""
@@ -285,20 +287,3 @@ def _size_of(path: str) -> tuple[int, int]:
     with contextlib.suppress(UserError):
         return image_size(path)
     return 0, 0
-
-
-def _rows(indices: Sequence[int] | int, length: int) -> NDArray[np.int64]:
-    """Return the rows that MMEngine means by indices: the first or last so many of a number.
-
-    Raises:
-        UserError: If a picture is listed that is not there.
-    """
-    rows = np.arange(length)
-    if isinstance(indices, int):
-        return rows[:indices] if indices >= 0 else rows[indices:]
-    wanted = np.array(indices, np.int64)
-    absent = wanted[(wanted < -length) | (wanted >= length)]
-    if len(absent):
-        expected = f'is the index of no picture: there are {length}'
-        raise UserError(problem('UnlabeledImages.indices', int(absent[0]), expected))
-    return rows[wanted]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
+from mmcompose.utils import UserError, fault
 from mmcompose.utils.config_tree import walk
 
 # Where a dataset has those whose images it gives on.
@@ -49,6 +50,44 @@ def change_sources(
             dataset[name] = [
                 change(f'{key}.{name}[{number}]', each) for number, each in enumerate(part)
             ]
+
+
+def pipelines(key: str, dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a dataset's pipeline, or where it has none those of its sources, each by its key.
+
+    Args:
+        key: Where the dataset stands in the config.
+        dataset: Its config.
+    """
+    if dataset.get('pipeline') is not None or not is_wrapper(dataset):
+        return {f'{key}.pipeline': dataset.get('pipeline') or []}
+    found: dict[str, Any] = {}
+
+    def add(place: str, part: Any) -> Any:
+        found.update(pipelines(place, part) if isinstance(part, Mapping) else {})
+        return part
+
+    change_sources(key, dict(dataset), add)
+    return found
+
+
+def common_pipeline(key: str, dataset: Mapping[str, Any]) -> Any:
+    """Return the pipeline of a dataset's config, its own or that of all its sources.
+
+    Args:
+        key: Where the dataset stands in the config.
+        dataset: Its config.
+
+    Raises:
+        UserError: If its sources have different ones.
+    """
+    found = pipelines(key, dataset)
+    first, steps = next(iter(found.items()), (key, []))
+    for place, other in found.items():
+        if other != steps:
+            expected = f'differs from {first}, and one dataset is around both; set its pipeline'
+            raise UserError(fault(place, expected))
+    return steps
 
 
 def wrapped(dataset: Any) -> list[Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mmdet.registry import TRANSFORMS
 from mmengine.config import Config
 
 from mmcompose.datasets import inner_datasets
-from mmcompose.registry import type_name
+from mmcompose.datasets.transforms import PackDetInputs
+from mmcompose.registry import class_of, is_kind, type_name
 from mmcompose.utils import UserError, fault
 from mmcompose.utils.config_tree import walk
 
@@ -20,15 +22,17 @@ def carry_weights(config: Config) -> None:
     """Load weights after each ``LoadAnnotations``, and pack them with each ``PackDetInputs``.
 
     In every pipeline of the training set, of what it wraps, and in those that
-    ``PipelineSwitchHook`` puts in their place.
+    ``PipelineSwitchHook`` puts in their place. A transform that derives from ``LoadAnnotations``
+    is one.
 
     Args:
         config: Changed in place.
 
     Raises:
         UserError: If annotations are loaded but packed by another transform than
-            ``PackDetInputs``, which could not take labels and weights apart again; or if a
-            transform reads or changes labels, or makes boxes anew.
+            ``PackDetInputs`` or one that derives from :class:`PackDetInputs`, which could not take
+            labels and weights apart again; or if a transform reads or changes labels, or makes
+            boxes anew.
     """
     loader = config.get('train_dataloader')
     if loader is None:
@@ -57,12 +61,20 @@ def _wired(value: Any) -> Any:
         return tuple(wired) if isinstance(value, tuple) else wired
     if isinstance(value, Mapping):
         step = {key: _wired(each) for key, each in value.items()}
-        return {**step, 'type': PACK} if _is(value, 'PackDetInputs') else step
+        if 'type' in value and type_name(value) == 'PackDetInputs':
+            step['type'] = PACK
+        return step
     return value
 
 
 def _is(step: Any, name: str) -> bool:
-    return isinstance(step, Mapping) and 'type' in step and type_name(step) == name
+    return is_kind(step, name, TRANSFORMS)
+
+
+def _packs_weights(step: Mapping[str, Any]) -> bool:
+    cls = class_of(step, TRANSFORMS)
+    own = isinstance(cls, type) and issubclass(cls, PackDetInputs)
+    return own or type_name(step) == 'PackDetInputs'
 
 
 def _check(pipelines: Mapping[str, Any]) -> None:
@@ -73,26 +85,27 @@ def _check(pipelines: Mapping[str, Any]) -> None:
         if 'type' in step
     ]
     for key, step in steps:
-        if (reason := _loses_weights(type_name(step), step)) is not None:
+        if (reason := _loses_weights(step)) is not None:
             raise UserError(fault(key, f'{type_name(step)} {reason}'))
-    names = [type_name(step) for _, step in steps]
-    if {'LoadAnnotations', 'LoadLabelWeights'} & {*names} and 'PackDetInputs' not in names:
+    loads = any(_is(step, 'LoadAnnotations') or _is(step, 'LoadLabelWeights') for _, step in steps)
+    if loads and not any(_packs_weights(step) for _, step in steps):
         raise UserError(
             fault(
                 next(iter(pipelines)),
                 'loads annotations and has no PackDetInputs, which hands a label and its weight '
-                f'over to the model; it ends with {names[-1]!r}',
+                f'over to the model; it ends with {type_name(steps[-1][1])!r}, and one of your own '
+                'has to derive from mmcompose.datasets.transforms.PackDetInputs',
             )
         )
 
 
-def _loses_weights(name: str, step: Mapping[str, Any]) -> str | None:
+def _loses_weights(step: Mapping[str, Any]) -> str | None:
     """Return why labels do not come through one of MMDet's transforms as they are, or None."""
-    if name == 'InstaBoost':
+    if _is(step, 'InstaBoost'):
         return 'makes boxes anew before they are loaded, without the weights of labels'
-    if name == 'RandomSamplingNegPos':
+    if _is(step, 'RandomSamplingNegPos'):
         return 'reads labels, which carry weights in a training pipeline, as words of a text'
-    if name == 'Albu':
+    if _is(step, 'Albu'):
         parameters = step.get('bbox_params') or {}
         fields = parameters.get('label_fields') or ()
         if 'gt_bboxes_labels' in fields and 'filter_lost_elements' not in parameters:

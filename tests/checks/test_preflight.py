@@ -170,6 +170,23 @@ def test_an_argument_that_no_constructor_refuses_is_not_told(config: Config, col
         assert model_problems(config) == []
 
 
+def test_pictures_that_no_step_loads_are_told_before_labels_are_made(config: Config) -> None:
+    dataset = config.train_dataloader.dataset
+    steps, dataset.pipeline = dataset.pipeline, None
+    assert _told(config) == f'{TRAIN}.pipeline: has no step that loads a picture'
+    parts = [{**dataset.dataset, 'pipeline': steps}, dataset.dataset]
+    dataset.dataset = {'type': 'ConcatDataset', 'datasets': parts}
+    line = _told(config)
+    assert line.startswith(f'{TRAIN}.dataset.datasets[1].pipeline: differs from {TRAIN}.dataset.')
+    dataset.dataset.datasets.pop()
+    resolve_checked(config)
+    # One around it may load them.
+    del dataset.dataset.datasets[0].pipeline
+    mixed = {'type': 'MultiImageMixDataset', 'dataset': dataset, 'pipeline': steps}
+    config.train_dataloader.dataset = mixed
+    resolve_checked(config)
+
+
 class OwnMixDataset(MultiImageMixDataset):  # type: ignore[misc]
     """A user's own, which gives its steps other pictures as its parent does."""
 

@@ -174,3 +174,11 @@ def test_a_missing_annotation_file_is_told_with_the_nearest(truth: str) -> None:
 def test_an_argument_that_would_have_no_effect_is_refused(truth: str) -> None:
     with pytest.raises(TypeError, match='indices'):
         _dataset(truth, toys.STUDENT, indices=3)
+
+
+def test_a_subset_has_the_labels_of_its_pictures(truth: str) -> None:
+    whole = _dataset(truth, ('green', 'red', 'blue'))
+    boxes = _boxes(whole)
+    assert _boxes(whole.get_subset([2, 0])) == [boxes[2], boxes[0]]
+    whole.get_subset_(-2)
+    assert _boxes(whole) == boxes[-2:]

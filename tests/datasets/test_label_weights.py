@@ -15,6 +15,7 @@ from mmdet.registry import TRANSFORMS
 from mmengine.dataset import BaseDataset, Compose
 from mmengine.registry import DefaultScope
 
+from mmcompose.datasets.mask_labels import instances_for_mask_student
 from mmcompose.datasets.transforms.label_weights import decode, encode
 from mmcompose.utils import UserError
 
@@ -170,6 +171,42 @@ def test_weights_follow_their_boxes_through_transforms_of_several_images(name: s
         torch.manual_seed(seed)
         origins += [_check(mixed[index]['data_samples']) for index in range(len(mixed))]
     assert any(len(set(each)) > 1 for each in origins), 'images were mixed'
+
+
+class _WithoutSomeMasks(_Images):
+    """The same, but the box to be ignored comes without its mask, as for a student of masks."""
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        info = super().get_data_info(idx)
+        del info['instances'][3]['mask']
+        return {**info, 'instances': instances_for_mask_student(info['instances'])}
+
+
+BY_MASK: dict[str, list[dict[str, Any]]] = {
+    'crop': [{**ONE_IMAGE['crop'][0], 'recompute_bbox': True}],
+    'filter': [{'type': 'FilterAnnotations', 'min_gt_bbox_wh': (1, 1), 'by_mask': True}],
+    'copy-paste': MIXES['copy-paste'],
+}
+
+
+@pytest.mark.parametrize('name', BY_MASK)
+def test_an_ignored_box_without_a_mask_outlasts_transforms_that_take_boxes_from_masks(
+    name: str,
+) -> None:
+    def ignored(kind: type[_Images], seed: int) -> list[list[float]]:
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        with DefaultScope.overwrite_default_scope('mmdet'):
+            mixed = MultiImageMixDataset(kind(pipeline=LOAD_MASKS), [*BY_MASK[name], PACK])
+        samples = [mixed[index]['data_samples'] for index in range(len(mixed))]
+        for sample in samples:
+            _check(sample)
+        return [box for each in samples for box in each.ignored_instances.bboxes.tensor.tolist()]
+
+    for seed in range(3):
+        # There each mask is the rectangle of its box.
+        expected = ignored(_Images, seed)
+        assert expected and ignored(_WithoutSomeMasks, seed) == expected
 
 
 def test_what_has_no_weight_carries_none() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,55 @@ def test_truth_rules_its_classes_and_teachers_fill_the_others(
                 box = [round(x) for x in found[label]['bbox']]
                 assert box == [x + by for x in picture['boxes'][name]]
                 assert ('score' in found[label]) == (by == 0)
+    assert dataset.count_boxes().tolist() == [[7, 0]] * 3
+
+
+def _of_classes(path: Path, drawn: list[dict[str, Any]], pool: Path, *names: str) -> dict[str, Any]:
+    toys.write_coco(path, drawn, dict(enumerate(names, start=1)))
+    return {'type': 'CocoDataset', 'ann_file': str(path), 'data_prefix': {'img': str(pool)}}
+
+
+def test_several_truths_of_a_picture_rule_their_classes_together(
+    pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    made, _ = _half_covered(pool, drawn, tmp_path)
+    red = _of_classes(tmp_path / 'red.json', drawn[:4], pool, 'red')
+    # The same file again is the same truth; and one may name a picture by another path.
+    red = {'type': 'RepeatDataset', 'times': 2, 'dataset': red}
+    (tmp_path / 'link').symlink_to(pool)
+    blue = _of_classes(tmp_path / 'blue.json', drawn[2:6], tmp_path / 'link', 'blue')
+    for truths in ([red, blue], [blue, red]):
+        truth = {'type': 'ConcatDataset', 'datasets': copy.deepcopy(truths)}
+        dataset = _build(pool, tmp_path / 'store', truth=truth, composition=made)
+        for index, picture in enumerate(drawn):
+            info = dataset.get_data_info(index)
+            assert info.get('covered_classes') == (None if 2 <= index < 6 else (GREEN, RED))
+            by_truth = {RED: index < 4, BLUE: 2 <= index < 6, GREEN: False}
+            names = [*picture['boxes']]
+            expected = {(label, by_truth[label]) for label, name in enumerate(toys.STUDENT)
+                        if name in names and (label != BLUE or by_truth[BLUE])}  # fmt: skip
+            found = [(each['bbox_label'], 'score' not in each) for each in info['instances']]
+            assert set(found) == expected and len(found) == len(expected)
+        assert dataset.coverages == {None, (GREEN, RED)}
+
+
+def test_two_truths_that_cover_one_class_of_a_picture_are_an_error(
+    pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    both = _of_classes(tmp_path / 'both.json', drawn, pool, 'red', 'green')
+    blue = _of_classes(tmp_path / 'blue.json', drawn, pool, 'blue', 'green')
+    truth = {'type': 'ConcatDataset', 'datasets': [both, blue]}
+    expected = (
+        r"truth: '000\.png' is listed twice with green labeled, in '.*both\.json' and "
+        r"'.*blue\.json'; let covered_classes"
+    )
+    with pytest.raises(UserError, match=expected):
+        _build(pool, tmp_path / 'store', truth=copy.deepcopy(truth)).full_init()
+    # As the message says: green is the first one's.
+    truth['datasets'][1] = {
+        'type': 'mmcompose.ClassSpaceDataset', 'dataset': blue, 'covered_classes': ['blue'],
+    }  # fmt: skip
+    dataset = _build(pool, tmp_path / 'store', truth=truth)
     assert dataset.count_boxes().tolist() == [[7, 0]] * 3
 
 

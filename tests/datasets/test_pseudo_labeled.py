@@ -154,6 +154,26 @@ def test_the_wrapped_pipeline_moves_to_the_wrapper(pool: Path, tmp_path: Path) -
     assert len(item['instances']) == 3
 
 
+def test_the_pipeline_that_all_parts_of_a_pool_have_moves_to_the_wrapper(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    part = {'type': 'CocoDataset', 'ann_file': truth, 'data_prefix': {'img': str(pool)},
+            'pipeline': [{'type': 'LoadImageFromFile'}]}  # fmt: skip
+    parts = [{**part, 'indices': [0, 1]}, {**part, 'indices': [2]}]
+    config = _config(pool, tmp_path, dataset={'type': 'ConcatDataset', 'datasets': parts})
+    config['dataset'] = {'type': 'RepeatDataset', 'times': 1, 'dataset': config['dataset']}
+    del config['pipeline']
+    (step,) = _build(config).pipeline.transforms
+    assert type(step).__name__ == 'LoadImageFromFile'
+    parts[1]['pipeline'] = []
+    expected = (
+        r'^PseudoLabeledDataset\.dataset\.dataset\.datasets\[1\]\.pipeline: differs from '
+        r'PseudoLabeledDataset\.dataset\.dataset\.datasets\[0\]\.pipeline, .*; set its pipeline'
+    )
+    with pytest.raises(UserError, match=expected):
+        _build(config)
+
+
 def test_a_part_of_a_pool_has_the_labels_that_were_made_of_the_whole(
     pool: Path, truth: str, tmp_path: Path
 ) -> None:
@@ -231,6 +251,26 @@ def test_labels_do_not_travel_to_data_loader_workers(pool: Path, tmp_path: Path)
 
 def test_boxes_are_counted_by_class_and_band(pool: Path, tmp_path: Path) -> None:
     assert _build(_config(pool, tmp_path)).count_boxes().tolist() == [[7, 0]] * 3
+
+
+def test_a_subset_has_the_labels_of_its_pictures(pool: Path, tmp_path: Path) -> None:
+    folder = tmp_path / 'pool'
+    shutil.copytree(pool, folder)
+    (folder / '002.png').write_bytes(b'no picture')
+    composition = Composition.from_config(toys.composition(tmp_path, max_unreadable=0.2)).resolved
+    whole = _build(_config(folder, tmp_path, composition=composition))
+    expected = [(each['img_path'], each['instances']) for each in whole]
+    subset = whole.get_subset([3, -1]).get_subset([1, 0])
+    assert [(each['img_path'], each['instances']) for each in subset] == [
+        expected[-1], expected[3],
+    ]  # fmt: skip
+    assert [each['sample_idx'] for each in subset] == [0, 1]
+    assert subset.count_boxes().sum() == sum(len(expected[each][1]) for each in (-1, 3))
+    assert len(whole) == 7 and len(whole.get_subset(-2)) == 2
+    whole.get_subset_(3)
+    assert [each['img_path'] for each in whole] == [path for path, _ in expected[:3]]
+    with pytest.raises(UserError, match=r'^PseudoLabeledDataset\.indices: 3 is the index of no'):
+        whole.get_subset([3])
 
 
 def test_a_picture_that_cannot_be_read_is_in_no_batch(pool: Path, tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -12,10 +13,14 @@ from mmdet.registry import MODELS
 from mmengine.config import ConfigDict
 from mmengine.hooks import EMAHook, Hook
 from mmengine.registry import DefaultScope
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 
 from mmcompose.engine.hooks import ClassRowsHook
+from mmcompose.engine.runner import CompositionRunner
+from mmcompose.registry import HOOKS
 from mmcompose.utils import UserError
+from tests.engine.toys import student_config
 
 OLD = ('cat', 'dog', 'cow')
 CAT, DOG, COW = range(3)
@@ -186,8 +191,9 @@ def _runner(num_classes: int, tta: bool = False) -> SimpleNamespace:
     if tta:
         model, config = DetTTAModel(module=model), dict(type='DetTTAModel', module=config)
     return SimpleNamespace(
-        model=model, cfg=ConfigDict(model=config, load_from='old.pth'), _resume=False
-    )
+        model=model, cfg=ConfigDict(model=config, load_from='old.pth'), _resume=False,
+        _train_loop={'type': 'EpochBasedTrainLoop'}, iter=0,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize('tta', [False, True])
@@ -223,6 +229,50 @@ def test_rows_that_started_afresh_are_not_tested() -> None:
         hook.after_load_checkpoint(runner, checkpoint)
         hook.before_test(runner)
         assert set(checkpoint['state_dict']) == set(runner.model.state_dict())
+    # Until it is trained: a training that is about to begin throws its rows away.
+    runner._train_loop = EpochBasedTrainLoop.__new__(EpochBasedTrainLoop)
+    hook.after_load_checkpoint(runner, _checkpoint())
+    with pytest.raises(UserError, match=r"^checkpoint: 'old\.pth' has lost the rows"):
+        hook.before_test(runner)
+    hook.before_train(runner)
+    hook.before_test(runner)
+
+
+@HOOKS.register_module()
+class _WatchRows(Hook):
+    """Keep the classification layer that a training or a test begins with."""
+
+    seen: ClassVar[dict[str, torch.Tensor]] = {}
+
+    def before_train(self, runner: Runner) -> None:
+        self.seen['train'] = runner.model.bbox_head.retina_cls.weight.detach().clone()
+
+    def before_test(self, runner: Runner) -> None:
+        self.seen['test'] = runner.model.bbox_head.retina_cls.weight.detach().clone()
+
+
+def test_rows_of_the_students_own_classes_start_afresh_where_a_training_begins(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    hooks = [{'type': 'mmcompose.ClassRowsHook', 'keep': False}, {'type': 'mmcompose._WatchRows'}]
+    config.merge_from_dict({'custom_hooks': hooks, 'experiment_name': tmp_path.name})
+    weights = {'bbox_head.retina_cls.weight': torch.full((27, 8, 3, 3), 7.0)}
+    meta = {'dataset_meta': {'classes': ['green', 'red', 'blue']}}
+    config.load_from = str(tmp_path / 'own.pth')
+    torch.save({'state_dict': weights, 'meta': meta}, config.load_from)
+    runner = CompositionRunner.from_cfg(config)
+    runner.train()
+    assert not (_WatchRows.seen['train'] == 7).any()
+    # What a script then loads is a student, and so is what a run alone tests.
+    runner.load_checkpoint(config.load_from)
+    runner.test()
+    assert (_WatchRows.seen['test'] == 7).all()
+    config.experiment_name += '_test'
+    runner = CompositionRunner.from_cfg(config)
+    _WatchRows.seen.clear()
+    runner.test()
+    assert (_WatchRows.seen['test'] == 7).all()
 
 
 def test_a_checkpoints_own_names_go_before_those_that_are_set(
@@ -263,6 +313,18 @@ def test_a_run_that_resumes_keeps_the_rows_that_it_has_learned() -> None:
     # The names are those of the checkpoint that it once began with.
     old, _, new = _loaded(OLD, _checkpoint(), resume=True, checkpoint_classes=OLD[::-1])
     assert all(torch.equal(new[name], weight) for name, weight in old.items())
+
+
+def test_weights_alone_reach_the_averaged_ones_as_well() -> None:
+    runner, weights = _runner(1), _checkpoint()['state_dict']
+    average = EMAHook()
+    average.before_run(runner)
+    for hook in (ClassRowsHook(('dog',), checkpoint_classes=OLD), average):
+        hook.after_load_checkpoint(runner, weights)
+    assert torch.equal(average.ema_model.module.mask.weight, weights['state_dict']['mask.weight'])
+    assert torch.equal(weights['state_dict']['mask.weight'][0], weights['mask.weight'][DOG])
+    # Versions of layers, by which they take older weights.
+    assert weights['state_dict']._metadata == weights._metadata
 
 
 def test_the_hook_runs_before_the_one_that_copies_weights_into_the_average() -> None:

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 import torch
-from mmdet.registry import DATASETS
+from mmdet.datasets.transforms import Albu, LoadAnnotations
+from mmdet.datasets.transforms import PackDetInputs as MMDetPackDetInputs
+from mmdet.registry import DATASETS, TRANSFORMS
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
+from mmcompose.datasets.transforms import PackDetInputs
 from mmcompose.engine import resolve
 from mmcompose.engine.hooks import UncertainLabelsHook
 from mmcompose.engine.hooks.uncertain_labels import _check_mixes
@@ -112,6 +115,43 @@ def test_another_packer_is_refused(config: Config) -> None:
         resolve(config)
 
 
+class OwnLoad(LoadAnnotations):  # type: ignore[misc]
+    """A user's own."""
+
+
+class OwnMMDetPack(MMDetPackDetInputs):  # type: ignore[misc]
+    """A user's own, which packs no weights."""
+
+
+class OwnPack(PackDetInputs):
+    """A user's own, which packs them."""
+
+
+def test_transforms_that_derive_from_those_that_load_and_pack_carry_weights(
+    config: Config, drawn: list[dict[str, Any]]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TRANSFORMS.module_dict, 'OwnLoad', OwnLoad)
+        steps = config.train_dataloader.dataset.pipeline
+        steps[1]['type'], steps[-1]['type'] = 'OwnLoad', OwnPack
+        with DefaultScope.overwrite_default_scope('mmdet'):
+            dataset = DATASETS.build(resolve(config).config.train_dataloader.dataset)
+    assert [type(step).__name__ for step in dataset.pipeline.transforms] == [
+        'LoadImageFromFile', 'OwnLoad', 'LoadLabelWeights', 'RandomFlip', 'OwnPack',
+    ]  # fmt: skip
+    instances = dataset[0]['data_samples'].gt_instances
+    scores = [each['score'] for each in dataset.get_data_info(0)['instances']]
+    assert box_values(instances, 'weights').tolist() == pytest.approx(scores)
+    steps[1]['type'], steps[-1]['type'] = OwnLoad, OwnMMDetPack
+    own = r"'OwnMMDetPack', .* derive from mmcompose\.datasets\.transforms\.PackDetInputs$"
+    with pytest.raises(UserError, match=own):
+        resolve(config)
+
+
+class OwnAlbu(Albu):  # type: ignore[misc]
+    """A user's own."""
+
+
 ALBU = {'type': 'Albu', 'transforms': [{'type': 'ChannelShuffle'}]}
 
 
@@ -131,6 +171,15 @@ def test_a_transform_that_would_lose_weights_is_refused(step: dict[str, Any], to
     config = Config({'train_dataloader': {'dataset': {'type': 'Any', 'pipeline': pipeline}}})
     with pytest.raises(UserError, match=rf'dataset.pipeline\[\d\]: {told}'):
         carry_weights(config)
+
+
+def test_one_that_derives_from_such_a_transform_is_refused() -> None:
+    parameters = {'type': 'BboxParams', 'label_fields': ['gt_bboxes_labels']}
+    pipeline = [{**ALBU, 'type': OwnAlbu, 'bbox_params': parameters}]
+    with pytest.raises(UserError, match=r'pipeline\[0\]: OwnAlbu hands gt_bboxes_labels'):
+        carry_weights(
+            Config({'train_dataloader': {'dataset': {'type': 'Any', 'pipeline': pipeline}}})
+        )
 
 
 def test_albu_that_keeps_labels_to_itself_is_not_refused() -> None:

@@ -100,6 +100,9 @@ def test_boxes_without_a_mask_are_ignored_by_a_mask_student_alone(
     # None of them is lost on the way to the model.
     sample = dataset[0]['data_samples']
     assert len(sample.gt_instances) == 2 and len(sample.ignored_instances) == 1
+    # Some transforms take boxes from masks.
+    boxes = sample.ignored_instances.masks.get_bboxes('hbox').tensor
+    np.testing.assert_allclose(boxes, sample.ignored_instances.bboxes.tensor)
 
     config = student_config(pool, truth, tmp_path / 'box')
     config.composition.teachers = teachers

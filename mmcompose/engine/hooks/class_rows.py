@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.engine.class_layers import (
@@ -25,6 +26,7 @@ _UNNAMED = (
     'does not name its classes; set them by '
     "custom_hooks=[dict(type='mmcompose.ClassRowsHook', checkpoint_classes=…)]"
 )
+_AFRESH = 'has lost the rows of its classes, which start afresh (ClassRowsHook.keep=False)'
 
 
 @HOOKS.register_module()
@@ -40,7 +42,8 @@ class ClassRowsHook(Hook):
         aliases: The composition's; likewise.
         checkpoint_classes: Class names of a checkpoint that names none, or a data set's name that
             MMDet knows. Defaults to none.
-        keep: False starts every classification layer afresh. Defaults to True.
+        keep: False starts every classification layer afresh where a training begins, also from a
+            checkpoint of the student's own classes. Defaults to True.
     """
 
     # Before EMAHook (49), which takes its own copy of what is loaded.
@@ -69,18 +72,22 @@ class ClassRowsHook(Hook):
             UserError: If a run resumes from a checkpoint of other classes, the checkpoint does not
                 name its classes, or its weights do not fit.
         """
-        weights = checkpoint.get('state_dict', checkpoint)
+        if 'state_dict' not in checkpoint:
+            # MMEngine loads weights alone, too, but its EMAHook looks for them here. By copy, as
+            # dict would not, layers know of which version their weights are.
+            checkpoint['state_dict'] = copy.copy(checkpoint)
+        weights = checkpoint['state_dict']
         self._untrained = self._preferred = None
         named = checkpoint_classes(checkpoint)
         if runner._resume and named is not None:
             self._check_resumed(named)
             return
         old = self._names(named)
-        if old == self.classes:
+        if old == self.classes and (self.keep or not _begins_training(runner)):
             return
         own = unwrapped(runner.model).state_dict()
         layers = class_layers(unwrapped_config(runner.cfg.model), own, len(self.classes))
-        if layers and old is not None:
+        if layers and old not in (None, self.classes):
             self._untrained = self._told(old)
         if is_loaded_twice(runner.model, weights):
             own, layers = of_student(own), of_student(layers)
@@ -96,8 +103,8 @@ class ClassRowsHook(Hook):
         if not present:
             return
         if not self.keep:
-            if old is None:
-                self._untrained = _UNNAMED
+            if self._untrained is None:
+                self._untrained = _UNNAMED if old is None else _AFRESH
             for name in present:
                 del weights[name]
             log(f'{len(present)} class-dependent weights start afresh (ClassRowsHook.keep=False)')
@@ -151,3 +158,11 @@ class ClassRowsHook(Hook):
         """
         if self._untrained is not None:
             raise UserError(problem('checkpoint', runner.cfg.get('load_from'), self._untrained))
+
+
+def _begins_training(runner: Runner) -> bool:
+    """Return whether a run loads what its training begins with, and not what it tests."""
+    if runner._resume:
+        return False
+    # It is a loop's config until `train` builds the loop, and then loads weights.
+    return isinstance(runner._train_loop, BaseLoop) and runner.iter == 0
