@@ -28,6 +28,14 @@ def open_bytes(path: str) -> Any:
     return fsspec.open(path, 'rb') if '://' in path else open(path, 'rb')
 
 
+def filesystem_of(path: str) -> tuple[Any, str]:
+    """Return the fsspec file system of a local path or URL, or of a glob, and its path there."""
+    if '://' in path:
+        found: tuple[Any, str] = fsspec.core.url_to_fs(path)
+        return found
+    return fsspec.filesystem('file'), os.path.abspath(os.path.expanduser(path))
+
+
 def read_bytes(path: str) -> bytes:
     """Read a file named by a local path or any fsspec URL.
 
