@@ -121,10 +121,11 @@ class Image:
 
     Attributes:
         digest: 16 hex digits of the file's content, where they belong to its address; else None.
+        is_of_file: Whether its pixels are those of its file.
     """
 
     digest: str | None = None
-    _is_of_file = True
+    is_of_file = True
 
     def __init__(self, key: str, path: str, width: int, height: int) -> None:
         self.key = key
@@ -165,7 +166,7 @@ class Image:
     def with_pixels(self, pixels: NDArray[np.uint8]) -> Image:
         """Return the same image with other pixels than those of its file."""
         image = Image(self.key, self.path, pixels.shape[1], pixels.shape[0])
-        image._is_of_file = False
+        image.is_of_file = False
         image.__dict__['pixels'] = pixels
         return image
 
@@ -206,7 +207,7 @@ class Image:
         Raises:
             UserError: As :attr:`pixels`.
         """
-        if reduction == 1 or not self._is_of_file:
+        if reduction == 1 or not self.is_of_file:
             return self.pixels
         by_reduction = self.__dict__.setdefault('_by_reduction', {})
         if reduction not in by_reduction:
