@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from os.path import join
 
-import fsspec
 import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
@@ -20,6 +19,7 @@ from mmcompose.datasets import ClassSpaceDataset, images_of, inner_datasets, tru
 from mmcompose.datasets.pool_listing import folder_of
 from mmcompose.engine.read_composition import pseudo_labeled_configs
 from mmcompose.labeling import LabelInput
+from mmcompose.structures import filesystem_of
 from mmcompose.utils import Problem, UserError, nearest, no_file, problem
 
 
@@ -76,7 +76,7 @@ def _where_all_are(
 
 
 def _is_file(path: str) -> bool:
-    filesystem, name = fsspec.core.url_to_fs(path)
+    filesystem, name = filesystem_of(path)
     return bool(filesystem.isfile(name))
 
 

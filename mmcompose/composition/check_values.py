@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
+from itertools import chain
+from os import PathLike, fspath
 from typing import Any, TypeVar
 
 from mmcompose.class_space import ClassSpace
@@ -22,7 +23,7 @@ T = TypeVar('T')
 
 
 def make_checked(config: Mapping[str, Any], cls: type[T]) -> T:
-    """Make a composition of its config, if nothing in it is wrong.
+    """Make a composition of its config, if it has the right keys; the class checks the values.
 
     Args:
         config: The ``composition`` of a config.
@@ -31,69 +32,54 @@ def make_checked(config: Mapping[str, Any], cls: type[T]) -> T:
     Raises:
         UserError: With a line for each mistake.
     """
-    problems, sound = _split_problems(config, constructor_types(cls))
-    if not problems:
-        return cls(**config)
+    types = constructor_types(cls)
+    keys = [name for name in types if name != 'return']
     mistakes = Mistakes()
-    mistakes.add(*problems)
+    mistakes.add(*check_keys('composition', config, keys, ['teachers']))
+    if not mistakes:
+        return cls(**config)
     # What is right may hold further mistakes.
-    if sound:
+    known = {name: config[name] for name in config if name in keys}
+    if 'teachers' in known:
         with mistakes:
-            cls(**sound)
+            cls(**known)
+    else:
+        for name, value in known.items():
+            mistakes.add(*_value_problems(name, value, types))
     raise UserError(*mistakes.problems)
 
 
-def plain_values(cls: type, **given: Any) -> dict[str, Any]:
+def plain_values(cls: type, teachers: Any, **given: Any) -> dict[str, Any]:
     """Return a composition's values, but its teachers, as plain ones that travel.
 
     Args:
         cls: The class.
-        **given: What its constructor was given.
+        teachers: Looked at one by one, by what they are; here only beside a wrong value.
+        **given: What else its constructor was given.
 
     Raises:
         UserError: With a line for each mistake.
     """
-    if isinstance(given['store'], os.PathLike):
-        given['store'] = os.fspath(given['store'])
+    if isinstance(given['store'], PathLike):
+        given['store'] = fspath(given['store'])
     types = constructor_types(cls)
-    mistakes = Mistakes()
-    for name, value in given.items():
-        mistakes.add(*_value_problems(name, value, types))
-    mistakes.raise_if_any()
+    problems = {name: _value_problems(name, value, types) for name, value in given.items()}
+    wrong = {name for name, found in problems.items() if found}
+    if wrong:
+        mistakes = Mistakes()
+        mistakes.add(*chain.from_iterable(problems.values()))
+        # What is right may hold further mistakes. Steps name classes: without the class space,
+        # those would seem to be wrong.
+        if not wrong & {'class_space', 'label_pipeline'}:
+            with mistakes:
+                cls(teachers, **{name: given[name] for name in given if name not in wrong})
+        raise UserError(*mistakes.problems)
     return {
         **given,
         'class_space': dict(given['class_space'] or {}),
         'label_pipeline': [dict(step) for step in given['label_pipeline']],
         'allow': list(given['allow']),
     }
-
-
-def _split_problems(
-    config: Mapping[str, Any], types: Mapping[str, Any]
-) -> tuple[list[Problem], dict[str, Any]]:
-    """Return the mistakes in a composition's keys and values, and what can be looked into beside.
-
-    Args:
-        config: The ``composition`` of a config.
-        types: Of its values, by key.
-
-    Returns:
-        A problem for each mistake; the values that are right, none where nothing can be made of
-        them alone.
-    """
-    keys = [name for name in types if name != 'return']
-    problems = check_keys('composition', config, keys, ['teachers'])
-    wrong: set[str] = set()
-    for name in config:
-        # Teachers are looked at one by one, by what they are.
-        if name in keys and name != 'teachers':
-            found = _value_problems(name, config[name], types)
-            problems += found
-            wrong |= {name} if found else set()
-    # Steps name classes: without the class space, those would seem to be wrong.
-    if 'teachers' not in config or wrong & {'class_space', 'label_pipeline'}:
-        return problems, {}
-    return problems, {name: config[name] for name in config if name in keys and name not in wrong}
 
 
 def _value_problems(name: str, value: Any, types: Mapping[str, Any]) -> list[Problem]:

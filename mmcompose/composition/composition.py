@@ -80,11 +80,13 @@ class Composition:
         teacher_records: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         plain = self._plain = plain_values(
-            type(self), class_space=class_space, label_pipeline=label_pipeline, store=store,
-            workers=workers, devices=devices, max_unreadable=max_unreadable, allow=allow,
+            type(self), teachers, class_space=class_space, label_pipeline=label_pipeline,
+            store=store, workers=workers, devices=devices, max_unreadable=max_unreadable,
+            allow=allow, teacher_records=teacher_records,
         )  # fmt: skip
+        records = plain.pop('teacher_records')
         shared = {name: plain[name] for name in ('class_space', 'label_pipeline', 'store', 'allow')}
-        parts = Parts.make(teachers, teacher_records=teacher_records, **shared)
+        parts = Parts.make(teachers, teacher_records=records, **shared)
         self.class_space, self.pipeline, self.store = parts.class_space, parts.pipeline, parts.store
         self._teachers = parts.teachers
         self.list_pool: Callable[[], Sequence[Image]] | None = None
@@ -246,10 +248,11 @@ class Composition:
         What the store does not hold yet is made, by this process and those beside it.
 
         Args:
-            images: The pool.
+            images: The pool, or paths or URLs of its pictures.
 
         Raises:
-            UserError: If a teacher raises it, or too many pictures cannot be read.
+            UserError: If one is of no file, or two have one key; if a teacher raises it, or too
+                many pictures cannot be read.
         """
         try:
             return self.prediction_maker.predictions(as_pool(images))
@@ -262,7 +265,7 @@ class Composition:
         What the store does not hold yet is made.
 
         Args:
-            images: The pool.
+            images: As :meth:`predictions` takes them.
             keep_open: Whether teachers that predicted here keep their weights loaded, for further
                 use. Defaults to False.
 
@@ -280,16 +283,16 @@ class Composition:
         """What predicts on a pool, and knows what of that is stored."""
         return self._maker.teachers
 
-    def owners_by_name(self, images: Sequence[Image]) -> list[str]:
+    def owners_by_name(self, images: GivenPool) -> list[str]:
         """Return a line for each teacher that has classes by name alone; it makes no predictions.
 
         Args:
-            images: The pool.
+            images: As :meth:`predictions` takes them.
 
         Returns:
             The lines; none where predictions of a teacher are not stored.
         """
-        stored = self.prediction_maker.cached(images)
+        stored = self.prediction_maker.cached(as_pool(images))
         is_whole = len(stored) == len(self.teacher_records)
         return owners_by_name(self.class_space, stored) if is_whole else []
 
@@ -300,7 +303,7 @@ class Composition:
         processes of a launcher's group call it, and it returns when all have the labels.
 
         Args:
-            images: Defaults to :attr:`pool`.
+            images: As :meth:`predictions` takes them. Defaults to :attr:`pool`.
 
         Raises:
             UserError: As :meth:`predictions`; if a process of the group is lost.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike
+from os import PathLike, fspath
 from typing import TypeAlias
 
 import numpy as np
 
 from mmcompose.store import ImageTable
-from mmcompose.structures import Image
+from mmcompose.structures import Image, image_size
 from mmcompose.utils import UserError, fault, problem
 
 GivenPool: TypeAlias = Sequence[Image | str | PathLike[str]]
@@ -18,11 +18,11 @@ _KEY = 'images'
 
 
 def as_pool(given: GivenPool) -> Sequence[Image]:
-    """Return the images of a pool; of a path or URL, what :meth:`Image.of` makes of it.
+    """Return the images of a pool; of a path or URL, which is its key, the header is read.
 
     Raises:
-        UserError: If a picture has no file or cannot be read, or if two have one key, by which
-            they are told apart in the label store.
+        UserError: If a picture is not that of a file or cannot be read, or if two have one key,
+            by which they are told apart in the label store.
     """
     if isinstance(given, ImageTable):
         return given
@@ -39,11 +39,12 @@ def as_pool(given: GivenPool) -> Sequence[Image]:
 
 
 def _image(key: str, given: Image | str | PathLike[str]) -> Image:
-    if isinstance(given, Image) and given.path:
+    if isinstance(given, Image) and given.is_of_file:
         return given
     if isinstance(given, Image | np.ndarray):
-        raise UserError(fault(key, 'is of no file, which a store could address; take predict'))
-    image = Image.of(given)
-    # Labels of many pictures are made one after another.
-    image.forget_pixels()
-    return image
+        expected = 'has not the pixels of a file, which a store could address; take predict'
+        raise UserError(fault(key, expected))
+    if not isinstance(given, str | PathLike):
+        raise UserError(problem(key, given, 'is no path, URL or Image'))
+    path = fspath(given)
+    return Image(path, path, *image_size(path))

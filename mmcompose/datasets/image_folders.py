@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import cv2
 import fsspec
 
+from mmcompose.structures import filesystem_of
 from mmcompose.utils import examples, log, warn
 
 # What OpenCV reads, as MMCV calls it; a few of them only in some builds.
@@ -94,7 +95,7 @@ def find_files(pattern: str, passed_over: PassedOver | None = None) -> Iterator[
     if not remote and not is_glob(pattern):
         found = {name: {} for name in _walk(os.path.abspath(pattern), passed_over)}
     else:
-        filesystem, path = fsspec.core.url_to_fs(pattern)
+        filesystem, path = filesystem_of(pattern)
         # One listing has sizes and times, too: no request a picture.
         find = filesystem.glob if is_glob(pattern) else filesystem.find
         found = find(path, detail=True)

@@ -58,7 +58,8 @@ class UnlabeledImages(BaseDetDataset):
         digest: Whether a digest of its content belongs to a picture's address, beside its key,
             its size and that of its file: so that another picture in its place is noticed even
             where all of these are the same. Each file is read for it, once, and again when it was
-            changed. Defaults to None: that of files on this machine that may not be compressed
+            changed; at each start where its storage does not tell when that was, as of URLs in a
+            list. Defaults to None: that of files on this machine that may not be compressed
             (BMP, PPM, TIFF and the like), of which those of one size have as many bytes whatever
             they show.
         allow: Names of checks whose finds are warnings; likewise.

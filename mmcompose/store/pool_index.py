@@ -94,10 +94,11 @@ class PoolIndex:
             digest_of: Makes digests of the pictures' content. Defaults to None: there are none.
         """
         name, kept = self._read()
+        if digest_of is not None:
+            # First: where nothing but the content shows a change, the size that is kept is old.
+            listed = digested(listed, kept, digest_of)
         table = sized(listed, kept, size_of, trusts_list=False)
         is_sure = check(table)
-        if digest_of is not None:
-            table = digested(table, kept, digest_of)
         if is_sure and list_file is not None:
             table = table.replace_schema_metadata({_LIST: _state(list_file)})
         if kept is None or not table.equals(kept, check_metadata=True):
@@ -159,7 +160,7 @@ def sized(
     """Return a listing with each width and height: from what is kept, or from the picture.
 
     Args:
-        listed: See :meth:`PoolIndex.update`.
+        listed: See :meth:`PoolIndex.update`; it may have digests.
         kept: An earlier listing with its sizes. None where there is none.
         size_of: Reads a picture's header.
         trusts_list: Whether sizes that are listed are taken as they are. Else those of the files
@@ -221,10 +222,16 @@ def _same(asked: pa.Table, kept: pa.Table) -> Any:
     else:
         found = pc.index_in(asked.column('path'), value_set=kept.column('path'))
         places = np.array(pc.fill_null(found, -1), np.int64)
+    if DIGEST.name in asked.schema.names and DIGEST.name not in kept.schema.names:
+        kept = kept.append_column(DIGEST, pa.nulls(kept.num_rows, DIGEST.type))
     there = np.flatnonzero(places >= 0)
-    for name in ('num_bytes', 'modified'):
-        now, then = (np.array(pc.fill_null(t.column(name), -1)) for t in (asked, kept))
-        changed = now[there] != then[places[there]]
-        places[there[changed]] = -1
-        there = there[~changed]
+    for name, unknown in (('num_bytes', -1), ('modified', -1), (DIGEST.name, '')):
+        if name in asked.schema.names:
+            columns = (asked, there), (kept, places[there])
+            now, then = (
+                pc.fill_null(t.column(name).take(pa.array(rows)), unknown) for t, rows in columns
+            )
+            changed = pc.not_equal(now, then).to_numpy()
+            places[there[changed]] = -1
+            there = there[~changed]
     return places

@@ -3,7 +3,7 @@
 from mmcompose.structures.boxes import areas, covered_shares, intersections, iou
 from mmcompose.structures.detections import Detections
 from mmcompose.structures.header_size import check_listed_size, image_size
-from mmcompose.structures.image import REDUCTIONS, Image, read_bytes
+from mmcompose.structures.image import REDUCTIONS, Image, filesystem_of, read_bytes
 from mmcompose.structures.masks import (
     Masks,
     as_masks,
@@ -26,6 +26,7 @@ __all__ = [
     'covered_shares',
     'decode_masks',
     'encode_masks',
+    'filesystem_of',
     'image_size',
     'intersections',
     'iou',

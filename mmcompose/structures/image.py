@@ -28,6 +28,14 @@ def open_bytes(path: str) -> Any:
     return fsspec.open(path, 'rb') if '://' in path else open(path, 'rb')
 
 
+def filesystem_of(path: str) -> tuple[Any, str]:
+    """Return the fsspec file system of a local path or URL, or of a glob, and its path there."""
+    if '://' in path:
+        found: tuple[Any, str] = fsspec.core.url_to_fs(path)
+        return found
+    return fsspec.filesystem('file'), os.path.abspath(os.path.expanduser(path))
+
+
 def read_bytes(path: str) -> bytes:
     """Read a file named by a local path or any fsspec URL.
 
@@ -113,10 +121,11 @@ class Image:
 
     Attributes:
         digest: 16 hex digits of the file's content, where they belong to its address; else None.
+        is_of_file: Whether its pixels are those of its file.
     """
 
     digest: str | None = None
-    _is_of_file = True
+    is_of_file = True
 
     def __init__(self, key: str, path: str, width: int, height: int) -> None:
         self.key = key
@@ -157,7 +166,7 @@ class Image:
     def with_pixels(self, pixels: NDArray[np.uint8]) -> Image:
         """Return the same image with other pixels than those of its file."""
         image = Image(self.key, self.path, pixels.shape[1], pixels.shape[0])
-        image._is_of_file = False
+        image.is_of_file = False
         image.__dict__['pixels'] = pixels
         return image
 
@@ -198,7 +207,7 @@ class Image:
         Raises:
             UserError: As :attr:`pixels`.
         """
-        if reduction == 1 or not self._is_of_file:
+        if reduction == 1 or not self.is_of_file:
             return self.pixels
         by_reduction = self.__dict__.setdefault('_by_reduction', {})
         if reduction not in by_reduction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,9 @@ def test_a_labeled_set_may_be_in_object_storage(truth: str, pool: Path, tmp_path
     assert len(labeled_set(config, composition, truth, url, False)) == 8
     with pytest.raises(UserError, match=r"^img_prefix: 'memory://nowhere/000\.png' is no file"):
         labeled_set(config, composition, truth, 'memory://nowhere', False)
+    # No chain of URLs.
+    shutil.copytree(pool, tmp_path / 'p::q')
+    assert len(labeled_set(config, composition, truth, str(tmp_path / 'p::q'), False)) == 8
 
 
 def test_a_name_that_the_student_lacks_can_be_left_out(

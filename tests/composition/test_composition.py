@@ -228,6 +228,7 @@ def test_labels_are_right_though_every_teacher_has_its_own_order(
         ({'store': None}, 'composition.store: None '),
         ({'class_space': ['a']}, 'composition.class_space: '),
         ({'label_pipeline': {}}, 'composition.label_pipeline: '),
+        ({'teacher_records': 5}, 'composition.teacher_records: 5 '),
     ],
 )
 def test_values_are_looked_at_from_python_too(
@@ -253,6 +254,30 @@ def test_a_pool_may_be_given_as_paths(pool: Path, tmp_path: Path) -> None:
     assert [len(each) for each in made.labels(paths)] == [len(each) for each in by_image]
     found = made.predictions([str(each) for each in paths])['first']
     assert len(found) == len(made.label_inputs(paths)) == len(paths)
+    assert made.owners_by_name(paths) == made.owners_by_name(toys.images_in(pool))
+
+
+def test_paths_of_a_pool_are_not_decoded_to_be_listed(
+    pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Composition(**toys.composition(tmp_path))
+    paths = sorted(pool.glob('*.png'))
+    made.labels(paths)
+    monkeypatch.setattr('mmcompose.structures.image.decode', None)
+    assert len(made.labels(paths)) == len(paths)
+
+
+def test_all_mistakes_are_told_from_python_as_of_a_config(tmp_path: Path) -> None:
+    teachers = {**toys.TEACHERS, 'third': {'type': 'mmcompose.Nothing'}}
+    config = {**toys.composition(tmp_path), 'teachers': teachers, 'workers': 0, 'allow': 'box-form'}
+    lines = []
+    for make in (lambda: Composition(**config), lambda: Composition.from_config(config)):
+        with pytest.raises(UserError) as caught:
+            make()
+        lines.append(caught.value.lines)
+    assert lines[0] == lines[1]
+    keys = ('composition.workers: ', 'composition.allow: ', 'composition.teachers.third')
+    assert [line[: len(key)] for line, key in zip(lines[0], keys, strict=True)] == list(keys)
 
 
 def test_a_pool_that_cannot_be_stored_is_told(pool: Path, tmp_path: Path) -> None:
@@ -260,8 +285,11 @@ def test_a_pool_that_cannot_be_stored_is_told(pool: Path, tmp_path: Path) -> Non
     (first, other, *_) = toys.images_in(pool)
     twice = Image(first.key, other.path, other.width, other.height)
     for given, line in (
-        ([first.pixels], r'images\[0\]: is of no file'),
-        ([first, Image.of(other.pixels)], r'images\[1\]: is of no file'),
+        ([first.pixels], r'images\[0\]: has not the pixels of a file'),
+        ([first, Image.of(other.pixels)], r'images\[1\]: has not the pixels of a file'),
+        # Their labels would be stored as those of the file.
+        ([first.with_pixels(other.pixels)], r'images\[0\]: has not the pixels of a file'),
+        ([first, 1], r'images\[1\]: 1 is no path, URL or Image'),
         ([first, other, twice], rf"images\[2\]: '{first.key}' is the key of images\[0\], too"),
         (str(pool), "images: 'str' is one picture"),
         ([pool / 'none.png'], 'none.png: cannot be read'),

@@ -109,3 +109,10 @@ def test_a_relative_pool_stays_relative(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     assert list(find_images('pool')) == ['pool/1.png']
     assert list(find_images('pool/*.png')) == ['pool/1.png']
+
+
+def test_a_local_glob_is_no_chain_of_urls(tmp_path: Path) -> None:
+    _touch(tmp_path, 'p::q/1.png', 'p::q/r/2::3.png')
+    folder = str(tmp_path / 'p::q')
+    assert list(find_images(f'{folder}/*.png')) == [f'{folder}/1.png']
+    assert list(find_images(f'{folder}/*/*::3.png')) == [f'{folder}/r/2::3.png']

@@ -146,3 +146,29 @@ def test_a_list_of_urls_is_read_again_where_its_pictures_have_digests(tmp_path: 
     # Nothing but its content tells whether such a picture has changed.
     index.update(listed, Pictures().size_of, list_file, digest_of=lambda path: '0123456789abcdef')
     assert index.unchanged(list_file) is None
+
+
+def test_a_picture_of_another_digest_is_measured_again(location: Location) -> None:
+    rows = [
+        {'key': k, 'width': UNKNOWN, 'height': UNKNOWN, 'num_bytes': None,
+         'path': f's3://b/{k}'.encode(), 'modified': 0}
+        for k in 'abc'
+    ]  # fmt: skip
+    listed = pa.Table.from_pylist(rows, schema=POOL_SCHEMA)
+    index = PoolIndex(location, {'prefix': 'pool'})
+    digests: dict[str, str | None] = {'s3://b/a': '1', 's3://b/b': '1', 's3://b/c': None}
+    opened: list[str] = []
+
+    def sizes(width: int) -> list[int]:
+        def size_of(path: str) -> tuple[int, int]:
+            opened.append(path[-1])
+            return width, 7
+
+        return [image.width for image in index.update(listed, size_of, digest_of=digests.get)]
+
+    assert [image.width for image in index.update(listed, lambda path: (1, 7))] == [1, 1, 1]
+    # Without digests one of the same name may have been put in its place meanwhile.
+    assert (sizes(2), opened) == ([2, 2, 1], ['a', 'b'])
+    digests['s3://b/b'] = '2'
+    opened.clear()
+    assert (sizes(3), opened) == ([2, 3, 1], ['b'])
