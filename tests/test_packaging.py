@@ -93,7 +93,7 @@ def test_mim_finds_a_config_of_a_wheel_by_its_name(installed: Path) -> None:
     # What a composition is held against learns from the labels of a file.
     without = {name for name, config in read.items() if 'composition' not in config}
     oracles = {'oracle', 'oracle_features', 'oracle_mosaic'}
-    assert without == {'labelled', *oracles, 'scoring', 'supervised'}
+    assert without == {'labelled', *oracles, 'scoring', 'semi_supervised', 'supervised'}
     assert all(config.composition.label_pipeline for n, config in read.items() if n not in without)
 
 

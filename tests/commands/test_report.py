@@ -78,7 +78,7 @@ def test_a_card_with_a_table_takes_one_composition_and_reads_a_checkpoint_once(
     monkeypatch.setattr(toys, 'see', lambda pixels, colours, weights=None: see(pixels, colours))
     monkeypatch.setattr(hashlib, 'file_digest', lambda f, n: reads.append(f.name) or digest(f, n))
     parts = Parts.make
-    monkeypatch.setattr(Parts, 'make', lambda *args: made.append(args) or parts(*args))
+    monkeypatch.setattr(Parts, 'make', lambda *a, **k: made.append(a) or parts(*a, **k))
     config = student_config(pool, truth, tmp_path)
     config.composition.teachers.first.arguments.weights = str(weights)
     report(config, out=str(tmp_path / 'card'), pictures=4)

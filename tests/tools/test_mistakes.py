@@ -57,7 +57,9 @@ def test_it_is_one_line_in_a_process_of_its_own(pool: Path, truth: str, tmp_path
 
 
 # In processes forked off; the table's others are in this one, the two around it start from nothing.
-TYPED = MISTAKES[:: len(MISTAKES) // 8][:8]
+# A config file cannot hold all values that a config can, and WORK sets one.
+WRITTEN = [each for each in MISTAKES if each[1] != float('inf') and each[0] != 'work_dir']
+TYPED = WRITTEN[:: len(WRITTEN) // 8][:8]
 
 
 @pytest.mark.parametrize(
