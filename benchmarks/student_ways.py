@@ -27,6 +27,7 @@ from mmcompose.engine.hooks.label_agreement import LabelAgreementHook
 from mmcompose.engine.unwrapped import unwrapped
 from mmcompose.registry import HOOKS
 from mmcompose.teachers.mmdet.teacher import MMDetTeacher
+from mmcompose.utils import write_json
 
 # The strong view of MMDetection's Soft Teacher, but what moves objects.
 STRONG = (
@@ -159,6 +160,6 @@ def write_views(
             cv2.imwrite(str(folder / 'images' / name), pixels, [cv2.IMWRITE_JPEG_QUALITY, 95])
             height, width = pixels.shape[:2]
             images.append({'id': len(images), 'file_name': name, 'width': width, 'height': height})
-    text = json.dumps({'images': images, 'annotations': [], 'categories': known['categories']})
-    listed.write_text(text, encoding='utf-8')
+    content = {'images': images, 'annotations': [], 'categories': known['categories']}
+    write_json('--work-dir', listed, content, indent=None)
     return listed

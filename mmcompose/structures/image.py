@@ -25,7 +25,7 @@ def open_bytes(path: str) -> Any:
 
     ``::`` chains URLs, as in ``zip://1.jpg::s3://bucket/all.zip``; a local path may hold it, too.
     """
-    return fsspec.open(path, 'rb') if '://' in path else open(path, 'rb')
+    return fsspec.open(path, 'rb') if '://' in path else open(os.path.expanduser(path), 'rb')
 
 
 def filesystem_of(path: str) -> tuple[Any, str]:

@@ -118,6 +118,12 @@ def test_a_storage_that_does_not_answer_is_asked_again(
     assert storage.asked == asked
 
 
+def test_a_file_may_be_named_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / 'list.txt').write_text('found')
+    monkeypatch.setenv('HOME', str(tmp_path))
+    assert read_text('key', '~/list.txt') == 'found'
+
+
 def test_a_local_name_is_no_chain_of_urls(tmp_path: Path) -> None:
     folder = tmp_path / 'p::q'
     folder.mkdir()

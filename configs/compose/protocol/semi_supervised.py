@@ -1,8 +1,9 @@
 # Not of the paper: MMDetection's own way with a share of the true labels and the pool without any.
 # The average of the student's weights labels, online, what it sees weakly augmented; the student
-# learns that from strong augmentation, and the true labels beside it. Where does it begin?
-# Soft Teacher is this base with additions for two stages.
-_base_ = ['oracle.py']
+# learns that from strong augmentation, and the true labels beside it. Soft Teacher is this base
+# with additions for two stages. Its checkpoint holds both, so that this config scores it, as
+# scoring.py has it.
+_base_ = ['scoring.py']
 
 # As many steps as arms 3 to 5; from a composed student, as many as arms 6 to 8.
 max_iters = _base_.composed_iters + _base_.finetuned_iters
@@ -102,13 +103,3 @@ custom_hooks = [
     dict(type='MeanTeacherHook', skip_buffer=False),
     dict(type='mmcompose.TeacherEvalHook'),
 ]
-# As all arms are scored; see scoring.py.
-test_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        type='mmcompose.ClassSpaceDataset',
-        dataset=_base_.test_dataloader.dataset,
-        classes=_base_.voc_classes,
-    )
-)
-val_dataloader = test_dataloader
