@@ -17,10 +17,12 @@ import os
 import shutil
 import statistics
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from arms import Arms
@@ -52,6 +54,7 @@ from mmcompose.utils import file_fingerprint, fingerprint, write_json
 _MORE = 'custom_hooks = [*_base_.custom_hooks, dict(type={!r}, {})]'
 _DENSE = _MORE.format('mmcompose.DenseScoresHook', 'teacher=_base_.voc_a, weight=1.0')
 _ONLINE = _MORE.format('mmcompose.OnlineTeacherHook', 'begin=max(1, round(450 * _base_.scale))')
+_ONLINE_LATER = _MORE.format('mmcompose.OnlineTeacherHook', 'begin=1, least=0.4')
 _WEIGHT = 'custom_hooks = [*_base_.custom_hooks[:-1], dict(_base_.custom_hooks[-1], weight={})]'
 # By arm: its config, what else it sets, and the arm of true labels that it stands beside.
 ARMS: dict[str, tuple[str, str, str]] = {
@@ -66,10 +69,24 @@ ARMS: dict[str, tuple[str, str, str]] = {
     'composed, mosaic and mixup': ('composed_mosaic', '', 'oracle, mosaic and mixup'),
     'dense scores': ('composed', _DENSE, 'oracle'),
     'online teacher': ('composed', _ONLINE, 'oracle'),
+    'composed, longer': ('composed', '', 'oracle'),
+    'composed, then an online teacher': ('composed', _ONLINE_LATER, 'oracle'),
     'stored views': ('composed', '', 'oracle'),
     'truth and teachers': ('truth_and_teachers', '', 'oracle'),
     'truth alone': ('truth_alone', '', 'oracle'),
 }
+# Begin with the student of another arm, and go on for half as long, at a learning rate that leaves
+# what it knows.
+BEGIN_WITH = {
+    'composed, longer': 'composed',
+    'composed, then an online teacher': 'composed',
+}
+GOING_ON = """
+load_from = {!r}
+max_iters = max(2, round(1125 * _base_.scale))
+optim_wrapper = dict(optimizer=dict(lr=2e-4))
+train_cfg = dict(max_iters=max_iters, val_begin=1, val_interval=1000000)
+"""
 # Its labels are those of the pictures' views, which the student sees as they are.
 VIEWED, VIEWS = 'stored views', 2
 VIEWED_DATA = """
@@ -84,6 +101,8 @@ train_dataloader = dict(
 SEEDED = ('oracle', 'composed', 'features, weight 3')
 SCREEN = {'teacher_b_train': 400, 'val': 400}
 KEPT, IGNORED = 1.0, 0.4
+# In a training's folder, what its student predicts.
+PREDICTED = 'predictions.pkl'
 
 
 @dataclass(frozen=True)
@@ -95,12 +114,14 @@ class Recipes:
         labels: The COCO json of the labels that all composed arms but VIEWED learn; made once.
         views: That of the views' labels, and the folder of the views.
         scale: Of all trainings.
+        locks: Held while an arm is trained, by arm and seed.
     """
 
     protocol: Arms
     labels: Path
     views: tuple[Path, Path] | None
     scale: float
+    locks: dict[tuple[str, int], Lock] = field(default_factory=lambda: defaultdict(Lock))
 
     @property
     def kept(self) -> Path:
@@ -139,7 +160,8 @@ class Recipes:
     def made_by(self, arm: str, seed: int) -> str:
         """Return the fingerprint of all that a user would vary."""
         labels = file_fingerprint(self._labels(arm))
-        return fingerprint([*ARMS[arm], seed, self.scale, SCREEN, labels])
+        first = [self.made_by(BEGIN_WITH[arm], seed)] if arm in BEGIN_WITH else []
+        return fingerprint([*ARMS[arm], seed, self.scale, SCREEN, labels, *first])
 
     def _labels(self, arm: str) -> Path:
         if arm != VIEWED:
@@ -156,21 +178,28 @@ class Recipes:
         kept = self.predictions(arm, seed)
         if kept.is_file():
             return kept
-        name = f'{arm}, seed {seed}'
-        folder = self.protocol.work_dir / file_name(name)
+        trained = self._trained(arm, seed)
+        seconds = self.protocol.stages.seconds[_name(arm, seed)]
+        about = {'seconds': seconds, 'machine': {**machine(), 'device': device()}}
+        write_json('--work-dir', kept.with_suffix('.json'), about)
+        shutil.copy(trained.parent / PREDICTED, kept)
+        console.print(f'    {_name(arm, seed)}: {seconds:.0f} s', markup=False)
+        return kept
+
+    def _trained(self, arm: str, seed: int) -> Path:
+        """Train an arm, after that which it begins with, and return its checkpoint."""
+        more = ''
+        if arm in BEGIN_WITH:
+            more = GOING_ON.format(str(self._trained(BEGIN_WITH[arm], seed)))
+        folder = self.protocol.work_dir / file_name(_name(arm, seed))
         folder.mkdir(parents=True, exist_ok=True)
         config = folder.with_suffix('.py')
-        predicted = folder / 'predictions.pkl'
-        config.write_text(self._config(arm, seed, predicted), encoding='utf-8')
-        train(self.protocol.stages, name, config, folder, [self._labels(arm)])
-        about = {
-            'seconds': self.protocol.stages.seconds[name],
-            'machine': {**machine(), 'device': device()},
-        }
-        write_json('--work-dir', kept.with_suffix('.json'), about)
-        shutil.copy(predicted, kept)
-        console.print(f'    {name}: {about["seconds"]:.0f} s', markup=False)
-        return kept
+        text = self._config(arm, seed, folder / PREDICTED) + more
+        # Two arms side by side may begin with the same one.
+        with self.locks[arm, seed]:
+            config.write_text(text, encoding='utf-8')
+            inputs = [self._labels(arm)]
+            return train(self.protocol.stages, _name(arm, seed), config, folder, inputs)
 
     def _config(self, arm: str, seed: int, predicted: Path) -> str:
         base, more, _ = ARMS[arm]
@@ -208,6 +237,10 @@ composition = dict(
     store={str(self._input(f'{kind}labels'))!r},
 )
 """
+
+
+def _name(arm: str, seed: int) -> str:
+    return f'{arm}, seed {seed}'
 
 
 def runs(arms: list[str], seeds: int) -> Iterator[tuple[str, int]]:

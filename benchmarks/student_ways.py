@@ -27,7 +27,7 @@ from mmcompose.engine.hooks.label_agreement import LabelAgreementHook
 from mmcompose.engine.unwrapped import unwrapped
 from mmcompose.registry import HOOKS
 from mmcompose.teachers.mmdet.teacher import MMDetTeacher
-from mmcompose.utils import write_json
+from mmcompose.utils import Count, Fraction, write_json
 
 # The strong view of MMDetection's Soft Teacher, but what moves objects.
 STRONG = (
@@ -91,7 +91,15 @@ class OnlineTeacherHook(LabelAgreementHook):
 
     The average sees each batch as it comes; what it is as sure of as of most labels of a class,
     where no label is, the student learns as a label, from colors and patches of a strong view.
+
+    Args:
+        begin: As of :class:`LabelAgreementHook`.
+        least: What scores less is no label, however unsure most labels of its class are.
     """
+
+    def __init__(self, begin: Count, least: Fraction = 0.0) -> None:
+        super().__init__(begin)
+        self.least = least
 
     def before_train(self, runner: Runner) -> None:
         """See :class:`LabelAgreementHook`."""
@@ -115,6 +123,7 @@ class OnlineTeacherHook(LabelAgreementHook):
 
     def _change(self, sample: DetDataSample, factors: Tensor, missed: InstanceData) -> None:
         # No label is weighed.
+        missed = missed[missed.scores >= self.least]
         if len(missed):
             sample.gt_instances = joined(sample.gt_instances, missed)
 
