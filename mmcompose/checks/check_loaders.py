@@ -78,8 +78,10 @@ def _sampler_problems(key: str, loader: Mapping[str, Any]) -> list[Problem]:
             problems += missing_type(f'{key}.{name}', given, DATA_SAMPLERS.name)
         for where, part in walk(given, f'{key}.{name}'):
             problems += value_problems(where, part, DATA_SAMPLERS)
-    # Torch's own, in its place, would not shuffle, nor share pictures among processes.
-    if loader.get('sampler') is None and not _has_ratio(loader['dataset']):
+    # Torch's own, in its place, would not shuffle, nor share pictures among processes; pictures
+    # that are evaluated by one process need neither.
+    needed = key == 'train_dataloader' and not _has_ratio(loader['dataset'])
+    if needed and loader.get('sampler') is None:
         expected = "is missing; give one, e.g. dict(type='DefaultSampler', shuffle=True)"
         problems.append(fault(f'{key}.sampler', expected))
     return problems

@@ -16,10 +16,10 @@ KEY = 'train_dataloader'
 SAMPLER = {'type': 'DefaultSampler', 'shuffle': True}
 
 
-def _told(**changes: Any) -> list[str]:
+def _told(key: str = KEY, **changes: Any) -> list[str]:
     loader = {'batch_size': 2, 'sampler': SAMPLER, 'dataset': {'type': 'CocoDataset'}, **changes}
     with DefaultScope.overwrite_default_scope('mmdet'):
-        return [str(each) for each in loader_problems(KEY, loader)]
+        return [str(each) for each in loader_problems(key, loader)]
 
 
 def test_more_workers_than_cores_are_no_matter_of_a_check() -> None:
@@ -32,6 +32,11 @@ def test_more_workers_than_cores_are_no_matter_of_a_check() -> None:
 def test_a_loader_without_a_sampler_is_told(batch_sampler: Any) -> None:
     (line,) = _told(sampler=None, batch_sampler=batch_sampler)
     assert line.startswith('train_dataloader.sampler: is missing; give one')
+
+
+@pytest.mark.parametrize('key', ['val_dataloader', 'test_dataloader'])
+def test_a_loader_of_evaluation_needs_no_sampler(key: str) -> None:
+    assert _told(key, sampler=None) == []
 
 
 def test_a_sampler_that_is_no_dict_is_told() -> None:
