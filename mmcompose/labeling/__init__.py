@@ -30,6 +30,7 @@ from mmcompose.labeling.compute.curves import calibration_error
 from mmcompose.labeling.compute.label_change import LabelChange, label_change
 from mmcompose.labeling.compute.learned_file import read_learned, write_learned
 from mmcompose.labeling.compute.matching import judge
+from mmcompose.labeling.compute.state import State, summed
 from mmcompose.labeling.filters.adaptive_score_filter import AdaptiveScoreFilter
 from mmcompose.labeling.filters.agreement_filter import AgreementFilter
 from mmcompose.labeling.filters.box_size_filter import BoxSizeFilter
@@ -94,6 +95,7 @@ __all__ = [
     'ScoreCalibration',
     'ScoreFilter',
     'SoftNMS',
+    'State',
     'TemperedFbetaThreshold',
     'Threshold',
     'TopK',
@@ -104,5 +106,6 @@ __all__ = [
     'judge',
     'label_change',
     'read_learned',
+    'summed',
     'write_learned',
 ]

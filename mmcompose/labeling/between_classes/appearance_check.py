@@ -76,7 +76,7 @@ class AppearanceCheck(LabelTransform):
             ``dict(type='mmcompose.PictureFeatures')``.
     """
 
-    revision = 9
+    revision = 10
     rounds = 1
 
     def __init__(self, features: dict[str, Any] | None = None) -> None:

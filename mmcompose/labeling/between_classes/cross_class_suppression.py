@@ -12,7 +12,12 @@ from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, ImageContext, LabelStream, LabelTransform
 from mmcompose.labeling.compute.near_boxes import pairs_of_classes
 from mmcompose.labeling.compute.per_class import class_index
-from mmcompose.labeling.compute.state import State, summed
+from mmcompose.labeling.compute.state import (
+    State,
+    concatenated,
+    table_entries,
+    table_of_entries,
+)
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
 from mmcompose.utils import Count, Fraction, Name, UserError, fault
@@ -45,7 +50,7 @@ class CrossClassSuppression(LabelTransform):
     """
 
     rounds = 1
-    revision = 4
+    revision = 5
 
     def __init__(
         self,
@@ -102,18 +107,26 @@ class CrossClassSuppression(LabelTransform):
                 sure = found[found.scores >= self.min_score]
                 np.add.at(seen, sure.labels, _votes(sure) @ owners > 0)
                 np.add.at(together, _pairs_of_one_teacher(sure, self.iou_thr), 1)
-        return {'together': together, 'seen': seen}
+        # Nearly all of a thousand classes' pairs are never seen.
+        return {'together': table_entries(together), 'seen': table_entries(seen)}
 
     def merge(self, states: Sequence[State]) -> State:
         """See :meth:`LabelTransform.merge`."""
-        return summed(states)
+        size = len(self.class_space.classes)
+        return {
+            name: table_entries(table_of_entries(entries, size))
+            for name, entries in concatenated(states).items()
+        }
 
     def learn(self, state: State) -> None:
         """See :meth:`LabelTransform.learn`."""
-        classes, seen = self.class_space.classes, state['seen']
+        classes = self.class_space.classes
+        together, seen = (
+            table_of_entries(state[name], len(classes)) for name in ('together', 'seen')
+        )
         pairs: list[dict[str, Any]] = []
-        for first, second in np.argwhere(state['together'] >= self.min_count).tolist():
-            count = int(state['together'][first, second])
+        for first, second in np.argwhere(together >= self.min_count).tolist():
+            count = int(together[first, second])
             rate = min(count / max(int(min(seen[first, second], seen[second, first])), 1), 1.0)
             if rate >= self.min_rate:
                 names = sorted((classes[first], classes[second]))

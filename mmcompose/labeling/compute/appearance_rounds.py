@@ -87,7 +87,8 @@ class Sample:
 
     def __init__(self, state: State, known: Bools, owners: Bools) -> None:
         folds = (state['hashes'] % np.uint64(FOLDS)).astype(np.int64)
-        order = np.argsort(folds, kind='stable')
+        # In a part by hash: where a picture stands in the pool must change nothing.
+        order = np.lexsort((state['hashes'], folds))
         counts = state['counts'][order]
         rows = rows_of_images(state['counts'], order)
         self.known, self.owners = known, owners

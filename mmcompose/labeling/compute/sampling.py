@@ -24,17 +24,20 @@ def thinned(
 ) -> State:
     """Return the sample of all images of which samples are given, in their order.
 
+    An image is in it if those with lower hashes leave room. What a part leaves out had no room
+    beside what the part keeps: so a sample of samples is that of all their images.
+
     Args:
         states: With ``hashes`` ``(I,)`` and ``counts`` ``(I,)`` or ``(I, T)`` of boxes.
         per_image: Which arrays have a row an image; the others have one a box.
-        most_boxes: A sample ends where it has so many.
+        most_boxes: A sample ends with the image that makes it more.
         most_images: Likewise. Defaults to no limit.
     """
     state = concatenated(states)
     counts = state['counts']
     counts = counts.sum(axis=tuple(range(1, counts.ndim)))
     by_hash = np.argsort(state['hashes'], kind='stable')
-    fits = np.cumsum(counts[by_hash]) <= most_boxes
+    fits = np.cumsum(counts[by_hash]) - counts[by_hash] <= most_boxes
     if most_images is not None:
         fits[most_images:] = False
     if fits.all():

@@ -24,6 +24,19 @@ def summed(states: Sequence[State]) -> State:
     return {name: np.sum([state[name] for state in states], axis=0) for name in states[0]}
 
 
+def table_entries(table: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return ``(N, 3)``: row, column and count where a table of counts is not 0."""
+    rows, columns = np.nonzero(table)
+    return np.stack([rows, columns, table[rows, columns]], axis=1)
+
+
+def table_of_entries(entries: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Return the ``(size, size)`` table of such entries; of one place they are added up."""
+    table = np.zeros((size, size), np.int64)
+    np.add.at(table, (entries[:, 0], entries[:, 1]), entries[:, 2])
+    return table
+
+
 def state_to_bytes(state: State) -> bytes:
     """Return a state as the bytes of a NumPy archive."""
     file = io.BytesIO()

@@ -54,7 +54,7 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
     """
 
     rounds = 1
-    revision = 6
+    revision = 7
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ import pytest
 from mmcompose.labeling import FUSED, ByTeacher, CrossClassSuppression
 from mmcompose.structures import Detections
 from mmcompose.utils import UserError
-from tests.labeling.toys import Scene, apply, bind, built, fit, found, scene
+from tests.labeling.toys import TEACHERS, Scene, apply, bind, built, fit, found, scene
 
 PERSON, CAT, SOFA, DOG = range(4)
 HERE, SAME, FAR = [0, 0, 50, 50], [1, 0, 50, 50], [100, 0, 150, 50]
@@ -43,6 +43,20 @@ def left(step: CrossClassSuppression, image: ByTeacher) -> list[int]:
     result: Detections = apply(step, image, scene())[FUSED]
     kept = np.isin(result.scores, image[FUSED].scores)
     return sorted(result.labels[kept].tolist())
+
+
+def test_what_is_collected_of_parts_is_that_of_all_and_small_for_many_classes() -> None:
+    names = [*TEACHERS['c'], *(f'class {number}' for number in range(1200))]
+    step = CrossClassSuppression()
+    bind(step, scene({**TEACHERS, 'c': names}))
+    images = [(image, at.image) for image, at in POOL]
+    parts = [step.collect(images[begin : begin + 9]) for begin in range(0, len(images), 9)]
+    assert all(array.nbytes < 2**17 for part in parts for array in part.values())
+    merged = step.merge([step.merge(parts[:2]), *parts[2:]])
+    for name, array in step.collect(images).items():
+        np.testing.assert_array_equal(merged[name], array)
+    step.learn(merged)
+    assert [pair['classes'] for pair in step.learned['together']] == [['dog', 'person']]
 
 
 def test_classes_that_share_places_are_learned_and_listed(step: CrossClassSuppression) -> None:

@@ -10,6 +10,7 @@ from mmcompose.labeling.compute.appearance_rounds import Sample, learn_appearanc
 from mmcompose.labeling.compute.discriminant import Axes, discriminant
 from mmcompose.labeling.compute.half_precision import in_half, in_single
 from mmcompose.labeling.compute.same_place import conflicting_pairs, share_of_place
+from mmcompose.labeling.compute.sampling import rows_of_images
 from mmcompose.labeling.compute.soft_labels import (
     confusions,
     known_share,
@@ -207,6 +208,20 @@ def state(boxes_of_nothing: int) -> State:
         'labels': labels.astype(np.int32),
         'votes': OWNERS[labels],
     }
+
+
+def test_where_a_picture_stands_in_the_pool_changes_nothing() -> None:
+    pool = state(2)
+    order = np.random.default_rng(1).permutation(len(pool['hashes']))
+    rows = rows_of_images(pool['counts'], order)
+    moved = {
+        name: array[order if len(array) == len(order) else rows] for name, array in pool.items()
+    }
+    given, same = (learn_appearance(Sample(each, OWNERS, OWNERS))[0] for each in (pool, moved))
+    np.testing.assert_array_equal(same.classes.weights, given.classes.weights)
+    for one, other in zip(same.domains, given.domains, strict=True):
+        np.testing.assert_array_equal(one.weights, other.weights)
+    np.testing.assert_array_equal(same.relevances, given.relevances)
 
 
 def test_boxes_of_a_teacher_that_is_left_out_teach_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from mmcompose.labeling.compute import pool_sample
 from mmcompose.labeling.compute.pool_sample import collect_sample, merge_samples, sorted_by_hash
-from mmcompose.labeling.compute.sampling import key_hash
+from mmcompose.labeling.compute.sampling import key_hash, thinned
 from mmcompose.labeling.compute.state import State
 from tests.labeling.toys import scene
 from tests.labeling.worlds import ALIKE, world
@@ -37,8 +37,27 @@ def test_parts_are_merged_to_the_sample_of_the_whole(
     assert_same(merge_samples([merge_samples([a, b]), c]), whole)
     assert_same(merge_samples([a, merge_samples([b, c])]), whole)
     assert len(whole['hashes']) <= limits[0]
-    assert whole['counts'].sum() == len(whole['boxes']) <= limits[1]
+    assert whole['counts'].sum() == len(whole['boxes'])
+    # It ends with the image that makes it more.
+    last = int(whole['hashes'].argmax())
+    assert np.delete(whole['counts'], last, axis=0).sum() <= limits[1]
     assert (len(whole['hashes']) == 50) == (limits == (16_384, 10**6))
+
+
+def test_a_sample_of_samples_has_no_image_for_which_a_part_had_no_room() -> None:
+    def state(*images: tuple[int, int]) -> State:
+        hashes, counts = (np.array(each) for each in zip(*images, strict=True))
+        return {'hashes': hashes, 'counts': counts, 'boxes': np.repeat(hashes, counts)}
+
+    def sampled(*states: State) -> State:
+        return thinned(states, ('hashes', 'counts'), most_boxes=100)
+
+    one, other = state((1, 90), (2, 20), (6, 5)), state((3, 5), (4, 0), (5, 300))
+    whole = sampled(one, other)
+    assert whole['hashes'].tolist() == [1, 2]
+    assert_same(sampled(sampled(one), sampled(other)), whole)
+    # Of an image with more boxes than all may have, too.
+    assert sampled(state((1, 300)))['boxes'].tolist() == [1] * 300
 
 
 def test_a_long_stream_is_thinned_out_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
