@@ -358,6 +358,10 @@ def _check_that_labels_suffice(model: Mapping[str, Any]) -> None:
         raise UserError(fault('', 'it learns from people that were cut out, and finds none'))
     if 'language_model' in model:
         raise UserError(fault('', 'it learns from texts, which no pseudo-label carries'))
+    if model['type'] == 'RPN':
+        raise UserError(fault('', 'it learns from boxes without a class'))
+    if 'semi_train_cfg' in model:
+        raise UserError(fault('', 'it learns from two views a picture; the detector in it learns'))
     if 'roi_head' in model and 'rpn_head' not in model:
         raise UserError(fault('', 'it learns from proposals made by another detector'))
     if 'track' in str(model.get('data_preprocessor', {}).get('type', '')).lower():
