@@ -35,7 +35,7 @@ class PictureTruth:
     """
 
     def __init__(self, dataset: Mapping[str, Any], num_classes: int, iou_thr: float) -> None:
-        built = MMDET_DATASETS.build({**_with_all_pictures(dataset), 'lazy_init': True})
+        built = MMDET_DATASETS.build({**with_all_pictures(dataset), 'lazy_init': True})
         # Each once, however often a wrapper repeats it.
         self._truths: list[BaseDataset] = [*_truths_in(built)]
         self._num_classes = num_classes
@@ -207,10 +207,10 @@ def _paths_by_place(images: Sequence[Image], paths: Collection[str]) -> dict[int
     return {place: path for place, path in enumerate(found) if path is not None}
 
 
-def _with_all_pictures(config: Mapping[str, Any]) -> dict[str, Any]:
+def with_all_pictures(config: Mapping[str, Any]) -> dict[str, Any]:
     """Let a dataset list the pictures without boxes, and the boxes that are to be ignored."""
     changed = dict(config)
-    change_sources('truth', changed, lambda _, part: _with_all_pictures(part))
+    change_sources('truth', changed, lambda _, part: with_all_pictures(part))
     return changed if is_wrapper(config) else {**changed, 'test_mode': True}
 
 
