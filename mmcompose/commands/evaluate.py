@@ -38,8 +38,8 @@ def evaluate_config(
         oracle: Path of a checkpoint of the same model, trained on true labels.
         score_floor: Boxes below are left out in every row.
         ann_file: A COCO json to score on. Defaults to the config's validation set.
-        img_prefix: The folder of the images of ``ann_file``, not without it. Defaults to that of
-            the validation set, or of the pool where they lie there.
+        img_prefix: The folder of the images of ``ann_file``, not without it; see
+            :func:`labeled_set`.
         resolved: What the config comes to, where it was resolved already. Defaults to resolving it.
 
     Returns:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from os.path import join
+from os.path import join, realpath
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -33,11 +34,11 @@ def labeled_set(
     """Return labeled images, in the student's classes.
 
     Args:
-        config: The composition's config, whose validation set or pool they may be of.
+        config: The composition's config, whose datasets they may be of.
         composition: Whose classes and aliases hold.
         ann_file: A COCO json, in any class names that the class space knows.
-        img_prefix: The folder of its images. Defaults to that of the validation set, or of the
-            pools where they lie there.
+        img_prefix: The folder of its images. Defaults to that of a training or validation
+            set of the same file, of the validation set, or of a pool: the first with all of them.
         drop_unmapped: Whether boxes of classes that the student does not have are left out.
 
     Raises:
@@ -45,7 +46,7 @@ def labeled_set(
             student, or a file is missing: predictions of another picture may bear its name.
     """
     classes = composition.class_space.classes
-    folders = _image_folders(config) if img_prefix is None else [img_prefix]
+    folders = _image_folders(config, ann_file) if img_prefix is None else [img_prefix]
     dataset = _where_all_are(composition, ann_file, folders, img_prefix is not None)
     unmapped = _unmapped(dataset, composition)
     if unmapped and (not drop_unmapped or not len(covered_classes(dataset, composition))):
@@ -144,18 +145,33 @@ def _unmapped(dataset: ClassSpaceDataset, composition: Composition) -> list[str]
     return [name for name, index in zip(names, indices, strict=True) if index < 0]
 
 
-def _image_folders(config: Config) -> list[str]:
-    """Return the folders of the validation set and of the pools, each once."""
-    validation = (config.get('val_dataloader') or {}).get('dataset')
+def _image_folders(config: Config, ann_file: str) -> list[str]:
+    """Return the folders of datasets of a file, of the validation set and the pools, each once."""
+    training, validation = (
+        (config.get(name) or {}).get('dataset') for name in ('train_dataloader', 'val_dataloader')
+    )
     pools = (each.get('pool') or each.get('dataset') for each in pseudo_labeled_configs(config))
-    folders = []
-    for outermost in (validation, *pools):
-        for _, dataset in inner_datasets('', outermost):
-            root = dataset.get('data_root') or ''
-            prefix = (dataset.get('data_prefix') or {}).get('img') or ''
-            if root or prefix:
-                folders.append(folder_of(prefix if is_abs(prefix) else join(root, prefix)))
-    return list(dict.fromkeys(folders))
+    datasets = [each for each in _inside([training, validation]) if _lists(each, ann_file)]
+    datasets += _inside([validation, *pools])
+    folders = (_from_root(each, (each.get('data_prefix') or {}).get('img')) for each in datasets)
+    return list(dict.fromkeys(folder_of(folder) for folder in folders if folder))
+
+
+def _inside(datasets: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the configs of datasets and every one that they hold."""
+    return (dataset for _, dataset in inner_datasets('', datasets))
+
+
+def _lists(dataset: Mapping[str, Any], ann_file: str) -> bool:
+    """Return whether a dataset's config has a file as its own."""
+    own = dataset.get('ann_file')
+    return bool(own) and realpath(_from_root(dataset, own)) == realpath(ann_file)
+
+
+def _from_root(dataset: Mapping[str, Any], path: str | None) -> str:
+    """Return a path of a dataset's config as MMEngine joins it with ``data_root``."""
+    path = path or ''
+    return path if is_abs(path) else join(dataset.get('data_root') or '', path)
 
 
 def _unmapped_problem(ann_file: str, unmapped: list[str], classes: tuple[str, ...]) -> Problem:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
+from mmcompose.commands.config_files import read_compose_config
 from mmcompose.commands.export_labels import export_rows
 from mmcompose.commands.load import load
+from mmcompose.composition import Composition
+from mmcompose.datasets import labeled_rows
+from mmcompose.engine.read_composition import read_composition
+from mmcompose.engine.resolve import resolve_dataset
 from mmcompose.reporting.ranking import doubts
 from mmcompose.store.exports import destination, read_corrections, to_coco
 from mmcompose.utils import (
     UserError,
     allowing,
     check_writable,
+    fault,
     file_fingerprint,
     log,
     problem,
@@ -22,11 +30,16 @@ from mmcompose.utils import (
 )
 from mmcompose.version import __version__
 
+_TRAINING_SET = 'train_dataloader.dataset'
+
 
 def export_review(
     config: str | Config, to: str = 'labelstudio', out: str | None = None, count: int = 100
 ) -> Path:
     """Write the pictures on whose labels teachers disagree most, for somebody to correct.
+
+    Left out are those of which the training set has true labels of all classes, be it as
+    ``truth`` of the pool or in a labeled source beside it: what was reviewed before.
 
     Args:
         config: A config with a composition, or its path. Labels that are missing are made.
@@ -38,23 +51,52 @@ def export_review(
         What was written.
 
     Raises:
-        UserError: For a mistake in the config; if ``out`` is there or cannot be written.
+        UserError: For a mistake in the config; if ``out`` is there or cannot be written, or no
+            picture is left.
     """
     if count < 1:
         raise UserError(problem('count', count, 'is not a number from 1 up'))
     path = destination(to, out)
+    _check_not_there(path)
+    config = read_compose_config(config)
+    composition = read_composition(config)
+    images = composition.pool
+    labeled = _labeled_rows(config, composition)
+    labels = composition.labels()
+    scores = doubts(labels, composition.class_space.owners)
+    rows = [row for row in labels.readable() if row not in labeled]
+    if not rows:
+        expected = f'has true labels of all {len(images)} pictures of the pool: none is left'
+        raise UserError(fault(_TRAINING_SET, expected))
+    rows = sorted(rows, key=lambda row: -scores[row])[:count]
+    path = export_rows(composition, images, labels.table, rows, to, out)
+    left_out = f' ({len(labeled)} have true labels and are left out)' if labeled else ''
+    log(f'{len(rows)} of {len(images)} pictures to be reviewed{left_out}: {path}')
+    return path
+
+
+def _check_not_there(path: Path) -> None:
+    """Check that nothing is written over: corrections may stand in it.
+
+    Raises:
+        UserError: If there is a file, or a folder with something in it.
+    """
     if path.is_file() or (path.is_dir() and any(path.iterdir())):
-        # Corrections may stand in it.
         raise UserError(
             problem('out', str(path), 'is there already; name another, or move it away')
         )
-    composition = load(config)
-    labels, images = composition.labels(), composition.pool
-    scores = doubts(labels, composition.class_space.owners)
-    rows = sorted(labels.readable(), key=lambda row: -scores[row])[:count]
-    path = export_rows(composition, images, labels.table, rows, to, out)
-    log(f'{len(rows)} of {len(images)} pictures to be reviewed: {path}')
-    return path
+
+
+def _labeled_rows(config: Config, composition: Composition) -> frozenset[int]:
+    """Return the rows of the pool's pictures that the training set has true labels of."""
+    dataset = copy.deepcopy(config.train_dataloader.dataset)
+    scope = config.get('default_scope') or 'mmdet'
+    with (
+        DefaultScope.overwrite_default_scope(scope),
+        allowing(composition.resolved['allow']),
+    ):
+        resolved = resolve_dataset(_TRAINING_SET, dataset, composition)
+        return labeled_rows(resolved, composition.pool, len(composition.classes))
 
 
 def import_review(
@@ -68,15 +110,17 @@ def import_review(
         config: The config whose pool was reviewed, or its path.
         corrected: The tool's export.
         source: 'labelstudio', 'cvat', 'coco' or 'yolo'.
-        out: The COCO json. Its ``info`` has where the corrections are from.
+        out: The COCO json, a new one each time. Its ``info`` has where the corrections are from.
 
     Returns:
         ``out``.
 
     Raises:
-        UserError: If the export is none of that format, or does not fit pool and classes.
+        UserError: If the export is none of that format, or does not fit pool and classes; if
+            ``out`` is there or cannot be written.
     """
     check_writable('out', out)
+    _check_not_there(Path(out))
     composition = load(config)
     with allowing(composition.resolved['allow']):
         images, truth = read_corrections(source, corrected, composition.pool, composition.classes)

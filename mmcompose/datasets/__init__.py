@@ -4,6 +4,7 @@ from mmcompose.datasets.class_space_dataset import ClassSpaceDataset, annotation
 from mmcompose.datasets.dataset_class import dataset_class
 from mmcompose.datasets.image_folders import find_images
 from mmcompose.datasets.image_lists import images_of, join_pools
+from mmcompose.datasets.labeled_rows import labeled_rows
 from mmcompose.datasets.mixed import MixedDataset, MixedSampler, resolve_mixed_loader
 from mmcompose.datasets.pseudo_labeled import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.datasets.relabeled import RelabeledDataset
@@ -40,6 +41,7 @@ __all__ = [
     'inner_datasets',
     'is_wrapper',
     'join_pools',
+    'labeled_rows',
     'nested_splits',
     'pipelines',
     'pseudo_labeled',

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from mmdet.registry import DATASETS as MMDET_DATASETS
 from mmengine.dataset import BaseDataset
+from numpy.typing import NDArray
 
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.wrapping import change_sources, is_wrapper, wrapped
@@ -30,26 +31,35 @@ class PictureTruth:
         dataset: The config of a :class:`ClassSpaceDataset`, or of several in one.
         num_classes: How many classes the student has.
         iou_thr: A teacher's box that overlaps a true one more is dropped: the object has a name.
+            One of a finer class than the true one's stays.
     """
 
     def __init__(self, dataset: Mapping[str, Any], num_classes: int, iou_thr: float) -> None:
-        built = MMDET_DATASETS.build({**_with_all_pictures(dataset), 'lazy_init': True})
+        built = MMDET_DATASETS.build({**with_all_pictures(dataset), 'lazy_init': True})
         # Each once, however often a wrapper repeats it.
         self._truths: list[BaseDataset] = [*_truths_in(built)]
         self._num_classes = num_classes
         self._iou_thr = iou_thr
+        self._below = np.zeros((num_classes, num_classes), np.bool_)
         # By the picture's number in the pool.
         self._entries: dict[int, list[Entry]] = {}
 
-    def match(self, images: Sequence[Image]) -> None:
+    def match(self, images: Sequence[Image], below: NDArray[np.bool_] | None = None) -> None:
         """Find out which picture of the pool is which of each truth.
 
         The same path decides, and else the longest common end of path and key.
+
+        Args:
+            images: The pool.
+            below: Which class is a finer one of which; see :attr:`Hierarchy.below`. Defaults to
+                none of any.
 
         Raises:
             UserError: If none is, or it is not known which, or several truths of one picture
                 cover the same class.
         """
+        if below is not None:
+            self._below = below
         infos: dict[Entry, Mapping[str, Any]] = {}
         entries: dict[int, list[Entry]] = defaultdict(list)
         paths: dict[str, None] = {}
@@ -144,8 +154,8 @@ class PictureTruth:
             instances: The teachers'.
 
         Returns:
-            The true instances, then the teachers' of other classes in other places; and the
-            classes covered.
+            The true instances, then the teachers' of other classes in other places, or of finer
+            ones; and the classes covered.
         """
         infos = self._infos(place)
         covers = [self._covered(info) for info in infos]
@@ -158,12 +168,24 @@ class PictureTruth:
             if each['bbox_label'] not in covered - own
         ]
         others = [each for each in instances if each['bbox_label'] not in covered]
-        true = [each['bbox'] for each in truth if not each['ignore_flag']]
+        true = [each for each in truth if not each['ignore_flag']]
         if others and true:
-            boxes = np.array([each['bbox'] for each in others], np.float32)
-            highest = iou(boxes, np.array(true, np.float32)).max(axis=1)
+            highest = self._overlap(others, true).max(axis=1)
             others = [each for each, of in zip(others, highest, strict=True) if of <= self._iou_thr]
         return [*truth, *others], covered
+
+    def _overlap(
+        self, others: list[dict[str, Any]], true: list[dict[str, Any]]
+    ) -> NDArray[np.floating[Any]]:
+        """Return the IoU of boxes with true ones, 0 where a finer class names the same object."""
+        boxes, true_boxes = (
+            np.array([each['bbox'] for each in part], np.float32) for part in (others, true)
+        )
+        labels, true_labels = (
+            np.array([each['bbox_label'] for each in part]) for part in (others, true)
+        )
+        is_finer = self._below[true_labels, labels[:, None]]
+        return np.where(is_finer, 0, iou(boxes, true_boxes))
 
 
 def _truths_in(dataset: Any) -> Iterator[BaseDataset]:
@@ -185,10 +207,10 @@ def _paths_by_place(images: Sequence[Image], paths: Collection[str]) -> dict[int
     return {place: path for place, path in enumerate(found) if path is not None}
 
 
-def _with_all_pictures(config: Mapping[str, Any]) -> dict[str, Any]:
+def with_all_pictures(config: Mapping[str, Any]) -> dict[str, Any]:
     """Let a dataset list the pictures without boxes, and the boxes that are to be ignored."""
     changed = dict(config)
-    change_sources('truth', changed, lambda _, part: _with_all_pictures(part))
+    change_sources('truth', changed, lambda _, part: with_all_pictures(part))
     return changed if is_wrapper(config) else {**changed, 'test_mode': True}
 
 

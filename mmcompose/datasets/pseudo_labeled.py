@@ -52,8 +52,8 @@ class PseudoLabeledDataset(RelabeledDataset):
             those to be ignored included; the teachers fill the others. A class that neither
             covers is left out of the picture's loss. Defaults to none.
         truth_iou_thr: A teacher's box of another class that overlaps a true box by more is
-            dropped: the object has a name. 1 keeps all, for classes that name one object twice,
-            as person and player do. Defaults to 0.5.
+            dropped, but for a finer one (``class_space.hierarchy``): the object has a name. 1 keeps
+            all, for classes that name one object twice, as person and player do. Defaults to 0.5.
         **kwargs: Arguments of :class:`RelabeledDataset`.
 
     Raises:
@@ -133,7 +133,7 @@ class PseudoLabeledDataset(RelabeledDataset):
             self._rows = _rows_of(own, images)
         if self._truth is not None:
             with allowing(self._composition.get('allow')):
-                self._truth.match(own)
+                self._truth.match(own, self.composition.class_space.hierarchy.below)
             if self._reads_masks:
                 self._truth.check_masks()
         # Workers take it along, and build no composition.

@@ -91,7 +91,7 @@ def resolve(config: Config, composition: Composition | None = None) -> Resolved:
         for name in LOADERS:
             if config.get(name) is not None:
                 with key_prefix(name):
-                    dataset = _resolve_dataset('dataset', config[name].dataset, composition)
+                    dataset = resolve_dataset('dataset', config[name].dataset, composition)
                     config[name].dataset = dataset
                     _resolve_sources(config, name)
         # Before steps are put between, so that its keys are those of the file.
@@ -104,8 +104,17 @@ def resolve(config: Config, composition: Composition | None = None) -> Resolved:
     return Resolved(config, composition)
 
 
-def _resolve_dataset(key: str, dataset: Any, composition: Composition) -> Any:
-    """Return a dataset's config with the student's classes, wrapped where it has labels."""
+def resolve_dataset(key: str, dataset: Any, composition: Composition) -> Any:
+    """Return a dataset's config with the student's classes, wrapped where it has labels.
+
+    Args:
+        key: Where the dataset stands in the config, for messages.
+        dataset: Its config, which is changed.
+        composition: Whose classes and aliases hold.
+
+    Raises:
+        UserError: If a type is missing or unknown, or a pool has a composition of its own.
+    """
     cls = dataset_class(dataset, key)
     classes = list(composition.class_space.classes)
     resolved = composition.resolved
@@ -119,14 +128,14 @@ def _resolve_dataset(key: str, dataset: Any, composition: Composition) -> Any:
         dataset.metainfo = dict(classes=classes)
         dataset.composition = composition.resolved
         if dataset.get('truth') is not None:
-            dataset.truth = _resolve_dataset(f'{key}.truth', dataset.truth, composition)
+            dataset.truth = resolve_dataset(f'{key}.truth', dataset.truth, composition)
         # Whatever is in it stays as it is: its labels, and so its classes, are not read.
     elif issubclass(cls, ClassSpaceDataset):
         dataset.update(of_truth)
     elif issubclass(cls, UnlabeledImages):
         dataset.metainfo = dict(classes=classes)
     elif is_wrapper(dataset):
-        change_sources(key, dataset, lambda place, part: _resolve_dataset(place, part, composition))
+        change_sources(key, dataset, lambda place, part: resolve_dataset(place, part, composition))
     else:
         dataset = ConfigDict(type='mmcompose.ClassSpaceDataset', dataset=dataset, **of_truth)
     return dataset

@@ -252,6 +252,30 @@ def test_the_folder_is_found_in_wrapped_sets_and_of_several_pools(
     assert _folder(config, truth) == pool
 
 
+@pytest.mark.parametrize('place', ['source', 'truth'])
+def test_the_folder_of_a_dataset_of_the_same_file_goes_first(
+    place: str, pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The pool has pictures of the same names.
+    own = tmp_path / 'own'
+    toys.draw(own, 8)
+    shutil.copy(truth, tmp_path / 'own.json')
+    config = student_config(pool, truth, tmp_path)
+    labeled = {'type': 'CocoDataset', 'data_root': str(tmp_path), 'ann_file': 'own.json',
+               'data_prefix': {'img': 'own/'}}  # fmt: skip
+    config.val_dataloader = None
+    loader = config.train_dataloader
+    if place == 'source':
+        source = {'type': 'mmcompose.ClassSpaceDataset', 'dataset': labeled}
+        mixed = {'type': 'mmcompose.MixedDataset', 'datasets': [loader.dataset, source]}
+        loader.dataset = mixed
+    else:
+        loader.dataset.truth = labeled
+    monkeypatch.chdir(tmp_path)
+    assert _folder(config, 'own.json') == own
+    assert _folder(config, truth) == pool
+
+
 def test_a_set_whose_folder_is_not_found_is_told_to_name_it(
     pool: Path, truth: str, tmp_path: Path
 ) -> None:

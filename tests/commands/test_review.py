@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mmdet.datasets import CocoDataset
+from mmengine.config import Config
 
 from mmcompose.commands.review import export_review, import_review
 from mmcompose.utils import UserError
@@ -40,3 +43,62 @@ def test_the_most_doubtful_pictures_go_out_and_come_back_as_truth(
     with pytest.raises(UserError, match=r"^out: '\S*review\.json' is there already"):
         export_review(config, 'coco', str(path), count=3)
     assert path.read_bytes() == before
+
+
+def test_a_review_is_not_written_over(pool: Path, truth: str, tmp_path: Path) -> None:
+    config = student_config(pool, truth, tmp_path)
+    reviewed = tmp_path / 'reviewed.json'
+    reviewed.write_text('an hour of work')
+    with pytest.raises(
+        UserError, match=r"^out: '\S*reviewed\.json' is there already; name another"
+    ):
+        import_review(config, truth, 'coco', str(reviewed))
+    assert reviewed.read_text() == 'an hour of work'
+
+
+def _names(path: Path | str) -> list[str]:
+    return [each['file_name'] for each in json.loads(Path(path).read_text())['images']]
+
+
+def _as_source(config: Config, labeled: dict[str, Any]) -> None:
+    loader = config.train_dataloader
+    again = {'type': 'RepeatDataset', 'times': 2, 'dataset': labeled}
+    loader.dataset = {'type': 'mmcompose.MixedDataset', 'datasets': [again, loader.dataset]}
+
+
+def _as_truth(config: Config, labeled: dict[str, Any]) -> None:
+    config.train_dataloader.dataset.truth = labeled
+
+
+@pytest.mark.parametrize('add', [_as_source, _as_truth])
+def test_a_second_round_takes_other_pictures(
+    add: Callable[[Config, dict[str, Any]], None], pool: Path, truth: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    logged: list[str] = []
+    monkeypatch.setattr('mmcompose.commands.review.log', logged.append)
+    config = student_config(pool, truth, tmp_path)
+    first = export_review(config, 'coco', str(tmp_path / 'review.json'), count=5)
+    reviewed = import_review(config, str(first), 'coco', str(tmp_path / 'reviewed.json'))
+    add(config, {'type': 'CocoDataset', 'ann_file': str(reviewed),
+                 'data_prefix': {'img': f'{pool}/'}})  # fmt: skip
+    second = export_review(config, 'coco', str(tmp_path / 'review2.json'), count=8)
+    assert sorted(_names(first) + _names(second)) == sorted(_names(truth))
+    assert '3 of 8 pictures to be reviewed (5 have true labels and are left out)' in logged[-1]
+    # Nothing is left when these are reviewed too.
+    add(config, {'type': 'CocoDataset', 'ann_file': truth, 'data_prefix': {'img': str(pool)}})
+    with pytest.raises(UserError, match='has true labels of all 8 pictures of the pool'):
+        export_review(config, 'coco', str(tmp_path / 'review3.json'))
+
+
+def test_pictures_labeled_in_part_or_of_another_folder_are_reviewed(
+    pool: Path, truth: str, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    red = toys.write_coco(tmp_path / 'red.json', drawn, {4: 'red'})
+    _as_truth(config, {'type': 'CocoDataset', 'ann_file': red, 'data_prefix': {'img': str(pool)}})
+    toys.draw(tmp_path / 'other', 8)
+    other = {'img': str(tmp_path / 'other')}
+    _as_source(config, {'type': 'CocoDataset', 'ann_file': truth, 'data_prefix': other})
+    path = export_review(config, 'coco', str(tmp_path / 'review.json'))
+    assert sorted(_names(path)) == sorted(_names(truth))

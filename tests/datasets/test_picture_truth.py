@@ -166,6 +166,32 @@ def test_a_true_object_has_one_name(
     assert {each['bbox_label'] for each in dataset.get_data_info(0)['instances']} == left
 
 
+@pytest.mark.parametrize(
+    ('hierarchy', 'left'),
+    [
+        ({'red': ['green', 'blue']}, [GREEN, RED, BLUE]),
+        ({'red': ['blue'], 'blue': ['green']}, [GREEN, RED, BLUE]),
+        ({'green': ['red']}, [RED, BLUE]),
+        ({'blue': ['green']}, [RED, BLUE]),
+    ],
+)
+def test_a_finer_class_stays_beside_a_true_coarse_one(
+    hierarchy: dict[str, list[str]], left: list[int], pool: Path,
+    drawn: list[dict[str, Any]], tmp_path: Path,
+) -> None:  # fmt: skip
+    # Somebody labelled red what the teacher calls green.
+    boxes = {'red': drawn[0]['boxes']['green']}
+    toys.write_coco(tmp_path / 'red.json', [{**drawn[0], 'boxes': boxes}], {4: 'red'})
+    truth = {'type': 'CocoDataset', 'ann_file': str(tmp_path / 'red.json'),
+             'data_prefix': {'img': str(pool)}}  # fmt: skip
+    steps = [{'type': 'mmcompose.ResolveHierarchy'}, *toys.LABEL_PIPELINE]
+    changes = {'class_space': {'hierarchy': hierarchy}, 'label_pipeline': steps}
+    made = toys.composition(tmp_path / 'store', **changes)
+    dataset = _build(pool, tmp_path / 'store', truth=truth, composition=made)
+    info = dataset.get_data_info(0)
+    assert sorted(each['bbox_label'] for each in info['instances']) == left
+
+
 def test_a_true_box_without_a_mask_is_ignored_by_a_student_of_masks(
     pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -14,7 +14,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--ann', dest='ann_file', required=True, help='a COCO json of labeled images'
     )
     parser.add_argument(
-        '--img-prefix', help="their folder; default: the validation set's, or the pool's"
+        '--img-prefix',
+        help='their folder; default: that which CONFIG has for this file, else that of the '
+        'validation set or the pool',
     )
     parser.add_argument('--out', help='the file of a single step; default: its learned_file')
     parser.add_argument('--folds', type=int, default=5, help='for the figures on held-out images')
