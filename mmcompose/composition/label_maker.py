@@ -278,13 +278,17 @@ class LabelMaker:
         """Return all that decides what the first steps make of a pool, beside the pool."""
         records = self.teachers.records
         features = self.teachers.features
+        space = self.class_space.with_coarse
         return {
             'revisions': self.pipeline.revisions[:steps],
             # Pairs, since a fingerprint does not see the order of keys; votes have one.
             'teachers': [[name, each['identity']] for name, each in records.items()],
             'weights': self.weights,
             'classes': self.class_space.classes,
-            'indices': [self.class_space.with_coarse.teacher_index(name) for name in records],
+            'indices': [space.teacher_index(name) for name in records],
+            # What steps look up: teachers' classes, dropped ones too, and names in arguments.
+            'known': [space.index(space.teacher_classes[name]) for name in records],
+            'names': fingerprint(space.names),
             # Pairs: a matrix of all classes would be most of each manifest.
             'hierarchy': np.argwhere(self.class_space.hierarchy.below),
             'label_pipeline': [
