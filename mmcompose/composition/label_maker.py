@@ -156,7 +156,12 @@ class LabelMaker:
         """
         space = class_space or self.class_space.with_coarse
         converted = {name: space.convert(name, table[row]) for name, table in predictions.items()}
-        return converted, context_of(images, row, cells)
+        unasked = tuple(
+            number
+            for number, name in enumerate(space.teachers)
+            if name in converted and not converted[name].asked
+        )
+        return converted, context_of(images, row, cells, unasked)
 
     def inputs(self, images: Sequence[Image]) -> LabelInputs:
         """Return what the label pipeline is shown of each image; makes what the store lacks.
@@ -237,8 +242,8 @@ class LabelMaker:
         def predicted(row: int, looks: bool) -> LabelInput:
             return self.teacher_detections(predictions, images, row, cells=cells if looks else None)
 
-        def context(row: int, looks: bool) -> ImageContext:
-            return context_of(images, row, cells if looks else None)
+        def context(row: int, looks: bool, unasked: tuple[int, ...]) -> ImageContext:
+            return context_of(images, row, cells if looks else None, unasked)
 
         kept = self._step_boxes(images, unreadable)
         return StepImages(pipeline, kept, predicted, context, unreadable)
