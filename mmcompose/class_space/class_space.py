@@ -188,6 +188,11 @@ class ClassSpace:
         space.num_classes = self.num_classes
         return space
 
+    @property
+    def names(self) -> Mapping[str, int]:
+        """The student's index of each name that :meth:`index` finds: its classes and aliases."""
+        return self._index
+
     def index(self, names: Sequence[str | None]) -> NDArray[np.int64]:
         """Return the student's index of each name or alias, -1 where it has no such class."""
         found = [DROPPED if n is None else self._index.get(n, DROPPED) for n in names]

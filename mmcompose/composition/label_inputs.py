@@ -41,7 +41,10 @@ class LabelInputs:
 
 
 def context_of(
-    images: Sequence[Image], row: int, cells: Sequence[Detections] | None = None
+    images: Sequence[Image],
+    row: int,
+    cells: Sequence[Detections] | None = None,
+    unasked: tuple[int, ...] = (),
 ) -> ImageContext:
     """Return what the label pipeline may know of an image beside its boxes.
 
@@ -49,9 +52,11 @@ def context_of(
         images: The pool.
         row: Of the image.
         cells: What the places of each image look like. Defaults to unknown.
+        unasked: The numbers of the teachers that did not predict on it. Defaults to none.
     """
     if isinstance(images, ImageTable):
         key, _, width, height = images.plain_row(row)
     else:
         key, width, height = images[row].key, images[row].width, images[row].height
-    return ImageContext(key, width, height, cells=None if cells is None else cells[row])
+    look = None if cells is None else cells[row]
+    return ImageContext(key, width, height, cells=look, unasked=unasked)

@@ -156,7 +156,12 @@ class LabelMaker:
         """
         space = class_space or self.class_space.with_coarse
         converted = {name: space.convert(name, table[row]) for name, table in predictions.items()}
-        return converted, context_of(images, row, cells)
+        unasked = tuple(
+            number
+            for number, name in enumerate(space.teachers)
+            if name in converted and not converted[name].asked
+        )
+        return converted, context_of(images, row, cells, unasked)
 
     def inputs(self, images: Sequence[Image]) -> LabelInputs:
         """Return what the label pipeline is shown of each image; makes what the store lacks.
@@ -237,8 +242,8 @@ class LabelMaker:
         def predicted(row: int, looks: bool) -> LabelInput:
             return self.teacher_detections(predictions, images, row, cells=cells if looks else None)
 
-        def context(row: int, looks: bool) -> ImageContext:
-            return context_of(images, row, cells if looks else None)
+        def context(row: int, looks: bool, unasked: tuple[int, ...]) -> ImageContext:
+            return context_of(images, row, cells if looks else None, unasked)
 
         kept = self._step_boxes(images, unreadable)
         return StepImages(pipeline, kept, predicted, context, unreadable)
@@ -278,13 +283,17 @@ class LabelMaker:
         """Return all that decides what the first steps make of a pool, beside the pool."""
         records = self.teachers.records
         features = self.teachers.features
+        space = self.class_space.with_coarse
         return {
             'revisions': self.pipeline.revisions[:steps],
             # Pairs, since a fingerprint does not see the order of keys; votes have one.
             'teachers': [[name, each['identity']] for name, each in records.items()],
             'weights': self.weights,
             'classes': self.class_space.classes,
-            'indices': [self.class_space.with_coarse.teacher_index(name) for name in records],
+            'indices': [space.teacher_index(name) for name in records],
+            # What steps look up: teachers' classes, dropped ones too, and names in arguments.
+            'known': [space.index(space.teacher_classes[name]) for name in records],
+            'names': fingerprint(space.names),
             # Pairs: a matrix of all classes would be most of each manifest.
             'hierarchy': np.argwhere(self.class_space.hierarchy.below),
             'label_pipeline': [

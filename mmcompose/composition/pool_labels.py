@@ -75,10 +75,11 @@ class Labeling(PoolWork):
         """Label the images of a part."""
         rows = self._result.rows_of(part)
         begin, images = self._images.nearest(part, rows, len(self._pipeline.steps))
-        labels = []
+        labels, unasked = [], []
         for done, each in enumerate(images, start=1):
             labels.append(Detections() if each is None else self._pipeline.apply(*each, begin))
+            unasked.append(() if each is None else each[1].unasked)
             if done % _TICK_IMAGES == 0:
                 tick(_TICK_IMAGES)
-        unreadable = self._images.unreadable
-        self._result.write(part, labels, [unreadable.get(row) for row in rows])
+        unreadable = [self._images.unreadable.get(row) for row in rows]
+        self._result.write(part, labels, unreadable, unasked)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mmcompose.labeling import FUSED, ByTeacher, ImageContext, LabelInput, LabelPipeline
-from mmcompose.store import StepBoxes, is_storable
+from mmcompose.store import Rows, StepBoxes, is_storable
 from mmcompose.structures import Detections
+
+_NOTHING: LabelInput = ({FUSED: Detections()}, ImageContext())
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,14 @@ class StepImages:
         kept: Where what is made before a step is kept, by the step's number, in their order.
         predicted: Returns what teachers predict in an image, by its row, and its context; True
             adds what its places look like.
-        context: Returns its context alone, likewise.
+        context: Returns its context alone, likewise, of the teachers that were not asked, too.
         unreadable: Why images cannot be read, by row.
     """
 
     pipeline: LabelPipeline
     kept: Mapping[int, StepBoxes]
     predicted: Callable[[int, bool], LabelInput]
-    context: Callable[[int, bool], ImageContext]
+    context: Callable[[int, bool, tuple[int, ...]], ImageContext]
     unreadable: Mapping[int, str]
 
     def nearest(
@@ -67,18 +69,22 @@ class StepImages:
         made = list(self.pipeline.before(number, lambda: readable, begin=begin))
         if begin < number and all(_can_be_kept(found) for found, _ in made):
             left = iter(made)
-            boxes = [
-                Detections() if row in self.unreadable else next(left)[0][FUSED] for row in rows
-            ]
-            self.kept[number].write(part, boxes, [self.unreadable.get(row) for row in rows])
+            boxes, unasked = [], []
+            for row in rows:
+                found, image = _NOTHING if row in self.unreadable else next(left)
+                boxes.append(found[FUSED])
+                unasked.append(image.unasked)
+            reasons = [self.unreadable.get(row) for row in rows]
+            self.kept[number].write(part, boxes, reasons, unasked)
         return made
 
-    def _with_context(
-        self, rows: range, boxes: list[Detections], looks: bool
-    ) -> Iterator[LabelInput | None]:
-        for row, found in zip(rows, boxes, strict=True):
-            readable = row not in self.unreadable
-            yield ({FUSED: found}, self.context(row, looks)) if readable else None
+    def _with_context(self, rows: range, boxes: Rows, looks: bool) -> Iterator[LabelInput | None]:
+        for place, row in enumerate(rows):
+            if row in self.unreadable:
+                yield None
+            else:
+                context = self.context(row, looks, boxes.unasked(place))
+                yield {FUSED: boxes.detections(place)}, context
 
     def _looks(self, begin: int, number: int) -> bool:
         """Return whether a step, from one to another, compares what places look like."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmcompose.labeling.bands.score_bands import covers_a_kept_box
-from mmcompose.structures import Detections
+from mmcompose.structures import Detections, to_rle
 
 
 def reads_masks(transforms: Iterable[Any]) -> bool:
@@ -30,6 +30,33 @@ def for_mask_student(found: Detections) -> Detections:
         return found
     found = replace(found, ignore=ignore | found.is_ignored)
     return found[~covers_a_kept_box(found)]
+
+
+def masked_instances(labels: Detections, width: int, height: int) -> list[dict[str, Any]]:
+    """Return the labels of an image as MMDet's instances; see :func:`for_mask_student`.
+
+    Args:
+        labels: As they are stored.
+        width: Of the image, in pixels.
+        height: Likewise.
+    """
+    found = for_mask_student(labels)
+    weights = [None] * len(found) if found.weights is None else found.weights.tolist()
+    instances = []
+    for box, label, score, ignored, weight, mask in zip(
+        found.boxes.tolist(),
+        found.labels.tolist(),
+        found.scores.tolist(),
+        found.is_ignored.tolist(),
+        weights,
+        found.each_mask,
+        strict=True,
+    ):
+        instance = {'bbox': box, 'bbox_label': label, 'ignore_flag': int(ignored)}
+        segmentation = rectangle(box) if mask is None else to_rle(mask, width, height)
+        instance |= {'score': score, 'mask': segmentation}
+        instances.append(instance if weight is None else {**instance, 'weight': weight})
+    return instances
 
 
 def instances_for_mask_student(instances: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -14,13 +14,14 @@ from mmengine.dataset import BaseDataset
 from numpy.typing import NDArray
 
 from mmcompose.composition import Composition, PoolLabels
+from mmcompose.datasets.complete_classes import CompleteClasses, Covered
 from mmcompose.datasets.dataset_class import dataset_class
 from mmcompose.datasets.image_lists import images_of
 from mmcompose.datasets.mask_labels import (
     for_mask_student,
     instances_for_mask_student,
+    masked_instances,
     reads_masks,
-    rectangle,
 )
 from mmcompose.datasets.picture_truth import PictureTruth
 from mmcompose.datasets.relabeled import RelabeledDataset
@@ -29,8 +30,10 @@ from mmcompose.datasets.unlabeled_images import UnlabeledImages
 from mmcompose.datasets.wrapping import change_sources, wrapped
 from mmcompose.registry import DATASETS
 from mmcompose.store import DetectionTable, ImageTable
-from mmcompose.structures import Detections, to_rle
+from mmcompose.structures import Detections
 from mmcompose.utils import Fraction, UserError, allowing, fault, problem
+
+_NO_CLASS = frozenset[int]()
 
 
 @DATASETS.register_module()
@@ -39,7 +42,8 @@ class PseudoLabeledDataset(RelabeledDataset):
 
     Makes sure of the labels when it is first used, never when it is built. Every image stays
     in, also one without a label: it is a negative, and lengths never depend on labels. Only
-    pictures that cannot be read are left out.
+    pictures that cannot be read are left out. A class of which no owner predicted on a picture is
+    left out of the picture's loss.
 
     Args:
         dataset: :class:`UnlabeledImages`, or any MMDet dataset: its labels are not read.
@@ -137,7 +141,7 @@ class PseudoLabeledDataset(RelabeledDataset):
             if self._reads_masks:
                 self._truth.check_masks()
         # Workers take it along, and build no composition.
-        assert self._owned
+        assert self._complete.anywhere != ()
         if unreadable := table.unreadable():
             rows = np.arange(len(own)) if self._rows is None else self._rows
             self._take(np.flatnonzero(~np.isin(rows, list(unreadable))))
@@ -229,72 +233,42 @@ class PseudoLabeledDataset(RelabeledDataset):
 
     def relabel(self, index: int, info: dict[str, Any]) -> list[dict[str, Any]]:
         """See :meth:`RelabeledDataset.relabel`."""
-        instances = self._with_masks(index) if self._reads_masks else self._of_boxes(index)
-        complete = self._complete_untold
+        labels, row = self.labels, self._row(index)
+        if self._reads_masks:
+            instances = masked_instances(labels[row], *labels.size(row))
+        else:
+            instances = _instances(*labels.taught(row))
+        covered = _NO_CLASS
         if self._truth is not None:
             instances, covered = self._truth.ruled(self._place(index), instances)
-            complete = self._complete(covered)
             if self._reads_masks:
                 instances = instances_for_mask_student(instances)
+        complete = self._complete.anywhere
+        if covered or labels.has_unasked:
+            complete = self._complete.of(labels.unasked(row), covered)
         if complete is not None:
             info['covered_classes'] = complete
         return instances
 
-    def _of_boxes(self, index: int) -> list[dict[str, Any]]:
-        boxes, labels, scores, ignore, weights = self.labels.taught(self._row(index))
-        # Of one length each, which to compare would take an eighth of a picture's time.
-        instances = [
-            {'bbox': box, 'bbox_label': label, 'ignore_flag': ignored, 'score': score}
-            for box, label, score, ignored in zip(boxes, labels, scores, ignore)
-        ]
-        if weights is not None:
-            for instance, weight in zip(instances, weights, strict=True):
-                instance['weight'] = weight
-        return instances
-
-    def _with_masks(self, index: int) -> list[dict[str, Any]]:
-        found = self.labels_of(index)
-        size = self.labels.size(self._row(index))
-        weights = [None] * len(found) if found.weights is None else found.weights.tolist()
-        instances = []
-        for box, label, score, ignored, weight, mask in zip(
-            found.boxes.tolist(),
-            found.labels.tolist(),
-            found.scores.tolist(),
-            found.is_ignored.tolist(),
-            weights,
-            found.each_mask,
-            strict=True,
-        ):
-            instance = {'bbox': box, 'bbox_label': label, 'ignore_flag': int(ignored)}
-            segmentation = rectangle(box) if mask is None else to_rle(mask, *size)
-            instance |= {'score': score, 'mask': segmentation}
-            instances.append(instance if weight is None else {**instance, 'weight': weight})
-        return instances
-
     @cached_property
-    def _owned(self) -> frozenset[int]:
-        """Classes that some teacher knows."""
-        owners = self.composition.class_space.owners
-        return frozenset(np.flatnonzero(owners.any(axis=1)).tolist())
-
-    def _complete(self, covered: frozenset[int]) -> tuple[int, ...] | None:
-        """Return the classes whose labels are complete, or None for all."""
-        complete = sorted(self._owned | covered)
-        return None if len(complete) == len(self.metainfo['classes']) else tuple(complete)
-
-    @cached_property
-    def _complete_untold(self) -> tuple[int, ...] | None:
-        """The classes whose labels are complete in a picture of which there is no truth."""
-        return self._complete(frozenset())
+    def _complete(self) -> CompleteClasses:
+        return CompleteClasses(self.composition.class_space.owners)
 
     @property
-    def coverages(self) -> set[tuple[int, ...] | None]:
+    def coverages(self) -> set[Covered]:
         """Classes whose labels are complete, as they differ from picture to picture."""
-        if self._truth is None:
-            return {self._complete_untold}
-        places = map(self._place, range(len(self)))
-        return {self._complete(self._truth.covered(place)) for place in places}
+        labels, every = self.labels, range(len(self))
+        if self._truth is None and not labels.has_unasked:
+            # One picture is as another, and there may be a million.
+            every = every[:1]
+        return {
+            self._complete.of(labels.unasked(self._row(each)), self._covered(each))
+            for each in every
+        }
+
+    def _covered(self, index: int) -> frozenset[int]:
+        """Return the classes that the truth of a picture covers."""
+        return _NO_CLASS if self._truth is None else self._truth.covered(self._place(index))
 
     def count_boxes(self) -> NDArray[np.int64]:
         """Return ``(C, 2)``: how many boxes of each class are kept, and how many ignored."""
@@ -328,6 +302,24 @@ def _rows_of(images: ImageTable, pool: ImageTable) -> NDArray[np.int64]:
             expected = f'is another picture than that of dataset: its {name} differs'
             raise UserError(problem('PseudoLabeledDataset.pool', key, expected))
     return np.array(rows, np.int64)
+
+
+def _instances(
+    boxes: list[list[float]],
+    labels: list[int],
+    scores: list[float],
+    ignore: list[int],
+    weights: list[float] | None,
+) -> list[dict[str, Any]]:
+    # Of one length each, which to compare would take an eighth of a picture's time.
+    instances: list[dict[str, Any]] = [
+        {'bbox': box, 'bbox_label': label, 'ignore_flag': ignored, 'score': score}
+        for box, label, score, ignored in zip(boxes, labels, scores, ignore)
+    ]
+    if weights is not None:
+        for instance, weight in zip(instances, weights, strict=True):
+            instance['weight'] = weight
+    return instances
 
 
 def pseudo_labeled(dataset: Any) -> Iterator[PseudoLabeledDataset]:

@@ -38,6 +38,7 @@ class ImageContext:
             and difficult ones. None where nobody labeled it.
         cells: What each place of the picture looks like, boxes with ``features``, for steps that
             set :attr:`LabelTransform.features`; others do not rely on it. None where nobody looked.
+        unasked: The teachers that did not predict on it, by number in ``class_space.teachers``.
     """
 
     key: str = ''
@@ -45,6 +46,7 @@ class ImageContext:
     height: int = 0
     truth: Detections | None = None
     cells: Detections | None = None
+    unasked: tuple[int, ...] = ()
 
 
 # What the label pipeline is shown of an image.

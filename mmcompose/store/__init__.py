@@ -1,6 +1,6 @@
 """Predictions by teacher and picture, labels by pool, on any file system."""
 
-from mmcompose.store.columns import PICTURE_FIELDS, is_storable, to_table
+from mmcompose.store.columns import PICTURE_FIELDS, Rows, is_storable, to_table
 from mmcompose.store.detection_table import DetectionTable
 from mmcompose.store.image_table import ImageTable
 from mmcompose.store.label_result import LabelResult
@@ -29,6 +29,7 @@ __all__ = [
     'PictureResults',
     'PoolIndex',
     'PoolResults',
+    'Rows',
     'StepBoxes',
     'WorkList',
     'digest_of',

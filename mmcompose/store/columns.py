@@ -25,7 +25,7 @@ _VALUE_TYPES: dict[str, pa.DataType] = {
     'ignore': pa.bool_(),
     'weights': pa.float32(),
 }
-MASKS, FEATURES = 'masks', 'features'
+MASKS, FEATURES, UNASKED = 'masks', 'features', 'unasked'
 _FIELDS = tuple(_VALUE_TYPES)
 # What every stored row has, whatever is stored of the picture.
 PICTURE_FIELDS = [
@@ -50,6 +50,8 @@ SCHEMA_WITH_MASKS = SCHEMA.append(pa.field(MASKS, pa.large_list(pa.large_binary(
 # The same of what places look like: float16 as bytes, since as a list of numbers Parquet takes
 # fifteen times as long to decode.
 SCHEMA_WITH_FEATURES = SCHEMA.append(pa.field(FEATURES, pa.large_binary()))
+# The numbers of the teachers that did not predict on a picture. Only where there are such.
+UNASKED_FIELD = pa.field(UNASKED, pa.large_list(pa.int32()))
 
 
 def picture_columns(
@@ -81,16 +83,19 @@ def to_table(
     images: Sequence[Image],
     detections: Sequence[Detections],
     unreadable: Sequence[str | None] | None = None,
+    unasked: Sequence[tuple[int, ...]] = (),
 ) -> pa.Table:
     """Put the detections of images into a table, in the images' order.
 
     It has :data:`SCHEMA`, or :data:`SCHEMA_WITH_MASKS` if any of them carry masks, or
-    :data:`SCHEMA_WITH_FEATURES` if any have features; then digests, if the images have any.
+    :data:`SCHEMA_WITH_FEATURES` if any have features; then :data:`UNASKED_FIELD`, if some teacher
+    was not asked, and digests, if the images have any.
 
     Args:
         images: The images.
         detections: Of each; without boxes where an image cannot be read.
         unreadable: As in :func:`picture_columns`.
+        unasked: By image the numbers of the teachers that did not predict on it. Defaults to none.
     """
     columns = picture_columns(images, unreadable)
     columns['num_teachers'] = [None if d.votes is None else d.votes.shape[1] for d in detections]
@@ -107,6 +112,9 @@ def to_table(
     elif any(each is not None for each in masks):
         columns[MASKS] = [None if each is None else each.tolist() for each in masks]
         schema = SCHEMA_WITH_MASKS
+    if any(unasked):
+        columns[UNASKED] = list(unasked)
+        schema = schema.append(UNASKED_FIELD)
     if DIGEST.name in columns:
         schema = schema.append(DIGEST)
     return pa.table(columns, schema=schema)
@@ -153,7 +161,7 @@ class Rows:
             if present is not False
         ]
         self._teachers = _numbers(batch.column('num_teachers'))
-        self._more = {MASKS, FEATURES} & set(batch.schema.names)
+        self._more = {MASKS, FEATURES, UNASKED} & set(batch.schema.names)
 
     def __len__(self) -> int:
         return int(self._batch.num_rows)
@@ -199,6 +207,18 @@ class Rows:
             [0] * (own.stop - own.start) if ignore is None else ignore.tolist(),
             None if weights is None else weights.tolist(),
         )
+
+    def unasked(self, row: int) -> tuple[int, ...]:
+        """Return the numbers of the teachers that did not predict on the image at ``row``."""
+        if UNASKED not in self._more:
+            return ()
+        offsets, numbers = self._unasked
+        return tuple(numbers[offsets.item(row) : offsets.item(row + 1)].tolist())
+
+    @cached_property
+    def _unasked(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        column = self._batch.column(UNASKED)
+        return _offsets(column), column.values.to_numpy()
 
     @cached_property
     def _columns(self) -> tuple[Any, ...]:

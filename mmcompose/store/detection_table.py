@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mmcompose.store.columns import MASKS, Rows, Taught
+from mmcompose.store.columns import MASKS, UNASKED, Rows, Taught
 from mmcompose.structures import Detections
 from mmcompose.utils import Selection
 
@@ -95,6 +96,17 @@ class DetectionTable(Sequence[Detections]):
             return False
         chunks = (chunk.flatten() for chunk in self._column(MASKS).chunks)
         return any(chunk.null_count < len(chunk) for chunk in chunks)
+
+    @cached_property
+    def has_unasked(self) -> bool:
+        """Whether any teacher did not predict on any image."""
+        return UNASKED in self._reader.schema.names
+
+    def unasked(self, row: int) -> tuple[int, ...]:
+        """Return the numbers of the teachers that did not predict on the image at ``row``."""
+        if not self.has_unasked:
+            return ()
+        return self._batch(row // BATCH_SIZE).unasked(row % BATCH_SIZE)
 
     def unreadable(self) -> dict[int, str]:
         """Return why images could not be read, by row."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mmcompose.store.columns import MASKS, SCHEMA, SCHEMA_WITH_MASKS
+from mmcompose.store.columns import MASKS, SCHEMA, SCHEMA_WITH_MASKS, UNASKED_FIELD
 from mmcompose.store.detection_table import DetectionTable
 from mmcompose.store.image_table import ImageTable
 from mmcompose.store.leases import Leases, is_lease, lease_name
@@ -89,8 +89,7 @@ class LabelResult(PoolParts[Sequence[Mapping[str, Any]]]):
         names = sorted({stem_of(name): name for name in every}.values())
         folder = self._mapped.local(self.folder)
         assert folder is not None
-        schema = SCHEMA_WITH_MASKS if self._have_masks(names) else SCHEMA
-        write_mapped(folder, self._tables(names), schema, self.fingerprint)
+        write_mapped(folder, self._tables(names), self._schema(names), self.fingerprint)
         # A process that was killed gave none back.
         gone = [
             n for n in self._location.names(self.folder) if is_lease(n) and n != lease_name(_JOIN)
@@ -103,5 +102,8 @@ class LabelResult(PoolParts[Sequence[Mapping[str, Any]]]):
     def _tables(self, names: Sequence[str]) -> Iterator[pa.Table]:
         return (self._parts.read(name) for name in names)
 
-    def _have_masks(self, names: Sequence[str]) -> bool:
-        return any(MASKS in self._parts.schema(name).names for name in names)
+    def _schema(self, names: Sequence[str]) -> pa.Schema:
+        """Return the columns that every part has, and those that any has."""
+        found = {column for name in names for column in self._parts.schema(name).names}
+        more = (SCHEMA_WITH_MASKS.field(MASKS), UNASKED_FIELD)
+        return pa.schema([*SCHEMA, *(each for each in more if each.name in found)])

@@ -33,6 +33,8 @@ class PoolParts(ByPool[Learned]):
         images: ImageTable,
         part_size: int = PART_SIZE,
     ) -> None:
+        # They did not hold once which teachers were not asked.
+        made_of = {**made_of, 'stored': 'with unasked'}
         super().__init__(location, kind, made_of, images, part_size)
         self._parts = Parts(location, self.folder, self.fingerprint)
         self._is_begun = False
@@ -46,8 +48,15 @@ class PoolParts(ByPool[Learned]):
         part: int,
         detections: Sequence[Detections],
         unreadable: Sequence[str | None] | None = None,
+        unasked: Sequence[tuple[int, ...]] = (),
     ) -> None:
         """Write the boxes of a part's images, in their order.
+
+        Args:
+            part: Which.
+            detections: As in :func:`mmcompose.store.to_table`.
+            unreadable: Likewise.
+            unasked: Likewise.
 
         Raises:
             UserError: If they cannot be written.
@@ -57,4 +66,4 @@ class PoolParts(ByPool[Learned]):
         if not self._is_begun:
             write_manifest(self._location, self.folder, self._manifest)
             self._is_begun = True
-        self._parts.write(self.stem(part), to_table(images, detections, unreadable))
+        self._parts.write(self.stem(part), to_table(images, detections, unreadable, unasked))

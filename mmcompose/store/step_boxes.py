@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+from mmcompose.store.columns import Rows
 from mmcompose.store.contents import STEP_BOXES
 from mmcompose.store.image_table import ImageTable
 from mmcompose.store.location import Location
 from mmcompose.store.parts import PART_SIZE
 from mmcompose.store.pool_parts import PoolParts
 from mmcompose.store.sealed import stem_of
-from mmcompose.structures import Detections
 
 
 class StepBoxes(PoolParts[None]):
@@ -35,7 +35,7 @@ class StepBoxes(PoolParts[None]):
     ) -> None:
         super().__init__(location, STEP_BOXES, made_of, images, part_size)
 
-    def read(self, part: int) -> list[Detections] | None:
+    def read(self, part: int) -> Rows | None:
         """Return the boxes of a part's images, None where they are not there, or no longer.
 
         Parts are listed once: whoever reads them begins when all that there will be are there.
@@ -44,8 +44,7 @@ class StepBoxes(PoolParts[None]):
             UserError: If the part is damaged.
         """
         name = self._names.get(self.stem(part))
-        rows = None if name is None else self._parts.find(name)
-        return None if rows is None else [rows.detections(row) for row in range(len(rows))]
+        return None if name is None else self._parts.find(name)
 
     @cached_property
     def _names(self) -> dict[str, str]:

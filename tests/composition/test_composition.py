@@ -381,6 +381,35 @@ def test_a_hierarchy_is_part_of_what_makes_the_labels(pool: Path, tmp_path: Path
     assert len({labels.fingerprint for labels in made}) == 3
 
 
+def test_what_an_alias_means_is_part_of_what_makes_the_labels(pool: Path, tmp_path: Path) -> None:
+    """A step names a class by an alias, and it is the class of the config at hand."""
+    images = toys.images_in(pool)
+    score_filter, *rest = toys.LABEL_PIPELINE
+    steps = [{**score_filter, 'per_class': {'coloured': 1.0}}, *rest]
+    for number, name in enumerate(toys.STUDENT):
+        space = {'aliases': [{name: ['coloured']}]}
+        made = toys.composition(tmp_path, label_pipeline=steps, class_space=space)
+        found = {each for labels in Composition.from_config(made).labels(images)
+                 for each in labels.labels.tolist()}  # fmt: skip
+        assert found == {0, 1, 2} - {number}
+
+
+def test_what_a_dropped_class_is_called_is_part_of_what_makes_the_labels(
+    pool: Path, tmp_path: Path
+) -> None:
+    """Steps may know what a teacher was trained on, also where it is not listened to."""
+    images = toys.images_in(pool)
+    made = Composition.from_config(toys.composition(tmp_path)).resolved
+    addresses = []
+    for name in ('red', 'blue'):
+        first, second = made['teacher_records']
+        records = [{**first, 'classes': ['green', name]}, second]
+        space = {'classes': list(toys.STUDENT), 'mapping': {'first': {name: None}}}
+        config = {**made, 'teacher_records': records, 'class_space': space}
+        addresses.append(Composition.from_config(config)._maker.label_result(images).fingerprint)
+    assert len(set(addresses)) == 2
+
+
 def test_a_coarse_teacher_supports_what_the_student_has_and_adds_nothing(
     pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
 ) -> None:

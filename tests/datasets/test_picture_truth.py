@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +260,51 @@ def test_a_class_that_no_teacher_knows_is_learned_where_truth_covers_it(
         )
     with pytest.raises(UserError, match='labels cover different classes'):
         _check_mixes(mixed)
+
+
+def _listed(
+    folder: Path, drawn: list[dict[str, Any]], name: str, rows: range, classes: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return a teacher that predicted on some of the pictures alone, elsewhere."""
+    file = folder / f'{name}.json'
+    toys.write_coco(file, [drawn[row] for row in rows], dict(enumerate(classes, start=1)))
+    results = [{**each, 'score': 0.9} for each in json.loads(file.read_text())['annotations']]
+    (folder / f'{name}_results.json').write_text(json.dumps(results))
+    return {'type': 'mmcompose.COCOResultsTeacher', 'images': str(file), 'on_unmatched': 'warn',
+            'results': str(folder / f'{name}_results.json')}  # fmt: skip
+
+
+LEARNS = [
+    *toys.LABEL_PIPELINE[:2], {'type': 'mmcompose.CrossClassSuppression'}, toys.LABEL_PIPELINE[2],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize('steps', [toys.LABEL_PIPELINE, LEARNS], ids=['plain', 'learns'])
+def test_a_class_of_which_no_owner_was_asked_is_not_background(
+    steps: list[dict[str, Any]], pool: Path, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    teachers = {
+        'first': _listed(tmp_path, drawn, 'first', range(4), toys.FIRST),
+        'second': _listed(tmp_path, drawn, 'second', range(2, 6), toys.SECOND),
+    }
+    made = toys.composition(tmp_path / 'store', teachers=teachers, label_pipeline=steps)
+    every = [(GREEN, RED), (GREEN, RED), None, None, (RED, BLUE), (RED, BLUE), (), ()]
+    dataset = _build(pool, tmp_path / 'store', composition=made)
+    assert [dataset.get_data_info(n).get('covered_classes') for n in range(8)] == every
+    assert dataset.get_data_info(7)['instances'] == []
+    assert dataset.coverages == {*every}
+    assert dataset.get_subset([0, 4, 1]).coverages == {(GREEN, RED), (RED, BLUE)}
+    # Workers of another start method take it along, and the rows of a part are the pool's.
+    part = pickle.loads(pickle.dumps(dataset.get_subset([6, 2])))
+    assert [part.get_data_info(n).get('covered_classes') for n in range(2)] == [(), None]
+    truth = _truth(tmp_path / 'red.json', drawn[4:], pool)
+    ruled = _build(pool, tmp_path / 'store', composition=made, truth=truth)
+    every[6:] = [(RED,), (RED,)]
+    assert [ruled.get_data_info(n).get('covered_classes') for n in range(8)] == every
+    assert ruled.coverages == {*every}
+    mixing = [{'type': 'CachedMosaic', 'img_scale': (64, 64)}]
+    with pytest.raises(UserError, match='labels cover different classes'):
+        _check_mixes(_build(pool, tmp_path / 'store', composition=made, pipeline=mixing))
 
 
 @pytest.mark.parametrize('kind', ['CachedMosaic', 'CachedMixUp'])

@@ -86,6 +86,25 @@ def test_masks_of_some_pictures_are_read(store: LabelStore) -> None:
     assert table[0].masks is None and table[3].masks is not None
 
 
+@pytest.mark.parametrize('masks', [False, True], ids=['boxes', 'masks'])
+def test_who_was_not_asked_of_a_picture_is_read(masks: bool, store: LabelStore) -> None:
+    every: tuple[dict[int, tuple[int, ...]], ...] = ({}, {2: (0,), 4: (0, 2), 6: (1,)})
+    for number, unasked in enumerate(every):
+        result = _labels(store, pipeline=number)
+        result.write_learned([])
+        for part in range(3):
+            rows = result.rows_of(part)
+            found = [boxes_of(result.images[row]) for row in rows]
+            if masks and part == 1:
+                full = encode_masks(np.ones((3, 64, 96), bool))
+                found = [each.with_fields(masks=full[: len(each)]) for each in found]
+            result.write(part, found, unasked=[unasked.get(row, ()) for row in rows])
+        table = result.read()
+        assert table is not None and table.has_masks == masks
+        assert table.has_unasked == bool(unasked)
+        assert [table.unasked(row) for row in range(7)] == [unasked.get(n, ()) for n in range(7)]
+
+
 def test_why_pictures_are_left_out_is_read(store: LabelStore) -> None:
     result = _labels(store)
     result.write_learned([])

@@ -33,9 +33,10 @@ class COCOResultsTeacher(Teacher):
         classes: Class names in the order of YOLO's class numbers, or a data set's name that
             MMDet knows. Of a results json: in which order; defaults to that of its categories.
         on_unmatched: What a picture means that is not listed: 'error'; 'warn': the teacher did not
-            predict on it and does not vote there; or 'no_boxes': it found nothing there. Defaults
-            to 'error' for a results json, and to 'no_boxes' for text files, of which many tools
-            write none for an empty picture.
+            predict on it and does not vote there, and classes that no teacher looked for there are
+            left out of its loss; or 'no_boxes': it found nothing there. Defaults to 'error' for
+            a results json, and to 'no_boxes' for text files, of which many tools write none for an
+            empty picture.
         rescale: Scale the boxes where the images json lists another size than the picture's.
             Defaults to False: it is an error.
     """
