@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentError, ArgumentParser, Namespace
 from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import DictAction
 
+# In place of a space, all of which MMEngine removes.
+_SPACE = '\ue000'
+# One of a value's elements, without the brackets, quotes and spaces around it.
+_ELEMENT = re.compile(r"""[^,\[( '"][^,]*?(?=[\])'" ]*(?:,|$))""")
+
 
 class OptionsAction(DictAction):
-    """MMEngine's action of ``--cfg-options``, with argparse's message for what is no option."""
+    """MMEngine's action of ``--cfg-options``, but for spaces inside a value, which stay.
+
+    What is no option is argparse's message.
+    """
 
     def __call__(
         self,
@@ -20,10 +29,25 @@ class OptionsAction(DictAction):
         option_string: str | None = None,
     ) -> None:
         """Keep ``key=value`` pairs as a dict."""
-        for value in values or ():
-            if '=' not in value:
-                raise ArgumentError(self, f'{value!r} is not of the form key=value')
-        super().__call__(parser, namespace, values, option_string)
+        pairs = []
+        for given in values or ():
+            key, sign, value = given.partition('=')
+            if not sign:
+                raise ArgumentError(self, f'{given!r} is not of the form key=value')
+            pairs.append(f'{key}={_ELEMENT.sub(_without_spaces, value)}')
+        super().__call__(parser, namespace, pairs, option_string)
+        options = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, {key: _with_spaces(value) for key, value in options.items()})
+
+
+def _without_spaces(element: re.Match[str]) -> str:
+    return element[0].replace(' ', _SPACE)
+
+
+def _with_spaces(parsed: Any) -> Any:
+    if isinstance(parsed, (list, tuple)):
+        return type(parsed)(map(_with_spaces, parsed))
+    return parsed.replace(_SPACE, ' ') if isinstance(parsed, str) else parsed
 
 
 def add_config(parser: ArgumentParser) -> None:

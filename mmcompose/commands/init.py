@@ -18,6 +18,7 @@ from mmcompose.composition import RESERVED_NAMES
 from mmcompose.registry import TEACHERS, build
 from mmcompose.teachers import MMDetTeacher, Teacher
 from mmcompose.teachers.mmdet.zoo import zoo_model
+from mmcompose.teachers.onnx_about import read_beside
 from mmcompose.utils import (
     UserError,
     atomic_write,
@@ -33,6 +34,10 @@ STUDENT = 'mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py'
 _WEIGHTS = ('.pth', '.safetensors')
 # A path may have a colon in it, but a config has no weights in its name.
 _FILE_AND_CONFIG = re.compile(r'(.+\.(?:pth|safetensors|onnx)):(.*)')
+# A suffix, or one colon; in names of the zoo a number may have a dot: paa_r50_fpn_1.5x_coco.
+_LIKE_A_FILE = re.compile(r'\.[A-Za-z]\w*$|(?<!:):(?!:)')
+# Of what an ONNX file, and a json beside it, may lack.
+_EXAMPLES = {'classes': "['cat', 'dog']", 'decode': "'ultralytics'"}
 # Names that trainings give to checkpoints: the folder names the model.
 _OF_ANY = re.compile(r'(epoch|iter)_\d+|best_.*|latest|last|best|model|checkpoint|weights')
 
@@ -100,21 +105,23 @@ def _teacher(given: str) -> dict[str, Any]:
             expected = 'names no config; give checkpoint.pth:config.py'
             raise UserError(problem('--teacher', given, expected))
         return {'type': 'mmcompose.MMDetTeacher', 'config': config, 'checkpoint': file}
-    if '.' in Path(given).name or ':' in given:
-        expected = 'is none of checkpoint.pth:config.py, model.onnx, and a name of the zoo'
-        raise UserError(problem('--teacher', given, expected))
     try:
         zoo_model(given)
     except UserError as error:
+        if _LIKE_A_FILE.search(given):
+            expected = 'is none of checkpoint.pth:config.py, model.onnx, and a name of the zoo'
+            raise UserError(problem('--teacher', given, expected)) from error
         raise UserError(*(replace(each, key='--teacher') for each in error.problems)) from error
     return {'type': 'mmcompose.MMDetTeacher', 'model': given}
 
 
 def _name(config: Mapping[str, Any], taken: Mapping[str, Any]) -> str:
-    """Return a name after the teacher's file, or its folder, that no other has."""
-    file = config.get('checkpoint') or config['model']
-    path = Path(file).absolute()
-    name = path.parent.name if _OF_ANY.fullmatch(path.stem) else path.stem
+    """Return a name after the teacher's file, its folder or its model, that no other has."""
+    if _is_of_zoo(config):
+        name = str(config['model']).rpartition('::')[2]
+    else:
+        path = Path(config.get('checkpoint') or config['model']).absolute()
+        name = path.parent.name if _OF_ANY.fullmatch(path.stem) else path.stem
     stem = ''.join(c if f'_{c}'.isidentifier() else '_' for c in name).strip('_') or 'teacher'
     if not stem.isidentifier() or keyword.iskeyword(stem) or stem in (*RESERVED_NAMES, 'type'):
         stem = f'teacher_{stem}'
@@ -126,12 +133,8 @@ def _name(config: Mapping[str, Any], taken: Mapping[str, Any]) -> str:
 
 def _classes(name: str, config: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Return a teacher's classes, None where its file does not hold all that it takes."""
-    if config['type'] == 'mmcompose.ONNXTeacher':
-        beside = Path(config['model']).with_suffix('.json').is_file()
-        if not beside and not {'classes', 'decode'} <= set(config):
-            return None
-    elif 'checkpoint' not in config:
-        # A model of the zoo is not downloaded for its names.
+    # A model of the zoo is not downloaded for its names.
+    if _is_of_zoo(config) or _absent(config):
         return None
     key = f'--teacher {name}'
     teacher: Teacher = build(TEACHERS, config, key)
@@ -141,6 +144,18 @@ def _classes(name: str, config: Mapping[str, Any]) -> tuple[str, ...] | None:
             # A config of another model is told now, and not where labels are made.
             teacher.detector()
     return teacher.classes
+
+
+def _is_of_zoo(config: Mapping[str, Any]) -> bool:
+    return config['type'] == 'mmcompose.MMDetTeacher' and 'model' in config
+
+
+def _absent(config: Mapping[str, Any]) -> list[str]:
+    """Return the arguments that a teacher needs, and neither its file nor its json holds."""
+    if config['type'] != 'mmcompose.ONNXTeacher':
+        return []
+    held = {*config, *read_beside('--teacher', Path(config['model']))}
+    return [name for name in _EXAMPLES if name not in held]
 
 
 def _text(
@@ -163,10 +178,10 @@ def _text(
         lines += [
             f'            {key}={pformat(value, compact=True)},' for key, value in config.items()
         ]
-        if config['type'] == 'mmcompose.ONNXTeacher' and known is None:
-            for key, what in (('classes', "['cat', 'dog']"), ('decode', "'ultralytics'")):
-                if key not in config:
-                    lines.append(f'            # The file does not hold: {key}={what},')
+        lines += [
+            f'            # The file does not hold: {name}={_EXAMPLES[name]},'
+            for name in _absent(config)
+        ]
         lines.append('        ),')
     lines.append('    ),')
     every = [name for known in classes.values() for name in known or ()]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import runpy
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import mmdet
@@ -35,12 +34,12 @@ _LOOPS = {
 }
 
 
-def run_mmdet_tool(name: str, script: Path, given: Namespace) -> None:
+def run_mmdet_tool(name: str, script: ModuleType, given: Namespace) -> None:
     """Run a script of the installed MMDetection on the command line that was parsed last.
 
     Args:
         name: ``'train'`` or ``'test'``.
-        script: The script, as :func:`parse_mmdet_arguments` returned it.
+        script: The script's module, as :func:`parse_mmdet_arguments` returned it.
         given: What it parsed.
 
     Raises:
@@ -62,7 +61,8 @@ def run_mmdet_tool(name: str, script: Path, given: Namespace) -> None:
         check_scaling(config, given)
     if name == 'train' and given.resume == 'auto':
         _begin_where_there_is_none(config, given)
-    runpy.run_path(str(script), run_name='__main__')
+    # It parses the command line again, by the parser that parse_mmdet_arguments put into it.
+    script.main()
 
 
 def check_named_checkpoint(name: str, given: Namespace) -> None:
@@ -115,7 +115,7 @@ def _begin_where_there_is_none(config: Config, given: Namespace) -> None:
     _, sys.argv[1:] = parser.parse_known_args(sys.argv[1:])
 
 
-def parse_mmdet_arguments(name: str, arguments: Sequence[str]) -> tuple[Path, Namespace]:
+def parse_mmdet_arguments(name: str, arguments: Sequence[str]) -> tuple[ModuleType, Namespace]:
     """Parse a command line as a script of the installed MMDetection does, and ``OWN_FLAGS``.
 
     Args:
@@ -123,7 +123,7 @@ def parse_mmdet_arguments(name: str, arguments: Sequence[str]) -> tuple[Path, Na
         arguments: The script's command line; it becomes that of this process.
 
     Returns:
-        The script, and what it parses.
+        The script as a module, and what it parses.
 
     Raises:
         UserError: With a line for each argument that is wrong.
@@ -141,7 +141,7 @@ def parse_mmdet_arguments(name: str, arguments: Sequence[str]) -> tuple[Path, Na
     parser = partial(_parser, name)
     vars(module).update(argparse=SimpleNamespace(ArgumentParser=parser), DictAction=OptionsAction)
     parsed: Namespace = module.parse_args()
-    return script, parsed
+    return module, parsed
 
 
 def _parser(name: str, **kwargs: Any) -> OneLineParser:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmcompose.teachers.onnx import names_in_model
+from mmcompose.teachers.onnx_about import names_in_model, read_beside
 from mmcompose.utils import UserError, first_line, optional_package, problem
 
 _YOLOX_STRIDES = (8, 16, 32)
@@ -21,12 +21,13 @@ def guess_onnx(path: str) -> dict[str, Any]:
 
     Returns:
         ``classes``, ``decode`` and ``preprocess``, as far as names of outputs, their shapes and
-        Ultralytics' metadata hold them; nothing where a json beside the file has them.
+        Ultralytics' metadata hold them; without those that a json beside the file has.
 
     Raises:
-        UserError: If it cannot be loaded, or takes no pictures.
+        UserError: If it cannot be loaded, or takes no pictures; if what the json has is wrong.
     """
-    if Path(path).with_suffix('.json').is_file():
+    beside = read_beside('--teacher', Path(path))
+    if {'classes', 'decode'} <= set(beside):
         return {}
     runtime = optional_package('onnxruntime', 'onnx', '--teacher')
     try:
@@ -45,9 +46,10 @@ def guess_onnx(path: str) -> dict[str, Any]:
     decode = _decoder(shapes, taken.shape, is_ultralytics=names is not None)
     if decode is not None:
         guessed['decode'] = decode
-    if decode in ('ultralytics', 'yolox'):
+    # Whoever names a decoder knows what the model takes.
+    if decode in ('ultralytics', 'yolox') and 'decode' not in beside:
         guessed['preprocess'] = _ULTRALYTICS if decode == 'ultralytics' else {'keep_ratio': True}
-    return guessed
+    return {name: value for name, value in guessed.items() if name not in beside}
 
 
 def _decoder(

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mmcompose.class_space import GivenNames, check_order, class_names
+from mmcompose.class_space import GivenNames, check_order
 from mmcompose.registry import TEACHERS
 from mmcompose.structures import Detections, Image
-from mmcompose.structures.json_files import read_json
 from mmcompose.teachers.batches import PreparedTeacher, whole_batches
-from mmcompose.teachers.decoders import DECODERS
 from mmcompose.teachers.external_data import external_data
 from mmcompose.teachers.feature_maps import ShowsFeatureMaps
+from mmcompose.teachers.onnx_about import names_in_model, read_beside
 from mmcompose.teachers.onnx_maps import (
     Shape,
     feature_map_names,
@@ -35,7 +33,6 @@ from mmcompose.utils import (
     Count,
     Name,
     UserError,
-    check_types,
     fault,
     file_fingerprint,
     first_line,
@@ -92,7 +89,7 @@ class ONNXTeacher(TensorTeacher, PreparedTeacher, ShowsFeatureMaps):
     ) -> None:
         if not Path(model).is_file():
             raise UserError(no_file('model', model, like='*.onnx'))
-        beside = _read_beside(Path(model))
+        beside = read_beside('model', Path(model))
         classes = beside.get('classes') if classes is None else classes
         decode = beside.get('decode') if decode is None else decode
         preprocess = beside.get('preprocess') if preprocess is None else preprocess
@@ -310,41 +307,3 @@ def _place_of(session: Any) -> tuple[str, int]:
     """Return the device that a session's model is on, as ONNX Runtime names it."""
     options = session.get_provider_options().get('CUDAExecutionProvider')
     return ('cpu', 0) if options is None else ('cuda', int(options.get('device_id', 0)))
-
-
-def _read_beside(model: Path) -> dict[str, Any]:
-    """Return what the json of a model's name has; nothing where there is none."""
-    path = model.with_suffix('.json')
-    if not path.is_file():
-        return {}
-    about = read_json('model', str(path))
-    # Others write jsons of a model's name, too.
-    if not isinstance(about, dict):
-        return {}
-    hints = get_type_hints(ONNXTeacher.__init__)
-    found = {name: about[name] for name in ('classes', 'decode', 'preprocess') if name in about}
-    problems = check_types('', found, hints)
-    decode = found.get('decode')
-    name = decode.get('type') if isinstance(decode, dict) else decode
-    # A function is named by whoever writes the config, not by who made the model.
-    if isinstance(name, str) and name not in DECODERS:
-        expected = f'is not one of {", ".join(DECODERS)}; name a function in the config'
-        problems.append(problem('decode', name, expected, DECODERS))
-    if problems:
-        raise UserError(*(problem('model', str(path), f'is wrong: {each}') for each in problems))
-    return found
-
-
-def names_in_model(text: str | None) -> tuple[str, ...] | None:
-    """Return the class names that Ultralytics writes into a model, ``{0: 'person', ...}``.
-
-    Args:
-        text: What its metadata has as ``names``.
-
-    Returns:
-        By label number; None where the text is none of class names.
-    """
-    try:
-        return class_names(ast.literal_eval(text or ''), 'classes')
-    except (ValueError, SyntaxError, TypeError, UserError):
-        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,8 @@ class _AsShown:
 
 
 NO_VALUE = _AsShown('no value')
+# What a path may name, by the word for it in messages; False also where one may not look.
+_IS = {'file': os.path.isfile, 'folder': os.path.isdir, 'file or folder': os.path.exists}
 
 
 @dataclass(frozen=True)
@@ -130,39 +133,52 @@ def fault(key: str, expected: str, is_absolute: bool = False) -> Problem:
 
 
 def no_file(key: str, path: str | Path, like: str = '*', kind: str = 'file') -> Problem:
-    """Return that a file is missing, with the most alike of those that stand in its folder.
+    """Return that a file is missing, with the most alike of the files that stand in its folder.
+
+    Where a folder of its path is missing, that is the file under the folder that is most alike, or
+    the folder itself; a folder that the path does not name is looked into for the file alone.
 
     Args:
         key: The config key or argument that names it.
         path: Where it was to be.
         like: A glob of the names that may be meant. Defaults to all.
-        kind: What was to be there. Defaults to a file.
+        kind: What was to be there, 'file' or 'file or folder'. Defaults to 'file'.
     """
     if Path(path).is_dir():
         return problem(key, str(path), f'is a folder; give the path of a {kind}')
-    return Problem(key, str(path), f'is no {kind}', _nearest_path(str(path), like))
+    return Problem(key, str(path), f'is no {kind}', _nearest_path(str(path), like, kind))
 
 
 def no_folder(key: str, path: str | Path) -> Problem:
     """Return that a folder is missing, with the most alike of those that stand beside it."""
-    return Problem(key, str(path), 'is no folder', _nearest_path(str(path), '*/'))
+    return Problem(key, str(path), 'is no folder', _nearest_path(str(path), '*', 'folder'))
 
 
-def _nearest_path(missing: str, like: str) -> str | None:
+def _nearest_path(missing: str, like: str, kind: str) -> str | None:
     """Return what is named most like a missing path, or like the folder of it that is missing."""
     if '://' in missing:
         return None
     path = Path(missing)
     beside = path.parent
     while not beside.is_dir() and beside != beside.parent:
-        path, beside, like = beside, beside.parent, '*/'
-    found = list(beside.glob(like))
+        path, beside = beside, beside.parent
+    rest, is_meant = Path(missing).relative_to(path), _IS[kind]
+    if rest == Path():
+        found = [each for each in beside.glob(like) if is_meant(each)]
+    else:
+        found = [each for each in beside.glob('*') if os.path.isdir(each)]
+        if not beside.name:
+            # '.' or '/', which every path begins in: what they hold may be of anything.
+            found = [each for each in found if is_meant(each / rest)]
     # An ending in common does not make two names alike.
     stem = nearest(path.stem, (each.stem for each in found))
     near = nearest(
         path.name, (each.name for each in found if each.stem.lower() == str(stem).lower())
     )
-    return None if stem is None or near is None else str(beside / near)
+    if stem is None or near is None:
+        return None
+    whole = beside / near / rest
+    return str(whole if is_meant(whole) else beside / near)
 
 
 def check_keys(

@@ -95,6 +95,40 @@ def test_names_in_a_model_are_read_as_its_teacher_reads_them(
     assert guessed.get('decode') == (None if names is None else 'ultralytics')
 
 
+def test_any_name_of_the_zoo_is_a_teacher(pool: Path, tmp_path: Path) -> None:
+    names = ['paa_r50_fpn_1.5x_coco', 'mmdet::rtmdet_tiny_8xb32-300e_coco']
+    path = init(names, str(pool), out=str(tmp_path / 'compose.py'))
+    teachers = Config.fromfile(path, import_custom_modules=False).composition.teachers
+    assert list(teachers) == ['paa_r50_fpn_1_5x_coco', 'rtmdet_tiny_8xb32_300e_coco']
+    assert [each.model for each in teachers.values()] == names
+
+
+@pytest.mark.parametrize(
+    ('beside', 'written', 'absent'),
+    [
+        ({'hyperparameters': {'lr': 0.1}}, {'decode': 'mmdeploy'}, ['classes']),
+        ({'classes': ['cat']}, {'decode': 'mmdeploy'}, []),
+        ({'decode': 'detr', 'classes': None}, {}, ['classes']),
+        ({'classes': ['cat'], 'decode': 'detr'}, {}, []),
+    ],
+)
+def test_what_a_json_beside_a_model_lacks_is_guessed(
+    beside: dict[str, object],
+    written: dict[str, str],
+    absent: list[str],
+    pool: Path,
+    tmp_path: Path,
+) -> None:
+    model = _make_onnx(tmp_path / 'a.onnx', {'dets': ([[0.0] * 5],) * 2, 'labels': ([0.0],) * 2})
+    (tmp_path / 'a.json').write_text(json.dumps(beside))
+    path = init([model], str(pool), out=str(tmp_path / 'compose.py'))
+    teacher = Config.fromfile(path, import_custom_modules=False).composition.teachers.a
+    assert teacher.to_dict() == {'type': 'mmcompose.ONNXTeacher', 'model': model, **written}
+    text = path.read_text()
+    assert re.findall('# The file does not hold: (.*?)=', text) == absent
+    assert ('# 1 classes' in text) == (not absent)
+
+
 def test_a_model_that_takes_no_pictures_is_told(pool: Path, tmp_path: Path) -> None:
     given, made = (
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 2, 3])
@@ -256,6 +290,12 @@ def test_a_config_that_makes_no_student_is_told(
             'rtmdet_tinny_8xb32-300e_coco',
             r"--teacher: .* is not in the zoo .* mean 'rtmdet_tiny_8xb32-",
         ),
+        ('paa_r50_fpm_1.5x_coco', r"--teacher: .* is not in the zoo .* mean 'paa_r50_fpn_1\.5x_"),
+        (
+            'mmdet::yolox_tinny_8x8_300e_coco',
+            r"--teacher: .* is not in the zoo .* mean 'yolox_tiny_8x8",
+        ),
+        ('mmnothing::a', r"--teacher: 'mmnothing::a' is of mmnothing, which has no zoo here"),
     ],
 )
 def test_what_is_no_teacher_is_named(

@@ -55,7 +55,9 @@ def test_a_card_names_the_options_it_was_made_with(pool: Path, truth: str, tmp_p
     config = student_config(pool, truth, tmp_path)
     config.val_dataloader = config.val_evaluator = config.val_cfg = None
     config.dump(path)
+    store = tmp_path / 'my store'
     changes = ['composition.label_pipeline.2.keep=0.8', 'model.data_preprocessor.mean=[1, 2, 3]']
+    changes.append(f'composition.store={store}')
     options = ['--cfg-options', *changes]
     run_verb('report', [str(path), *options, '--out', str(out), '--pictures', '4'])
     text = html.unescape((out / 'card.html').read_text(encoding='utf-8'))
@@ -66,6 +68,7 @@ def test_a_card_names_the_options_it_was_made_with(pool: Path, truth: str, tmp_p
         ['mmcompose', 'train', *given],
         ['mmcompose', 'report', *given, '--out', str(out), '--pictures', '4'],
     ]
+    assert store.is_dir()
 
 
 def test_a_card_with_a_table_takes_one_composition_and_reads_a_checkpoint_once(

@@ -166,6 +166,10 @@ ON_A_COMMAND_LINE: dict[str, tuple[tuple[str, ...], str]] = {
     'nothing to test on': (
         (TEST, CONFIG, 'epoch_1.pth', '--cfg-options', 'test_cfg=None'), 'test_cfg: is missing from'
     ),
+    'option with a space': (
+        (TRAIN, *WORK, CONFIG, '--cfg-options', 'composition.teachers.first.type=No such Teacher'),
+        "composition.teachers.first.type: 'No such Teacher' is not",
+    ),
     'nothing to train': (
         (TRAIN, *WORK, CONFIG, '--cfg-options', 'train_cfg=None'), 'train_cfg: is missing from'
     ),

@@ -111,6 +111,25 @@ def test_names_are_compared_without_the_folders_that_are_there(
     assert found == (None if near is None else str(tmp_path / near))
 
 
+def test_a_file_is_likened_to_files_alone(tmp_path: Path) -> None:
+    (tmp_path / 'labels').mkdir()
+    assert no_file('file', tmp_path / 'labels.json').suggestion is None
+    found = no_file('file', tmp_path / 'labels.json', kind='file or folder').suggestion
+    assert found == str(tmp_path / 'labels')
+
+
+def test_a_folder_that_the_path_does_not_name_is_looked_into_for_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'cats' / 'coco').mkdir(parents=True)
+    (tmp_path / 'cats' / 'coco' / 'val.json').touch()
+    monkeypatch.chdir(tmp_path)
+    assert no_file('file', 'data/coco/annotations/val.json').suggestion is None
+    assert no_file('file', 'cast/coco/val.json').suggestion == 'cats/coco/val.json'
+    assert no_folder('img', 'cast/coco').suggestion == 'cats/coco'
+    assert no_folder('img', 'cast').suggestion == 'cats'
+
+
 def test_what_is_elsewhere_is_compared_with_nothing_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,12 +45,15 @@ def read_learned(
         hints: The types of what it learned, by name. Defaults to any.
 
     Raises:
-        UserError: If the file cannot be read, or another transform learned it; if something is
-            of another type, or is missing.
+        UserError: If there is no file, it cannot be read, or another transform learned it; if
+            something is of another type, or is missing.
     """
     key = 'learned_file'
     try:
         content = json.loads(Path(path).read_text(encoding='utf-8'))
+    except FileNotFoundError as error:
+        expected = 'is no file; mmcompose calibrate CONFIG --ann FEW.json writes it'
+        raise UserError(problem(key, str(path), expected)) from error
     except (OSError, ValueError) as error:
         raise UserError(problem(key, str(path), f'cannot be read: {error}')) from error
     if not isinstance(content, dict) or not isinstance(content.get('learned'), dict):

@@ -316,6 +316,14 @@ def written(tmp_path: Path, curves: Any) -> ScoreCalibration:
     return ScoreCalibration('platt', learned_file=file)
 
 
+def test_a_file_that_is_not_there_is_written_by_calibrate(tmp_path: Path) -> None:
+    file = str(tmp_path / 'curves.json')
+    expected = 'is no file; mmcompose calibrate CONFIG --ann FEW.json writes it'
+    with pytest.raises(UserError) as error:
+        ScoreCalibration('platt', learned_file=file)
+    assert str(error.value) == f'learned_file: {file!r} {expected}'
+
+
 def test_a_curve_is_of_its_class_under_any_name(tmp_path: Path) -> None:
     flat = {'x': [0.0, 1.0], 'y': [0.1, 0.1]}
     step = written(tmp_path, {'a': {'common': STRAIGHT, 'classes': {'tvmonitor': flat}}})
