@@ -283,9 +283,9 @@ def _weigh(sample: DetDataSample) -> None:
 def _ignore(sample: DetDataSample) -> None:
     _plain(sample)
     ignored = copy.deepcopy(sample.gt_instances[:1])
-    # Where nothing else is: whatever is predicted there is background.
+    # All of it: a query that has learned nothing predicts the whole picture.
     height, width = sample.img_shape
-    ignored.bboxes.tensor[:] = torch.tensor([0.4 * width, 0.5 * height, width, height])
+    ignored.bboxes.tensor[:] = torch.tensor([0, 0, width, height])
     sample.ignored_instances = ignored
 
 
