@@ -26,6 +26,11 @@ def entry_names(class_space: ClassSpace) -> tuple[str, ...]:
     return (*class_space.teachers, FUSED)
 
 
+def who_predicted(detections: ByTeacher, class_space: ClassSpace) -> NDArray[np.bool_]:
+    """Return ``(T,)`` bool: which teachers predicted on an image, be it nothing."""
+    return np.array([detections.get(name, _NOTHING).asked for name in class_space.teachers])
+
+
 @dataclass(frozen=True)
 class ImageContext:
     """What a label transform may know of an image beside its boxes.
@@ -154,3 +159,6 @@ class LabelTransform(ABC):
     def describe_learned(self) -> list[str]:
         """Return what was learned in lines for a person; none where nothing was."""
         return []
+
+
+_NOTHING = Detections()

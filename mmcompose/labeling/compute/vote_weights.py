@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import ByTeacher
+from mmcompose.labeling.base import ByTeacher, who_predicted
 from mmcompose.labeling.compute.per_class import class_indices
 from mmcompose.structures import Detections, Masks
 from mmcompose.utils import Positive, UserError, fault, problem
@@ -74,11 +74,10 @@ class VoteWeights(NamedTuple):
             detections: Of the image.
             space: Names the teachers.
         """
-        found = [detections.get(each, _NOTHING).asked for each in space.teachers]
-        if all(found):
+        predicted = who_predicted(detections, space)
+        if predicted.all():
             return self
-        asked = np.array(found)
-        owns = self.owns & asked[:, None]
+        owns = self.owns & predicted[:, None]
         weights = np.where(owns, self.weights, 0.0)
         return self._replace(
             owns=owns,
