@@ -17,18 +17,31 @@ FOUND = Detections.from_arrays([[10, 10, 50, 40]], [0.8], [0])
 NOTHING, NOT_ASKED = Detections(), Detections(asked=False)
 
 
-def _fused(kind: str, b: Detections) -> Detections:
-    step: Any = build(LABEL_TRANSFORMS, {'type': f'mmcompose.{kind}'}, 'step')
+def _fused(
+    kind: str, b: Detections, a: Detections = FOUND, c: Detections = NOTHING, **arguments: Any
+) -> Detections:
+    step: Any = build(LABEL_TRANSFORMS, {'type': f'mmcompose.{kind}', **arguments}, 'step')
     step.bind(SPACE, np.ones(3))
-    found: Detections = step.apply(
-        {'a': FOUND, 'b': b, 'c': NOTHING}, ImageContext('1.jpg', 100, 80)
-    )[FUSED]
+    found: Detections = step.apply({'a': a, 'b': b, 'c': c}, ImageContext('1.jpg', 100, 80))[FUSED]
     return found
 
 
 def test_silence_halves_a_score_and_absence_does_not() -> None:
     assert _fused('WeightedBoxesFusion', NOTHING).scores.tolist() == [pytest.approx(0.4)]
     assert _fused('WeightedBoxesFusion', NOT_ASKED).scores.tolist() == [pytest.approx(0.8)]
+
+
+@pytest.mark.parametrize('kind', ['WeightedBoxesFusion', 'AgreementWeightedFusion'])
+def test_of_the_only_owner_asked_no_boxes_are_fused(kind: str) -> None:
+    two = Detections.from_arrays([[0, 0, 50, 50], [0, 0, 50, 40]], [0.9, 0.5], [0, 0])
+    assert _fused(kind, NOT_ASKED, two).scores.tolist() == pytest.approx([0.9, 0.5])
+    assert len(_fused(kind, NOTHING, two)) == 1
+
+
+def test_of_the_only_one_asked_boxes_are_fused_where_all_count() -> None:
+    two = Detections.from_arrays([[0, 0, 50, 50], [0, 0, 50, 40]], [0.9, 0.5], [0, 0])
+    c = Detections(asked=False)
+    assert len(_fused('WeightedBoxesFusion', NOT_ASKED, two, c, owners=False)) == 1
 
 
 @pytest.mark.parametrize('kind', ['WeightedBoxesFusion', 'NMS', 'NonMaximumWeighted', 'SoftNMS'])
