@@ -266,6 +266,19 @@ def test_scores_of_a_class_sum_to_the_boxes_expected(fused: bool) -> None:
         np.testing.assert_allclose(sums[name], total, rtol=1e-3)
 
 
+def test_boxes_are_expected_where_a_teacher_predicted() -> None:
+    pool = [
+        ({**each, 'a': each['a'] if number % 2 else Detections(asked=False)}, at)
+        for number, (each, at) in enumerate(shared())
+    ]
+    step, of_its_own = (
+        ScoreCalibration('prior', boxes_per_image={'person': 0.3}) for _ in range(2)
+    )
+    fit(step, pool)
+    fit(of_its_own, pool[1::2])
+    assert step.curves['a'] == of_its_own.curves['a']
+
+
 def test_a_sum_out_of_reach_stops_at_a_power_of_four() -> None:
     step = ScoreCalibration('prior', boxes_per_image={'cat': 1e-6, 'dog': 1.0})
     fit(step, shared())
