@@ -17,6 +17,7 @@ class StepImages:
     A step that learns sees what the steps before it make of every image. From a fusion on, that is
     kept in the store until the labels are there, so that the next step which learns, and in the
     end the labels, go on from it. Where it is not kept, or no longer, it is made anew: the same.
+    Parts in which a teacher was not asked about an image are not kept, for boxes do not hold that.
 
     Args:
         pipeline: The label pipeline.
@@ -65,7 +66,7 @@ class StepImages:
         begin, images = self.nearest(part, rows, number)
         readable = [each for each in images if each is not None]
         made = list(self.pipeline.before(number, lambda: readable, begin=begin))
-        if begin < number and all(_can_be_kept(found) for found, _ in made):
+        if begin < number and all(_can_be_kept(*each) for each in made):
             left = iter(made)
             boxes = [
                 Detections() if row in self.unreadable else next(left)[0][FUSED] for row in rows
@@ -85,6 +86,10 @@ class StepImages:
         return any(step.features for step in self.pipeline.steps[begin : number + 1])
 
 
-def _can_be_kept(found: ByTeacher) -> bool:
-    """Return whether boxes come back as they are: fused, and of the dtypes that are stored."""
-    return found.keys() == {FUSED} and is_storable(found[FUSED])
+def _can_be_kept(found: ByTeacher, image: ImageContext) -> bool:
+    """Return whether boxes come back as they are: fused, and of the dtypes that are stored.
+
+    And whether all that the steps know of the image does: who was not asked about it is known of
+    what teachers predict alone.
+    """
+    return found.keys() == {FUSED} and not image.not_asked and is_storable(found[FUSED])

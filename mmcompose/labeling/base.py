@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -43,6 +43,8 @@ class ImageContext:
             and difficult ones. None where nobody labeled it.
         cells: What each place of the picture looks like, boxes with ``features``, for steps that
             set :attr:`LabelTransform.features`; others do not rely on it. None where nobody looked.
+        not_asked: The teachers that did not predict on it, which a label pipeline keeps for steps
+            after a fusion.
     """
 
     key: str = ''
@@ -50,6 +52,18 @@ class ImageContext:
     height: int = 0
     truth: Detections | None = None
     cells: Detections | None = None
+    not_asked: frozenset[str] = frozenset()
+
+    def with_not_asked(self, detections: ByTeacher) -> ImageContext:
+        """Return the context with those in ``not_asked`` that did not predict."""
+        absent = {name for name, found in detections.items() if not found.asked}
+        return replace(self, not_asked=self.not_asked | absent) if absent else self
+
+    def num_owners(self, class_space: ClassSpace) -> NDArray[np.int64]:
+        """Return ``(C,)`` int64: how many owners of each class predicted on the image."""
+        asked = [name not in self.not_asked for name in class_space.teachers]
+        counts: NDArray[np.int64] = class_space.owners[:, asked].sum(axis=1)
+        return counts
 
 
 # What the label pipeline is shown of an image.

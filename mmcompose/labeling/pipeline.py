@@ -238,7 +238,7 @@ class LabelPipeline:
         Raises:
             UserError: If more than one entry is left at the end.
         """
-        made = _through(self.steps[begin:], detections, image, begin)
+        made, image = _through(self.steps[begin:], detections, image, begin)
         if len(made) != 1:
             expected = (
                 f'has no fusion, and {len(made)} teachers predict; '
@@ -278,7 +278,7 @@ class _Stream:
 
     def __iter__(self) -> Iterator[LabelInput]:
         for detections, image in self._images():
-            made = _through(self._steps, detections, image, self._begin)
+            made, image = _through(self._steps, detections, image, self._begin)
             if self._covered is not None:
                 made = {n: f[np.isin(f.labels, self._covered)] for n, f in made.items()}
             yield made, image
@@ -286,7 +286,8 @@ class _Stream:
 
 def _through(
     steps: Sequence[LabelTransform], detections: ByTeacher, image: ImageContext, begin: int
-) -> ByTeacher:
+) -> LabelInput:
+    image = image.with_not_asked(detections)
     for number, step in enumerate(steps, start=begin):
         try:
             detections = step.apply(detections, image)
@@ -294,4 +295,4 @@ def _through(
             # Another step that learns from what this makes is not to blame.
             with key_prefix(f'{KEY}[{number}]', is_absolute=True):
                 raise
-    return detections
+    return detections, image

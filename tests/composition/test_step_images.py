@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mmcompose.class_space import ClassSpace
 from mmcompose.composition import Composition
 from mmcompose.composition.learning import Collecting
 from mmcompose.composition.pool_labels import Labeling
+from mmcompose.composition.step_images import StepImages
 from mmcompose.labeling import (
     FUSED,
     AdaptiveScoreBands,
@@ -21,6 +23,7 @@ from mmcompose.labeling import (
     ByTeacher,
     CrossClassSuppression,
     ImageContext,
+    LabelInput,
     LabelPipeline,
     LabelTransform,
     ScoreFilter,
@@ -183,6 +186,37 @@ def test_labels_are_those_of_all_steps_every_time(
         f'memory://{request.node.name}', steps, teachers={n: toys.TEACHERS[n] for n in names}
     )
     assert boxes_of(made.labels(toys.images_in(pool))) == expected(made, pool, steps)
+
+
+def test_a_part_in_which_a_teacher_was_not_asked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LabelStore, 'part_size', 1)
+    pool = [Image('a.png', 'a.png', 96, 64), Image('b.png', 'b.png', 96, 64)]
+    box = Detections.from_arrays([[5, 5, 50, 50]], [0.7], [0])
+    shown = [{'a': box, 'b': box}, {'a': box, 'b': Detections(asked=False)}]
+    fusion, threshold, agreement = STEPS[1], STEPS[-1], {'type': 'mmcompose.AgreementFilter'}
+    space = ClassSpace({'a': ['dog'], 'b': ['dog']})
+    pipeline = LabelPipeline([fusion, threshold, agreement]).bind(space, np.ones(2))
+    store = LabelStore(tmp_path)
+
+    def context(row: int, looks: bool) -> ImageContext:
+        return ImageContext(pool[row].key, 96, 64)
+
+    def predicted(row: int, looks: bool) -> LabelInput:
+        return shown[row], context(row, looks)
+
+    def images() -> StepImages:
+        kept = {1: store.step_boxes({'before': 1}, pool)}
+        return StepImages(pipeline, kept, predicted, context, {})
+
+    parts = [range(1), range(1, 2)]
+    for part, rows in enumerate(parts):
+        images().before(part, rows, 1)
+    nearest = [images().nearest(part, rows, 3) for part, rows in enumerate(parts)]
+    assert [begin for begin, _ in nearest] == [1, 0]
+    labels = [pipeline.apply(*each, begin) for begin, made in nearest for each in made if each]
+    assert [len(each) for each in labels] == [1, 1]
 
 
 def test_what_was_listed_may_be_gone_when_it_is_read(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling import FUSED, ImageContext
+from mmcompose.labeling import FUSED, ImageContext, LabelPipeline
 from mmcompose.registry import LABEL_TRANSFORMS, build
 from mmcompose.structures import Detections
 
@@ -49,6 +49,22 @@ def test_a_box_of_the_only_one_asked_stays(kind: str) -> None:
     fused = _fused(kind, NOT_ASKED)
     np.testing.assert_allclose(fused.boxes, [[10, 10, 50, 40]], rtol=1e-5)
     assert fused.votes is not None and fused.votes.tolist() == [[True, False, False]]
+
+
+@pytest.mark.parametrize(('b', 'left', 'weights'), [(NOT_ASKED, 1, [1.0]), (NOTHING, 0, [0.5])])
+@pytest.mark.parametrize('fusion', ['WeightedBoxesFusion', 'NMS', 'Concatenate'])
+def test_votes_are_counted_among_owners_that_were_asked(
+    fusion: str, b: Detections, left: int, weights: list[float]
+) -> None:
+    image = {'a': FOUND, 'b': b, 'c': NOTHING}, ImageContext('1.jpg', 100, 80)
+
+    def made(step: dict[str, Any]) -> Detections:
+        pipeline = LabelPipeline([{'type': f'mmcompose.{fusion}'}, step])
+        return pipeline.bind(SPACE, np.ones(3)).apply(*image)
+
+    assert len(made({'type': 'mmcompose.AgreementFilter'})) == left
+    weighed = made({'type': 'mmcompose.BoxWeights', 'by': 'votes'})
+    assert weighed.weights is not None and weighed.weights.tolist() == weights
 
 
 def test_not_to_be_asked_stays_with_selected_boxes() -> None:
