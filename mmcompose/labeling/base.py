@@ -26,6 +26,11 @@ def entry_names(class_space: ClassSpace) -> tuple[str, ...]:
     return (*class_space.teachers, FUSED)
 
 
+def who_predicted(detections: ByTeacher, class_space: ClassSpace) -> NDArray[np.bool_]:
+    """Return ``(T,)`` bool: which teachers predicted on an image, be it nothing."""
+    return np.array([detections.get(name, _NOTHING).asked for name in class_space.teachers])
+
+
 @dataclass(frozen=True)
 class ImageContext:
     """What a label transform may know of an image beside its boxes.
@@ -47,6 +52,12 @@ class ImageContext:
     truth: Detections | None = None
     cells: Detections | None = None
     unasked: tuple[int, ...] = ()
+
+    def num_owners(self, class_space: ClassSpace) -> NDArray[np.int64]:
+        """Return ``(C,)`` int64: how many owners of each class predicted on the image."""
+        owners = np.delete(class_space.owners, self.unasked, axis=1)
+        counts: NDArray[np.int64] = owners.sum(axis=1)
+        return counts
 
 
 # What the label pipeline is shown of an image.
@@ -156,3 +167,6 @@ class LabelTransform(ABC):
     def describe_learned(self) -> list[str]:
         """Return what was learned in lines for a person; none where nothing was."""
         return []
+
+
+_NOTHING = Detections()

@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.class_space import ClassSpace
 from mmcompose.labeling.base import ByTeacher, ImageContext, LabelTransform
 from mmcompose.registry import LABEL_TRANSFORMS
 from mmcompose.structures import Detections
@@ -24,7 +23,8 @@ class BoxWeights(LabelTransform):
 
     - ``'score'``: its score. After :class:`ScoreCalibration` that is a learned reliability: the
       share of boxes like it that are right.
-    - ``'votes'``: the share of the class's owners that found it.
+    - ``'votes'``: the share of the class's owners that found it, of those that predicted on the
+      image.
     - ``'spread'``: the mean IoU of the cluster's boxes with the fused one, which shows how well
       it is placed (after Soft Teacher, Xu et al. 2021: boxes that move little are well placed).
 
@@ -40,6 +40,7 @@ class BoxWeights(LabelTransform):
             and no fusion went before.
     """
 
+    revision = 2
     weighs = True
 
     def __init__(
@@ -57,36 +58,37 @@ class BoxWeights(LabelTransform):
 
     def apply(self, detections: ByTeacher, image: ImageContext) -> ByTeacher:
         """See :meth:`LabelTransform.apply`."""
-        return {name: self._weighed(found) for name, found in detections.items()}
+        owners = image.num_owners(self.class_space)
+        return {name: self._weighed(found, owners) for name, found in detections.items()}
 
-    def _weighed(self, found: Detections) -> Detections:
+    def _weighed(self, found: Detections, owners: NDArray[np.int64]) -> Detections:
         reliability = np.ones(len(found))
         for name in self.by:
-            reliability *= _RELIABILITY[name](found, self.class_space)
+            reliability *= _RELIABILITY[name](found, owners)
         weights = self.lowest + (1 - self.lowest) * reliability**self.power
         return replace(found, weights=weights.astype(np.float32))
 
 
-def _score(found: Detections, space: ClassSpace) -> NDArray[np.float64]:
+def _score(found: Detections, owners: NDArray[np.int64]) -> NDArray[np.float64]:
     return found.scores.astype(np.float64)
 
 
-def _votes(found: Detections, space: ClassSpace) -> NDArray[np.float64]:
+def _votes(found: Detections, owners: NDArray[np.int64]) -> NDArray[np.float64]:
     if found.votes is None:
         raise UserError(fault('by', "'votes' are counted by a fusion; put BoxWeights after it"))
-    owners = space.owners.sum(axis=1)[found.labels]
+    counts = np.maximum(owners[found.labels], 1)
     # Under a hierarchy a box may have the vote of a teacher that knows only the coarser class.
-    share: NDArray[np.float64] = np.minimum(found.votes.sum(axis=1) / np.maximum(owners, 1), 1.0)
+    share: NDArray[np.float64] = np.minimum(found.votes.sum(axis=1) / counts, 1.0)
     return share
 
 
-def _spread(found: Detections, space: ClassSpace) -> NDArray[np.float64]:
+def _spread(found: Detections, owners: NDArray[np.int64]) -> NDArray[np.float64]:
     if found.spread is None:
         raise UserError(fault('by', "'spread' is measured by a fusion; put BoxWeights after it"))
     return np.clip(1.0 - found.spread.astype(np.float64), 0.0, 1.0)
 
 
-_RELIABILITY: Mapping[str, Callable[[Detections, ClassSpace], NDArray[np.float64]]] = {
+_RELIABILITY: Mapping[str, Callable[[Detections, NDArray[np.int64]], NDArray[np.float64]]] = {
     'score': _score,
     'votes': _votes,
     'spread': _spread,

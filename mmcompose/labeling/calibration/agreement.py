@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.labeling.base import LabelStream
+from mmcompose.labeling.base import LabelStream, who_predicted
 from mmcompose.labeling.calibration.base import Calibration
 from mmcompose.labeling.compute.before_fusion import before_fusion
 from mmcompose.labeling.compute.curves import (
@@ -63,8 +63,7 @@ class AgreementCalibration(Calibration):
         parts: list[dict[str, NDArray[Any]]] = [self._no_boxes()]
         for detections, _ in before_fusion(stream):
             # Who did not predict on an image confirms nothing there, and denies nothing.
-            asked = np.array([detections.get(n, _NOTHING).asked for n in space.teachers])
-            counts = (space.owners & asked).sum(axis=1)
+            counts = (space.owners & who_predicted(detections, space)).sum(axis=1)
             for row, name in enumerate(space.teachers):
                 found = detections.get(name, _NOTHING)
                 others = np.where(space.owners[:, row], counts - 1, 0)[found.labels]

@@ -26,6 +26,8 @@ class PriorCalibration(Calibration):
             class that is not named, or 0, is one of which nothing is known.
     """
 
+    revision = 3
+
     def __init__(self, boxes_per_image: BoxesPerImage) -> None:
         self.boxes_per_image = check_prior(boxes_per_image)
 

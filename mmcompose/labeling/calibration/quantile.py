@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmcompose.labeling.base import LabelStream
+from mmcompose.labeling.base import LabelInput, LabelStream, who_predicted
 from mmcompose.labeling.calibration.base import Calibration
 from mmcompose.labeling.compute.before_fusion import before_fusion
 from mmcompose.labeling.compute.curves import TeacherCurves, anchored, isotonic_curve
@@ -21,12 +21,25 @@ from mmcompose.registry import CALIBRATIONS
 class QuantileCalibration(Calibration):
     """Make the k-th best box of a class score alike for all of its owners, in the whole pool.
 
-    At the mean of what they gave. A teacher that shares no class stays as it is.
+    At the mean of what they gave, in the images on which all of them predicted. A teacher that
+    shares no class stays as it is.
     """
+
+    revision = 3
 
     def collect(self, stream: LabelStream) -> State:
         """See :meth:`Calibration.collect`."""
-        return super().collect(before_fusion(stream))
+        return super().collect(self._of_all_owners(before_fusion(stream)))
+
+    def _of_all_owners(self, stream: Iterator[LabelInput]) -> Iterator[LabelInput]:
+        """Leave out boxes of classes of which an owner did not predict on the image."""
+        space = self.class_space
+        for detections, image in stream:
+            predicted = who_predicted(detections, space)
+            if not predicted.all():
+                kept = (space.owners & ~predicted).sum(axis=1) == 0
+                detections = {name: each[kept[each.labels]] for name, each in detections.items()}
+            yield detections, image
 
     def curves(self, state: State) -> Mapping[str, TeacherCurves]:
         """See :meth:`Calibration.curves`."""

@@ -22,11 +22,11 @@ class ScoredBoxes(NamedTuple):
         scores: ``(N,)`` float32.
         labels: ``(N,)`` int64.
         right: ``(N,)`` bool, whether it is right; False for all where there is no truth.
-        positives: ``(C,)`` int64, how many true boxes the images have of each class that the
-            teacher owns.
+        positives: ``(C,)`` int64, how many true boxes the images on which it predicted have of
+            each class that the teacher owns.
         best_scores: ``(C,)`` float32, the best score of each class: that a box has, or that a
             teacher gave it before steps after the fusion lowered it.
-        images: How many images there are.
+        images: On how many images it predicted.
     """
 
     scores: NDArray[np.float32]
@@ -66,9 +66,8 @@ def collect_boxes(
             not looked at.
     """
     rows = {name: row for row, name in enumerate(entry_names(class_space))}
-    images = 0
-    seen = np.zeros(len(rows), np.bool_)
-    positives = np.zeros(len(class_space.classes), np.int64)
+    images, seen = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.bool_)
+    positives = np.zeros((len(rows), len(class_space.classes)), np.int64)
     teachers, scores, labels = (_Column(kind) for kind in (np.int16, np.float32, np.int32))
     right = _Column(np.bool_)
     best = np.zeros((len(rows), len(class_space.classes)), np.float32)
@@ -76,9 +75,12 @@ def collect_boxes(
         truth = None if right_iou_thr is None else image.truth
         if truth is None and right_iou_thr is not None:
             continue
-        images += 1
+        predicted = np.ones(len(rows), np.int64)
+        predicted[[rows[name] for name, each in detections.items() if not each.asked]] = 0
+        images += predicted
         if truth is not None:
-            positives += np.bincount(truth.kept().labels, minlength=len(positives))
+            there = np.bincount(truth.kept().labels, minlength=positives.shape[1])
+            positives += predicted[:, None] * there
         for name, found in detections.items():
             seen[rows[name]] = True
             if truth is None or right_iou_thr is None:
@@ -96,7 +98,7 @@ def collect_boxes(
     return {
         **{name: column.joined() for name, column in columns.items()},
         # A row for each part that is merged.
-        'images': np.array([images]),
+        'images': images[None],
         'seen': seen[None],
         'positives': positives[None],
         'best_scores': best[None],
@@ -105,7 +107,7 @@ def collect_boxes(
 
 def boxes_by_teacher(state: State, class_space: ClassSpace) -> dict[str, ScoredBoxes]:
     """Return the boxes of each teacher, by name, or of 'fused', that predicted."""
-    images, positives = int(state['images'].sum()), state['positives'].sum(axis=0)
+    images, positives = state['images'].sum(axis=0), state['positives'].sum(axis=0)
     found = {}
     for row, name in enumerate(entry_names(class_space)):
         owned = class_space.owners[:, row] if name in class_space.teachers else True
@@ -115,8 +117,8 @@ def boxes_by_teacher(state: State, class_space: ClassSpace) -> dict[str, ScoredB
             scores, right = state['scores'][own], state['right'][own]
             best = state['best_scores'][:, row].max(axis=0)
             # No teacher misses what it does not know.
-            own_positives = np.where(owned, positives, 0)
-            found[name] = ScoredBoxes(scores, labels, right, own_positives, best, images)
+            own_positives = np.where(owned, positives[row], 0)
+            found[name] = ScoredBoxes(scores, labels, right, own_positives, best, int(images[row]))
     return dict(sorted(found.items()))
 
 

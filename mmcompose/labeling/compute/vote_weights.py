@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import ByTeacher
+from mmcompose.labeling.base import ByTeacher, who_predicted
 from mmcompose.labeling.compute.per_class import class_indices
 from mmcompose.structures import Detections, Masks
 from mmcompose.utils import Positive, UserError, fault, problem
@@ -28,7 +28,9 @@ class VoteWeights(NamedTuple):
         totals: ``(C,)`` float64, the sum of their weights.
         maxima: ``(C,)`` float64, the largest of them.
         ranks: ``(T,)`` float64, each teacher's place in the alphabet, the last tie-breaker.
-        alone: ``(C,)`` bool, classes with one owner, whose boxes are not fused with one another.
+        alone: ``(C,)`` bool, classes of which one owner counts, whose boxes are not fused with one
+            another.
+        by_owner: Whether a class's owners alone count for it.
     """
 
     weights: NDArray[np.float64]
@@ -38,6 +40,7 @@ class VoteWeights(NamedTuple):
     maxima: NDArray[np.float64]
     ranks: NDArray[np.float64]
     alone: NDArray[np.bool_]
+    by_owner: bool
 
     @classmethod
     def of_teachers(
@@ -58,14 +61,8 @@ class VoteWeights(NamedTuple):
         """
         owned = space.owners.T if owners else np.ones_like(space.owners.T)
         matrix = (weights[:, None] * factors).astype(np.float64)
-        asked = np.where(owned, matrix, 0.0)
-        # Summed in order of size: the order of teachers must not move the last bit.
-        totals = np.sort(asked, axis=0).sum(axis=0)
         ranks = np.argsort(np.argsort(space.teachers)).astype(np.float64)
-        counts = owned.sum(axis=0)
-        alone = counts == 1 if owners else np.zeros(len(counts), np.bool_)
-        maxima = asked.max(axis=0)
-        return cls(matrix, np.ascontiguousarray(owned), counts, totals, maxima, ranks, alone)
+        return cls._counted(matrix, np.ascontiguousarray(owned), ranks, owners)
 
     def of_asked(self, detections: ByTeacher, space: ClassSpace) -> VoteWeights:
         """Return those of one image: teachers that did not predict on it do not vote there.
@@ -74,18 +71,27 @@ class VoteWeights(NamedTuple):
             detections: Of the image.
             space: Names the teachers.
         """
-        found = [detections.get(each, _NOTHING).asked for each in space.teachers]
-        if all(found):
+        predicted = who_predicted(detections, space)
+        if predicted.all():
             return self
-        asked = np.array(found)
-        owns = self.owns & asked[:, None]
-        weights = np.where(owns, self.weights, 0.0)
-        return self._replace(
-            owns=owns,
-            counts=owns.sum(axis=0),
-            totals=np.sort(weights, axis=0).sum(axis=0),
-            maxima=weights.max(axis=0),
-        )
+        owns = self.owns & predicted[:, None]
+        return self._counted(self.weights, owns, self.ranks, self.by_owner)
+
+    @classmethod
+    def _counted(
+        cls,
+        weights: NDArray[np.float64],
+        owns: NDArray[np.bool_],
+        ranks: NDArray[np.float64],
+        by_owner: bool,
+    ) -> VoteWeights:
+        counting = np.where(owns, weights, 0.0)
+        # Summed in order of size: the order of teachers must not move the last bit.
+        totals = np.sort(counting, axis=0).sum(axis=0)
+        counts = owns.sum(axis=0)
+        alone = counts == 1 if by_owner else np.zeros(len(counts), np.bool_)
+        maxima = counting.max(axis=0)
+        return cls(weights, owns, counts, totals, maxima, ranks, alone, by_owner)
 
 
 def weight_factors(space: ClassSpace, weights: WeightFactors) -> NDArray[np.float64]:

@@ -52,7 +52,7 @@ class AdaptiveScoreFilter(LabelTransform):
         UserError: If an argument is out of range; if the file was learned of other teachers.
     """
 
-    revision = 4
+    revision = 5
     rounds = 1
     collects_alike = True
     selects = True

@@ -10,14 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
-from mmcompose.labeling.base import FUSED, ByTeacher, ImageContext, LabelStream
+from mmcompose.labeling.base import (
+    FUSED,
+    ByTeacher,
+    ImageContext,
+    LabelStream,
+    who_predicted,
+)
 from mmcompose.labeling.compute.agreement import agreement_weights
 from mmcompose.labeling.compute.image_trust import ImageTrust
 from mmcompose.labeling.compute.pool_sample import collect_sample, merge_samples, sorted_by_hash
 from mmcompose.labeling.compute.state import State
 from mmcompose.labeling.fusion.weighted_boxes_fusion import ConfType, WeightedBoxesFusion
 from mmcompose.registry import LABEL_TRANSFORMS
-from mmcompose.structures import Detections
 from mmcompose.utils import Fraction, Range
 
 # A teacher that fails for sure still has a weight, or its boxes could not be fused.
@@ -121,12 +126,8 @@ class AgreementWeightedFusion(WeightedBoxesFusion):
         fused = self._fused(detections, image, self._voters_with(self.weights * trust))
         assert fused.votes is not None
         # An average among owners shows nothing of how far all of them are to be doubted.
-        teachers = self.class_space.teachers
-        predicted = np.array([detections.get(name, _NOTHING).asked for name in teachers])
+        predicted = who_predicted(detections, self.class_space)
         asked = self.class_space.owners[fused.labels] & predicted | fused.votes
         best = np.where(asked, trust, 0).max(axis=1)
         scores = fused.scores * best.astype(np.float32)
         return {FUSED: replace(fused, scores=scores).sorted()}
-
-
-_NOTHING = Detections()

@@ -36,9 +36,10 @@ class WeightedBoxesFusion(LabelTransform):
 
     Solovyev, Wang, Gabruseva 2021. The package ensemble-boxes divides a fused score by the
     weights of all models; here a class is fused among its owners alone, so that a class which
-    one of three teachers knows keeps its scores. Boxes of a class with a single owner are left as
-    they are. The box of a teacher that does not own its class (see :class:`ResolveHierarchy`)
-    supports that of owners which it overlaps most, and never lowers its score.
+    one of three teachers knows keeps its scores. Boxes of a class with a single owner, or of
+    which one owner alone predicted on the image, are left as they are. The box of a teacher that
+    does not own its class (see :class:`ResolveHierarchy`) supports that of owners which it
+    overlaps most, and never lowers its score.
 
     Where teachers give masks, those of the boxes that become one vote on each pixel, with the
     weight that their boxes have; see :func:`mmcompose.labeling.compute.mask_vote.vote_masks`.
@@ -55,7 +56,7 @@ class WeightedBoxesFusion(LabelTransform):
             Defaults to True.
     """
 
-    revision = 2
+    revision = 3
 
     def __init__(
         self,

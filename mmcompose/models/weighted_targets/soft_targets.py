@@ -75,13 +75,15 @@ class SoftTargets(Adapter):
         if not len(rows):
             return None
         doubt = (1 - scores[rows]).to(prediction)
-        if rest:
+        weight = rest[0] if rest else kwargs.get('weight')
+        if weight is not None:
             # One a row, or one for each of its classes.
-            of_rows = rest[0].reshape(len(labels), -1)[rows]
+            of_rows = weight.reshape(len(labels), -1)[rows]
             doubt = (doubt[:, None] * of_rows).reshape(-1)
         background = torch.full_like(labels[rows], num_classes)
-        negative = loss.forward(prediction[rows], background, doubt, **kwargs)
-        positive = loss.forward(prediction[rows], labels[rows], doubt, **kwargs)
+        given = {**kwargs, 'weight': doubt}
+        negative = loss.forward(prediction[rows], background, **given)
+        positive = loss.forward(prediction[rows], labels[rows], **given)
         change: Tensor = negative - positive
         if loss.reduction == 'none':
             # By the values of an unreduced loss FSAF chooses levels, too.

@@ -118,6 +118,21 @@ def test_a_teacher_that_speaks_more_is_matched_by_its_best_boxes() -> None:
     assert apply(other, image, scene(TEACHERS))['b'].scores == pytest.approx(before)
 
 
+def test_teachers_are_matched_where_all_owners_of_a_class_predicted() -> None:
+    """Of two teachers that predict alike, one saw every second image."""
+    rng = np.random.default_rng(0)
+    pool: list[tuple[ByTeacher, Scene]] = []
+    for number in range(200):
+        a = found((BOX, rng.uniform(0.02, 0.98), 0), (BOX, 0.7, 1))
+        b = a[a.labels == 0] if number % 2 else Detections(asked=False)
+        pool.append(({'a': a, 'b': b, 'c': found()}, scene(TEACHERS, key=str(number))))
+    step = ScoreCalibration()
+    fit(step, pool)
+    assert step.curves['a'] == step.curves['b']
+    scores = np.array([0.2, 0.5, 0.8], np.float32)
+    assert calibrated(step.curves['a']['common'], scores) == pytest.approx(scores, abs=0.02)
+
+
 @pytest.mark.parametrize('sharpness', [0.5, 1.0, 2.0])
 def test_what_others_confirm_tells_how_often_scores_are_right(sharpness: float) -> None:
     """Teacher a's box is right with a power of its score as chance; b finds most objects."""
@@ -249,6 +264,19 @@ def test_scores_of_a_class_sum_to_the_boxes_expected(fused: bool) -> None:
     wanted = {'fused': [0.3, 0.8, 0.4]} if fused else {'a': [0.3, 0.8, 0], 'c': [0, 0, 0.4]}
     for name, total in wanted.items():
         np.testing.assert_allclose(sums[name], total, rtol=1e-3)
+
+
+def test_boxes_are_expected_where_a_teacher_predicted() -> None:
+    pool = [
+        ({**each, 'a': each['a'] if number % 2 else Detections(asked=False)}, at)
+        for number, (each, at) in enumerate(shared())
+    ]
+    step, of_its_own = (
+        ScoreCalibration('prior', boxes_per_image={'person': 0.3}) for _ in range(2)
+    )
+    fit(step, pool)
+    fit(of_its_own, pool[1::2])
+    assert step.curves['a'] == of_its_own.curves['a']
 
 
 def test_a_sum_out_of_reach_stops_at_a_power_of_four() -> None:

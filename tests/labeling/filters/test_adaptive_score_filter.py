@@ -322,6 +322,27 @@ def test_what_a_teacher_does_not_know_does_not_lower_its_threshold() -> None:
     assert first == second
 
 
+@pytest.mark.parametrize(
+    'arguments',
+    [{'method': 'fbeta'}, {'method': 'prior', 'boxes_per_image': {'person': 0.5, 'cat': 0.5}}],
+)
+def test_images_on_which_a_teacher_did_not_predict_do_not_count_for_it(
+    arguments: dict[str, Any],
+) -> None:
+    rng = np.random.default_rng(0)
+    images, there = [], {}
+    for number in range(240):
+        scores = rng.uniform(0.05, 0.95, 2)
+        a = found(*[(BOX, score, label) for label, score in enumerate(scores)])
+        there[str(number)] = a[rng.random(2) < scores]
+        a = Detections(asked=False) if number % 4 else a
+        images.append(({'a': a, 'b': found()}, scene(key=str(number))))
+    step, of_its_own = (AdaptiveScoreFilter(**arguments) for _ in range(2))
+    fit(step, images, there if step.right_iou_thr else None)
+    fit(of_its_own, images[::4], there if step.right_iou_thr else None)
+    assert step.learned['thresholds']['a'] == of_its_own.learned['thresholds']['a']
+
+
 def written(tmp_path: Path, thresholds: Any) -> AdaptiveScoreFilter:
     file = str(tmp_path / 'thresholds.json')
     write_learned(file, 'AdaptiveScoreFilter', {'thresholds': thresholds})

@@ -72,6 +72,7 @@ def kernel(made: list[Arrays], weights: NDArray[Any], conf_type: str, **options:
         by_class.max(axis=0),
         np.arange(len(made), dtype=float),
         np.zeros(3, bool),
+        False,
     )
     fusion = FusionOptions(
         options.get('iou_thr', 0.55),

@@ -29,6 +29,7 @@ ONE_STAGE = {
     'BoxInst': 'boxinst/boxinst_r50_fpn_ms-90k_coco',
     'PAA': 'paa/paa_r50_fpn_1x_coco',
     'VFNet': 'vfnet/vfnet_r50_fpn_1x_coco',
+    'VFNet with focal loss': 'vfnet/vfnet_r50_fpn_1x_coco',
     'DDOD': 'ddod/ddod_r50_fpn_1x_coco',
     'LD': 'ld/ld_r18-gflv1-r101_fpn_1x_coco',
     'TOOD': 'tood/tood_r50_fpn_1x_coco',
@@ -118,6 +119,9 @@ def _small_config(name: str) -> dict[str, Any]:
         config['backbone']['out_indices'] = tuple(range(4 - len(neck['in_channels']), 4))
     if name in QUERIES and smaller is _SMALLER:
         config['bbox_head']['embed_dims'] = 32
+    if name == 'VFNet with focal loss':
+        focal = {'type': 'FocalLoss', 'use_sigmoid': True}
+        config['bbox_head'] |= {'use_vfl': False, 'loss_cls': focal}
     if name == 'DDOD':
         # The smallest level has one place.
         config['bbox_head']['use_dcn'] = False
