@@ -21,7 +21,7 @@ from mmcompose.composition.prediction_maker import PredictionMaker
 from mmcompose.composition.process_state import on_one_thread
 from mmcompose.composition.step_images import StepImages
 from mmcompose.composition.workers import AnyWorkers
-from mmcompose.labeling import ImageContext, LabelInput, LabelPipeline, who_predicted
+from mmcompose.labeling import ImageContext, LabelInput, LabelPipeline
 from mmcompose.store import (
     ImageTable,
     LabelResult,
@@ -156,8 +156,7 @@ class LabelMaker:
         """
         space = class_space or self.class_space.with_coarse
         converted = {name: space.convert(name, table[row]) for name, table in predictions.items()}
-        unasked = np.flatnonzero(~who_predicted(converted, space))
-        return converted, context_of(images, row, cells, tuple(unasked.tolist()))
+        return converted, context_of(images, row, cells).with_unasked(converted, space)
 
     def inputs(self, images: Sequence[Image]) -> LabelInputs:
         """Return what the label pipeline is shown of each image; makes what the store lacks.

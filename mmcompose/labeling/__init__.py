@@ -11,7 +11,6 @@ from mmcompose.labeling.base import (
     LabelInput,
     LabelStream,
     LabelTransform,
-    who_predicted,
 )
 from mmcompose.labeling.between_classes.appearance_check import AppearanceCheck
 from mmcompose.labeling.between_classes.cross_class_suppression import CrossClassSuppression
@@ -108,6 +107,5 @@ __all__ = [
     'label_change',
     'read_learned',
     'summed',
-    'who_predicted',
     'write_learned',
 ]

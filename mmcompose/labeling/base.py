@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -52,6 +52,13 @@ class ImageContext:
     truth: Detections | None = None
     cells: Detections | None = None
     unasked: tuple[int, ...] = ()
+
+    def with_unasked(self, detections: ByTeacher, class_space: ClassSpace) -> ImageContext:
+        """Return the context with those in ``unasked`` that did not predict."""
+        if all(found.asked for found in detections.values()):
+            return self
+        numbers = np.flatnonzero(~who_predicted(detections, class_space)).tolist()
+        return replace(self, unasked=tuple(sorted({*self.unasked, *numbers})))
 
     def num_owners(self, class_space: ClassSpace) -> NDArray[np.int64]:
         """Return ``(C,)`` int64: how many owners of each class predicted on the image."""

@@ -238,7 +238,7 @@ class LabelPipeline:
         Raises:
             UserError: If more than one entry is left at the end.
         """
-        made = _through(self.steps[begin:], detections, image, begin)
+        made, _ = _through(self.steps[begin:], detections, image, begin)
         if len(made) != 1:
             expected = (
                 f'has no fusion, and {len(made)} teachers predict; '
@@ -278,7 +278,7 @@ class _Stream:
 
     def __iter__(self) -> Iterator[LabelInput]:
         for detections, image in self._images():
-            made = _through(self._steps, detections, image, self._begin)
+            made, image = _through(self._steps, detections, image, self._begin)
             if self._covered is not None:
                 made = {n: f[np.isin(f.labels, self._covered)] for n, f in made.items()}
             yield made, image
@@ -286,7 +286,10 @@ class _Stream:
 
 def _through(
     steps: Sequence[LabelTransform], detections: ByTeacher, image: ImageContext, begin: int
-) -> ByTeacher:
+) -> LabelInput:
+    """Return what steps make of an image, and its context, which knows who did not predict."""
+    if steps:
+        image = image.with_unasked(detections, steps[0].class_space)
     for number, step in enumerate(steps, start=begin):
         try:
             detections = step.apply(detections, image)
@@ -294,4 +297,4 @@ def _through(
             # Another step that learns from what this makes is not to blame.
             with key_prefix(f'{KEY}[{number}]', is_absolute=True):
                 raise
-    return detections
+    return detections, image

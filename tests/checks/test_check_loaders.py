@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import pytest
+from mmengine.config import ConfigDict
 from mmengine.dataset import worker_init_fn
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
@@ -37,6 +38,9 @@ def test_a_loader_without_a_sampler_is_told(batch_sampler: Any) -> None:
 @pytest.mark.parametrize('key', ['val_dataloader', 'test_dataloader'])
 def test_a_loader_of_evaluation_needs_no_sampler(key: str) -> None:
     assert _told(key, sampler=None) == []
+    # As a config file has it, which MMEngine reads.
+    loader = Runner.build_dataloader(ConfigDict(batch_size=2, dataset=[0, 1, 2]), seed=0)
+    assert list(loader.batch_sampler) == [[0, 1], [2]]
 
 
 def test_a_sampler_that_is_no_dict_is_told() -> None:

@@ -251,7 +251,7 @@ def test_a_file_of_another_composition_is_told_before_any_work(tmp_path: Path) -
 def test_a_file_that_does_not_fit(tmp_path: Path) -> None:
     file = tmp_path / 'learned.json'
     for content, told in (
-        (None, 'cannot be read'),
+        (None, 'is no file; mmcompose calibrate'),
         ('{', 'cannot be read'),
         ('[]', 'holds nothing'),
         ('{"transform": "ScoreCalibration", "learned": {}}', 'was learned by ScoreCalibration'),

@@ -56,8 +56,7 @@ def test_a_box_of_the_only_one_asked_stays(kind: str) -> None:
 def test_votes_are_counted_among_owners_that_were_asked(
     fusion: str, b: Detections, left: int, weights: list[float]
 ) -> None:
-    unasked = () if b.asked else (SPACE.teachers.index('b'),)
-    image = {'a': FOUND, 'b': b, 'c': NOTHING}, ImageContext('1.jpg', 100, 80, unasked=unasked)
+    image = {'a': FOUND, 'b': b, 'c': NOTHING}, ImageContext('1.jpg', 100, 80)
 
     def made(step: dict[str, Any]) -> Detections:
         pipeline = LabelPipeline([{'type': f'mmcompose.{fusion}'}, step])
