@@ -139,6 +139,28 @@ def write_coco(
     return str(path)
 
 
+def replayed(folder: Path, drawn: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a teacher of :data:`SECOND`, three pixels off, that predicted on some pictures alone.
+
+    Args:
+        folder: Where its predictions are written.
+        drawn: What :func:`draw` returned, of the pictures that it predicted on.
+    """
+    listed = write_coco(folder / 'listed.json', drawn, dict(enumerate(SECOND, start=1)))
+    results = []
+    for each in json.loads(Path(listed).read_text())['annotations']:
+        left, *rest = each['bbox']
+        found = {'bbox': [left + 3, *rest], 'score': 0.9}
+        results.append({key: each[key] for key in ('image_id', 'category_id')} | found)
+    (folder / 'results.json').write_text(json.dumps(results))
+    return {
+        'type': 'mmcompose.COCOResultsTeacher',
+        'results': str(folder / 'results.json'),
+        'images': listed,
+        'on_unmatched': 'warn',
+    }
+
+
 def images_in(folder: Path) -> list[Image]:
     """List the pictures that :func:`draw` made."""
     return [Image(path.name, str(path), 96, 64) for path in sorted(folder.glob('*.png'))]

@@ -165,7 +165,10 @@ def _inside(datasets: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
 def _lists(dataset: Mapping[str, Any], ann_file: str) -> bool:
     """Return whether a dataset's config has a file as its own."""
     own = dataset.get('ann_file')
-    return bool(own) and realpath(_from_root(dataset, own)) == realpath(ann_file)
+    # A dataset of somebody's own may take several.
+    if not isinstance(own, str) or not own:
+        return False
+    return realpath(_from_root(dataset, own)) == realpath(ann_file)
 
 
 def _from_root(dataset: Mapping[str, Any], path: str | None) -> str:

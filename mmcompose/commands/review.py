@@ -62,15 +62,24 @@ def export_review(
     composition = read_composition(config)
     images = composition.pool
     labeled = _labeled_rows(config, composition)
-    labels = composition.labels()
-    scores = doubts(labels, composition.class_space.owners)
-    rows = [row for row in labels.readable() if row not in labeled]
-    if not rows:
+    # Before teachers predict for hours.
+    if len(labeled) == len(images):
         expected = f'has true labels of all {len(images)} pictures of the pool: none is left'
         raise UserError(fault(_TRAINING_SET, expected))
+    labels = composition.labels()
+    readable = labels.readable()
+    rows = [row for row in readable if row not in labeled]
+    if not rows:
+        expected = (
+            f'has true labels of {len(labeled)} of {len(images)} pictures of the pool, and the '
+            'others cannot be read: none is left'
+        )
+        raise UserError(fault(_TRAINING_SET, expected))
+    scores = doubts(labels, composition.class_space.owners, labels.unasked)
+    num_left_out = len(readable) - len(rows)
     rows = sorted(rows, key=lambda row: -scores[row])[:count]
     path = export_rows(composition, images, labels.table, rows, to, out)
-    left_out = f' ({len(labeled)} have true labels and are left out)' if labeled else ''
+    left_out = f' ({num_left_out} have true labels and are left out)' if num_left_out else ''
     log(f'{len(rows)} of {len(images)} pictures to be reviewed{left_out}: {path}')
     return path
 

@@ -46,6 +46,10 @@ class PoolLabels(Sequence[Detections]):
         """Return the rows of the images that could be read."""
         return self.table.readable()
 
+    def unasked(self, row: int) -> tuple[int, ...]:
+        """Return the numbers of the teachers that did not predict on the image at ``row``."""
+        return self.table.unasked(row)
+
 
 class Labeling(PoolWork):
     """The work of a label pipeline on a pool, as one process sees it.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from os.path import realpath
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from os.path import join, realpath
 from typing import Any
 
 from mmdet.registry import DATASETS as MMDET_DATASETS
@@ -13,6 +15,7 @@ from mmcompose.datasets.dataset_class import dataset_class
 from mmcompose.datasets.picture_truth import PictureTruth, with_all_pictures
 from mmcompose.datasets.pseudo_labeled import PseudoLabeledDataset
 from mmcompose.datasets.wrapping import wrapped
+from mmcompose.store import ImageTable
 from mmcompose.structures import Image
 
 
@@ -42,7 +45,9 @@ def labeled_rows(
             truth.match(images)
             rows |= {row for row in range(len(images)) if len(truth.covered(row)) == num_classes}
     if listed:
-        rows |= {row for row, image in enumerate(images) if realpath(image.path) in listed}
+        pool = ImageTable.of(images)
+        paths = (pool.plain_row(row)[1] for row in range(len(pool)))
+        rows |= {row for row, path in enumerate(_real_paths(paths)) if path in listed}
     return frozenset(rows)
 
 
@@ -64,4 +69,24 @@ def _paths(config: Mapping[str, Any]) -> set[str]:
     dataset = MMDET_DATASETS.build({**with_all_pictures(config), 'pipeline': []})
     if dataset.covered_classes is not None:
         return set()
-    return {realpath(dataset.get_data_info(row)['img_path']) for row in range(len(dataset))}
+    paths = (dataset.get_data_info(row)['img_path'] for row in range(len(dataset)))
+    return set(_real_paths(paths))
+
+
+def _real_paths(paths: Iterable[str]) -> Iterator[str]:
+    """Yield ``realpath`` of each; it takes a look at each folder, and at files that are links."""
+    folder_of = cache(_folder)
+    for path in paths:
+        folder, name = os.path.split(path)
+        real, links = folder_of(folder)
+        yield realpath(path) if name in links else join(real, name)
+
+
+def _folder(folder: str) -> tuple[str, frozenset[str]]:
+    """Return where a folder really is, and the names of the links in it; a URL has none."""
+    try:
+        with os.scandir(folder or os.curdir) as entries:
+            links = frozenset(entry.name for entry in entries if entry.is_symlink())
+    except OSError:
+        links = frozenset()
+    return realpath(folder), links

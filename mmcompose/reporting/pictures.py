@@ -37,7 +37,8 @@ class Shown:
         disagreement: How far its labels are in doubt; see
             :func:`mmcompose.reporting.ranking.doubts`.
         misses: Boxes of teachers that are sure, where no label is.
-        doubtful: Labels that teach, and that fewer than half of their owners found.
+        doubtful: Labels that teach, and that fewer than half of their owners that
+            predicted on the picture found.
     """
 
     image: Image
@@ -78,7 +79,7 @@ def choose(
             spread over the others. Defaults to 200.
     """
     owners = composition.class_space.owners
-    scores = doubts(labels, owners)
+    scores = doubts(labels, owners, labels.unasked)
     ranked = sorted(labels.readable(), key=lambda row: -scores[row])
     if len(ranked) > most:
         first, rest = ranked[: most // 2], ranked[most // 2 :]
@@ -94,7 +95,8 @@ def choose(
         if student is not None:
             sources[STUDENT] = _visible(student.predict([images[row]])[0], len(owners))
         misses = sum(_misses(found, fused) for found in known.values())
-        doubtful = int((support(fused.kept(), owners) < 0.5).sum())
+        supported = support(fused.kept(), owners, labels.unasked(row))
+        doubtful = int((supported < 0.5).sum())
         shown.append(Shown(images[row], sources, scores[row], misses, doubtful))
     return shown
 

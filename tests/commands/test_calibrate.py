@@ -252,6 +252,16 @@ def test_the_folder_is_found_in_wrapped_sets_and_of_several_pools(
     assert _folder(config, truth) == pool
 
 
+def test_a_dataset_of_several_files_is_not_the_one_of_a_file(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    several = {'type': 'Several', 'ann_file': [truth, truth], 'data_prefix': {'img': 'nowhere'}}
+    train = config.train_dataloader.dataset
+    config.train_dataloader.dataset = {'type': 'ConcatDataset', 'datasets': [several, train]}
+    assert _folder(config, truth) == pool
+
+
 @pytest.mark.parametrize('place', ['source', 'truth'])
 def test_the_folder_of_a_dataset_of_the_same_file_goes_first(
     place: str, pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -12,6 +12,7 @@ from mmdet.datasets import CocoDataset
 from mmengine.config import Config
 
 from mmcompose.commands.review import export_review, import_review
+from mmcompose.composition import Composition
 from mmcompose.utils import UserError
 from tests import toys
 from tests.engine.toys import student_config
@@ -85,7 +86,8 @@ def test_a_second_round_takes_other_pictures(
     second = export_review(config, 'coco', str(tmp_path / 'review2.json'), count=8)
     assert sorted(_names(first) + _names(second)) == sorted(_names(truth))
     assert '3 of 8 pictures to be reviewed (5 have true labels and are left out)' in logged[-1]
-    # Nothing is left when these are reviewed too.
+    # Nothing is left when these are reviewed too, and no teacher predicts to find that out.
+    monkeypatch.delattr(Composition, 'labels')
     add(config, {'type': 'CocoDataset', 'ann_file': truth, 'data_prefix': {'img': str(pool)}})
     with pytest.raises(UserError, match='has true labels of all 8 pictures of the pool'):
         export_review(config, 'coco', str(tmp_path / 'review3.json'))
@@ -102,3 +104,34 @@ def test_pictures_labeled_in_part_or_of_another_folder_are_reviewed(
     _as_source(config, {'type': 'CocoDataset', 'ann_file': truth, 'data_prefix': other})
     path = export_review(config, 'coco', str(tmp_path / 'review.json'))
     assert sorted(_names(path)) == sorted(_names(truth))
+
+
+def test_unreadable_pictures_are_told_from_labeled_ones(
+    drawn: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr('mmcompose.commands.review.log', logged.append)
+    pool = tmp_path / 'pool'
+    toys.draw(pool, 8)
+    truth = toys.write_coco(tmp_path / 'truth.json', drawn[:5], dict(enumerate(toys.STUDENT, 1)))
+    config = student_config(pool, truth, tmp_path)
+    config.composition.max_unreadable = 0.9
+    _as_truth(config, {'type': 'CocoDataset', 'ann_file': truth, 'data_prefix': {'img': str(pool)}})
+    broken = [pool / f'{number:03d}.png' for number in (4, 5, 6, 7)]
+    for path in broken[:3]:
+        path.write_bytes(path.read_bytes()[:-60])
+    export_review(config, 'coco', str(tmp_path / 'review.json'))
+    assert '1 of 8 pictures to be reviewed (4 have true labels and are left out)' in logged[-1]
+    broken[3].write_bytes(broken[3].read_bytes()[:-60])
+    expected = 'has true labels of 5 of 8 pictures of the pool, and the others cannot be read'
+    with pytest.raises(UserError, match=expected):
+        export_review(config, 'coco', str(tmp_path / 'review2.json'))
+
+
+def test_pictures_that_a_teacher_did_not_predict_on_do_not_go_first(
+    pool: Path, truth: str, drawn: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    config.composition.teachers.second = toys.replayed(tmp_path, drawn[6:])
+    path = export_review(config, 'coco', str(tmp_path / 'review.json'), count=2)
+    assert sorted(_names(path)) == ['006.png', '007.png']

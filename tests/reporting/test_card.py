@@ -84,6 +84,19 @@ def test_the_pictures_of_most_disagreement_come_first(
     assert sum(each.doubtful for each in shown) == sum(each.misses for each in shown) == 0
 
 
+def test_a_teacher_that_did_not_predict_on_a_picture_does_not_dissent(tmp_path: Path) -> None:
+    drawn = toys.draw(tmp_path / 'pool', 4)
+    images = toys.images_in(tmp_path / 'pool')
+    replayed = toys.replayed(tmp_path, drawn[3:])
+    teachers = {'first': toys.TEACHERS['first'], 'second': replayed, 'third': replayed}
+    composition = Composition(**toys.composition(tmp_path / 'store', teachers=teachers))
+    shown = choose(composition, images, composition.labels(images))
+    # There all three found the red box, in places a little apart.
+    assert shown[0].image.key == '003.png' and shown[0].disagreement > 0
+    assert [each.disagreement for each in shown[1:]] == [0, 0, 0]
+    assert sum(each.doubtful for each in shown) == 0
+
+
 def test_an_unreadable_picture_is_neither_shown_nor_counted(tmp_path: Path) -> None:
     toys.draw(tmp_path / 'pool', 4)
     (tmp_path / 'pool' / '001.png').write_bytes(b'no picture')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmcompose.reporting.ranking import doubts
+from mmcompose.reporting.ranking import doubts, support
 from mmcompose.structures import Detections
 
 # Two teachers; the third class is known to the second alone.
@@ -54,3 +54,13 @@ def test_doubt_of_a_rare_class_counts_more() -> None:
 
 def test_a_picture_without_boxes_is_not_in_doubt() -> None:
     assert doubts([Detections()], OWNERS) == [0.0]
+
+
+def test_who_did_not_predict_on_a_picture_does_not_dissent() -> None:
+    labels = [_labels((0, 0.6, votes), spread=0) for votes in (BOTH, FIRST, FIRST)]
+    assert doubts(labels, OWNERS, [(), (1,), ()].__getitem__) == [0, 0, 0.5]
+    # It found the box nevertheless, as a step of somebody's own may make it.
+    assert support(labels[0], OWNERS, (1,)).tolist() == [1]
+    # The student, whose vote stands behind those of the teachers, confirms nothing.
+    alone = _labels((0, 0.6, [False, False, True]))
+    assert support(alone, OWNERS, (1,)).tolist() == [0]
