@@ -53,6 +53,8 @@ def _start(body: str) -> subprocess.Popen[str]:
     program = (
         'import atexit, hashlib, multiprocessing, os, signal, sys, threading, time\n'
         'from mmcompose.interruption import Interruption\n'
+        # A shell lets what it starts in the background ignore it.
+        'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
         'with Interruption():\n'
         "    print('ready', flush=True)\n"
         f'    {body}\n'
