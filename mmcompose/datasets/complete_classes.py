@@ -41,6 +41,16 @@ class CompleteClasses:
             self._found[given] = None if is_all else tuple(sorted(complete))
         return self._found[given]
 
+    def missing(self, covered: Covered) -> frozenset[int]:
+        """Return the classes that are incomplete only because no owner predicted on the picture.
+
+        Args:
+            covered: What :meth:`of` returned for it.
+        """
+        every = range(len(self._owners))
+        expected = every if self.anywhere is None else self.anywhere
+        return frozenset(expected).difference(every if covered is None else covered)
+
     @cached_property
     def anywhere(self) -> Covered:
         """Those of a picture without truth on which all teachers predicted."""

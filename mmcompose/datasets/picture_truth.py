@@ -137,6 +137,11 @@ class PictureTruth:
             )
             raise UserError(fault(KEY, expected))
 
+    @property
+    def places(self) -> list[int]:
+        """The numbers in the pool of the pictures that have truth."""
+        return [*self._entries]
+
     def covered(self, place: int) -> frozenset[int]:
         """Return the classes that the truth of a picture covers: none where it has no truth."""
         return frozenset().union(*map(self._covered, self._infos(place)))

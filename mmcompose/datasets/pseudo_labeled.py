@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -257,18 +258,29 @@ class PseudoLabeledDataset(RelabeledDataset):
     @property
     def coverages(self) -> set[Covered]:
         """Classes whose labels are complete, as they differ from picture to picture."""
-        labels, every = self.labels, range(len(self))
-        if self._truth is None and not labels.has_unasked:
-            # One picture is as another, and there may be a million.
-            every = every[:1]
-        return {
-            self._complete.of(labels.unasked(self._row(each)), self._covered(each))
-            for each in every
-        }
+        return {*self._count_coverages()}
 
-    def _covered(self, index: int) -> frozenset[int]:
-        """Return the classes that the truth of a picture covers."""
-        return _NO_CLASS if self._truth is None else self._truth.covered(self._place(index))
+    def count_missing(self) -> Counter[frozenset[int]]:
+        """Return how many pictures lack which classes because no owner predicted on them."""
+        counts: Counter[frozenset[int]] = Counter()
+        for covered, count in self._count_coverages().items():
+            counts[self._complete.missing(covered)] += count
+        return counts
+
+    def _count_coverages(self) -> Counter[Covered]:
+        labels, places = self.labels, np.arange(len(self))
+        rows = places if self._rows is None else self._rows
+        places = places if self._indices is None else self._indices
+        counts: Counter[Covered] = Counter()
+        if self._truth is not None:
+            ruled = np.isin(places, self._truth.places)
+            for row, place in zip(rows[ruled].tolist(), places[ruled].tolist(), strict=True):
+                counts[self._complete.of(labels.unasked(row), self._truth.covered(place))] += 1
+            rows = rows[~ruled]
+        # The others may be a million, and differ in few ways.
+        for unasked, count in labels.count_unasked(rows).items():
+            counts[self._complete.of(unasked)] += count
+        return counts
 
     def count_boxes(self) -> NDArray[np.int64]:
         """Return ``(C, 2)``: how many boxes of each class are kept, and how many ignored."""

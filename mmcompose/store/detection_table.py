@@ -108,6 +108,27 @@ class DetectionTable(Sequence[Detections]):
             return ()
         return self._batch(row // BATCH_SIZE).unasked(row % BATCH_SIZE)
 
+    def count_unasked(self, rows: NDArray[np.int64] | None = None) -> dict[tuple[int, ...], int]:
+        """Return the distinct values of :meth:`unasked`, and how many images have each.
+
+        Args:
+            rows: Only of these, each as often as it is named. Defaults to all, once.
+        """
+        distinct, codes = self._distinct_unasked
+        counts = np.bincount(codes if rows is None else codes[rows], minlength=len(distinct))
+        return {each: int(count) for each, count in zip(distinct, counts, strict=True) if count}
+
+    @cached_property
+    def _distinct_unasked(self) -> tuple[list[tuple[int, ...]], NDArray[np.int64]]:
+        """The distinct values of :meth:`unasked`, and the number of that of each row."""
+        if not self.has_unasked:
+            return [()], np.zeros(len(self), np.int64)
+        # Arrow tells texts apart, and no lists.
+        texts = self._column(UNASKED).cast(pa.large_list(pa.string()))
+        coded = pc.binary_join(texts, ' ').fill_null('').combine_chunks().dictionary_encode()
+        distinct = [tuple(map(int, each.split())) for each in coded.dictionary.to_pylist()]
+        return distinct, coded.indices.to_numpy().astype(np.int64)
+
     def unreadable(self) -> dict[int, str]:
         """Return why images could not be read, by row."""
         column = self._column('unreadable')

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmcompose.class_space import GivenNames, class_names
+from mmcompose.class_space import class_names
 from mmcompose.structures.json_files import read_json
 from mmcompose.teachers.decoders import DECODERS
-from mmcompose.utils import Name, UserError, check_types, problem
+from mmcompose.teachers.tensor_teacher import TensorTeacher
+from mmcompose.utils import UserError, check_values, problem
 
-_HINTS = {
-    'classes': Name | GivenNames,
-    'decode': Name | Mapping[str, Any],
-    'preprocess': Mapping[str, Any],
-}
+_ARGUMENTS = ('classes', 'decode', 'preprocess')
 
 
 def read_beside(key: str, model: Path) -> dict[str, Any]:
@@ -40,8 +36,8 @@ def read_beside(key: str, model: Path) -> dict[str, Any]:
     # Others write jsons of a model's name, too.
     if not isinstance(about, dict):
         return {}
-    found = {name: about[name] for name in _HINTS if about.get(name) is not None}
-    problems = check_types('', found, _HINTS)
+    found = {name: about[name] for name in _ARGUMENTS if about.get(name) is not None}
+    problems = check_values(TensorTeacher, found, '')
     decode = found.get('decode')
     name = decode.get('type') if isinstance(decode, dict) else decode
     # A function is named by whoever writes the config, not by who made the model.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 
 
@@ -28,6 +30,12 @@ class _AsShown:
 NO_VALUE = _AsShown('no value')
 # What a path may name, by the word for it in messages; False also where one may not look.
 _IS = {'file': os.path.isfile, 'folder': os.path.isdir, 'file or folder': os.path.exists}
+# The same of what a folder's listing has, links excepted: no look at each of many files.
+_IS_LISTED: dict[str, Callable[[os.DirEntry[str]], bool]] = {
+    'file': os.DirEntry.is_file,
+    'folder': os.DirEntry.is_dir,
+    'file or folder': lambda _: True,
+}
 
 
 @dataclass(frozen=True)
@@ -92,8 +100,14 @@ def _without_value(key: str, *rest: object) -> Problem:
 def nearest(name: object, options: Iterable[object]) -> str | None:
     """Return the option that is spelled most like ``name``, or None if none is near."""
     by_lower = {str(option).lower(): str(option) for option in options}
-    found = difflib.get_close_matches(str(name).lower(), list(by_lower), n=1, cutoff=0.5)
-    return by_lower[found[0]] if found else None
+    # As difflib.get_close_matches, which looks closely also at what is below the best so far.
+    matcher = difflib.SequenceMatcher(b=str(name).lower())
+    best = cutoff = 0.5, ''
+    for option in by_lower:
+        matcher.set_seq1(option)
+        if matcher.real_quick_ratio() >= best[0] and matcher.quick_ratio() >= best[0]:
+            best = max(best, (matcher.ratio(), option))
+    return by_lower[best[1]] if best > cutoff else None
 
 
 def problem(
@@ -164,9 +178,9 @@ def _nearest_path(missing: str, like: str, kind: str) -> str | None:
         path, beside = beside, beside.parent
     rest, is_meant = Path(missing).relative_to(path), _IS[kind]
     if rest == Path():
-        found = [each for each in beside.glob(like) if is_meant(each)]
+        found = _listed(beside, like, kind)
     else:
-        found = [each for each in beside.glob('*') if os.path.isdir(each)]
+        found = _listed(beside, '*', 'folder')
         if not beside.name:
             # '.' or '/', which every path begins in: what they hold may be of anything.
             found = [each for each in found if is_meant(each / rest)]
@@ -179,6 +193,18 @@ def _nearest_path(missing: str, like: str, kind: str) -> str | None:
         return None
     whole = beside / near / rest
     return str(whole if is_meant(whole) else beside / near)
+
+
+def _listed(folder: Path, like: str, kind: str) -> list[Path]:
+    """Return what of a kind a folder lists; nothing where it may not be listed."""
+    with suppress(PermissionError), os.scandir(folder) as entries:
+        return [
+            folder / each.name
+            for each in entries
+            if fnmatch(each.name, like)
+            and (_IS[kind](each.path) if each.is_symlink() else _IS_LISTED[kind](each))
+        ]
+    return []
 
 
 def check_keys(

@@ -16,6 +16,7 @@ from mmengine.registry import DefaultScope
 from mmcompose.datasets import PseudoLabeledDataset
 from mmcompose.engine import resolve
 from mmcompose.engine.hooks.uncertain_labels import _check_mixes
+from mmcompose.store import DetectionTable
 from mmcompose.utils import UserError
 from tests import mask_rcnn, toys
 
@@ -303,8 +304,35 @@ def test_a_class_of_which_no_owner_was_asked_is_not_background(
     assert [ruled.get_data_info(n).get('covered_classes') for n in range(8)] == every
     assert ruled.coverages == {*every}
     mixing = [{'type': 'CachedMosaic', 'img_scale': (64, 64)}]
-    with pytest.raises(UserError, match='labels cover different classes'):
+    # One source: to let each mix its own would not help.
+    why = "no owner of some class, e.g. of 'green', predicted on 6 of 8 pictures; .* on_unmatched"
+    with pytest.raises(UserError, match=f'labels cover different classes into one: {why}'):
         _check_mixes(_build(pool, tmp_path / 'store', composition=made, pipeline=mixing))
+
+
+def test_pictures_are_counted_by_what_no_owner_predicted(
+    pool: Path, drawn: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teachers = {
+        name: _listed(tmp_path, drawn, name, range(5), classes)
+        for name, classes in (('first', toys.FIRST), ('second', toys.SECOND))
+    }
+    made = toys.composition(tmp_path / 'store', teachers=teachers)
+    truth = _truth(tmp_path / 'red.json', drawn, pool)
+    dataset = _build(pool, tmp_path / 'store', composition=made, truth=truth)
+    looked: list[int] = []
+    unasked = DetectionTable.unasked
+
+    def look(table: DetectionTable, row: int) -> tuple[int, ...]:
+        looked.append(row)
+        return unasked(table, row)
+
+    monkeypatch.setattr(DetectionTable, 'unasked', look)
+    every = frozenset({GREEN, RED, BLUE})
+    assert dataset.count_missing() == {frozenset(): 5, every: 3}
+    # Only where truth differs from picture to picture.
+    assert looked == [0, 1, 2, 3]
+    assert dataset.get_subset([7, 1, 5]).count_missing() == {frozenset(): 1, every: 2}
 
 
 @pytest.mark.parametrize('kind', ['CachedMosaic', 'CachedMixUp'])

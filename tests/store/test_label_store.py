@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,12 @@ def test_who_was_not_asked_of_a_picture_is_read(masks: bool, store: LabelStore) 
         table = result.read()
         assert table is not None and table.has_masks == masks
         assert table.has_unasked == bool(unasked)
-        assert [table.unasked(row) for row in range(7)] == [unasked.get(n, ()) for n in range(7)]
+        each = [unasked.get(n, ()) for n in range(7)]
+        assert [table.unasked(row) for row in range(7)] == each
+        assert table.count_unasked() == Counter(each)
+        rows = np.array([4, 4, 0, 6])
+        assert table.count_unasked(rows) == Counter(each[row] for row in rows)
+        assert table.count_unasked(rows[:0]) == {}
 
 
 def test_why_pictures_are_left_out_is_read(store: LabelStore) -> None:

@@ -17,7 +17,8 @@ from onnx import TensorProto, helper, numpy_helper
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Image
 from mmcompose.teachers import ONNXTeacher
-from mmcompose.utils import UserError
+from mmcompose.teachers.tensor_teacher import TensorTeacher
+from mmcompose.utils import UserError, constructor_types
 
 # x1 y1 x2 y2 score label, in a 64x64 input; the score is how bright the picture is.
 ROWS = np.array([[8, 16, 40, 48, 0, 2], [0, 0, 64, 32, 0, 0]], np.float32)
@@ -280,6 +281,13 @@ def test_a_json_beside_a_model_holds_plain_values(
     if not isinstance(beside, dict) or 'images' in beside:
         given = {**config, 'classes': ['cat'], 'decode': 'detr'}
         assert build(TEACHERS, given, 'teacher').classes == ('cat',)
+
+
+def test_the_json_beside_a_model_holds_what_the_teacher_takes() -> None:
+    taken = constructor_types(ONNXTeacher)
+    checked = constructor_types(TensorTeacher)
+    for name in ('classes', 'decode', 'preprocess'):
+        assert taken[name] == checked[name] | None
 
 
 def test_weights_beside_a_graph_are_part_of_what_it_is(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 import pickle
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +37,25 @@ def test_nearest_is_the_most_alike_name_or_none(
     name: object, options: list[str], expected: str | None
 ) -> None:
     assert nearest(name, options) == expected
+
+
+def test_nearest_is_that_of_difflib_found_with_fewer_close_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = ['', *(''.join(each) for n in range(1, 5) for each in product('ab1', repeat=n))]
+    for name in words:
+        (near,) = difflib.get_close_matches(name, words[:100:7], n=1, cutoff=0.5) or [None]
+        assert nearest(name, words[:100:7]) == near
+    looks: list[float] = []
+    ratio = difflib.SequenceMatcher.ratio
+
+    def looked(matcher: Any) -> float:
+        looks.append(ratio(matcher))
+        return looks[-1]
+
+    monkeypatch.setattr(difflib.SequenceMatcher, 'ratio', looked)
+    assert nearest('00010x', [f'{n:06d}' for n in range(100)]) == '000010'
+    assert len(looks) < 50
 
 
 def test_a_problem_names_key_value_expectation_and_nearest_name() -> None:
@@ -95,6 +118,37 @@ def test_a_missing_file_is_told_with_the_nearest_beside_it(tmp_path: Path) -> No
     line = str(no_file('ann_file', tmp_path / 'label.json'))
     assert line.startswith('ann_file: ')
     assert line.endswith(f"did you mean '{tmp_path / 'labels.json'}'?")
+
+
+def test_a_folder_of_many_files_is_listed_without_a_look_at_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(50):
+        (tmp_path / f'{number:03d}.jpg').touch()
+    (tmp_path / 'labels').mkdir()
+    looks: list[Any] = []
+    stat = os.stat
+
+    def looked(path: Any, **how: Any) -> os.stat_result:
+        looks.append(path)
+        return stat(path, **how)
+
+    monkeypatch.setattr(os, 'stat', looked)
+    assert no_file('file', tmp_path / '04x.jpg').suggestion == str(tmp_path / '049.jpg')
+    assert no_folder('img', tmp_path / 'lables').suggestion == str(tmp_path / 'labels')
+    assert len(looks) < 20
+
+
+def test_a_link_is_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / 'a.json').touch()
+    (tmp_path / 'pool').mkdir()
+    for name, target in {'labels.json': 'a.json', 'pictures': 'pool', 'lost.json': 'b'}.items():
+        (tmp_path / name).symlink_to(tmp_path / target)
+    assert no_file('file', tmp_path / 'label.json').suggestion == str(tmp_path / 'labels.json')
+    assert no_file('file', tmp_path / 'picture').suggestion is None
+    assert no_folder('img', tmp_path / 'picture').suggestion == str(tmp_path / 'pictures')
+    for kind in ('file', 'file or folder'):
+        assert no_file('file', tmp_path / 'losst.json', kind=kind).suggestion is None
 
 
 @pytest.mark.parametrize(

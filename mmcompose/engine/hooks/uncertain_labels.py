@@ -9,7 +9,7 @@ from mmdet.datasets import MultiImageMixDataset
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmcompose.datasets import RelabeledDataset, wrapped
+from mmcompose.datasets import RelabeledDataset, pseudo_labeled, wrapped
 from mmcompose.engine.unwrapped import unwrapped
 from mmcompose.models.weighted_targets import Attachment, Settings, attach, is_uncertain
 from mmcompose.registry import HOOKS
@@ -68,15 +68,26 @@ class UncertainLabelsHook(Hook):
 def _check_mixes(dataset: Any) -> None:
     mixer = _mixer(dataset)
     if mixer is not None and len(set(_coverages(dataset))) > 1:
-        raise UserError(
-            fault(
-                'train_dataloader.dataset',
-                f'a {type(mixer).__name__} mixes images whose labels cover '
-                'different classes into one; let each source mix its own, within a MixedDataset',
-            )
-        )
+        why = next(_within_pools(dataset), '; let each source mix its own, within a MixedDataset')
+        expected = f'a {type(mixer).__name__} mixes images whose labels cover different classes '
+        raise UserError(fault('train_dataloader.dataset', f'{expected}into one{why}'))
     for part in wrapped(dataset):
         _check_mixes(part)
+
+
+def _within_pools(dataset: Any) -> Iterator[str]:
+    """Yield why the pictures of one pool differ, and what helps, where teachers are the cause."""
+    for pool in pseudo_labeled(dataset):
+        counts = pool.count_missing()
+        if len(counts) > 1:
+            first = pool.metainfo['classes'][min(frozenset().union(*counts))]
+            number = counts.total() - counts[frozenset()]
+            yield (
+                f': no owner of some class, e.g. of {first!r}, predicted on {number} of '
+                f"{counts.total()} pictures; set the teacher's on_unmatched to 'no_boxes' if it "
+                "found nothing there, or to 'error' to learn which are not listed, leave them out "
+                'of the pool, or take a pipeline that mixes no pictures'
+            )
 
 
 def _mixer(dataset: Any) -> Any:
