@@ -109,7 +109,7 @@ def owned_by_name_only(
     Args:
         space: The class space.
         found: By teacher ``(C,)``, how many boxes of each of the student's classes it predicts
-            in the whole pool.
+            in the whole pool. Teachers that are not in it are not looked at.
 
     Returns:
         ``(teacher, class)`` for each such class.
@@ -118,6 +118,7 @@ def owned_by_name_only(
     return [
         (teacher, name)
         for column, teacher in enumerate(space.teachers)
+        if teacher in found
         for label, name in enumerate(space.classes)
         if space.owners[label, column] and not found[teacher][label] and total[label]
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -87,7 +88,8 @@ def init(
     with atomic_write('out', out) as path:
         path.write_text(text, encoding='utf-8')
     count = f'{len(configs)} teacher{"s" if len(configs) != 1 else ""}'
-    log(f'{out}: {count}; look at the commented lines, then: mmcompose plan {out}')
+    command = shlex.join(['mmcompose', 'plan', out])
+    log(f'{out}: {count}; look at the commented lines, then: {command}')
     return Path(out)
 
 

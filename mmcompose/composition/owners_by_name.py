@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace, owned_by_name_only
+from mmcompose.labeling import STUDENT
 from mmcompose.store import PoolResults
 from mmcompose.utils import examples
 
@@ -17,13 +18,16 @@ _SHOWN = 10
 def owners_by_name(space: ClassSpace, predictions: Mapping[str, PoolResults]) -> list[str]:
     """Return a line for each teacher that owns classes by name alone.
 
-    Such an owner's silence lowers the scores of the others' boxes.
+    Such an owner's silence lowers the scores of the others' boxes. A student that votes in a
+    refresh round is left out: it is in no config, and predicts what the teachers taught it.
 
     Args:
         space: The class space.
         predictions: Of each teacher, of a pool.
     """
-    found = {name: _counts(space, name, each) for name, each in predictions.items()}
+    found = {
+        name: _counts(space, name, each) for name, each in predictions.items() if name != STUDENT
+    }
     names: dict[str, list[str]] = {}
     for teacher, name in owned_by_name_only(space, found):
         names.setdefault(teacher, []).append(repr(name))

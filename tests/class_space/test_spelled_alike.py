@@ -39,3 +39,5 @@ def test_owners_by_name_only() -> None:
     found = {'a': np.array([3, 0, 0]), 'b': np.array([0, 0, 2])}
     # Of cats there are none: nobody is missed.
     assert owned_by_name_only(space, found) == [('b', 'fish')]
+    # Of those that are looked at.
+    assert owned_by_name_only(space, {'b': found['b']}) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -166,6 +167,16 @@ def test_a_path_may_have_a_colon(folder: str, checkpoint: str, pool: Path, tmp_p
     path = init([f'{moved}:{config}', bare], str(pool), out=str(tmp_path / 'compose.py'))
     first, second = Config.fromfile(path, import_custom_modules=False).composition.teachers.values()
     assert (first.checkpoint, first.config, second.model) == (moved, config, bare)
+
+
+def test_the_command_that_follows_can_be_pasted(
+    checkpoint: str, pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr('mmcompose.commands.init.log', told.append)
+    out = str(tmp_path / 'c 1.py')
+    init([checkpoint], str(pool), out=out)
+    assert shlex.split(told[-1].partition('then: ')[2]) == ['mmcompose', 'plan', out]
 
 
 def test_a_student_is_a_file_or_a_name(

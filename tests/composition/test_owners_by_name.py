@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mmcompose.composition import Composition, label_maker
+from mmcompose.composition import STUDENT, Composition, label_maker
 from tests import toys
 
 
@@ -45,3 +45,26 @@ def test_it_is_listed_once_labels_are_made(
     green = composition.predictions(images)['first'].count_labels(2)
     assert green.tolist() == [7, 7]
     assert composition.predictions(images[:2])['first'].count_labels(2).tolist() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ('teacher', 'student'),
+    [
+        # What only the student predicts, no teacher lacks.
+        (['blue'], ['blue', 'red']),
+        # The student lacks what the teacher predicts.
+        (['blue', 'red'], ['blue']),
+    ],
+)
+def test_a_student_is_not_looked_at(
+    teacher: list[str], student: list[str], pool: Path, tmp_path: Path
+) -> None:
+    def sees(colours: list[str]) -> dict[str, Any]:
+        classes = ['blue', 'red']
+        return {**toys.TEACHERS['first'], 'classes': classes, 'arguments': {'colours': colours}}
+
+    config = toys.composition(tmp_path / 'store', teachers={'mine': sees(teacher)})
+    composition = Composition(**config).with_teacher(STUDENT, sees(student))
+    images = toys.images_in(pool)
+    composition.predictions(images)
+    assert composition.owners_by_name(images) == []

@@ -310,6 +310,8 @@ LINE = '1 0.5 0.5 0.2 0.4 0.75\n'
         ({'a.txt': LINE, 'classes.txt': 'cat\ndog\n'}, ['a.jpg']),
         ({'a.txt': f'{LINE}0 0.99 0.5 0.1 1.0 1\n'}, ['a.jpg']),
         ({'a.txt': f'\ufeff{LINE}'}, ['a.jpg']),
+        ({'a.TXT': LINE}, ['a.jpg']),
+        ({'a.Txt': LINE, 'b.txt': LINE}, ['a.jpg', 'b.jpg']),
     ],
 )
 def test_texts_that_are_sound_pass_without_a_warning(

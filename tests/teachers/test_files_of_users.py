@@ -14,7 +14,7 @@ import pytest
 from mmcompose.registry import TEACHERS, build
 from mmcompose.structures import Detections, Image, image_size
 from mmcompose.teachers import evidence
-from mmcompose.teachers.coco_results import results_json, yolo_texts
+from mmcompose.teachers.coco_results import image_ids, results_json, yolo_texts
 from mmcompose.utils import UserError, allowing
 
 BOX = [60, 10, 90, 30]
@@ -242,6 +242,43 @@ def test_results_are_read_by_name(results: Any, tmp_path: Path, told: list[str])
 def test_results_of_no_name_are_refused(results: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         _by_name(tmp_path, results)
+
+
+def _of_names(*names: str) -> list[dict[str, Any]]:
+    return [{**IMAGE, 'id': 10 + number, 'file_name': name} for number, name in enumerate(names)]
+
+
+SAME_END = ('1.png', 'train/1.png', 'train/two.v1.png', 'val/1.png', 'val/two.v1')
+
+
+@pytest.mark.parametrize(
+    ('id_', 'name', 'is_warned'),
+    [
+        ('1.png', '1.png', False),
+        ('train/1.png', 'train/1.png', False),
+        ('train/1', 'train/1.png', False),
+        ('val/two.v1', 'val/two.v1', False),
+        ('two.v1.png', 'train/two.v1.png', False),
+        # As Ultralytics names all three.
+        ('1', '1.png', True),
+    ],
+)
+def test_the_same_path_goes_before_a_common_end(
+    id_: str, name: str, is_warned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(image_ids, 'warn', warnings.append)
+    images = image_ids.ImageIds('r.json', _of_names(*SAME_END))
+    assert [images.name_of({'image_id': id_}, number) for number in range(2)] == [name] * 2
+    told = "r.json: image_id '1' is taken for '1.png', not for 'train/1.png'"
+    assert warnings == [told] * is_warned
+
+
+@pytest.mark.parametrize('id_', ['2', '2.png'])
+def test_a_name_of_two_folders_is_refused(id_: str, tmp_path: Path) -> None:
+    rows, listed = [{**RESULT, 'image_id': id_}], _of_names('1.png', 'a/2.png', 'b/2.png')
+    with pytest.raises(UserError, match=f"has image_id '{id_}', which may be 'a/2.png' or 'b/2.p"):
+        _results(tmp_path, rows, listed, CATEGORIES)
 
 
 ELSE = {**IMAGE, 'id': 3, 'file_name': 'else.png'}

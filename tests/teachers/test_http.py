@@ -13,6 +13,7 @@ import pytest
 
 from mmcompose.structures import Image
 from mmcompose.teachers import Teacher
+from mmcompose.teachers.http_server import connection
 from mmcompose.utils import UserError
 from tests.teachers import serving
 from tests.teachers.serving import HEADER
@@ -147,6 +148,16 @@ def test_a_fault_that_stays_ends(server: Server, teacher: Callable[..., Teacher]
     with pytest.raises(UserError, match=r'gave no answer in 3 attempts \(503 the model is not'):
         teacher(retries=2).predict(_pictures(1))
     assert len(server.failures) == 7
+
+
+def test_the_first_repetition_waits_too(
+    server: Server, teacher: Callable[..., Teacher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(connection, 'warn', told.append)
+    server.failures = [503] * 3
+    teacher(retries=3, backoff=0.001).predict(_pictures(1))
+    assert [line.split('asking again in ')[1] for line in told] == ['0.001 s', '0.002 s', '0.004 s']
 
 
 def test_an_answer_that_breaks_off_is_asked_for_again(

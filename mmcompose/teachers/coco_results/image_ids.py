@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from mmcompose.structures.coco_ids import Entry, Ids
 from mmcompose.structures.name_matching import names_agree
-from mmcompose.utils import doubt, fault
+from mmcompose.utils import doubt, fault, warn
 
 
 class ImageIds:
     """The images of a json, found by what rows of results have.
 
-    Ultralytics writes a file's name without suffix where COCO has a number.
+    Ultralytics writes a file's name without folder and suffix where COCO has a number.
 
     Args:
         path: Of the results, for messages.
@@ -26,9 +27,10 @@ class ImageIds:
         self._path = path
         self._ids = Ids(images)
         self._name_of = {each['id']: each['file_name'] for each in images}
-        self._by_name = _by_name(self._name_of.values())
+        self._by_form = _by_form(self._name_of.values())
         # A doubt that is allowed is logged once.
         self._is_doubted = False
+        self._is_warned = False
 
     def name_of(self, row: Mapping[str, Any], number: int) -> str:
         """Return the file name of a row's image.
@@ -38,21 +40,19 @@ class ImageIds:
             number: Of the row, for messages.
 
         Raises:
-            ValueError: If its ``image_id`` is missing, or is no image's.
+            ValueError: If its ``image_id`` is missing, is no image's, or may be of two.
             UserError: If its id and its name are of two images.
         """
         if 'image_id' not in row:
             raise ValueError('no image_id')
         given = row['image_id']
-        named = self._by_name.get(given) if isinstance(given, str) else None
+        named = self._named(given) if isinstance(given, str) else []
         id_ = self._ids.find(given)
         if id_ is None:
-            if named is None:
-                raise ValueError(f'no image_id of the images json but {given!r}')
-            return named
+            return self._only(named, given)
         name: str = self._name_of[id_]
-        if named is not None and named != name and given not in self._name_of:
-            expected = f'is the id of {name!r}, and the name of {named!r}'
+        if len(named) == 1 and named != [name] and given not in self._name_of:
+            expected = f'is the id of {name!r}, and the name of {named[0]!r}'
             self._doubt(f'image_id {given!r} in entry {number} of {self._path!r} {expected}')
         own = row.get('file_name', name)
         if not isinstance(own, str) or not names_agree(own, name):
@@ -61,17 +61,40 @@ class ImageIds:
             self._doubt(f'entry {number} of {self._path!r} {expected}')
         return name
 
+    def _named(self, given: str) -> Sequence[str]:
+        """Return the file names that are given most exactly."""
+        return next((names[given] for names in self._by_form if given in names), ())
+
+    def _only(self, named: Sequence[str], given: Any) -> str:
+        """Return the one name that is given in an id's place."""
+        if not named:
+            raise ValueError(f'no image_id of the images json but {given!r}')
+        name, *others = named
+        if others:
+            raise ValueError(f'image_id {given!r}, which may be {name!r} or {others[0]!r},')
+        ends = [each for each in self._by_form[-1].get(given, ()) if each != name]
+        # Ultralytics writes one name for all of them.
+        if given != name and ends and not self._is_warned:
+            warn(f'{self._path}: image_id {given!r} is taken for {name!r}, not for {ends[0]!r}')
+            self._is_warned = True
+        return name
+
     def _doubt(self, what: str) -> None:
         if not self._is_doubted:
             doubt('file-names', fault('results', what))
             self._is_doubted = True
 
 
-def _by_name(names: Iterable[str]) -> dict[str, str]:
-    """Return file names by themselves, and without folders and suffix, where that is one's."""
-    found: dict[str, set[str]] = {}
+def _by_form(names: Iterable[str]) -> list[dict[str, list[str]]]:
+    """Return file names by what may stand for them.
+
+    The same path goes before one without suffix, and that before a name without folders.
+    """
+    found: list[dict[str, list[str]]] = [defaultdict(list) for _ in range(3)]
     for name in names:
         path = PurePosixPath(name.replace('\\', '/'))
-        for short in {name, path.name, path.stem, str(path.parent / path.stem)}:
-            found.setdefault(short, set()).add(name)
-    return {short: name for short, (name, *others) in found.items() if not others}
+        forms = ({name, str(path)}, {str(path.parent / path.stem)}, {path.name, path.stem})
+        for by_form, given in zip(found, forms, strict=True):
+            for each in given:
+                by_form[each].append(name)
+    return found

@@ -71,7 +71,7 @@ class COCOResultsTeacher(Teacher):
     @property
     def identity(self) -> Any:
         """See :attr:`Teacher.identity`: which of its forms replayed predictions have."""
-        return {'revision': 3}
+        return {'revision': 4}
 
     @property
     def may_give_masks(self) -> bool:

@@ -46,7 +46,7 @@ class YoloTexts:
         if classes is None:
             raise UserError(fault('classes', 'is missing; text files know class numbers alone'))
         self._folder = Path(folder)
-        if not any(self._folder.rglob('*.txt')):
+        if not _text_files(self._folder):
             raise UserError(problem('results', folder, 'holds no text file'))
         self.classes = named_classes(classes)
 
@@ -59,7 +59,7 @@ class YoloTexts:
     def _files(self) -> dict[str, Path]:
         return {
             _picture_name(file.relative_to(self._folder).with_suffix('')): file
-            for file in sorted(self._folder.rglob('*.txt'))
+            for file in _text_files(self._folder)
         }
 
     def check_used(self, entries: Iterable[str]) -> None:
@@ -127,6 +127,10 @@ class YoloTexts:
         if len(seen) > 1 and set(seen) == {1.0}:
             doubt('whole-scores', found)
         return True
+
+
+def _text_files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob('*') if file.suffix.lower() == '.txt')
 
 
 def _picture_name(path: Path) -> str:

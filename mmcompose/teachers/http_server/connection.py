@@ -39,6 +39,11 @@ class _RetryUntil(urllib3.Retry):
         made.deadline, made.url = self.deadline, self.url
         return made
 
+    def get_backoff_time(self) -> float:
+        """Return the seconds before a repetition; urllib3 leaves out the first."""
+        # Redirects are not followed here: each entry is an error.
+        return float(min(self.backoff_factor * 2 ** (len(self.history) - 1), self.backoff_max))
+
     def sleep(self, response: Any = None) -> None:
         """Wait before a repetition, as long as the server sets, but not past the deadline."""
         asked = self.get_retry_after(response) if response is not None else None
