@@ -252,26 +252,26 @@ SAME_END = ('1.png', 'train/1.png', 'train/two.v1.png', 'val/1.png', 'val/two.v1
 
 
 @pytest.mark.parametrize(
-    ('id_', 'name', 'is_warned'),
+    ('id_', 'name'),
     [
-        ('1.png', '1.png', False),
-        ('train/1.png', 'train/1.png', False),
-        ('train/1', 'train/1.png', False),
-        ('val/two.v1', 'val/two.v1', False),
-        ('two.v1.png', 'train/two.v1.png', False),
-        # As Ultralytics names all three.
-        ('1', '1.png', True),
+        ('1.png', '1.png'),
+        ('train/1.png', 'train/1.png'),
+        ('train/1', 'train/1.png'),
+        ('val/two.v1', 'val/two.v1'),
+        ('two.v1.png', 'train/two.v1.png'),
     ],
 )
-def test_the_same_path_goes_before_a_common_end(
-    id_: str, name: str, is_warned: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    warnings: list[str] = []
-    monkeypatch.setattr(image_ids, 'warn', warnings.append)
+def test_the_same_path_goes_before_a_common_end(id_: str, name: str) -> None:
     images = image_ids.ImageIds('r.json', _of_names(*SAME_END))
-    assert [images.name_of({'image_id': id_}, number) for number in range(2)] == [name] * 2
-    told = "r.json: image_id '1' is taken for '1.png', not for 'train/1.png'"
-    assert warnings == [told] * is_warned
+    assert images.name_of({'image_id': id_}, 0) == name
+
+
+def test_a_name_as_ultralytics_writes_it_for_two_is_doubted() -> None:
+    images = image_ids.ImageIds('r.json', _of_names(*SAME_END))
+    with pytest.raises(UserError, match=r"'1' in 'r\.json' may be '1\.png' or 'train/1"):
+        images.name_of({'image_id': '1'}, 0)
+    with allowing(['file-names']):
+        assert images.name_of({'image_id': '1'}, 0) == '1.png'
 
 
 @pytest.mark.parametrize('id_', ['2', '2.png'])

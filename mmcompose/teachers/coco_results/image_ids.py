@@ -9,7 +9,7 @@ from typing import Any
 
 from mmcompose.structures.coco_ids import Entry, Ids
 from mmcompose.structures.name_matching import names_agree
-from mmcompose.utils import doubt, fault, warn
+from mmcompose.utils import doubt, fault
 
 
 class ImageIds:
@@ -30,7 +30,6 @@ class ImageIds:
         self._by_form = _by_form(self._name_of.values())
         # A doubt that is allowed is logged once.
         self._is_doubted = False
-        self._is_warned = False
 
     def name_of(self, row: Mapping[str, Any], number: int) -> str:
         """Return the file name of a row's image.
@@ -41,7 +40,8 @@ class ImageIds:
 
         Raises:
             ValueError: If its ``image_id`` is missing, is no image's, or may be of two.
-            UserError: If its id and its name are of two images.
+            UserError: If its id and its name are of two images, or it names two as Ultralytics
+                would; unless that is allowed, and then the same path counts.
         """
         if 'image_id' not in row:
             raise ValueError('no image_id')
@@ -74,9 +74,8 @@ class ImageIds:
             raise ValueError(f'image_id {given!r}, which may be {name!r} or {others[0]!r},')
         ends = [each for each in self._by_form[-1].get(given, ()) if each != name]
         # Ultralytics writes one name for all of them.
-        if given != name and ends and not self._is_warned:
-            warn(f'{self._path}: image_id {given!r} is taken for {name!r}, not for {ends[0]!r}')
-            self._is_warned = True
+        if given != name and ends:
+            self._doubt(f'image_id {given!r} in {self._path!r} may be {name!r} or {ends[0]!r}')
         return name
 
     def _doubt(self, what: str) -> None:
