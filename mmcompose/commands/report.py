@@ -11,12 +11,13 @@ from mmengine.config import Config
 
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.commands.evaluate import check_img_prefix, evaluate_config
+from mmcompose.commands.student_labels import student_labels
 from mmcompose.commands.trained_model import open_trained
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.labeling import STUDENT
-from mmcompose.reporting import Made, make_card
+from mmcompose.reporting import CARD_FILES, Made, make_card
 from mmcompose.reporting.pictures import MOST
-from mmcompose.utils import UserError, check_writable, log, no_file, problem
+from mmcompose.utils import UserError, check_writable, log, no_file, problem, warn
 
 _PICTURES = 200
 
@@ -34,7 +35,10 @@ def report(
     """Write a composition's card: ``card.html``, one page without a network, and ``card.md``.
 
     Labels that the store does not hold yet are made. Where the config has a validation set, or
-    ``ann_file`` names another, teachers, labels and student are held against it.
+    ``ann_file`` names another, teachers, labels and student are held against it. The labels are
+    those that the student learned from: of a round of ``PseudoLabelRefreshHook``, too. Where its
+    checkpoint tells of others, or of none, a warning says so, the card does not list how the
+    student was made, and no card beside the student is replaced.
 
     Args:
         config: A config with a composition, or its path.
@@ -54,7 +58,8 @@ def report(
 
     Raises:
         UserError: For a mistake in the config, or a checkpoint that does not fit it; if the student
-            learns from several pools.
+            learns from several pools; if the student is of other labels, ``out`` is not given and
+            its folder holds a card.
     """
     if not 1 <= pictures <= MOST:
         raise UserError(problem('pictures', pictures, f'is not a number from 1 to {MOST}'))
@@ -74,11 +79,20 @@ def report(
     # Before any work, so that a wrong checkpoint, and a second pool, are reported at once.
     model = None if student is None else open_trained(STUDENT, student, resolved)
     pool = composition.pool
+    labels = composition.labels()
+    shown, difference = labels.table, ''
+    if student is not None:
+        learned, difference = student_labels(student, config, labels, composition.store)
+        shown = shown if learned is None else learned
+    if difference:
+        warn(f'{student} {difference}; the card shows the labels that this config makes')
+        if out is None and any((folder / name).exists() for name in CARD_FILES):
+            expected = 'holds a card already, and the student is not known to be of these labels'
+            raise UserError(problem('out', str(folder), f'{expected}; name a folder with --out'))
     if is_scored:
         table = evaluate_config(
             config, student, oracle, ann_file=ann_file, img_prefix=img_prefix, resolved=resolved
         )
-    labels = composition.labels()
     options = {
         'student': student,
         'oracle': oracle,
@@ -88,9 +102,14 @@ def report(
         'img-prefix': img_prefix,
     }
     commands = _commands(config.filename, cfg_options or {}, options)
+    if difference:
+        # What made the student is not known.
+        commands = commands[-1:]
     pipeline = composition.pipeline.with_learned(labels.learned)
     made = Made.of(config, composition, pipeline, commands)
-    page = make_card(folder, made, composition, pool, labels.table, table, model, pictures)
+    if difference:
+        made.title += ', beside a student not known to be of its labels'
+    page = make_card(folder, made, composition, pool, shown, table, model, pictures)
     log(f'card: {page}')
     return page
 

@@ -85,6 +85,8 @@ class PseudoLabeledDataset(RelabeledDataset):
             )
         self._composition = dict(composition)
         self._labels: DetectionTable | None = None
+        # The fingerprint of those that the composition made.
+        self._made = ''
         self._images: ImageTable | None = None
         self._current = SharedFingerprint()
         # Of the labels that are mapped, as the shared fingerprint has it.
@@ -146,7 +148,7 @@ class PseudoLabeledDataset(RelabeledDataset):
         if unreadable := table.unreadable():
             rows = np.arange(len(own)) if self._rows is None else self._rows
             self._take(np.flatnonzero(~np.isin(rows, list(unreadable))))
-        self._labels = table
+        self._labels, self._made = table, labels.fingerprint
         self._current.set(labels.fingerprint)
 
     def _take(self, rows: NDArray[np.int64]) -> None:
@@ -190,6 +192,12 @@ class PseudoLabeledDataset(RelabeledDataset):
     def labels_fingerprint(self) -> str:
         """What addresses the current labels in the store."""
         return self.labels.fingerprint
+
+    @property
+    def made_fingerprint(self) -> str:
+        """What addresses the labels that :attr:`composition` made, the current ones or not."""
+        self.full_init()
+        return self._made
 
     def use_labels(self, labels: PoolLabels) -> None:
         """Take other labels of the same images, in the data loader's workers as well.

@@ -1,6 +1,6 @@
 """The composition card: what was composed, on one page that needs nothing else."""
 
-from mmcompose.reporting.card import write_card
+from mmcompose.reporting.card import CARD_FILES, write_card
 from mmcompose.reporting.facts import Facts, gather
 from mmcompose.reporting.figures import (
     plot_agreement,
@@ -14,6 +14,7 @@ from mmcompose.reporting.pictures import Shown, choose
 from mmcompose.reporting.truth_figures import plot_calibration, plot_errors
 
 __all__ = [
+    'CARD_FILES',
     'Facts',
     'Made',
     'Shown',

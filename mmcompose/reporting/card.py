@@ -27,6 +27,7 @@ from mmcompose.reporting.pictures import Shown
 from mmcompose.reporting.truth_figures import plot_calibration, plot_errors
 from mmcompose.utils import atomic_write
 
+CARD_FILES = ('card.html', 'card.md')
 # What begins a link, a code or a column of a table.
 _MARKUP = '|[]`*'
 
@@ -81,7 +82,7 @@ def write_card(
         'data': _script(facts, pictures),
         'num_pictures': len(pictures),
     }
-    for name in ('card.html', 'card.md'):
+    for name in CARD_FILES:
         text = environment.get_template(name).render(values)
         with atomic_write('', folder / name) as path:
             path.write_text(text, encoding='utf-8')

@@ -187,17 +187,22 @@ class LabelStore:
         self.check()
         return PoolIndex(self.location, source)
 
+    def find_labels(self, address: str) -> DetectionTable | None:
+        """Map labels by their fingerprint, None unless they are there, joined into one file."""
+        path = find_mapped(self._mapped, f'labels/{address}', address, verify=False)
+        return None if path is None else DetectionTable(path)
+
     def open_labels(self, address: str) -> DetectionTable:
         """Map labels that are there by their fingerprint.
 
         Raises:
             UserError: If they are not, or no longer.
         """
-        path = find_mapped(self._mapped, f'labels/{address}', address, verify=False)
-        if path is None:
+        table = self.find_labels(address)
+        if table is None:
             where = self.location.path('labels', address)
             raise UserError(problem(KEY, where, 'was deleted while it was in use'))
-        return DetectionTable(path)
+        return table
 
     def leases(self, folder: str) -> Leases:
         """Return claims on the parts of a folder; see :class:`Leases`."""

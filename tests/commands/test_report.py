@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import html
 import json
 import os
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.registry import RUNNERS
 
 from mmcompose.cli import run_verb
 from mmcompose.commands.evaluate import evaluate_config
@@ -125,3 +129,78 @@ def test_a_second_pool_is_told_before_any_work(pool: Path, truth: str, tmp_path:
     with pytest.raises(UserError, match=r'^train_dataloader\.dataset: holds 2 pools'):
         report(config)
     assert not (tmp_path / 'store').exists()
+
+
+def _trained(pool: Path, truth: str, folder: Path, epochs: int = 1) -> Config:
+    config = student_config(pool, truth, folder, experiment_name=f'{folder.name}-report')
+    config.card = {'pictures': 4, 'max_scored': 0}
+    config.train_cfg.update(max_epochs=epochs, val_interval=1000)
+    if epochs > 1:
+        refresh = {'type': 'mmcompose.PseudoLabelRefreshHook', 'interval': 1}
+        config.custom_hooks = [*(config.get('custom_hooks') or ()), refresh]
+    RUNNERS.build(config).train()
+    config.val_dataloader = config.val_evaluator = config.val_cfg = None
+    return config
+
+
+def _figures(page: Path) -> tuple[str, ...]:
+    """Return what a card tells of its labels, and how the student agrees with them."""
+    found = re.findall(
+        r'\d+ images,\s+\d+ labels|<tr><td>student, against.*</tr>', page.read_text()
+    )
+    assert len(found) == 2
+    return tuple(found)
+
+
+def test_a_student_of_a_round_has_the_card_of_its_training(
+    pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr('mmcompose.commands.report.warn', told.append)
+    config = _trained(pool, truth, tmp_path, epochs=2)
+    work = tmp_path / 'work'
+    first = _figures(report(config, out=str(tmp_path / 'x'), student=str(work / 'epoch_1.pth')))
+    trained = _figures(work / 'card.html')
+    assert first[0].split() == ['8', 'images,', '21', 'labels'] and first[0] != trained[0]
+    page = report(config, student=str(work / 'epoch_2.pth'))
+    assert page == work / 'card.html' and _figures(page) == trained
+    assert 'mmcompose train' in page.read_text() and not told
+    without = copy.deepcopy(config)
+    without.custom_hooks = []
+    report(without, student=str(work / 'epoch_2.pth'), out=str(tmp_path / 'x'))
+    assert 'of a later round, but this config has no PseudoLabelRefreshHook' in told.pop()
+    shutil.rmtree(tmp_path / 'store')
+    report(config, student=str(work / 'epoch_2.pth'), out=str(tmp_path / 'x'))
+    assert 'of a later round, which the store does not hold' in told.pop()
+
+
+def test_a_student_of_other_labels_is_told_and_keeps_its_card(
+    pool: Path, truth: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr('mmcompose.commands.report.warn', told.append)
+    config = _trained(pool, truth, tmp_path)
+    work = tmp_path / 'work'
+    student = work / 'epoch_1.pth'
+    meta = torch.load(student, weights_only=False)['meta']
+    (labels,) = meta['pseudo_labels']
+    assert labels['made'] == labels['learned']
+    before = (work / 'card.html').read_bytes()
+    other = copy.deepcopy(config)
+    other.composition.label_pipeline[2].keep = 0.8
+    with pytest.raises(UserError, match=r'^out: .* holds a card already.*with --out'):
+        report(other, student=str(student))
+    assert (work / 'card.html').read_bytes() == before
+    assert f'learned from labels {labels["made"]}, but this config makes ' in told.pop()
+    page = report(other, student=str(student), out=str(tmp_path / 'card'))
+    text = page.read_text()
+    assert told.pop() and 'mmcompose train' not in text and 'mmcompose report' in text
+    assert 'beside a student not known to be of its labels' in text
+    report(config, student=str(student))
+    assert 'mmcompose train' in (work / 'card.html').read_text() and not told
+    # A checkpoint that others made.
+    content = torch.load(student, weights_only=False)
+    del content['meta']['pseudo_labels']
+    torch.save(content, tmp_path / 'bare.pth')
+    report(config, student=str(tmp_path / 'bare.pth'))
+    assert 'does not tell which pseudo-labels' in told.pop()

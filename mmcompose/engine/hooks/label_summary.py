@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -12,12 +14,16 @@ from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.registry import HOOKS
 from mmcompose.utils import log, warn
 
+# Where a checkpoint's ``meta`` tells which labels its weights learned from.
+LABELS = 'pseudo_labels'
+
 
 @HOOKS.register_module()
 class LabelSummaryHook(Hook):
     """Log how many boxes of each class are kept and ignored; warn of classes that have none.
 
-    The visualizer's backends get the numbers as well.
+    The visualizer's backends get the numbers as well. Each checkpoint tells which labels it learned
+    from, for ``mmcompose report``.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -37,6 +43,14 @@ class LabelSummaryHook(Hook):
             empty = [name for name, row in zip(classes, counts, strict=True) if not row[0]]
             if empty:
                 warn(f'no pseudo-label is kept of: {", ".join(empty)}')
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Let it tell which labels the composition made, and which the student learns from now."""
+        found = [
+            {'made': each.made_fingerprint, 'learned': each.labels_fingerprint}
+            for each in pseudo_labeled(runner.train_dataloader.dataset)
+        ]
+        checkpoint['meta'][LABELS] = found
 
 
 def summary(dataset: PseudoLabeledDataset, counts: NDArray[np.int64] | None = None) -> str:
