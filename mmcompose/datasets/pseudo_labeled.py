@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS as MMDET_DATASETS
 from mmengine.dataset import BaseDataset
@@ -27,12 +26,13 @@ from mmcompose.datasets.mask_labels import (
 from mmcompose.datasets.picture_truth import PictureTruth
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.shared_fingerprint import SharedFingerprint
+from mmcompose.datasets.subset_rows import rows_in_pool
 from mmcompose.datasets.unlabeled_images import UnlabeledImages
 from mmcompose.datasets.wrapping import change_sources, wrapped
 from mmcompose.registry import DATASETS
 from mmcompose.store import DetectionTable, ImageTable
 from mmcompose.structures import Detections
-from mmcompose.utils import Fraction, UserError, allowing, fault, problem
+from mmcompose.utils import Fraction, UserError, allowing, fault
 
 _NO_CLASS = frozenset[int]()
 
@@ -137,7 +137,7 @@ class PseudoLabeledDataset(RelabeledDataset):
         own = images
         if self._pool is not self.dataset:
             own = images_of(self.dataset)
-            self._rows = _rows_of(own, images)
+            self._rows = rows_in_pool(own, images)
         if self._truth is not None:
             with allowing(self._composition.get('allow')):
                 self._truth.match(own, self.composition.class_space.hierarchy.below)
@@ -300,28 +300,6 @@ class PseudoLabeledDataset(RelabeledDataset):
             for each in self.relabel(index, {}):
                 counts[each['bbox_label'], each['ignore_flag']] += 1
         return counts
-
-
-def _rows_of(images: ImageTable, pool: ImageTable) -> NDArray[np.int64]:
-    """Return the row of the pool at which each image is.
-
-    Raises:
-        UserError: If one is not in it, or another picture of the same key is.
-    """
-    rows = pc.index_in(images.keys, value_set=pool.keys)
-    if rows.null_count:
-        absent = images.keys.filter(pc.is_null(rows))[0].as_py()
-        raise UserError(problem('PseudoLabeledDataset.pool', absent, 'is not in it'))
-    # By key a picture is that of its folder: another folder may have one of the same name.
-    for name in ('width', 'height', 'num_bytes'):
-        own, other = images.table.column(name), pool.table.column(name).take(rows)
-        known = pc.and_(pc.greater(own, 0), pc.greater(other, 0))
-        differ = pc.fill_null(pc.and_(known, pc.not_equal(own, other)), False)
-        if pc.any(differ).as_py():
-            key = images.keys.filter(differ)[0].as_py()
-            expected = f'is another picture than that of dataset: its {name} differs'
-            raise UserError(problem('PseudoLabeledDataset.pool', key, expected))
-    return np.array(rows, np.int64)
 
 
 def _instances(
