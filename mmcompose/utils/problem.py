@@ -100,14 +100,8 @@ def _without_value(key: str, *rest: object) -> Problem:
 def nearest(name: object, options: Iterable[object]) -> str | None:
     """Return the option that is spelled most like ``name``, or None if none is near."""
     by_lower = {str(option).lower(): str(option) for option in options}
-    # As difflib.get_close_matches, which looks closely also at what is below the best so far.
-    matcher = difflib.SequenceMatcher(b=str(name).lower())
-    best = cutoff = 0.5, ''
-    for option in by_lower:
-        matcher.set_seq1(option)
-        if matcher.real_quick_ratio() >= best[0] and matcher.quick_ratio() >= best[0]:
-            best = max(best, (matcher.ratio(), option))
-    return by_lower[best[1]] if best > cutoff else None
+    found = difflib.get_close_matches(str(name).lower(), list(by_lower), n=1, cutoff=0.5)
+    return by_lower[found[0]] if found else None
 
 
 def problem(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import pickle
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -37,25 +35,6 @@ def test_nearest_is_the_most_alike_name_or_none(
     name: object, options: list[str], expected: str | None
 ) -> None:
     assert nearest(name, options) == expected
-
-
-def test_nearest_is_that_of_difflib_found_with_fewer_close_looks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    words = ['', *(''.join(each) for n in range(1, 5) for each in product('ab1', repeat=n))]
-    for name in words:
-        (near,) = difflib.get_close_matches(name, words[:100:7], n=1, cutoff=0.5) or [None]
-        assert nearest(name, words[:100:7]) == near
-    looks: list[float] = []
-    ratio = difflib.SequenceMatcher.ratio
-
-    def looked(matcher: Any) -> float:
-        looks.append(ratio(matcher))
-        return looks[-1]
-
-    monkeypatch.setattr(difflib.SequenceMatcher, 'ratio', looked)
-    assert nearest('00010x', [f'{n:06d}' for n in range(100)]) == '000010'
-    assert len(looks) < 50
 
 
 def test_a_problem_names_key_value_expectation_and_nearest_name() -> None:
