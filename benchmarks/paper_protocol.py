@@ -49,9 +49,9 @@ ORACLE_RATIO, LARGER_RATIO = 1.0, 1.05
 ORACLE = 0.246
 WITH_FEATURES = 'composed with features'
 LARGER = 'composed with features on a larger pool'
+LARGEST = 'composed with features on the largest pool'
 OF_BOTH = 'composed with features of both'
-# Arms 1, 2 and 9 to 12, whose difference is small beside that of two runs: by config. Pictures of
-# the larger pool that are not the pool's no teacher of the protocol has seen.
+# Arms 1, 2 and 9 to 12, whose difference is small beside that of two runs: by config.
 SEEDED = {
     'oracle': 'oracle',
     WITH_FEATURES: 'features',
@@ -63,7 +63,9 @@ SEEDED = {
 SEMI_PERCENT = 10
 SEMI = f'semi-supervised {SEMI_PERCENT} % fold 1'
 SEMI_COMPOSED = f'composed and {SEMI}'
-MORE_PICTURES = 'teacher_b_train'
+# Whose pictures are added to the pool's. No teacher of the protocol has seen teacher_b_train's;
+# teacher_a_train's are those that its first teacher learned from.
+MORE_PICTURES = {LARGER: ['teacher_b_train'], LARGEST: ['teacher_b_train', 'teacher_a_train']}
 MINUTES = 300
 RESULTS = 'paper_protocol.json'
 # Scored beside the arms: the teachers, and the labels.
@@ -94,7 +96,7 @@ def main() -> int:
         os.environ['CUDA_VISIBLE_DEVICES'] = ''
     out = args.out and Path(args.out).resolve()
     num_arms = (
-        args.seeds * len(SEEDED) + args.folds * len(PERCENTS) * (1 + len(SUPERVISED_RATES)) + 2
+        args.seeds * len(SEEDED) + args.folds * len(PERCENTS) * (1 + len(SUPERVISED_RATES)) + 3
     )
     # The teacher, the splits and the table; each arm is trained and scored.
     protocol, teachers = begin(args.data, args.weights, args.work_dir, args.scale, 3 + 2 * num_arms)
@@ -175,6 +177,7 @@ def run_arms(
     once = planned(protocol, teachers, splits, folds)
     others = [arm for name in SEEDED for arm in once[name].other_seeds(seeds)]
     # Beside the paper's arms, which the minutes are of.
+    others.append(seeded_arm(protocol, teachers, LARGEST))
     others += semi_supervised_arms(once[WITH_FEATURES], splits)
     arms = once | {arm.name: arm for arm in others}
     for name in names:
@@ -222,24 +225,25 @@ def planned(protocol: Arms, teachers: list[Path], splits: Path, folds: int) -> d
 
 
 def seeded_arm(protocol: Arms, teachers: list[Path], name: str) -> Arm:
-    """Return one of arms 1, 2 and 9 to 12."""
+    """Return one of arms 1, 2, 9 to 12 and 15."""
     if name == 'oracle':
         return Arm(name, SEEDED[name], [protocol.annotations / f'{TRUTH}.json'])
-    if name != LARGER:
+    if name not in MORE_PICTURES:
         return Arm(name, SEEDED[name], [*teachers, protocol.annotations / 'unlabeled.json'])
-    pool = larger_pool(protocol)
+    pool = larger_pool(protocol, name)
     options = {'train_dataloader.dataset.dataset.ann_file': pool}
-    return Arm(name, SEEDED[name], [*teachers, pool], options)
+    return Arm(name, SEEDED[WITH_FEATURES], [*teachers, pool], options)
 
 
-def larger_pool(protocol: Arms) -> Path:
-    """Write the list of the pool's pictures and further ones, and return its path."""
-    pool, more = (
+def larger_pool(protocol: Arms, arm: str) -> Path:
+    """Write the list of the pool's pictures and an arm's further ones, and return its path."""
+    pool, *more = (
         json.loads((protocol.annotations / f'{name}.json').read_text(encoding='utf-8'))
-        for name in ('unlabeled', MORE_PICTURES)
+        for name in ('unlabeled', *MORE_PICTURES[arm])
     )
-    pictures = [{**each, 'id': n} for n, each in enumerate(pool['images'] + more['images'])]
-    path = protocol.work_dir / 'larger_pool.json'
+    images = pool['images'] + [image for each in more for image in each['images']]
+    pictures = [{**each, 'id': n} for n, each in enumerate(images)]
+    path = protocol.work_dir / ('larger_pool.json' if arm == LARGER else 'largest_pool.json')
     write_json('--work-dir', path, {**pool, 'images': pictures}, indent=None)
     return path
 

@@ -140,7 +140,7 @@ class Runs:
             for lease in (self.folder / store).glob('work/*/*.lease'):
                 with contextlib.suppress(FileNotFoundError):
                     owner: str = json.loads(lease.read_text())['owner']
-                    return int(owner.split(':')[1])
+                    return int(owner.rsplit(':', 2)[1])
 
 
 def _children(process: int) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -303,11 +303,11 @@ class PseudoLabeledDataset(RelabeledDataset):
 
 
 def _instances(
-    boxes: list[list[float]],
-    labels: list[int],
-    scores: list[float],
-    ignore: list[int],
-    weights: list[float] | None,
+    boxes: Sequence[list[float]],
+    labels: Sequence[int],
+    scores: Sequence[float],
+    ignore: Sequence[int],
+    weights: Sequence[float] | None,
 ) -> list[dict[str, Any]]:
     # Of one length each, which to compare would take an eighth of a picture's time.
     instances: list[dict[str, Any]] = [

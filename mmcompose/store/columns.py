@@ -130,7 +130,9 @@ def is_storable(found: Detections) -> bool:
 
 
 # Boxes, labels, scores, ignore flags (0 or 1), and weights where boxes have any.
-Taught: TypeAlias = tuple[list[list[float]], list[int], list[float], list[int], list[float] | None]
+Taught: TypeAlias = tuple[
+    Sequence[list[float]], Sequence[int], Sequence[float], Sequence[int], Sequence[float] | None
+]
 
 
 class Rows:
@@ -197,14 +199,14 @@ class Rows:
     def taught(self, row: int) -> Taught:
         """Return what a student learns from of the image at ``row``, as plain values."""
         offsets, corners, labels, scores, flags, weighs = self._columns
-        own = slice(offsets.item(row), offsets.item(row + 1))
+        own = slice(offsets[row], offsets[row + 1])
         ignore = self._of_boxes('ignore', row) if flags is None else flags[own]
         weights = self._of_boxes('weights', row) if weighs else None
         return (
             corners[own].tolist(),
-            labels[own].tolist(),
-            scores[own].tolist(),
-            [0] * (own.stop - own.start) if ignore is None else ignore.tolist(),
+            labels[own],
+            scores[own],
+            [0] * (own.stop - own.start) if ignore is None else ignore,
             None if weights is None else weights.tolist(),
         )
 
@@ -229,12 +231,13 @@ class Rows:
         values, offsets = self._values, self._offsets['labels']
         flags = self._present['ignore'] is True
         flags &= np.array_equal(offsets, self._offsets['ignore'])
+        # Memoryviews, of which few values are read faster than of arrays.
         return (
-            offsets,
-            values['boxes'].reshape(-1, 4),
-            values['labels'],
-            values['scores'],
-            self._ignore if flags else None,
+            memoryview(offsets),
+            memoryview(values['boxes'].reshape(-1, 4)),
+            memoryview(values['labels']),
+            memoryview(values['scores']),
+            memoryview(self._ignore) if flags else None,
             self._present['weights'] is not False,
         )
 

@@ -159,7 +159,10 @@ class DetectionTable(Sequence[Detections]):
 
     def taught(self, row: int) -> Taught:
         """Return what a student learns from of the image at ``row``; see :meth:`Rows.taught`."""
-        return self._batch(row // BATCH_SIZE).taught(row % BATCH_SIZE)
+        number = row // BATCH_SIZE
+        # Not through a further call where the batch is there: this is read for every step.
+        rows = self._rows[number] if number in self._rows else self._batch(number)
+        return rows.taught(row % BATCH_SIZE)
 
     def count_boxes(
         self, num_classes: int, rows: NDArray[np.int64] | None = None

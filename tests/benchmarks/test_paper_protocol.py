@@ -96,8 +96,8 @@ def test_arms_that_were_not_run_have_no_bar(stages: Stages, tmp_path: Path) -> N
 
 @pytest.fixture
 def annotations(tmp_path: Path) -> Path:
-    """Folder of two pools of one picture each."""
-    for name in ('unlabeled', paper_protocol.MORE_PICTURES):
+    """Folder of pools of one picture each."""
+    for name in ('unlabeled', *paper_protocol.MORE_PICTURES[paper_protocol.LARGEST]):
         images = [{'id': 1, 'file_name': f'{name}.jpg'}]
         (tmp_path / f'{name}.json').write_text(json.dumps({'images': images, 'categories': []}))
     return tmp_path
@@ -116,12 +116,21 @@ def test_other_seeds_train_the_same_config(stages: Stages, annotations: Path) ->
     plain = arms['as in the paper, seed 2']
     assert (plain.config, plain.options) == ('plain', {'randomness.seed': 2})
     larger = arms[f'{paper_protocol.LARGER}, seed 1']
-    pool = json.loads(larger.options['train_dataloader.dataset.dataset.ann_file'].read_text())
     assert larger.config == 'features' and larger.options['randomness.seed'] == 1
+
+
+@pytest.mark.parametrize('name', paper_protocol.MORE_PICTURES)
+def test_an_arm_of_a_larger_pool_lists_the_pool_before_what_is_added(
+    name: str, stages: Stages, annotations: Path
+) -> None:
+    protocol = Arms(stages, annotations, annotations, CONFIGS)
+    arm = paper_protocol.seeded_arm(protocol, [], name)
+    pool = json.loads(arm.options['train_dataloader.dataset.dataset.ann_file'].read_text())
+    listed = ['unlabeled', *paper_protocol.MORE_PICTURES[name]]
     assert pool['images'] == [
-        {'id': 0, 'file_name': 'unlabeled.jpg'},
-        {'id': 1, 'file_name': f'{paper_protocol.MORE_PICTURES}.jpg'},
+        {'id': number, 'file_name': f'{each}.jpg'} for number, each in enumerate(listed)
     ]
+    assert arm.config == 'features'
 
 
 @pytest.mark.parametrize('names', [['oracle, seed 1', 'composed'], []])
