@@ -76,7 +76,10 @@ def _told_apart(images: ImageTable) -> ImageTable:
 
 
 def _are_distinct(images: ImageTable) -> bool:
-    return bool(pc.count_distinct(images.keys).as_py() == len(images))
+    found = pc.count_distinct(images.keys).as_py()
+    # Of a million keys it takes 150 MiB, which Arrow keeps for some time.
+    pa.default_memory_pool().release_unused()
+    return bool(found == len(images))
 
 
 def _with_folder(key: str, path: str) -> str:
