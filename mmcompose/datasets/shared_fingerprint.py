@@ -32,7 +32,7 @@ class SharedFingerprint:
     @cached_property
     def _number(self) -> memoryview:
         # The same memory, of which a number is read faster than of a tensor.
-        return memoryview(self._bits.numpy())
+        return self._bits.numpy().data
 
     def has_changed(self, since: int | None) -> bool:
         """Return whether it is another than the one of which :attr:`number` was read."""

@@ -233,11 +233,11 @@ class Rows:
         flags &= np.array_equal(offsets, self._offsets['ignore'])
         # Memoryviews, of which few values are read faster than of arrays.
         return (
-            memoryview(offsets),
-            memoryview(values['boxes'].reshape(-1, 4)),
-            memoryview(values['labels']),
-            memoryview(values['scores']),
-            memoryview(self._ignore) if flags else None,
+            offsets.data,
+            values['boxes'].reshape(-1, 4).data,
+            values['labels'].data,
+            values['scores'].data,
+            self._ignore.data if flags else None,
             self._present['weights'] is not False,
         )
 

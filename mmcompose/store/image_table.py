@@ -186,7 +186,7 @@ class Texts:
         # Of no values there may be no offsets either.
         found = np.frombuffer(offsets, np.int64)[within] if offsets else np.zeros(1, np.int64)
         # Of which Python reads a number faster than of an array.
-        self._offsets = memoryview(found)
+        self._offsets = found.data
         self._values = memoryview(values if values else b'')
 
     def __getitem__(self, row: int) -> memoryview:
