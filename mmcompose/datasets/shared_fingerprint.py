@@ -32,7 +32,8 @@ class SharedFingerprint:
     @cached_property
     def _number(self) -> memoryview:
         # The same memory, of which a number is read faster than of a tensor.
-        return self._bits.numpy().data
+        number: memoryview = self._bits.numpy().data
+        return number
 
     def has_changed(self, since: int | None) -> bool:
         """Return whether it is another than the one of which :attr:`number` was read."""

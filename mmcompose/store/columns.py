@@ -201,14 +201,10 @@ class Rows:
         offsets, corners, labels, scores, flags, weighs = self._columns
         own = slice(offsets[row], offsets[row + 1])
         ignore = self._of_boxes('ignore', row) if flags is None else flags[own]
+        if ignore is None:
+            ignore = [0] * (own.stop - own.start)
         weights = self._of_boxes('weights', row) if weighs else None
-        return (
-            corners[own].tolist(),
-            labels[own],
-            scores[own],
-            [0] * (own.stop - own.start) if ignore is None else ignore,
-            None if weights is None else weights.tolist(),
-        )
+        return corners[own].tolist(), labels[own], scores[own], ignore, weights
 
     def unasked(self, row: int) -> tuple[int, ...]:
         """Return the numbers of the teachers that did not predict on the image at ``row``."""
@@ -241,13 +237,13 @@ class Rows:
             self._present['weights'] is not False,
         )
 
-    def _of_boxes(self, name: str, row: int) -> NDArray[Any] | None:
+    def _of_boxes(self, name: str, row: int) -> list[Any] | None:
         present = self._present[name]
         if present is False or (present is not True and not present[row]):
             return None
         offsets = self._offsets[name]
         values = self._ignore if name == 'ignore' else self._values[name]
-        part: NDArray[Any] = values[offsets.item(row) : offsets.item(row + 1)]
+        part: list[Any] = values[offsets.item(row) : offsets.item(row + 1)].tolist()
         return part
 
     @cached_property

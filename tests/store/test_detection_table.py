@@ -43,6 +43,20 @@ def test_every_field_comes_back_as_it_was(tmp_path: Path, fields: tuple[str, ...
             np.testing.assert_array_equal(one, other, err_msg=name)
 
 
+@pytest.mark.parametrize('known', [(0, 1, 2), (1,), ()], ids=['of all', 'of one', 'of none'])
+def test_what_a_student_learns_from_is_plain_values(tmp_path: Path, known: tuple[int, ...]) -> None:
+    more = {name: MORE[name] for name in ('ignore', 'weights')}
+    sent = [random_detections(n, COUNT, **(more if n in known else {})) for n in range(3)]
+    table = mapped(tmp_path, sent)
+    for row, each in enumerate(sent):
+        boxes, labels, scores, ignore, weights = table.taught(row)
+        assert boxes == each.boxes.tolist() and list(scores) == each.scores.tolist()
+        assert list(labels) == each.labels.tolist()
+        assert list(ignore) == (more['ignore'].astype(int).tolist() if row in known else [0] * 3)
+        assert {*map(type, [*labels, *ignore])} == {int}
+        assert weights == (more['weights'].tolist() if row in known else None)
+
+
 def test_images_without_boxes_stay_between_the_others(tmp_path: Path) -> None:
     sent = [Detections(), random_detections(1, 2), Detections(), random_detections(2, 5)]
     table = mapped(tmp_path, sent)
