@@ -38,7 +38,8 @@ class Facts:
         ignored: ``(C,)`` int, boxes that are ignored, by class.
         histograms: By teacher and for 'fused', ``(BINS,)`` int of scores from 0 to 1.
         agreement: ``(T, T)`` share of one teacher's boxes, of classes that both know, on which
-            another has a box of that class; NaN where they share no class.
+            another has a box of that class, in pictures that both predicted on; NaN where they
+            share no class.
         names: Pairs of names on the same objects.
         num_sampled: Of how many pictures the last three are.
         owners_by_name: A line for each teacher that predicts some of its classes nowhere in the
@@ -144,6 +145,8 @@ def _agreement(
         for one, first in enumerate(teachers):
             for two, second in enumerate(teachers):
                 mine, others = sure[first], sure[second]
+                if not (mine.asked and others.asked):
+                    continue
                 mine = mine[owners[mine.labels, two]]
                 same = mine.labels[:, None] == others.labels
                 near = iou(mine.boxes, others.boxes) >= _CONFIRMED_IOU

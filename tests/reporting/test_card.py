@@ -70,6 +70,15 @@ def test_what_is_counted(
     np.testing.assert_array_equal(facts.agreement, np.ones((2, 2)))
 
 
+def test_teachers_are_compared_on_pictures_that_both_predicted_on(tmp_path: Path) -> None:
+    drawn = toys.draw(tmp_path / 'pool', 4)
+    teachers = {'first': toys.TEACHERS['first'], 'some': toys.replayed(tmp_path, drawn[2:])}
+    composition = Composition(**toys.composition(tmp_path / 'store', teachers=teachers))
+    images = toys.images_in(tmp_path / 'pool')
+    facts = gather(composition, images, composition.labels(images))
+    np.testing.assert_array_equal(facts.agreement, np.ones((2, 2)))
+
+
 def test_the_pictures_of_most_disagreement_come_first(
     composition: Composition, images: list[Image], labels: DetectionTable
 ) -> None:
