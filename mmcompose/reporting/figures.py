@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.container import Container
 from matplotlib.figure import Figure
 
 from mmcompose.evaluation import CompositionTable
@@ -48,15 +50,15 @@ def plot_scores(facts: Facts) -> Figure:
         figure = Figure(layout='constrained')
         axes = figure.add_subplot()
         edges = np.linspace(0, 1, BINS + 1)
+        handles = []
         for number, (name, counts) in enumerate(facts.histograms.items()):
             total = max(counts.sum(), 1)
             line: dict[str, Any] = {'linewidth': 2.5} if name == FUSED else {}
-            axes.stairs(
-                counts / total, edges, label=name, color=COLORS[number % len(COLORS)], **line
-            )
+            color = COLORS[number % len(COLORS)]
+            handles.append(axes.stairs(counts / total, edges, label=name, color=color, **line))
         axes.set(xlabel='score', ylabel='share of boxes', xlim=(0, 1))
         axes.set_ylim(bottom=0)
-        lay_out(figure, axes, 6.3, 2.3)
+        lay_out(figure, axes, 6.3, 2.3, handles)
         return figure
 
 
@@ -90,7 +92,14 @@ def to_svg(figure: Figure) -> str:
     return text[text.index('<svg') :].replace(_INK, 'currentColor')
 
 
-def lay_out(figure: Figure, axes: Axes, width: float, height: float, **of_legend: Any) -> None:
+def lay_out(
+    figure: Figure,
+    axes: Axes,
+    width: float,
+    height: float,
+    handles: Sequence[Artist | Container] = (),
+    **of_legend: Any,
+) -> None:
     """Make a figure as large as its axes need, with their labels and a legend above.
 
     Names of teachers and classes have any length: none is cut off, or takes room from the axes.
@@ -100,14 +109,17 @@ def lay_out(figure: Figure, axes: Axes, width: float, height: float, **of_legend
         axes: The only ones in it; all else is drawn already.
         width: Of the axes, in inches.
         height: Of the axes, in inches.
+        handles: What the legend names by its label: left to itself, matplotlib leaves out labels
+            that begin with an underscore. Defaults to nothing.
         of_legend: Further arguments of the legend.
     """
     inner, outer = axes.get_window_extent(), axes.get_tightbbox()
     assert outer is not None
     width += (outer.width - inner.width) / figure.dpi
     height += (outer.height - inner.height) / figure.dpi
-    for columns in range(len(axes.get_legend_handles_labels()[1]), 0, -1):
-        legend = figure.legend(frameon=False, ncols=columns, loc='outside upper left', **of_legend)
+    of_legend |= {'handles': handles, 'frameon': False, 'loc': 'outside upper left'}
+    for columns in range(len(handles), 0, -1):
+        legend = figure.legend(ncols=columns, **of_legend)
         taken = legend.get_window_extent()
         wanted = taken.width / figure.dpi + _AROUND_LEGEND
         if wanted <= width or columns == 1:
@@ -129,18 +141,18 @@ def _bars(names: list[str], values: dict[str, list[float]], what: str) -> Figure
         width = max(4.5, 0.3 * shown * max(1, len(values) / 2))
         figure = Figure(layout='constrained')
         axes = figure.add_subplot()
-        step = 0.8 / len(values)
+        step, handles = 0.8 / len(values), []
         for number, (name, row) in enumerate(values.items()):
             places = np.arange(shown) + (number - (len(values) - 1) / 2) * step
             heights = np.nan_to_num([row[each] for each in order])
             color = COLORS[number % len(COLORS)]
-            axes.bar(places, heights, step, label=name, color=color)
+            handles.append(axes.bar(places, heights, step, label=name, color=color))
         axes.set_xticks(range(shown), [_short(names[n]) for n in order], rotation=45, ha='right')
         axes.set_ylabel(what)
         axes.set_ylim(bottom=0)
         if len(names) > shown:
             axes.set_xlabel(f'the first {shown} of {len(names):,} classes, by this')
-        lay_out(figure, axes, min(width, 15.5), 2.2)
+        lay_out(figure, axes, min(width, 15.5), 2.2, handles)
         return figure
 
 

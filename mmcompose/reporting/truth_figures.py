@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from mmcompose.evaluation import KINDS, LABELS, CompositionTable
+from mmcompose.composition import LABELS
+from mmcompose.evaluation import KINDS, CompositionTable
 from mmcompose.reporting.figures import COLORS, lay_out, style
 
 # What is right in green, what is missed in gray.
@@ -24,10 +26,13 @@ def plot_errors(errors: Mapping[str, Mapping[str, int]]) -> Figure:
         figure = Figure(layout='constrained')
         axes = figure.add_subplot()
         names = list(errors)
-        left = [0.0] * len(names)
+        left, handles = [0.0] * len(names), []
         for kind, color in zip(KINDS, _COLORS, strict=True):
             shares = [errors[n][kind] / max(sum(errors[n].values()), 1) for n in names]
-            axes.barh(range(len(names)), shares, left=left, label=kind, color=color, height=0.7)
+            bars = axes.barh(
+                range(len(names)), shares, left=left, label=kind, color=color, height=0.7
+            )
+            handles.append(bars)
             left = [start + share for start, share in zip(left, shares, strict=True)]
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()
@@ -37,6 +42,7 @@ def plot_errors(errors: Mapping[str, Mapping[str, int]]) -> Figure:
             axes,
             5.4,
             0.5 + 0.32 * len(errors),
+            handles,
             # Close together: seven names are as wide as the figure.
             handlelength=1,
             handletextpad=0.4,
@@ -52,8 +58,9 @@ def plot_calibration(table: CompositionTable) -> Figure:
         axes = figure.add_subplot()
         axes.plot([0, 1], [0, 1], color='#8c8c96', linewidth=1, linestyle='--')
         shown = [(name, each) for name, each in table.diagnoses.items() if name != LABELS]
+        handles: list[Line2D] = []
         for number, (name, found) in enumerate(shown):
-            axes.plot(
+            handles += axes.plot(
                 found.scores,
                 found.right,
                 marker='o',
@@ -62,5 +69,5 @@ def plot_calibration(table: CompositionTable) -> Figure:
                 color=COLORS[number % len(COLORS)],
             )
         axes.set(xlabel='score', ylabel='share that is right', xlim=(0, 1), ylim=(0, 1.02))
-        lay_out(figure, axes, 4.4, 3.2)
+        lay_out(figure, axes, 4.4, 3.2, handles)
         return figure

@@ -25,6 +25,7 @@ from mmcompose.reporting import (
     plot_agreement,
     plot_errors,
     plot_labels_per_class,
+    plot_per_class,
     plot_scores,
     write_card,
 )
@@ -234,6 +235,14 @@ def test_names_of_any_script_are_left_to_the_browser() -> None:
     assert '犬' in svg
     # No boxes are no reason for less than none.
     assert '\u22120.0' not in svg
+
+
+def test_a_legend_names_teachers_that_begin_with_an_underscore() -> None:
+    ones, boxes = np.ones(1, np.int64), np.ones(BINS, np.int64)
+    facts = Facts(('cat',), ('_own', 'a'), 1, 0, ones, ones, {'_own': boxes, 'a': boxes})
+    assert '>_own<' in to_svg(plot_scores(facts))
+    rows = [Row('_own', Scores(0.5, 0.5, {'cat': 0.5}), None, 1.0)]
+    assert '>_own<' in to_svg(plot_per_class(CompositionTable(rows, {'shared': ['cat']})))
 
 
 @pytest.mark.parametrize('size', [(4000, 1), (1, 4000), (1, 1)])
