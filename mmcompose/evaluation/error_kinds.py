@@ -57,11 +57,14 @@ def error_kinds(
 
 
 def _surest(found: Sequence[Detections], count: int) -> list[Detections]:
+    """Return of each image its boxes among the surest of all; of a tie, the first ones."""
     scores = np.concatenate([each.scores for each in found] or [np.zeros(0, np.float32)])
     if len(scores) <= count:
         return list(found)
-    least = np.sort(scores)[::-1][count - 1] if count else np.inf
-    return [each[each.scores >= least] for each in found]
+    is_sure = np.zeros(len(scores), bool)
+    is_sure[np.argsort(-scores, kind='stable')[:count]] = True
+    ends = np.cumsum([len(each) for each in found])[:-1]
+    return [each[sure] for each, sure in zip(found, np.split(is_sure, ends), strict=True)]
 
 
 def _kinds(found: Detections, truth: Detections) -> tuple[NDArray[np.int64], int]:

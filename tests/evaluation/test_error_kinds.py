@@ -49,6 +49,13 @@ def test_a_second_box_of_an_object() -> None:
     assert error_kinds([found], [TRUTH])['duplicate'] == 0
 
 
+def test_of_boxes_with_one_score_as_many_as_true_ones_are_counted() -> None:
+    others = [([x, 0, x + 50, 50], 0.9, CAR) for x in range(200, 1000, 100)]
+    images = [_boxes((OBJECT, 0.9, CAR), *others), Detections(), _boxes(*others)]
+    counts = error_kinds(images, [TRUTH, Detections(), TRUTH])
+    assert counts == {**dict.fromkeys(counts, 0), 'right': 1, 'background': 1, 'missed': 1}
+
+
 def test_what_the_truth_ignores_is_neither_missed_nor_wrong() -> None:
     crowd = _boxes((OBJECT, 1, CAR), ([200, 0, 300, 100], 1, CAR), ignore=[True, False])
     counts = error_kinds([_boxes((OBJECT, 0.9, CAR))], [crowd])
