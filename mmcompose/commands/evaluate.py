@@ -12,6 +12,7 @@ from mmcompose.commands.config_files import read_compose_config
 from mmcompose.commands.export_student import exported_beside
 from mmcompose.commands.labeled_set import labeled_set
 from mmcompose.commands.trained_model import open_trained
+from mmcompose.composition import EXPORTED, ORACLE, STUDENT
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.resolve import Resolved
 from mmcompose.evaluation import CompositionTable, evaluate
@@ -62,12 +63,12 @@ def evaluate_config(
     # Before any work, so that a wrong checkpoint is reported at once.
     models: dict[str, Teacher] = {
         name: open_trained(name, checkpoint, resolved)
-        for name, checkpoint in (('student', student), ('oracle', oracle))
+        for name, checkpoint in ((STUDENT, student), (ORACLE, oracle))
         if checkpoint is not None
     }
     exported = None if student is None else exported_beside(student, composition.classes)
     if exported is not None:
-        models['student as ONNX'] = ONNXTeacher(model=str(exported))
+        models[EXPORTED] = ONNXTeacher(model=str(exported))
     with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
         if ann_file is not None:
             truth = labeled_set(config, composition, ann_file, img_prefix, drop_unmapped=True)

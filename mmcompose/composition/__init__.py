@@ -4,10 +4,19 @@ from mmcompose.composition.composition import Composition
 from mmcompose.composition.pool_labels import PoolLabels
 from mmcompose.composition.process_state import preserve_process_state
 from mmcompose.composition.ray_workers import RayWorkers
-from mmcompose.composition.teacher_configs import RESERVED_NAMES, without_weight
+from mmcompose.composition.teacher_configs import (
+    EXPORTED,
+    LABELS,
+    ORACLE,
+    RESERVED_NAMES,
+    without_weight,
+)
 from mmcompose.labeling import STUDENT
 
 __all__ = [
+    'EXPORTED',
+    'LABELS',
+    'ORACLE',
     'RESERVED_NAMES',
     'STUDENT',
     'Composition',

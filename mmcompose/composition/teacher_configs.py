@@ -11,7 +11,9 @@ from mmcompose.registry import TEACHERS, build
 from mmcompose.teachers import Teacher, teacher_identity
 from mmcompose.utils import Positive, UserError, allowing, check_types, fault, key_prefix, problem
 
-RESERVED_NAMES = (STUDENT, FUSED, 'oracle')
+# A student of true labels, the student's ONNX file, and what the student learns from.
+ORACLE, EXPORTED, LABELS = 'oracle', 'student as ONNX', 'pseudo-labels'
+RESERVED_NAMES = (STUDENT, FUSED, ORACLE, EXPORTED, LABELS)
 
 
 def check_teachers(teachers: Mapping[str, Any], is_resolved: bool = False) -> None:
@@ -28,7 +30,7 @@ def check_teachers(teachers: Mapping[str, Any], is_resolved: bool = False) -> No
     if not isinstance(teachers, Mapping) or not teachers:
         raise UserError(fault(key, 'names no teacher; give dict(name=dict(type=...), ...)'))
     problems = [
-        problem(key, name, 'is taken: the composition table has a row of that name; choose another')
+        problem(key, name, 'is taken: a table or a plot has a row of that name; choose another')
         for name in teachers
         # The student joins a resolved one; see Composition.with_teacher.
         if name in RESERVED_NAMES and not (is_resolved and name == STUDENT)

@@ -10,13 +10,12 @@ from mmcompose.evaluation.class_tables import class_space_table, co_occurrence_t
 from mmcompose.evaluation.coco_file_metric import CocoFileMetric
 from mmcompose.evaluation.diagnosis import Diagnosis, diagnose
 from mmcompose.evaluation.error_kinds import KINDS, error_kinds
-from mmcompose.evaluation.evaluate import LABELS, CompositionTable, Row, class_groups, evaluate
+from mmcompose.evaluation.evaluate import CompositionTable, Row, class_groups, evaluate
 from mmcompose.evaluation.rendering import composition_table, per_class_table, table_cells
 from mmcompose.evaluation.scoring import Scores, score
 
 __all__ = [
     'KINDS',
-    'LABELS',
     'BoxFigures',
     'CalibrationRow',
     'CocoFileMetric',

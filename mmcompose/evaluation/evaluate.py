@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.dataset import BaseDataset
 
-from mmcompose.composition import Composition, preserve_process_state
+from mmcompose.composition import LABELS, Composition, preserve_process_state
 from mmcompose.datasets import images_of
 from mmcompose.evaluation.diagnosis import Diagnosis, diagnose
 from mmcompose.evaluation.scoring import Scores, score
@@ -21,8 +21,6 @@ from mmcompose.teachers import Teacher, total_parameters
 from mmcompose.utils import progress, without_nan
 
 _TIMED_IMAGES = 16
-# What the student learns from, among what is diagnosed.
-LABELS = 'pseudo-labels'
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mmcompose.evaluation import KINDS, LABELS, CompositionTable, table_cells
+from mmcompose.composition import LABELS
+from mmcompose.evaluation import KINDS, CompositionTable, table_cells
 from mmcompose.labeling import STUDENT
 from mmcompose.reporting.facts import Facts
 from mmcompose.reporting.figures import (

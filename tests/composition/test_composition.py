@@ -60,6 +60,16 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
         'composition.teachers:',
         "'oracle' is taken",
     ),
+    'called as an exported student': (
+        {'teachers': {'student as ONNX': toys.TEACHERS['first']}},
+        'composition.teachers:',
+        "'student as ONNX' is taken",
+    ),
+    'called as its labels': (
+        {'teachers': {'pseudo-labels': toys.TEACHERS['first']}},
+        'composition.teachers:',
+        "'pseudo-labels' is taken",
+    ),
     'teacher type': (
         _teacher(type='mmcompose.FunctoinTeacher'),
         'composition.teachers.first.type:',
