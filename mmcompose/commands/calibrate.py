@@ -73,10 +73,10 @@ def calibrate(
     numbers = [number for number, step in enumerate(steps) if step.right_iou_thr is not None]
     files = _files(config, numbers, out)
     dataset = labeled_set(config, composition, ann_file, img_prefix, drop_unmapped)
-    if not 2 <= folds <= len(dataset):
-        expected = f'is no number of folds between 2 and {len(dataset)}, the number of images'
-        raise UserError(problem('folds', folds, expected))
+    # Before teachers predict; and which images can be read is known after that.
+    _check_folds(folds, len(dataset))
     labeled = labeled_inputs(composition, dataset)
+    _check_folds(folds, len(labeled))
     covered = covered_classes(dataset, composition).tolist()
     pipeline = composition.pipeline.up_to(numbers[-1])
     pool = _pool(config, composition) if pipeline.rounds else list
@@ -92,6 +92,12 @@ def calibrate(
         write_learned(files[number], type(step).__name__, step.learned)
     named = {f'{PIPELINE}[{number}].learned_file': files[number] for number in numbers}
     return Calibration(rows, pipeline.describe_learned(), len(labeled), named)
+
+
+def _check_folds(folds: int, count: int) -> None:
+    if not 2 <= folds <= count:
+        expected = f'is no number from 2 to that of labeled images that can be read ({count})'
+        raise UserError(problem('folds', folds, expected))
 
 
 def _files(config: Config, numbers: list[int], out: str | None) -> dict[int, str]:

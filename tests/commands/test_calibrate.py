@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
+from mmcompose.cli import main
 from mmcompose.commands.calibrate import calibrate
 from mmcompose.commands.labeled_set import labeled_inputs, labeled_set
 from mmcompose.composition import Composition
@@ -307,8 +308,8 @@ def test_a_set_whose_folder_is_not_found_is_told_to_name_it(
     [
         (None, {'ann_file': 'nowhere.json'}, r"^ann_file: 'nowhere.json' is no file"),
         (None, {'out': None}, r'^composition.label_pipeline\[1\].learned_file: is missing'),
-        (None, {'folds': 1}, r'^folds: 1 is no number of folds between 2 and 8'),
-        (None, {'folds': 9}, r'^folds: 9 is no number of folds between 2 and 8'),
+        (None, {'folds': 1}, r'^folds: 1 is no number from 2 to that of .* \(8\)'),
+        (None, {'folds': 9}, r'^folds: 9 is no number from 2 to that of .* \(8\)'),
         (None, {'img_prefix': 'elsewhere'}, r"^img_prefix: 'elsewhere/000.png' is no file"),
         ([], {}, r'^composition.label_pipeline: has no .*ScoreCalibration'),
         ([{'type': 'mmcompose.ScoreCalibration'}], {}, r'^composition.label_pipeline: has no step'),
@@ -332,3 +333,32 @@ def test_mistakes_are_told_and_nothing_is_written(
     with pytest.raises(UserError, match=told):
         calibrate(config, **given)
     assert not (tmp_path / 'curves.json').exists()
+
+
+def test_folds_are_of_images_that_can_be_read(labeled: str, tmp_path: Path) -> None:
+    pool = tmp_path / 'pool'
+    toys.draw(pool, 8, empty=[3])
+    for number in range(4):
+        (pool / f'{number:03d}.png').write_bytes(b'no picture')
+    config = config_of(pool, labeled, tmp_path)
+    config.composition.max_unreadable = 0.9
+    with pytest.raises(UserError, match=r'^folds: 5 is no number from 2 to that of .* \(4\)'):
+        calibrate(config, labeled, str(pool), str(tmp_path / 'curves.json'))
+
+
+def test_a_file_given_beside_the_config_is_not_said_to_be_named_there(
+    pool: Path,
+    truth: str,
+    labeled: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = config_of(pool, truth, tmp_path, learned_file=str(tmp_path / 'named.json'))
+    config.dump(tmp_path / 'config.py')
+    monkeypatch.chdir(tmp_path)
+    for given, said in (([], 'named.json, which {} names'), (['--out', 'o.json'], None)):
+        main(['calibrate', 'config.py', '--ann', labeled, *given])
+        line = ' '.join(capsys.readouterr().out.split())
+        key = 'composition.label_pipeline[1].learned_file'
+        assert line.endswith((said or 'o.json, to be named by {}').format(key))
