@@ -41,4 +41,5 @@ def run(args: Namespace) -> None:
     for line in made.learned:
         out.print(line)
     for key, path in made.files.items():
-        out.print(f'of {made.images} labeled images: {path}, which {key} names')
+        named = f'which {key} names' if args.out is None else f'to be named by {key}'
+        out.print(f'of {made.images} labeled images: {path}, {named}')
