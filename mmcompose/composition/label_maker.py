@@ -98,6 +98,8 @@ class LabelMaker:
                 result = self._make(pool, _by_row(unreadable), workers)
         else:
             self.teachers.report(pool, _by_row(unreadable))
+            self.teachers.write_manifests(with_features=True)
+            result.write_manifest()
         table, learned = result.read(), result.read_learned()
         assert table is not None and learned is not None
         log(f'pseudo-labels of {len(pool)} images: {result.path}')

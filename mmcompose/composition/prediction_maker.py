@@ -95,9 +95,19 @@ class PredictionMaker:
             work.finish()
         else:
             self.store.work_list(pool, results).finish_if_left()
+        self.write_manifests(with_features)
         made = {name: each.of(pool) for name, each in results.items()}
         self.report(pool, _unreadable(made))
         return {name: made[name] for name in self.records}
+
+    def write_manifests(self, with_features: bool = False) -> None:
+        """Write the manifests of predictions, and features, that have lost theirs.
+
+        Raises:
+            UserError: If one cannot be written.
+        """
+        for each in self._results(with_features).values():
+            each.write_manifest()
 
     def _predict(
         self, pool: ImageTable, with_features: bool, again: Sequence[int], workers: AnyWorkers

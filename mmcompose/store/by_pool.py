@@ -64,13 +64,21 @@ class ByPool(Generic[Learned]):
         """Return the rows of the pool that are in a part."""
         return range(len(self.images))[part * self.part_size : (part + 1) * self.part_size]
 
+    def write_manifest(self) -> None:
+        """Write the manifest where there is none.
+
+        Raises:
+            UserError: If it cannot be written.
+        """
+        write_manifest(self._location, self.folder, self._manifest)
+
     def write_learned(self, learned: Learned) -> None:
         """Write what was learned from the pool, as plain values.
 
         Raises:
             UserError: If it cannot be written.
         """
-        write_manifest(self._location, self.folder, self._manifest)
+        self.write_manifest()
         content = json.dumps(plain(learned), indent=2, sort_keys=True, allow_nan=False).encode()
         write_sealed(self._location, self.folder, _STEM, content, _SUFFIX)
 

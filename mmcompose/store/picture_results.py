@@ -83,6 +83,15 @@ class PictureResults:
         write_manifest(self._location, self.folder, self._manifest)
         self.parts.write(stem, table)
 
+    def write_manifest(self) -> None:
+        """Write the manifest where there are results without one.
+
+        Raises:
+            UserError: If it cannot be written.
+        """
+        if self.parts.names():
+            write_manifest(self._location, self.folder, self._manifest)
+
     def of(self, images: ImageTable) -> PoolResults:
         """Return the results of a pool, all of which must be there."""
         return PoolResults(self, images)

@@ -9,7 +9,6 @@ from mmcompose.store.by_pool import ByPool, Learned
 from mmcompose.store.columns import to_table
 from mmcompose.store.image_table import ImageTable
 from mmcompose.store.location import Location
-from mmcompose.store.manifest import write_manifest
 from mmcompose.store.parts import PART_SIZE, Parts
 from mmcompose.structures import Detections
 
@@ -64,6 +63,6 @@ class PoolParts(ByPool[Learned]):
         rows = self.rows_of(part)
         images = self.images[rows.start : rows.stop]
         if not self._is_begun:
-            write_manifest(self._location, self.folder, self._manifest)
+            self.write_manifest()
             self._is_begun = True
         self._parts.write(self.stem(part), to_table(images, detections, unreadable, unasked))

@@ -330,6 +330,23 @@ def test_stored_labels_are_read_with_the_teachers_gone(
     assert len(again.labels(images)) == len(images)
 
 
+def test_a_manifest_that_was_deleted_is_written_again(pool: Path, tmp_path: Path) -> None:
+    images = toys.images_in(pool)
+    Composition(**toys.composition(tmp_path)).labels(images)
+    kept = toys.files_below(tmp_path)
+
+    def lose(kinds: str) -> None:
+        for path in tmp_path.glob(f'{kinds}/*/manifest.json'):
+            path.unlink()
+
+    lose('*')
+    Composition(**toys.composition(tmp_path)).labels(images)
+    assert toys.files_below(tmp_path) == kept
+    lose('predictions')
+    Composition(**toys.composition(tmp_path)).predictions(images)
+    assert toys.files_below(tmp_path) == kept
+
+
 def test_a_teacher_that_changed_since_the_config_was_resolved_makes_no_predictions(
     pool: Path, tmp_path: Path
 ) -> None:
