@@ -9,11 +9,13 @@ from typing import Any
 from mmdet.datasets import CocoDataset
 from mmdet.datasets.api_wrappers import COCO
 
+from mmcompose.datasets.subset_rows import subset_rows
 from mmcompose.structures import image_size
 from mmcompose.structures.coco import read_coco
 from mmcompose.utils import Mistakes, UserError, doubt, log, problem
 
 KEY = 'ClassSpaceDataset.dataset.ann_file'
+_INDICES = 'ClassSpaceDataset.dataset.indices'
 # How many pictures' headers are read when truth is loaded: each run does it again.
 _SAMPLE = 500
 
@@ -54,17 +56,25 @@ class CheckedCocoDataset(CocoDataset):
             )
         return data_list
 
+    @property
+    def may_leave_out(self) -> bool:
+        """Whether images of the file are left out, by ``filter_cfg`` or ``indices``."""
+        # MMDet filters nothing that is tested on.
+        return self._indices is not None or bool(self.filter_cfg and not self.test_mode)
+
     def filter_data(self) -> list[dict[str, Any]]:
         """Leave images out, as MMDet does.
 
         Raises:
-            UserError: If none is left.
+            UserError: If none is left, or ``indices`` leave none of them.
         """
         left: list[dict[str, Any]] = super().filter_data()
         if not left:
             left_by = f' that filter_cfg={self.filter_cfg} leaves' if self.filter_cfg else ''
             expected = f'has no image{left_by}'
             raise UserError(problem(KEY, self.ann_file, expected))
+        if self._indices is not None and not len(subset_rows(self._indices, len(left), _INDICES)):
+            raise UserError(problem(_INDICES, self._indices, f'leave no image of {self.ann_file}'))
         return left
 
     def _check_sizes(self, data_list: Sequence[Mapping[str, Any]]) -> None:

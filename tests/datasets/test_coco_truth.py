@@ -34,6 +34,7 @@ def _dataset(
     classes: tuple[str, ...] = ('spot',),
     test_mode: bool = True,
     filter_cfg: dict[str, Any] | None = None,
+    indices: Any = None,
     **content: Any,
 ) -> ClassSpaceDataset:
     cv2.imwrite(str(folder / '1.png'), np.zeros((64, 96, 3), np.uint8))
@@ -45,6 +46,7 @@ def _dataset(
         'data_prefix': {'img': str(folder)},
         'test_mode': test_mode,
         'filter_cfg': filter_cfg,
+        'indices': indices,
         'serialize_data': False,
     }
     dataset = ClassSpaceDataset(config, classes)
@@ -62,6 +64,12 @@ def test_a_filter_that_leaves_no_image_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"'.*truth.json' has no image that filter_cfg=.* leaves"):
         _dataset(tmp_path, annotations=[], **empty)
     assert len(_dataset(tmp_path, test_mode=False, annotations=[])) == 1
+
+
+@pytest.mark.parametrize('indices', [0, []])
+def test_indices_that_leave_no_image_are_refused(tmp_path: Path, indices: int | list[int]) -> None:
+    with pytest.raises(UserError, match=r'^ClassSpaceDataset.dataset.indices: .* leave no image'):
+        _dataset(tmp_path, indices=indices)
 
 
 def _without(entry: dict[str, Any], *names: str) -> dict[str, Any]:
