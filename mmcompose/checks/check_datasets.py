@@ -26,6 +26,7 @@ from mmcompose.datasets import (
     inner_datasets,
     is_wrapper,
 )
+from mmcompose.datasets.coco_truth import CheckedCocoDataset
 from mmcompose.registry import class_of, type_name
 from mmcompose.utils import (
     Mistakes,
@@ -194,7 +195,7 @@ def file_problems(key: str, dataset: Any) -> list[Problem]:
 
 
 def truth_problems(key: str, dataset: Any) -> list[Problem]:
-    """Return the problems of ground truth in the student's classes.
+    """Return the problems of ground truth in the student's classes, e.g. that no picture is left.
 
     Args:
         key: Where the dataset stands in the config, for messages.
@@ -204,7 +205,10 @@ def truth_problems(key: str, dataset: Any) -> list[Problem]:
     for _, each in inner_datasets(key, dataset):
         if _is(each, ClassSpaceDataset):
             with mistakes, key_prefix(key.partition('.')[0]):
-                DATASETS.build({**each, 'pipeline': []})
+                truth = DATASETS.build({**each, 'pipeline': []})
+                # A large file takes its time to be read.
+                if isinstance(truth.dataset, CheckedCocoDataset) and truth.dataset.may_leave_out:
+                    truth.full_init()
     return mistakes.problems
 
 

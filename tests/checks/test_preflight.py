@@ -199,3 +199,32 @@ def test_mosaic_takes_other_pictures_of_a_mix_dataset_and_its_kin() -> None:
         assert dataset_problems('data', kin) == []
         (told,) = dataset_problems('data', bare)
     assert str(told).startswith('data.pipeline[0]: Mosaic takes other pictures')
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'indices': 0},
+        {'test_mode': False, 'filter_cfg': {'filter_empty_gt': True, 'min_size': 1000}},
+    ],
+    ids=['indices', 'filter'],
+)
+@pytest.mark.parametrize('where', ['train_dataloader', 'val_dataloader'])
+def test_truth_of_which_no_picture_is_left_is_told(
+    config: Config, changes: dict[str, Any], where: str
+) -> None:
+    truth = {**config.val_dataloader.dataset, **changes}
+    if where == 'val_dataloader':
+        config.val_dataloader.dataset = truth
+        config.val_evaluator = {'type': 'CocoMetric', 'metric': 'bbox'}
+    else:
+        unlabeled = config.train_dataloader.dataset
+        labeled = {'type': 'mmcompose.ClassSpaceDataset', 'dataset': truth}
+        labeled['pipeline'] = truth.pop('pipeline')
+        config.train_dataloader.dataset = {
+            'type': 'mmcompose.MixedDataset',
+            'datasets': [labeled, unlabeled],
+        }
+    line = _told(config)
+    assert line.startswith(f'{where}.ClassSpaceDataset.dataset.')
+    assert 'leave no image' in line or 'leaves' in line
