@@ -6,11 +6,12 @@ from pathlib import Path
 
 from mmdet.registry import DATASETS
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmengine.registry import DefaultScope
 
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.commands.export_student import exported_beside
-from mmcompose.commands.labeled_set import labeled_set
+from mmcompose.commands.labeled_set import NO_BOX, has_true_boxes, labeled_set
 from mmcompose.commands.trained_model import open_trained
 from mmcompose.composition import EXPORTED, ORACLE, STUDENT
 from mmcompose.engine.checked import resolve_checked
@@ -28,6 +29,7 @@ def evaluate_config(
     ann_file: str | None = None,
     img_prefix: str | None = None,
     resolved: Resolved | None = None,
+    truth: BaseDataset | None = None,
 ) -> CompositionTable:
     """Score teachers, fused labels and, where given, the student and an oracle.
 
@@ -42,6 +44,7 @@ def evaluate_config(
         img_prefix: The folder of the images of ``ann_file``, not without it; see
             :func:`labeled_set`.
         resolved: What the config comes to, where it was resolved already. Defaults to resolving it.
+        truth: What :func:`open_truth` returns, where it was opened already. Defaults to opening it.
 
     Returns:
         The table.
@@ -56,10 +59,9 @@ def evaluate_config(
         raise UserError(no_file('ann_file', ann_file))
     check_img_prefix(img_prefix, ann_file)
     resolved = resolved or resolve_checked(config, ['val_dataloader'], is_run=False)
-    plain, composition = resolved.config, resolved.composition
-    if ann_file is None and plain.get('val_dataloader') is None:
-        expected = 'is missing; there is nothing to score on without a COCO json of true labels'
-        raise UserError(fault('val_dataloader', expected))
+    composition = resolved.composition
+    if truth is None:
+        truth = open_truth(config, resolved, ann_file, img_prefix)
     # Before any work, so that a wrong checkpoint is reported at once.
     models: dict[str, Teacher] = {
         name: open_trained(name, checkpoint, resolved)
@@ -70,13 +72,31 @@ def evaluate_config(
     if exported is not None:
         models[EXPORTED] = ONNXTeacher(model=str(exported))
     with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
-        if ann_file is not None:
-            truth = labeled_set(config, composition, ann_file, img_prefix, drop_unmapped=True)
-        else:
-            truth = DATASETS.build(plain.val_dataloader.dataset)
         learns = bool(composition.pipeline.rounds)
         pipeline = composition.fitted_pipeline() if learns else composition.pipeline
         return evaluate(composition, truth, models, score_floor, pipeline)
+
+
+def open_truth(
+    config: Config, resolved: Resolved, ann_file: str | None = None, img_prefix: str | None = None
+) -> BaseDataset:
+    """Return the labeled set to score on; arguments are those of :func:`evaluate_config`.
+
+    Raises:
+        UserError: If there is none, or no true box in it is of a class of the student.
+    """
+    validation = resolved.config.get('val_dataloader')
+    with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
+        if ann_file is not None:
+            composition = resolved.composition
+            return labeled_set(config, composition, ann_file, img_prefix, drop_unmapped=True)
+        if validation is None:
+            expected = 'is missing; there is nothing to score on without a COCO json of true labels'
+            raise UserError(fault('val_dataloader', expected))
+        truth = DATASETS.build(validation.dataset)
+        if not has_true_boxes(truth):
+            raise UserError(fault('val_dataloader.dataset', NO_BOX))
+    return truth
 
 
 def check_img_prefix(img_prefix: str | None, ann_file: str | None) -> None:

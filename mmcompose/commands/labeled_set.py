@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmengine.registry import DefaultScope
 from mmengine.utils import is_abs
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from mmcompose.engine.read_composition import pseudo_labeled_configs
 from mmcompose.labeling import LabelInput
 from mmcompose.structures import filesystem_of
 from mmcompose.utils import Problem, UserError, nearest, no_file, problem
+
+# Of a labeled set on which nothing that is found can be right.
+NO_BOX = 'labels no box of a class of the student'
 
 
 def labeled_set(
@@ -52,9 +56,15 @@ def labeled_set(
     if unmapped and (not drop_unmapped or not len(covered_classes(dataset, composition))):
         raise UserError(_unmapped_problem(ann_file, unmapped, classes))
     # All that the teachers predict would be wrong.
-    if not any(len(truth_of(dataset.get_data_info(row))) for row in range(len(dataset))):
-        raise UserError(problem('ann_file', ann_file, 'labels no box of a class of the student'))
+    if not has_true_boxes(dataset):
+        raise UserError(problem('ann_file', ann_file, NO_BOX))
     return dataset
+
+
+def has_true_boxes(dataset: BaseDataset) -> bool:
+    """Return whether a labeled dataset has a true box that is to be found."""
+    rows = range(len(dataset))
+    return any(len(truth_of(dataset.get_data_info(row)).kept()) for row in rows)
 
 
 def _where_all_are(

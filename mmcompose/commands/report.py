@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmcompose.commands.config_files import read_compose_config
-from mmcompose.commands.evaluate import check_img_prefix, evaluate_config
+from mmcompose.commands.evaluate import check_img_prefix, evaluate_config, open_truth
 from mmcompose.commands.student_labels import student_labels
 from mmcompose.commands.trained_model import open_trained
 from mmcompose.engine.checked import resolve_checked
@@ -76,8 +76,9 @@ def report(
     check_writable('out', folder, folder=True)
     resolved = resolve_checked(config, ['val_dataloader'], is_run=False)
     composition, table = resolved.composition, None
-    # Before any work, so that a wrong checkpoint, and a second pool, are reported at once.
+    # Before any work, so that what is wrong of checkpoint, truth and pools is reported at once.
     model = None if student is None else open_trained(STUDENT, student, resolved)
+    truth = open_truth(config, resolved, ann_file, img_prefix) if is_scored else None
     pool = composition.pool
     labels = composition.labels()
     shown, difference = labels.table, ''
@@ -89,10 +90,8 @@ def report(
         if out is None and any((folder / name).exists() for name in CARD_FILES):
             expected = 'holds a card already, and the student is not known to be of these labels'
             raise UserError(problem('out', str(folder), f'{expected}; name a folder with --out'))
-    if is_scored:
-        table = evaluate_config(
-            config, student, oracle, ann_file=ann_file, img_prefix=img_prefix, resolved=resolved
-        )
+    if truth is not None:
+        table = evaluate_config(config, student, oracle, resolved=resolved, truth=truth)
     options = {
         'student': student,
         'oracle': oracle,

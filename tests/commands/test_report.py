@@ -54,6 +54,19 @@ def test_it_is_held_against_labels_of_the_pool(pool: Path, truth: str, tmp_path:
     assert 'Calibration' in text and '| fused |' in (page.parent / 'card.md').read_text()
 
 
+def test_truth_that_cannot_be_scored_on_is_told_before_teachers_predict(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    bare = {**json.loads(Path(truth).read_text()), 'annotations': []}
+    (tmp_path / 'bare.json').write_text(json.dumps(bare))
+    config.val_dataloader.dataset.ann_file = str(tmp_path / 'bare.json')
+    config.val_evaluator = {'type': 'CocoMetric', 'metric': 'bbox'}
+    with pytest.raises(UserError, match=r'val_dataloader.dataset: labels no box of a class'):
+        report(config, out=str(tmp_path / 'card'), pictures=4)
+    assert not (tmp_path / 'store' / 'predictions').exists()
+
+
 def test_a_card_names_the_options_it_was_made_with(pool: Path, truth: str, tmp_path: Path) -> None:
     path, out = tmp_path / 'c.py', tmp_path / 'my card'
     config = student_config(pool, truth, tmp_path)

@@ -104,6 +104,14 @@ def test_pictures_that_cannot_be_read_are_in_no_row(truth: str, tmp_path: Path) 
     assert table.diagnoses['fused'].errors['missed'] == 0
 
 
+def test_a_validation_set_without_a_true_box_is_refused(tmp_path: Path) -> None:
+    pool = tmp_path / 'pool'
+    truth = toys.write_coco(tmp_path / 'none.json', toys.draw(pool, 4, range(4)), {1: 'red'})
+    with pytest.raises(UserError, match=r'^val_dataloader.dataset: labels no box of a class of'):
+        evaluate_config(student_config(pool, truth, tmp_path))
+    assert not (tmp_path / 'store' / 'predictions').exists()
+
+
 def test_both_tables_render_and_are_json(table: CompositionTable) -> None:
     plain = json.loads(json.dumps(table.to_dict()))
     assert plain['rows']['first']['only second'] == 0
