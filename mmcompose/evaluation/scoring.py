@@ -62,7 +62,7 @@ def score(
     """
     infos, detections = _covered(infos, detections)
     figures = _coco_figures('bbox', infos, detections, classes)
-    # CocoMetric returns -1 where there is no truth, and nothing at all where nobody found anything.
+    # CocoMetric returns -1 where there is no truth.
     true_labels = {
         each['bbox_label']
         for info in infos
@@ -115,6 +115,9 @@ def _coco_figures(
     detections: Sequence[Detections],
     classes: Sequence[str],
 ) -> dict[str, float]:
+    if not any(map(len, detections)):
+        # CocoMetric gives no figures either, and logs an error.
+        return {}
     # COCO's own limits: MMDet's default gives AP50 and each class's AP for 1000 boxes an image.
     metric = CocoMetric(metric=kind, classwise=kind == 'bbox', proposal_nums=(1, 10, 100))
     metric.dataset_meta = {'classes': tuple(classes)}

@@ -55,6 +55,11 @@ def test_a_score_is_not_printed_beside_the_table(capfd: pytest.CaptureFixture[st
     assert logger.level == level
 
 
+def test_nothing_found_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
+    assert score(INFOS, [Detections()] * 3, CLASSES).mAP == 0
+    assert capfd.readouterr() == ('', '')
+
+
 def test_a_class_without_truth_has_no_score() -> None:
     scores = score(INFOS, [_found(0, 1), _found(0), Detections()], CLASSES)
     assert math.isnan(scores.by_class['cow'])
