@@ -32,12 +32,22 @@ class Row:
         scores: On the labeled set.
         num_parameters: Of all models that are run for it; None where unknown.
         milliseconds: An image, one at a time, picture already decoded.
+        pictures: On how many pictures it predicted, and of how many, where those are fewer: scores
+            and diagnosis are of these alone. None where it predicted on all.
     """
 
     name: str
     scores: Scores
     num_parameters: int | None
     milliseconds: float
+    pictures: tuple[int, int] | None = None
+
+    @property
+    def label(self) -> str:
+        """The name, with how many pictures the row is of where those are not all."""
+        if self.pictures is None:
+            return self.name
+        return '{} ({} of {} pictures)'.format(self.name, *self.pictures)
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,11 @@ class CompositionTable:
         return [row.name for row in self.rows].index(FUSED)
 
     @property
+    def labels(self) -> dict[str, str]:
+        """What each row is called where it is shown, by its name."""
+        return {row.name: row.label for row in self.rows}
+
+    @property
     def has_masks(self) -> bool:
         """Whether anybody's masks were scored."""
         return any(not math.isnan(row.scores.mask_mAP) for row in self.rows)
@@ -76,6 +91,7 @@ class CompositionTable:
                 **{g: row.scores.mean_over(names) for g, names in self.groups.items()},
                 'parameters': row.num_parameters,
                 'ms': row.milliseconds,
+                'pictures': row.pictures and list(row.pictures),
             }
         per_class = {row.name: row.scores.by_class for row in self.rows}
         plain: dict[str, Any] = without_nan(
@@ -106,7 +122,8 @@ def evaluate(
             learn nothing.
 
     Returns:
-        The table; pictures that cannot be read are left out of every row.
+        The table; pictures that cannot be read are left out of every row, and those on which a
+        teacher did not predict of its own.
     """
     # A teacher may predict coarser classes than any of the student's.
     num_classes = len(composition.class_space.classes)
@@ -123,10 +140,13 @@ def evaluate(
     timed = images[:_TIMED_IMAGES]
 
     def row(name: str, found: Sequence[Detections], size: int | None, seconds: float) -> Row:
-        kept = [each[(each.scores >= score_floor) & (each.labels < num_classes)] for each in found]
-        scores = score(infos, kept, composition.class_space.classes)
-        diagnoses[name] = diagnose(infos, kept, known.get(name, range(num_classes)))
-        return Row(name, scores, size, seconds * 1000)
+        of = [info for info, each in zip(infos, found, strict=True) if each.asked]
+        asked = [each for each in found if each.asked]
+        kept = [each[(each.scores >= score_floor) & (each.labels < num_classes)] for each in asked]
+        scores = score(of, kept, composition.class_space.classes)
+        diagnoses[name] = diagnose(of, kept, known.get(name, range(num_classes)))
+        pictures = (len(of), len(infos)) if len(of) < len(infos) else None
+        return Row(name, scores, size, seconds * 1000, pictures)
 
     rows = []
     with preserve_process_state():

@@ -24,7 +24,7 @@ def table_cells(table: CompositionTable) -> tuple[list[str], list[list[str]]]:
         of_masks = [scores.mask_mAP, scores.mask_AP50] if masks else []
         means = map(scores.mean_over, groups.values())
         figures = map(_figure, (scores.mAP, scores.AP50, *of_masks, *means))
-        rows.append([row.name, *figures, _millions(row), f'{row.milliseconds:.0f}'])
+        rows.append([row.label, *figures, _millions(row), f'{row.milliseconds:.0f}'])
     return ['', 'mAP', 'AP50', *masks, *groups, 'parameters', 'ms/image'], rows
 
 
@@ -45,7 +45,7 @@ def per_class_table(table: CompositionTable) -> Table:
     rendered.add_column('class')
     rendered.add_column('known to')
     for row in table.rows:
-        rendered.add_column(shown(row.name), justify='right')
+        rendered.add_column(shown(row.label), justify='right')
     for group, names in table.groups.items():
         for name in names:
             figures = [_figure(row.scores.by_class[name]) for row in table.rows]

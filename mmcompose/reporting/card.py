@@ -127,10 +127,11 @@ def _errors(facts: Facts, table: CompositionTable | None) -> dict[str, Mapping[s
     errors = {}
     if facts.student_errors is not None:
         errors['student, against the labels'] = facts.student_errors
-    diagnoses = {} if table is None else table.diagnoses
+    diagnoses, labels = ({}, {}) if table is None else (table.diagnoses, table.labels)
     order = [LABELS, *(name for name in diagnoses if name != LABELS)]
     shown = [name for name in order if name in diagnoses]
-    return errors | {f'{name}, against the truth': diagnoses[name].errors for name in shown}
+    against = {name: f'{labels.get(name, name)}, against the truth' for name in shown}
+    return errors | {against[name]: diagnoses[name].errors for name in shown}
 
 
 def _script(facts: Facts, pictures: Sequence[Shown]) -> Markup:

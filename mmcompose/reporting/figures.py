@@ -34,7 +34,7 @@ _AROUND_LEGEND = 0.2
 def plot_per_class(table: CompositionTable) -> Figure:
     """Return bars of AP by class: teachers, fused labels, student, oracle."""
     names = list(table.rows[0].scores.by_class)
-    values = {row.name: [row.scores.by_class[name] for name in names] for row in table.rows}
+    values = {row.label: [row.scores.by_class[name] for name in names] for row in table.rows}
     return _bars(names, values, 'AP')
 
 

@@ -65,7 +65,7 @@ def plot_calibration(table: CompositionTable) -> Figure:
                 found.right,
                 marker='o',
                 markersize=3,
-                label=f'{name} ({found.calibration_error:.2f})',
+                label=f'{table.labels.get(name, name)} ({found.calibration_error:.2f})',
                 color=COLORS[number % len(COLORS)],
             )
         axes.set(xlabel='score', ylabel='share that is right', xlim=(0, 1), ylim=(0, 1.02))

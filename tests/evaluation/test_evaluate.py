@@ -112,6 +112,44 @@ def test_a_validation_set_without_a_true_box_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / 'store' / 'predictions').exists()
 
 
+def test_a_row_is_of_the_pictures_that_a_teacher_predicted_on(tmp_path: Path) -> None:
+    drawn = toys.draw(tmp_path / 'pool', 6)
+    truth = toys.write_coco(tmp_path / 'truth.json', drawn, dict(enumerate(toys.STUDENT, start=1)))
+    some = toys.replayed(tmp_path, drawn[:2])
+    config = student_config(tmp_path / 'pool', truth, tmp_path)
+    config.composition.teachers = {'first': toys.TEACHERS['first'], 'some': some}
+    for _ in range(2):
+        table = evaluate_config(config)
+        first, row, _ = table.rows
+        assert (first.label, row.label) == ('first', 'some (2 of 6 pictures)')
+        assert row.scores.AP50 == pytest.approx(2 / 3, abs=0.01)
+        assert table.diagnoses['some'].errors['missed'] == 0
+        assert table.diagnoses['some'].errors['right'] == 4
+        assert table.to_dict()['rows']['some']['pictures'] == [2, 6]
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(composition_table(table), per_class_table(table))
+    assert console.export_text().count('some (2 of 6 pictures)') == 2
+
+
+def test_a_teacher_that_predicted_on_no_picture_has_no_score(tmp_path: Path) -> None:
+    drawn = toys.draw(tmp_path / 'pool', 6)
+    truth = toys.write_coco(tmp_path / 'truth.json', drawn, dict(enumerate(toys.STUDENT, start=1)))
+    validated = json.loads(Path(truth).read_text())
+    validated['images'] = validated['images'][2:]
+    validated['annotations'] = [a for a in validated['annotations'] if a['image_id'] > 2]
+    Path(truth).write_text(json.dumps(validated))
+    config = student_config(tmp_path / 'pool', truth, tmp_path)
+    some = toys.replayed(tmp_path, drawn[:2])
+    config.composition.teachers = {'first': toys.TEACHERS['first'], 'some': some}
+    # What is stored is not compared with the teacher's list again.
+    made = Composition.from_config(config.composition.to_dict())
+    made.labels(toys.images_in(tmp_path / 'pool'))
+    table = evaluate_config(config)
+    assert table.rows[1].label == 'some (0 of 4 pictures)'
+    assert math.isnan(table.rows[1].scores.mAP) and not math.isnan(table.rows[0].scores.mAP)
+    assert sum(table.diagnoses['some'].errors.values()) == 0
+
+
 def test_both_tables_render_and_are_json(table: CompositionTable) -> None:
     plain = json.loads(json.dumps(table.to_dict()))
     assert plain['rows']['first']['only second'] == 0
