@@ -14,7 +14,7 @@ from mmengine.dataset import BaseDataset
 from mmcompose.composition import LABELS, Composition, preserve_process_state
 from mmcompose.datasets import images_of
 from mmcompose.evaluation.diagnosis import Diagnosis, diagnose
-from mmcompose.evaluation.scoring import Scores, score
+from mmcompose.evaluation.scoring import Scores, score, warn_of_missing_masks
 from mmcompose.labeling import FUSED, LabelPipeline
 from mmcompose.structures import Detections, Image
 from mmcompose.teachers import Teacher, total_parameters
@@ -129,6 +129,7 @@ def evaluate(
     num_classes = len(composition.class_space.classes)
     known = _known(composition)
     diagnoses = {}
+    has_masks: list[bool] = []
 
     listed = images_of(truth)
     with preserve_process_state():
@@ -146,6 +147,7 @@ def evaluate(
         scores = score(of, kept, composition.class_space.classes)
         diagnoses[name] = diagnose(of, kept, known.get(name, range(num_classes)))
         pictures = (len(of), len(infos)) if len(of) < len(infos) else None
+        has_masks.append(any(each.masks is not None for each in kept))
         return Row(name, scores, size, seconds * 1000, pictures)
 
     rows = []
@@ -171,6 +173,8 @@ def evaluate(
         for name, model in models.items():
             found = _predict(model, images, name)
             rows.append(row(name, found, model.num_parameters, _seconds(model.predict, timed)))
+    if any(has_masks):
+        warn_of_missing_masks(infos)
     return CompositionTable(rows, class_groups(composition), diagnoses)
 
 

@@ -14,7 +14,7 @@ import torch
 from mmdet.evaluation import CocoMetric
 
 from mmcompose.structures import Detections, to_rle
-from mmcompose.utils import logging_from
+from mmcompose.utils import logging_from, warn
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,9 @@ def score(
 ) -> Scores:
     """Score detections against the truth of a dataset.
 
-    Masks are scored too where each true object has one, of the boxes that have one. In an image
-    that lists ``covered_classes``, boxes of other classes are neither right nor wrong.
+    Masks are scored too where each true object has one, of the boxes that have one; what is to be
+    ignored and has none is its box. In an image that lists ``covered_classes``, boxes of other
+    classes are neither right nor wrong.
 
     Args:
         infos: Data infos of a labeled MMDet dataset, with ``instances`` in ``classes``.
@@ -77,15 +78,47 @@ def score(
         figures.get('coco/bbox_mAP_50', 0.0),
         {name: float(figures.get(f'coco/{name}_precision', nothing[name])) for name in classes},
     )
-    instances = [each for info in infos for each in info['instances']]
-    if not all(each.get('mask') for each in instances) or all(d.masks is None for d in detections):
+    without, _ = _count_without_mask(infos)
+    if without or all(each.masks is None for each in detections):
         return scores
+    infos = [_with_masks(info) for info in infos]
     figures = _coco_figures('segm', infos, [_with_a_mask(each) for each in detections], classes)
     return replace(
         scores,
         mask_mAP=figures.get('coco/segm_mAP', 0.0),
         mask_AP50=figures.get('coco/segm_mAP_50', 0.0),
     )
+
+
+def warn_of_missing_masks(infos: Sequence[Mapping[str, Any]]) -> None:
+    """Warn where :func:`score` gives no mask AP since some true boxes have no mask.
+
+    Args:
+        infos: As of :func:`score`.
+    """
+    without, count = _count_without_mask(infos)
+    # Truth of boxes alone is no mistake.
+    if 0 < without < count:
+        warn(f'mask AP is left out: {without} of {count} true boxes have no mask')
+
+
+def _count_without_mask(infos: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """Return how many boxes that are to be found have no mask, and how many there are."""
+    true = [each for info in infos for each in info['instances'] if not each['ignore_flag']]
+    return sum(not each.get('mask') for each in true), len(true)
+
+
+def _with_masks(info: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give each instance that has no mask that of its box."""
+    instances = [
+        each if each.get('mask') else {**each, 'mask': [_corners(*each['bbox'])]}
+        for each in info['instances']
+    ]
+    return {**info, 'instances': instances}
+
+
+def _corners(x1: float, y1: float, x2: float, y2: float) -> list[float]:
+    return [x1, y1, x2, y1, x2, y2, x1, y2]
 
 
 def _covered(

@@ -6,6 +6,7 @@ import io
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,7 +26,7 @@ from mmcompose.evaluation import (
 from mmcompose.teachers import FunctionTeacher
 from mmcompose.teachers.mmdet.model import build_model
 from mmcompose.utils import UserError
-from tests import toys
+from tests import mask_rcnn, toys
 from tests.engine.toys import student_config
 
 
@@ -148,6 +149,23 @@ def test_a_teacher_that_predicted_on_no_picture_has_no_score(tmp_path: Path) -> 
     assert table.rows[1].label == 'some (0 of 4 pictures)'
     assert math.isnan(table.rows[1].scores.mAP) and not math.isnan(table.rows[0].scores.mAP)
     assert sum(table.diagnoses['some'].errors.values()) == 0
+
+
+def test_true_boxes_without_a_mask_are_counted_once(
+    pool: Path, drawn: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr('mmcompose.evaluation.scoring.warn', told.append)
+    path = tmp_path / 'truth.json'
+    truth = toys.write_coco(path, drawn, dict(enumerate(toys.STUDENT, start=1)), masks=True)
+    config = student_config(pool, truth, tmp_path)
+    config.composition.teachers = mask_rcnn.TEACHERS
+    assert evaluate_config(config).has_masks and told == []
+    content = json.loads(path.read_text())
+    content['annotations'][0].pop('segmentation')
+    path.write_text(json.dumps(content))
+    assert not evaluate_config(config).has_masks
+    assert told == ['mask AP is left out: 1 of 21 true boxes have no mask']
 
 
 def test_both_tables_render_and_are_json(table: CompositionTable) -> None:

@@ -145,6 +145,19 @@ def test_without_masks_on_both_sides_there_is_no_figure(
     assert 'mask mAP' not in table.to_dict()['rows']['a']
 
 
+def test_what_is_to_be_ignored_needs_no_mask() -> None:
+    crowd = {'bbox': [60, 5, 90, 60], 'bbox_label': 0, 'ignore_flag': 1}
+    info = _info_with_masks(0)
+    info['instances'].append(crowd)
+    # The second lies on the crowd: it is not punished.
+    bitmap = np.zeros((1, 64, 96), bool)
+    bitmap[0, 10:50, 65:85] = True
+    second = Detections.from_arrays([[65, 10, 85, 50]], [0.95], [0], encode_masks(bitmap))
+    found = Detections.concatenate([_masked(0, 0), second])
+    assert score([info], [found], CLASSES).mask_mAP == 1
+    assert math.isnan(score([info, _info(0)], [found, _found(0)], CLASSES).mask_mAP)
+
+
 def test_the_table_has_a_column_where_masks_were_scored() -> None:
     with_masks = score([_info_with_masks(0, 1)], [_masked(0, 0, 1)], CLASSES)
     without = score([_info_with_masks(0, 1)], [_found(0, 1)], CLASSES)
