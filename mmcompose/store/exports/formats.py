@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,8 @@ class Format:
             picture, before it writes it.
         is_folder: Whether that is a folder; else a file.
         default: The name that it has by default.
-        unwritable: What it cannot hold in a picture's name. Defaults to nothing.
+        unwritable: What it cannot hold in the name of a 'picture', 'class' or 'teacher'. Defaults
+            to nothing.
         needs_files: Whether its readers know local pictures alone. Defaults to False.
         stale: Of a folder, by glob: the file that tells of the whole, which is written last, and
             what other tools derive from the labels.
@@ -60,20 +61,26 @@ class Format:
     write: Callable[[Labeled, Path], Iterator[Path] | None]
     is_folder: bool
     default: str
-    unwritable: re.Pattern[str] | None = None
+    unwritable: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     needs_files: bool = False
     stale: tuple[str, ...] = ()
     has_masks: bool = False
 
 
+def _not_xml(*kinds: str) -> dict[str, re.Pattern[str]]:
+    return dict.fromkeys(kinds, _NOT_XML)
+
+
 FORMATS: Mapping[str, Format] = {
     'coco': Format(write_coco, False, 'labels.json', has_masks=True),
     'yolo': Format(write_yolo, True, 'yolo', stale=_OF_YOLO),
-    'voc': Format(write_voc, True, 'voc', _NOT_XML, stale=('classes.txt',)),
-    'parquet': Format(write_parquet, False, 'labels.parquet', _NOT_UNICODE, has_masks=True),
+    'voc': Format(write_voc, True, 'voc', _not_xml('picture', 'class'), stale=('classes.txt',)),
+    'parquet': Format(
+        write_parquet, False, 'labels.parquet', {'picture': _NOT_UNICODE}, has_masks=True
+    ),
     'fiftyone': Format(write_fiftyone, True, 'fiftyone', needs_files=True, stale=('labels.json',)),
-    'labelstudio': Format(write_label_studio, False, 'label_studio.json'),
-    'cvat': Format(write_cvat, False, 'cvat.xml', _NOT_XML),
+    'labelstudio': Format(write_label_studio, False, 'label_studio.json', _not_xml('class')),
+    'cvat': Format(write_cvat, False, 'cvat.xml', _not_xml('picture', 'class', 'teacher')),
 }
 
 
@@ -119,13 +126,12 @@ def export(
         What was written.
 
     Raises:
-        UserError: If there is no such format, it cannot be written, it cannot hold a picture's
-            name or a picture that is no local file, or a folder holds other files.
+        UserError: If there is no such format, it cannot be written, it cannot hold a name
+            or a picture that is no local file, or a folder holds other files.
     """
     path = destination(to, out)
     labeled = Labeled(images, labels, tuple(classes), tuple(teachers))
-    if (unwritable := FORMATS[to].unwritable) is not None:
-        labeled.check_names(unwritable)
+    labeled.check_names(FORMATS[to].unwritable)
     if FORMATS[to].is_folder:
         _write_folder(to, labeled, path)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from os.path import commonpath
@@ -49,19 +49,24 @@ class Labeled:
             for row in found.votes.tolist()
         ]
 
-    def check_names(self, unwritable: re.Pattern[str]) -> None:
-        """Check that a format can hold each picture's key.
+    def check_names(self, unwritable: Mapping[str, re.Pattern[str]]) -> None:
+        """Check that a format can hold the names of pictures, classes and teachers.
 
         Args:
-            unwritable: What it cannot hold.
+            unwritable: What it cannot hold in the name of a 'picture', 'class' or 'teacher'.
 
         Raises:
             UserError: If not.
         """
-        for image in self.images:
-            if unwritable.search(image.key):
-                expected = 'has a character that the format cannot hold; rename the picture'
-                raise UserError(problem('to', image.key, expected))
+        names: dict[str, Iterable[str]] = {
+            'picture': (image.key for image in self.images),
+            'class': self.classes,
+            'teacher': self.teachers,
+        }
+        for kind, pattern in unwritable.items():
+            if (name := next(filter(pattern.search, names[kind]), None)) is not None:
+                expected = f'has a character that the format cannot hold; rename the {kind}'
+                raise UserError(problem('to', name, expected))
 
     def check_files(self, to: str) -> None:
         """Check that every picture is a local file, for a format whose readers know no other.

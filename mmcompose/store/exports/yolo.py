@@ -14,6 +14,18 @@ from mmcompose.utils import atomic_write, warn
 ROOT = 'mmcompose_root'
 
 
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
+    """Writes what no plain text of YAML holds, such as U+0085, as its code."""
+
+
+def _represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if text.isprintable() else '"'
+    return dumper.represent_scalar('tag:yaml.org,2002:str', text, style)
+
+
+_Dumper.add_representer(str, _represent)
+
+
 def write_yolo(labeled: Labeled, folder: Path) -> Iterator[Path]:
     """Write ``labels/``, ``images/`` and ``data.yaml``, which Ultralytics trains from.
 
@@ -49,7 +61,7 @@ def write_yolo(labeled: Labeled, folder: Path) -> Iterator[Path]:
     if labeled.root is not None:
         content[ROOT] = labeled.root
     with atomic_write('out', folder / 'data.yaml') as path:
-        about = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        about = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
         path.write_text(about, encoding='utf-8')
 
 

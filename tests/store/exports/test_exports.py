@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import supervision
+import yaml
 from pycocotools import mask as mask_tools
 from pycocotools.coco import COCO
 
@@ -417,3 +418,28 @@ def test_what_cannot_be_written_is_named(
     with pytest.raises(UserError, match='does not lie in the folder of its pool'):
         _export('voc', images, labels, tmp_path)
     assert not (tmp_path / 'voc').exists()
+
+
+@pytest.mark.parametrize('to', FORMATS)
+@pytest.mark.parametrize('kind', ['class', 'teacher'])
+def test_names_of_classes_and_teachers_that_no_xml_holds(
+    to: str, kind: str, images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    classes = ('be\x07ll', *CLASSES[1:]) if kind == 'class' else CLASSES
+    teachers = ('be\x07ll', 'b') if kind == 'teacher' else ('a', 'b')
+    given = (to, images, labels, classes, teachers, tmp_path / 'out')
+    if to in {'class': ('voc', 'cvat', 'labelstudio'), 'teacher': ('cvat',)}[kind]:
+        with pytest.raises(UserError, match=rf'^to: .* cannot hold; rename the {kind}$'):
+            export(*given)
+    else:
+        assert export(*given).exists()
+
+
+def test_names_in_yaml_are_read_back_as_they_are(
+    images: list[Image], labels: list[Detections], tmp_path: Path
+) -> None:
+    classes = ('n\x85l', 'l\u2028s', 't\tb', 'n\xa0b', 'b\x07l', '\ufeffm', 'Stra\xdfe', 'yes', '1')
+    path = export('yolo', images, labels, classes, (), tmp_path / 'out') / 'data.yaml'
+    text = path.read_text(encoding='utf-8')
+    assert tuple(yaml.safe_load(text)['names'].values()) == classes
+    assert 'Stra\xdfe' in text
