@@ -204,7 +204,7 @@ def truth_problems(key: str, dataset: Any) -> list[Problem]:
     for _, each in inner_datasets(key, dataset):
         if _is(each, ClassSpaceDataset):
             with mistakes, key_prefix(key.partition('.')[0]):
-                DATASETS.build({**each, 'pipeline': []})
+                DATASETS.build({**each, 'pipeline': []}).check_classes()
     return mistakes.problems
 
 
