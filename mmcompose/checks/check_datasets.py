@@ -211,9 +211,7 @@ def truth_problems(key: str, dataset: Any) -> list[Problem]:
 @contextmanager
 def _at(key: str, dataset: Tree) -> Iterator[None]:
     """Put a dataset's place for its name, by which it calls itself."""
-    kind = dataset['type']
-    name = kind if isinstance(kind, str) else kind.__name__
-    own = name.removeprefix('mmcompose.') + '.'
+    own = f'{type_name(dataset)}.'
     try:
         yield
     except UserError as error:

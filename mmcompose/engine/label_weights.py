@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,7 +61,11 @@ def _wired(value: Any) -> Any:
                 wired.append({'type': LOAD})
         return tuple(wired) if isinstance(value, tuple) else wired
     if isinstance(value, Mapping):
-        step = {key: _wired(each) for key, each in value.items()}
+        # Its other values stay as they are: classes that a config imports can then be dumped.
+        step: Any = copy.copy(value)
+        for key, each in value.items():
+            if isinstance(each, (list, tuple, Mapping)):
+                step[key] = _wired(each)
         if 'type' in value and type_name(value) == 'PackDetInputs':
             step['type'] = PACK
         return step

@@ -49,7 +49,7 @@ def test_the_training_pipeline_carries_weights_and_no_other_does(config: Config)
         'LoadImageFromFile', 'LoadAnnotations', 'mmcompose.LoadLabelWeights', 'RandomFlip',
         'mmcompose.PackDetInputs',
     ]  # fmt: skip
-    assert 'mmcompose.' not in str(resolved.val_dataloader.dataset.dataset.pipeline)
+    assert 'mmcompose.' not in str(resolved.val_dataloader.dataset.pipeline)
     hooks = _types(resolved.custom_hooks)
     assert hooks.count('mmcompose.UncertainLabelsHook') == 1
 

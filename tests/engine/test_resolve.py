@@ -22,6 +22,7 @@ from mmcompose.engine.checked import resolve_checked
 from mmcompose.utils import UserError
 from tests import toys
 from tests.engine.toys import TEST_PIPELINE, student_config
+from tests.tools.running import write_plain
 
 
 @pytest.fixture
@@ -68,6 +69,45 @@ def test_a_labeled_sets_pipeline_stands_where_mmdets_inferencer_looks(
     dataset = resolve(config).config.test_dataloader.dataset
     assert [step.type for step in dataset.pipeline] == [step['type'] for step in TEST_PIPELINE]
     assert 'pipeline' not in dataset.dataset
+
+
+NEW_STYLE = """
+from mmengine.config import read_base
+with read_base():
+    from .base import *
+from mmcv.transforms import LoadImageFromFile
+from mmdet.datasets import CocoDataset
+from mmdet.datasets.transforms import LoadAnnotations, PackDetInputs
+from mmcompose.datasets import PseudoLabeledDataset
+from mmcompose.labeling import WeightedBoxesFusion
+from mmcompose.teachers import FunctionTeacher
+composition['teachers']['first']['type'] = FunctionTeacher
+composition['label_pipeline'] = [dict(type=WeightedBoxesFusion)]
+train_dataloader['dataset'].update(
+    type=PseudoLabeledDataset,
+    pipeline=[
+        dict(type=LoadImageFromFile),
+        dict(type=LoadAnnotations, with_bbox=True),
+        dict(type=PackDetInputs),
+    ],
+)
+val_dataloader['dataset'].update(type=CocoDataset)
+"""
+
+
+def test_a_config_that_imports_its_classes_is_resolved_and_dumped(
+    config: Config, tmp_path: Path
+) -> None:
+    write_plain(tmp_path / 'base.py', config)
+    (tmp_path / 'compose.py').write_text(NEW_STYLE)
+    resolved = resolve(Config.fromfile(tmp_path / 'compose.py')).config
+    resolved.dump(tmp_path / 'dump.py')
+    dumped = Config.fromfile(tmp_path / 'dump.py')
+    assert [step.type.rpartition('.')[2] for step in dumped.train_dataloader.dataset.pipeline] == [
+        'LoadImageFromFile', 'LoadAnnotations', 'LoadLabelWeights', 'PackDetInputs'
+    ]  # fmt: skip
+    (step,) = dumped.train_dataloader.dataset.composition.label_pipeline
+    assert step.type == 'mmcompose.labeling.WeightedBoxesFusion'
 
 
 def test_unprefixed_names_are_mmdets_whatever_scope_was_used_before(config: Config) -> None:
