@@ -12,6 +12,7 @@ from typing import Any
 
 from mmdet.datasets import CocoDataset, MultiImageMixDataset
 from mmdet.registry import DATASETS, TRANSFORMS
+from mmengine.dataset import ClassBalancedDataset, RepeatDataset
 from mmengine.utils import is_abs
 
 from mmcompose.checks.check_constructors import argument_problems, value_problems
@@ -43,6 +44,11 @@ _BY_RESOLVE = {
     PseudoLabeledDataset: ('metainfo', 'composition'),
     ClassSpaceDataset: ('classes', 'aliases', 'allow'),
 }
+# Wrappers that stand around ours: what lists an image twice, and what mixes several into one.
+_AROUND = {
+    PseudoLabeledDataset: (MultiImageMixDataset, RepeatDataset, ClassBalancedDataset),
+    ClassSpaceDataset: (MultiImageMixDataset,),
+}
 # More closely than MMEngine annotates them.
 _BASE_TYPES = {'metainfo': Mapping[str, Any], 'data_prefix': Mapping[str, str | None]}
 
@@ -65,7 +71,7 @@ def dataset_problems(key: str, dataset: Any) -> list[Problem]:
             if not found and not wrong and _mixes(step) and not _gives_others(each):
                 wrong = [fault(place, f'{type_name(step)} {_OTHERS}')]
             found += wrong
-        problems += found
+        problems += found or _misplaced(where, each)
     return problems
 
 
@@ -80,6 +86,17 @@ def _value_problems(key: str, dataset: Tree) -> list[Problem]:
     problems = value_problems(key, given, DATASETS, (*INNER_DATASETS, 'pipeline'))
     types = {} if _is(dataset, UnlabeledImages) else _BASE_TYPES
     return problems or check_types(key, given, types)
+
+
+def _misplaced(key: str, dataset: Tree) -> list[Problem]:
+    """Return a problem for each wrapper in one of our datasets that belongs around it."""
+    kinds = [kind for ours, kind in _AROUND.items() if _is(dataset, ours)]
+    return [
+        problem(f'{where}.type', each['type'], f'belongs around {type_name(dataset)}, not in it')
+        for name in ('dataset', 'pool')
+        for where, each in inner_datasets(f'{key}.{name}', dataset.get(name), only_sources=True)
+        if kinds and 'type' in each and any(_is(each, kind) for kind in kinds[0])
+    ]
 
 
 _OTHERS = (
