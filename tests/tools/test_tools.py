@@ -94,6 +94,17 @@ def test_mmdets_inferencer_takes_the_student_with_the_truth_gone(way: Way, pool:
     assert tuple(model.dataset_meta['classes']) == toys.STUDENT
 
 
+def test_mmdets_inferencer_takes_a_student_without_a_test_set(way: Way, pool: Path) -> None:
+    """As docs/configuration.md has it."""
+    config = Config.fromfile(way.dump)
+    config.test_pipeline = config.test_dataloader.dataset.pipeline
+    config.test_dataloader = {'dataset': {'pipeline': config.test_pipeline}}
+    options = {'device': 'cpu', 'palette': 'random', 'show_progress': False}
+    inferencer = DetInferencer(config, str(way.checkpoint), **options)
+    (found,) = inferencer(str(pool / '000.png'), no_save_vis=True)['predictions']
+    assert found['labels']
+
+
 def test_a_checkpoint_that_is_not_there_is_one_line(way: Way) -> None:
     missing = way.checkpoint.with_name('epoch_7.pth')
     done = fails('tools/test.py', way.dump, missing, cwd=way.folder)
