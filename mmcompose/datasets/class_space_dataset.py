@@ -234,8 +234,10 @@ def _load(dataset: BaseDataset) -> None:
     """
     try:
         dataset.full_init()
-    # What a file of another form lacks.
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except UserError:
+        raise
+    # Of a file in another form each dataset makes something else.
+    except Exception as error:
         expected = f'cannot be read by {type(dataset).__name__} ({first_line(error)})'
         path = getattr(dataset, 'ann_file', '')
         raise UserError(problem('ClassSpaceDataset.dataset.ann_file', path, expected)) from error

@@ -225,6 +225,14 @@ def test_a_file_that_would_name_the_classes_and_is_missing_is_one_line(tmp_path:
         ClassSpaceDataset(config, toys.STUDENT).check_classes()
 
 
+def test_whatever_a_dataset_makes_of_a_broken_file_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / 'broken.json'
+    path.write_text('{"metainfo": {}, "data_list": [{}]}')
+    config = {'type': 'BaseDetDataset', 'ann_file': str(path), 'data_prefix': {'img_path': 'a'}}
+    with pytest.raises(UserError, match=r"ann_file: '.*broken\.json' cannot be read by BaseDet"):
+        ClassSpaceDataset(config, toys.STUDENT).check_classes()
+
+
 def test_the_type_of_a_labeled_dataset_may_be_a_class(
     truth: str, drawn: list[dict[str, Any]]
 ) -> None:
