@@ -20,6 +20,7 @@ from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
 from mmengine.registry import TASK_UTILS as MMENGINE_TASK_UTILS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry as MMEngineRegistry
+from mmengine.utils import get_object_from_string
 
 from mmcompose.utils import (
     Problem,
@@ -190,7 +191,12 @@ def find(registry: Registry, name: object, key: str) -> Any:
 def _registered(registry: Registry, name: object) -> Any:
     registry.import_from_location()
     # Not registry.get: it makes a logger, which imports torch.
-    return registry.module_dict.get(str(name).removeprefix(f'{SCOPE}.'))
+    found = registry.module_dict.get(str(name).removeprefix(f'{SCOPE}.'))
+    if found is None and '.' in str(name):
+        # As MMEngine writes a class of a config that imports it, by `with read_base()`.
+        named = get_object_from_string(str(name))
+        found = named if named in registry.module_dict.values() else None
+    return found
 
 
 def class_of(config: Mapping[str, Any], registry: MMEngineRegistry) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 from mmdet.datasets import CocoDataset, MultiImageMixDataset
 from mmdet.registry import DATASETS, TRANSFORMS
+from mmengine.dataset import ClassBalancedDataset, RepeatDataset
 from mmengine.utils import is_abs
 
 from mmcompose.checks.check_constructors import argument_problems, value_problems
@@ -44,6 +45,11 @@ _BY_RESOLVE = {
     PseudoLabeledDataset: ('metainfo', 'composition'),
     ClassSpaceDataset: ('classes', 'aliases', 'allow'),
 }
+# Wrappers that stand around ours: what lists an image twice, and what mixes several into one.
+_AROUND = {
+    PseudoLabeledDataset: (MultiImageMixDataset, RepeatDataset, ClassBalancedDataset),
+    ClassSpaceDataset: (MultiImageMixDataset,),
+}
 # More closely than MMEngine annotates them.
 _BASE_TYPES = {'metainfo': Mapping[str, Any], 'data_prefix': Mapping[str, str | None]}
 
@@ -66,7 +72,7 @@ def dataset_problems(key: str, dataset: Any) -> list[Problem]:
             if not found and not wrong and _mixes(step) and not _gives_others(each):
                 wrong = [fault(place, f'{type_name(step)} {_OTHERS}')]
             found += wrong
-        problems += found
+        problems += found or _misplaced(where, each)
     return problems
 
 
@@ -81,6 +87,17 @@ def _value_problems(key: str, dataset: Tree) -> list[Problem]:
     problems = value_problems(key, given, DATASETS, (*INNER_DATASETS, 'pipeline'))
     types = {} if _is(dataset, UnlabeledImages) else _BASE_TYPES
     return problems or check_types(key, given, types)
+
+
+def _misplaced(key: str, dataset: Tree) -> list[Problem]:
+    """Return a problem for each wrapper in one of our datasets that belongs around it."""
+    kinds = [kind for ours, kind in _AROUND.items() if _is(dataset, ours)]
+    return [
+        problem(f'{where}.type', each['type'], f'belongs around {type_name(dataset)}, not in it')
+        for name in ('dataset', 'pool')
+        for where, each in inner_datasets(f'{key}.{name}', dataset.get(name), only_sources=True)
+        if kinds and 'type' in each and any(_is(each, kind) for kind in kinds[0])
+    ]
 
 
 _OTHERS = (
@@ -206,6 +223,7 @@ def truth_problems(key: str, dataset: Any) -> list[Problem]:
         if _is(each, ClassSpaceDataset):
             with mistakes, key_prefix(key.partition('.')[0]):
                 truth = DATASETS.build({**each, 'pipeline': []})
+                truth.check_classes()
                 # A large file takes its time to be read.
                 if isinstance(truth.dataset, CheckedCocoDataset) and truth.dataset.may_leave_out:
                     truth.full_init()
@@ -215,9 +233,7 @@ def truth_problems(key: str, dataset: Any) -> list[Problem]:
 @contextmanager
 def _at(key: str, dataset: Tree) -> Iterator[None]:
     """Put a dataset's place for its name, by which it calls itself."""
-    kind = dataset['type']
-    name = kind if isinstance(kind, str) else kind.__name__
-    own = name.removeprefix('mmcompose.') + '.'
+    own = f'{type_name(dataset)}.'
     try:
         yield
     except UserError as error:

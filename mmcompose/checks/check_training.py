@@ -12,8 +12,10 @@ from mmengine import device
 from mmengine.config import Config
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import Registry
+from mmengine.runner.utils import calc_dynamic_intervals
 
 from mmcompose.checks.check_constructors import build_problems, value_problems
+from mmcompose.checks.check_optim_constructor import optim_constructor_problems
 from mmcompose.registry import class_of
 from mmcompose.utils import Count, Problem, check_types, constructor_parameters, problem
 from mmcompose.utils.config_tree import walk
@@ -41,12 +43,15 @@ def training_problems(config: Config) -> list[Problem]:
     if not isinstance(wrapper, Mapping):
         return problems
     # One optimizer a part of the model: whoever makes it chooses which.
-    if wrapper.get('optimizer') is None or wrapper.get('constructor') is not None:
+    if wrapper.get('constructor') is not None:
+        return problems + optim_constructor_problems(config.get('model'), _buildable(wrapper))
+    if wrapper.get('optimizer') is None:
         return problems
     key, optimizer = 'optim_wrapper.optimizer', wrapper['optimizer']
     wrong = value_problems(key, optimizer, OPTIMIZERS) or build_problems(key, optimizer, _optimizer)
     wrong += _wrapper_problems(wrapper)
     if not wrong:
+        wrong += optim_constructor_problems(config.get('model'), _buildable(wrapper))
         for where, scheduler in schedulers(config):
             wrong += _scheduler_problems(where, scheduler)
     return problems + wrong
@@ -68,7 +73,18 @@ def _loop_problems(key: str, loop: Any) -> list[Problem]:
     named = {name: value for name, value in loop.items() if name != 'by_epoch'}
     if 'type' not in loop:
         named['type'] = by_epoch if loop.get('by_epoch', True) else by_iteration
-    return value_problems(key, named, LOOPS) or check_types(key, loop, _COUNTS)
+    problems = value_problems(key, named, LOOPS) or check_types(key, loop, _COUNTS)
+    return problems or _interval_problems(key, loop.get('dynamic_intervals'))
+
+
+def _interval_problems(key: str, intervals: Any) -> list[Problem]:
+    try:
+        calc_dynamic_intervals(1, intervals)
+    # How MMEngine refuses them when training begins.
+    except (AssertionError, IndexError):
+        expected = 'is no list of tuples of a milestone and an interval'
+        return [problem(f'{key}.dynamic_intervals', intervals, expected)]
+    return []
 
 
 def _optimizer(config: dict[str, Any]) -> Any:
@@ -107,12 +123,16 @@ def _wrapper_problems(wrapper: Mapping[str, Any]) -> list[Problem]:
     if is_amp:
         plain = {name: each for name, each in own.items() if not isinstance(each, torch.dtype)}
         problems += check_types(key, plain, _AMP_TYPES)
-        if not _has_amp_device():
-            # It cannot be built here; what it hands on can.
-            taken = constructor_parameters(OptimWrapper)
-            own = {name: value for name, value in own.items() if name in taken}
-            own['type'] = 'OptimWrapper'
-    return problems or build_problems(key, own, _wrapper)
+    return problems or build_problems(key, _buildable(own), _wrapper)
+
+
+def _buildable(wrapper: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a wrapper's config, or what one of mixed precision hands on where no device has it."""
+    if not _is_amp(wrapper) or _has_amp_device():
+        return dict(wrapper)
+    taken = (*_BY_CONSTRUCTOR, *constructor_parameters(OptimWrapper))
+    handed_on = {name: value for name, value in wrapper.items() if name in taken}
+    return {**handed_on, 'type': 'OptimWrapper'}
 
 
 def _wrapper(config: dict[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from mmcompose.checks.check_datasets import dataset_problems
+from mmcompose.checks.check_datasets import dataset_problems, file_problems
 from mmcompose.class_space import Overview, overview
 from mmcompose.commands.config_files import read_compose_config
 from mmcompose.composition import Composition, preserve_process_state
@@ -203,6 +203,8 @@ def _pools(config: Config) -> list[_Pool]:
             if issubclass(dataset_class(inner), UnlabeledImages):
                 # A plan reads no picture.
                 more['digest'] = False
+            elif problems := file_problems('PseudoLabeledDataset.dataset', inner):
+                raise UserError(*problems)
             pools.append(_Pool(DATASETS.build({**inner, **more}), inner.get('digest')))
     return pools
 

@@ -18,6 +18,7 @@ from mmcompose.datasets.wrapping import (
     each_dataset,
     inner_datasets,
     is_wrapper,
+    move_pipeline_up,
     pipelines,
     wrapped,
 )
@@ -42,6 +43,7 @@ __all__ = [
     'is_wrapper',
     'join_pools',
     'labeled_rows',
+    'move_pipeline_up',
     'nested_splits',
     'pipelines',
     'pseudo_labeled',

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 from mmdet.datasets import CocoDataset, Objects365V1Dataset
 from mmdet.registry import DATASETS as MMDET_DATASETS
+from mmengine.dataset import BaseDataset
 from mmengine.utils import is_abs
+from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace
 from mmcompose.class_space.spelling import same_but_for_spelling
 from mmcompose.datasets.coco_truth import KEY, CheckedCocoDataset, CocoTruth
+from mmcompose.datasets.dataset_class import dataset_class
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.wrapping import each_dataset, wrapped
 from mmcompose.registry import DATASETS, class_of, type_name
@@ -23,6 +28,7 @@ from mmcompose.utils import (
     allowing,
     examples,
     fault,
+    first_line,
     log,
     nearest,
     no_file,
@@ -65,6 +71,8 @@ class ClassSpaceDataset(RelabeledDataset):
             its boxes, or 'error'.
         covered_classes: The student's classes that are labeled in every image, where the
             data set lists more than it labels. Defaults to all that it lists.
+        needs_labels: Whether a COCO json without annotations is refused. Defaults to True;
+            ``resolve`` writes False where every metric only writes results (``format_only``).
         allow: Names of checks whose finds are warnings; ``resolve`` writes the config's here.
         **kwargs: Arguments of :class:`RelabeledDataset`.
     """
@@ -78,72 +86,95 @@ class ClassSpaceDataset(RelabeledDataset):
         on_unmapped: str = 'drop',
         covered_classes: Sequence[str] | None = None,
         metainfo: Mapping[str, Any] | None = None,
+        needs_labels: bool = True,
         allow: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         self._allow = list(allow)
+        self._aliases, self._mapping, self._on_unmapped = aliases, mapping or {}, on_unmapped
+        self._stated, self._needs_labels = covered_classes, needs_labels
+        # The wrapped dataset's config, where it is one of a COCO json.
+        self._coco: dict[str, Any] | None = None
         # Names of a COCO json by id, in the order in which MMDet numbers them.
         self._categories: dict[Any, str] = {}
-        metainfo = {**(metainfo or {}), 'classes': classes}
-        with allowing(self._allow):
-            super().__init__(dataset, metainfo=metainfo, **kwargs)
-        names = self.dataset.metainfo['classes']
-        class_space = _TruthSpace(
-            {TRUTH: names}, classes, aliases, {TRUTH: mapping or {}}, on_unmapped
-        )
-        self._index = class_space.teacher_index(TRUTH)
-        if not (self._index >= 0).any():
-            raise UserError(_nothing_shared(names, classes))
-        covered = _covered(self._index.tolist(), classes, covered_classes)
-        # Which of the student's classes are labeled in every image; None for all.
-        self.covered_classes = covered if len(covered) < len(classes) else None
-        dropped = [name for name, index in zip(names, self._index, strict=True) if index < 0]
-        if dropped:
-            names = ', '.join(_with_near(name, classes) for name in dropped)
-            log(f'ground truth of classes that the student lacks is left out: {names}')
-            _warn_of_spelling([name for name in dropped if name not in (mapping or {})], classes)
+        super().__init__(dataset, metainfo={**(metainfo or {}), 'classes': classes}, **kwargs)
 
     def prepare_config(self, config: dict[str, Any]) -> dict[str, Any]:
-        """Name the classes of a COCO json in the file's own order, and list what it ignores.
+        """List what a COCO json ignores.
 
         Raises:
             UserError: If it is a dataset that wraps one of a COCO json.
         """
         _check_not_wrapped(config)
-        if issubclass(MMDET_DATASETS.get(config['type']), CocoDataset):
-            metainfo = dict(config.get('metainfo') or {})
-            self._categories = _coco_categories(config)
-            in_file = [*self._categories.values()]
-            wanted = metainfo.get('classes', in_file)
-            key = 'ClassSpaceDataset.dataset.metainfo.classes'
-            if not isinstance(wanted, (list, tuple)):
-                raise UserError(problem(key, wanted, 'is no list of class names'))
-            problems = [
-                problem(
-                    key,
-                    name,
-                    f'is not in the categories of {config["ann_file"]}',
-                    in_file,
-                )
-                for name in wanted
-                if name not in in_file
-            ]
-            if problems:
-                raise UserError(*problems)
-            metainfo['classes'] = tuple(name for name in in_file if name in wanted)
-            config['metainfo'] = metainfo
-        if MMDET_DATASETS.get(config['type']) is CocoDataset:
+        cls = dataset_class(config, 'ClassSpaceDataset.dataset')
+        if isinstance(cls, type) and issubclass(cls, CocoDataset):
+            self._coco = dict(config)
+        if cls is CocoDataset:
             config['type'] = CocoTruth if config.get('test_mode') else CheckedCocoDataset
         return config
+
+    @cached_property
+    def _index(self) -> NDArray[np.int64]:
+        """The student's class of each of the wrapped dataset's, -1 for none."""
+        classes = self.metainfo['classes']
+        with allowing(self._allow):
+            names = self._names()
+        class_space = _TruthSpace(
+            {TRUTH: names}, classes, self._aliases, {TRUTH: self._mapping}, self._on_unmapped
+        )
+        index = class_space.teacher_index(TRUTH)
+        if not (index >= 0).any():
+            raise UserError(_nothing_shared(names, classes))
+        dropped = [name for name, label in zip(names, index, strict=True) if label < 0]
+        if dropped:
+            left_out = ', '.join(_with_near(name, classes) for name in dropped)
+            log(f'ground truth of classes that the student lacks is left out: {left_out}')
+            _warn_of_spelling([name for name in dropped if name not in self._mapping], classes)
+        return index
+
+    @cached_property
+    def covered_classes(self) -> tuple[int, ...] | None:
+        """Which of the student's classes are labeled in every image; None for all."""
+        classes = self.metainfo['classes']
+        covered = _covered(self._index.tolist(), classes, self._stated)
+        return covered if len(covered) < len(classes) else None
+
+    def _names(self) -> Sequence[str]:
+        """Return the wrapped dataset's classes, those of a COCO json in the file's own order."""
+        if self._coco is not None:
+            self._categories = _coco_categories(self._coco, self._needs_labels)
+            wanted = _wanted(self._coco, [*self._categories.values()])
+            # By which it reads the file.
+            self.dataset._metainfo['classes'] = wanted
+        elif self.dataset.metainfo.get('classes') is None:
+            # Its file names them.
+            _load(self.dataset)
+        names: Sequence[str] | None = self.dataset.metainfo.get('classes')
+        if names is None:
+            expected = 'names no classes, and its file names none; set metainfo=dict(classes=…)'
+            kind = type(self.dataset).__name__
+            raise UserError(problem('ClassSpaceDataset.dataset.type', kind, expected))
+        return names
+
+    def check_classes(self) -> None:
+        """Compare the wrapped dataset's classes with the student's, of which it reads a file's.
+
+        Raises:
+            UserError: If they have none in common, or ``metainfo``, ``mapping`` or
+                ``covered_classes`` name one that is missing.
+        """
+        assert self.covered_classes != ()
 
     def full_init(self) -> None:
         """Load the wrapped dataset.
 
         Raises:
-            UserError: If it loads the classes of a COCO json in another order than they are listed.
+            UserError: See :meth:`check_classes`; if it loads the classes of a COCO json in another
+                order than they are listed.
         """
         if self._fully_initialized:
             return
+        self.check_classes()
         with allowing(self._allow):
             super().full_init()
         if self._categories:
@@ -180,6 +211,36 @@ def _check_not_wrapped(config: Mapping[str, Any]) -> None:
             'it around a ClassSpaceDataset of each json'
         )
         raise UserError(problem('ClassSpaceDataset.dataset.type', config['type'], expected))
+
+
+def _wanted(config: Mapping[str, Any], in_file: Sequence[str]) -> tuple[str, ...]:
+    """Return the classes of a COCO json that a dataset's config names, in the file's order."""
+    named = (config.get('metainfo') or {}).get('classes', in_file)
+    key = 'ClassSpaceDataset.dataset.metainfo.classes'
+    if not isinstance(named, (list, tuple)):
+        raise UserError(problem(key, named, 'is no list of class names'))
+    expected = f'is not in the categories of {config["ann_file"]}'
+    problems = [problem(key, name, expected, in_file) for name in named if name not in in_file]
+    if problems:
+        raise UserError(*problems)
+    return tuple(name for name in in_file if name in named)
+
+
+def _load(dataset: BaseDataset) -> None:
+    """Load a dataset whose classes its file names.
+
+    Raises:
+        UserError: If the file cannot be read.
+    """
+    try:
+        dataset.full_init()
+    except UserError:
+        raise
+    # Of a file in another form each dataset makes something else.
+    except Exception as error:
+        expected = f'cannot be read by {type(dataset).__name__} ({first_line(error)})'
+        path = getattr(dataset, 'ann_file', '')
+        raise UserError(problem('ClassSpaceDataset.dataset.ann_file', path, expected)) from error
 
 
 def _covered(
@@ -249,19 +310,25 @@ def annotation_path(config: Mapping[str, Any]) -> str:
     return path
 
 
-def _coco_categories(config: Mapping[str, Any]) -> dict[Any, str]:
+def _coco_categories(config: Mapping[str, Any], needs_labels: bool) -> dict[Any, str]:
     """Return the names of a COCO json's categories by id, in the order in which MMDet has them."""
     path = annotation_path(config)
     found = read_coco(KEY, path, annotations=False)
     if not found.images:
         raise UserError(problem(KEY, path, 'lists no image'))
+    if needs_labels and not found.is_labeled:
+        expected = (
+            'has no annotations; name a labeled file, or where only results are written set '
+            'format_only=True in each metric'
+        )
+        raise UserError(problem(KEY, path, expected))
     if roots(found.categories, set()):
         # Whether anybody annotated one that groups others, the annotations show.
-        found = read_coco(KEY, path)
+        found = read_coco(KEY, path, annotations=None)
         for name in found.root_categories:
             log(f'{path}: category {name!r} only groups others and has no box: it is no class')
     unused = found.root_categories
     names = {category['id']: category['name'] for category in found.categories}
-    if issubclass(MMDET_DATASETS.get(config['type']), Objects365V1Dataset):
+    if issubclass(dataset_class(config), Objects365V1Dataset):
         names = {number: names[number] for number in sorted(names)}
     return {number: name for number, name in names.items() if name not in unused}

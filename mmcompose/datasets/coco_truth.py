@@ -30,7 +30,8 @@ class CheckedCOCO(COCO):
     def __init__(self, annotation_file: str | None = None) -> None:
         super().__init__()
         if annotation_file is not None:
-            self.dataset = read_coco(KEY, annotation_file).content
+            # Whether any are needed, ClassSpaceDataset has checked.
+            self.dataset = read_coco(KEY, annotation_file, annotations=None).content
             self.createIndex()
             self.img_ann_map, self.cat_img_map = self.imgToAnns, self.catToImgs
 

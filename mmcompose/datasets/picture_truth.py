@@ -12,6 +12,7 @@ from mmdet.registry import DATASETS as MMDET_DATASETS
 from mmengine.dataset import BaseDataset
 from numpy.typing import NDArray
 
+from mmcompose.datasets.class_space_dataset import ClassSpaceDataset
 from mmcompose.datasets.relabeled import RelabeledDataset
 from mmcompose.datasets.wrapping import change_sources, is_wrapper, wrapped
 from mmcompose.structures import Image
@@ -32,12 +33,18 @@ class PictureTruth:
         num_classes: How many classes the student has.
         iou_thr: A teacher's box that overlaps a true one more is dropped: the object has a name.
             One of a finer class than the true one's stays.
+
+    Raises:
+        UserError: If one of them names no class of the student.
     """
 
     def __init__(self, dataset: Mapping[str, Any], num_classes: int, iou_thr: float) -> None:
         built = MMDET_DATASETS.build({**with_all_pictures(dataset), 'lazy_init': True})
         # Each once, however often a wrapper repeats it.
         self._truths: list[BaseDataset] = [*_truths_in(built)]
+        for truth in self._truths:
+            if isinstance(truth, ClassSpaceDataset):
+                truth.check_classes()
         self._num_classes = num_classes
         self._iou_thr = iou_thr
         self._below = np.zeros((num_classes, num_classes), np.bool_)

@@ -90,6 +90,22 @@ def common_pipeline(key: str, dataset: Mapping[str, Any]) -> Any:
     return steps
 
 
+def move_pipeline_up(key: str, dataset: MutableMapping[str, Any]) -> None:
+    """Move the pipeline of what a dataset wraps up to it, where MMDet's ``DetInferencer`` looks.
+
+    Args:
+        key: Where the dataset stands in the config.
+        dataset: Its config, changed in place.
+
+    Raises:
+        UserError: See :func:`common_pipeline`.
+    """
+    steps = common_pipeline(key, dataset)
+    for _, part in inner_datasets(key, dataset, only_sources=True):
+        part.pop('pipeline', None)
+    dataset['pipeline'] = steps
+
+
 def wrapped(dataset: Any) -> list[Any]:
     """Return the datasets right inside a dataset: its ``dataset``, then its ``datasets``.
 

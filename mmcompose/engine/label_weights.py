@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from mmdet.registry import TRANSFORMS
@@ -11,11 +14,13 @@ from mmengine.config import Config
 from mmcompose.datasets import inner_datasets
 from mmcompose.datasets.transforms import PackDetInputs
 from mmcompose.registry import class_of, is_kind, type_name
-from mmcompose.utils import UserError, fault
+from mmcompose.utils import UserError, doubt, fault, problem
 from mmcompose.utils.config_tree import walk
 
 LOAD = 'mmcompose.LoadLabelWeights'
 PACK = 'mmcompose.PackDetInputs'
+# Whose transforms only carry labels along, but for those that are refused by name.
+_KNOWN = ('mmcv', 'mmdet', 'mmengine', 'mmcompose', 'builtins', 'abc')
 
 
 def carry_weights(config: Config) -> None:
@@ -31,8 +36,8 @@ def carry_weights(config: Config) -> None:
     Raises:
         UserError: If annotations are loaded but packed by another transform than
             ``PackDetInputs`` or one that derives from :class:`PackDetInputs`, which could not take
-            labels and weights apart again; or if a transform reads or changes labels, or makes
-            boxes anew.
+            labels and weights apart again; if a transform reads or changes labels, or makes
+            boxes anew; or if one of a user's own may, which may be allowed.
     """
     loader = config.get('train_dataloader')
     if loader is None:
@@ -60,7 +65,11 @@ def _wired(value: Any) -> Any:
                 wired.append({'type': LOAD})
         return tuple(wired) if isinstance(value, tuple) else wired
     if isinstance(value, Mapping):
-        step = {key: _wired(each) for key, each in value.items()}
+        # Its other values stay as they are: classes that a config imports can then be dumped.
+        step: Any = copy.copy(value)
+        for key, each in value.items():
+            if isinstance(each, (list, tuple, Mapping)):
+                step[key] = _wired(each)
         if 'type' in value and type_name(value) == 'PackDetInputs':
             step['type'] = PACK
         return step
@@ -88,6 +97,14 @@ def _check(pipelines: Mapping[str, Any]) -> None:
         if (reason := _loses_weights(step)) is not None:
             raise UserError(fault(key, f'{type_name(step)} {reason}'))
     loads = any(_is(step, 'LoadAnnotations') or _is(step, 'LoadLabelWeights') for _, step in steps)
+    for key, step in steps:
+        if loads and _may_read_codes(step):
+            expected = (
+                'handles gt_bboxes_labels, which carry weights between LoadAnnotations and '
+                'PackDetInputs; to read classes it takes decode_labels of '
+                'mmcompose.datasets.transforms (docs/uncertain_labels.md)'
+            )
+            doubt('label-codes', problem(f'{key}.type', type_name(step), expected))
     if loads and not any(_packs_weights(step) for _, step in steps):
         raise UserError(
             fault(
@@ -97,6 +114,22 @@ def _check(pipelines: Mapping[str, Any]) -> None:
                 'has to derive from mmcompose.datasets.transforms.PackDetInputs',
             )
         )
+
+
+def _may_read_codes(step: Mapping[str, Any]) -> bool:
+    """Return whether a user's own transform handles labels, and does not take them apart."""
+    cls = class_of(step, TRANSFORMS)
+    if not isinstance(cls, type) or _is(step, 'LoadAnnotations') or _packs_weights(step):
+        return False
+    sources = [_source(each) for each in cls.__mro__ if each.__module__.split('.')[0] not in _KNOWN]
+    return any('gt_bboxes_labels' in each and 'decode_labels' not in each for each in sources)
+
+
+def _source(cls: type) -> str:
+    # One that was typed into a notebook or a shell may have none that can be looked at.
+    with suppress(OSError, TypeError):
+        return inspect.getsource(cls)
+    return ''
 
 
 def _loses_weights(step: Mapping[str, Any]) -> str | None:

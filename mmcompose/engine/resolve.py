@@ -27,6 +27,8 @@ from mmcompose.datasets import (
     dataset_class,
     each_dataset,
     is_wrapper,
+    move_pipeline_up,
+    pipelines,
     resolve_mixed_loader,
     wrapped,
 )
@@ -132,12 +134,14 @@ def resolve_dataset(key: str, dataset: Any, composition: Composition) -> Any:
         # Whatever is in it stays as it is: its labels, and so its classes, are not read.
     elif issubclass(cls, ClassSpaceDataset):
         dataset.update(of_truth)
+        move_pipeline_up(key, dataset)
     elif issubclass(cls, UnlabeledImages):
         dataset.metainfo = dict(classes=classes)
     elif is_wrapper(dataset):
         change_sources(key, dataset, lambda place, part: resolve_dataset(place, part, composition))
     else:
         dataset = ConfigDict(type='mmcompose.ClassSpaceDataset', dataset=dataset, **of_truth)
+        move_pipeline_up(key, dataset)
     return dataset
 
 
@@ -187,10 +191,19 @@ def _resolve_evaluator(config: Config, name: str, classes: Sequence[str]) -> Non
     for key, metric in metrics.items():
         resolve_metric(key, metric, dataset, classes)
     if dataset is not None:
+        if all(metric.get('format_only') for metric in metrics.values()):
+            _leave_unlabeled(dataset)
         _pass_instances_on(dataset)
         # A metric with a file of its own needs that file's ids.
         if all(metric.get('ann_file') is None for metric in metrics.values()):
             _number_images(dataset)
+
+
+def _leave_unlabeled(dataset: Any) -> None:
+    """Let a dataset have no labels: nothing is scored on it."""
+    for each in each_dataset(dataset):
+        if issubclass(dataset_class(each), ClassSpaceDataset):
+            each.needs_labels = False
 
 
 def _number_images(dataset: Any) -> None:
@@ -225,10 +238,8 @@ def _resolve_tta(config: Config) -> None:
     same, flips, with them.
     """
     if config.get('tta_pipeline') is None and config.get('test_dataloader') is not None:
-        dataset = config.test_dataloader.dataset
-        while 'dataset' in dataset:
-            dataset = dataset.dataset
-        steps = list(dataset.get('pipeline') or ())
+        found = pipelines('test_dataloader.dataset', config.test_dataloader.dataset)
+        steps: list[Any] = next(iter(found.values()), [])
         if not steps or type_name(steps[-1]) != 'PackDetInputs':
             return
         flips = [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)]

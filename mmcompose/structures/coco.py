@@ -29,6 +29,7 @@ class CocoFile:
             pixel, and ``area`` over 0; ``iscrowd`` and ``ignore`` are 0 or 1 where they are there.
         lost: What of the file is left out or doubtful, in words, with counts and examples.
         other: The file's other keys.
+        is_labeled: Whether the file has a list of annotations, be it an empty one.
     """
 
     images: list[Entry]
@@ -36,6 +37,7 @@ class CocoFile:
     annotations: list[Entry]
     lost: tuple[str, ...] = ()
     other: Entry = field(default_factory=dict)
+    is_labeled: bool = True
 
     @property
     def content(self) -> Entry:
@@ -74,13 +76,14 @@ def _is_below_another(category: Entry) -> bool:
     return bool(category.get('supercategory') != category['name'])
 
 
-def read_coco(key: str, path: str, annotations: bool = True) -> CocoFile:
+def read_coco(key: str, path: str, annotations: bool | None = True) -> CocoFile:
     """Read a COCO file, and warn of what of it is left out.
 
     Args:
         key: The config key or argument that names the file, for messages.
         path: A local path or fsspec URL.
-        annotations: Whether annotations and categories are needed. Defaults to True.
+        annotations: Whether annotations and categories are needed; None takes those that are
+            there. Defaults to True.
 
     Raises:
         UserError: If it is no COCO file, or contradicts itself.
@@ -91,7 +94,7 @@ def read_coco(key: str, path: str, annotations: bool = True) -> CocoFile:
     return found
 
 
-def parse_coco(content: Any, key: str, path: str, annotations: bool = True) -> CocoFile:
+def parse_coco(content: Any, key: str, path: str, annotations: bool | None = True) -> CocoFile:
     """Bring the content of a COCO file into one form; see :func:`read_coco`.
 
     ``images``, ``categories`` and ``annotations`` may be lists, or dicts by id. Ids may be numbers
@@ -110,7 +113,7 @@ def parse_coco(content: Any, key: str, path: str, annotations: bool = True) -> C
         _category(each, where, n) for n, each in enumerate(_entries(content, 'categories', where))
     ]
     # Where they are not needed, they may be anything.
-    read = annotations or isinstance(content.get('annotations'), list)
+    read = annotations is not False or isinstance(content.get('annotations'), list)
     listed = list(_entries(content, 'annotations', where)) if read else []
     where.check_distinct('categories', categories, ('id',))
     categories = without_namesakes(categories, listed)
@@ -122,10 +125,11 @@ def parse_coco(content: Any, key: str, path: str, annotations: bool = True) -> C
         for name, value in content.items()
         if name not in ('images', 'categories', 'annotations')
     }
-    if not annotations:
-        return CocoFile(images, categories, [], (), other)
+    is_labeled = content.get('annotations') is not None
+    if annotations is False:
+        return CocoFile(images, categories, [], (), other, is_labeled)
     kept, lost = _annotations(listed, images, categories, where)
-    return CocoFile(images, categories, kept, lost, other)
+    return CocoFile(images, categories, kept, lost, other, is_labeled)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ MMEngine unpickles checkpoints and ``.pkl`` files, and builds whatever a YAML fi
 
 from __future__ import annotations
 
-import io
+import pickle
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -22,33 +23,42 @@ from mmengine.fileio.handlers import PickleHandler, YamlHandler
 from mmengine.runner import CheckpointLoader
 
 from mmcompose.teachers.checkpoint import local_checkpoint, read_checkpoint
+from mmcompose.teachers.plain_pickles import load_plain_pickle
 from mmcompose.utils import UserError, fault, problem
 
 # Of object stores; MMEngine unpickles what is there.
 _OBJECT_STORES = (r'(\S+\:)?s3://', r'(\S+\:)?petrel://', 'pavi://')
-# Compiled where PyYAML was built with libyaml: `mmdet::` reads a hundred files to find a name.
-_YAML_LOADER = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 
 
-class RefusingPickleHandler(PickleHandler):  # type: ignore[misc]
-    """MMEngine's handler of pickles, but that it reads none."""
+class PlainPickleHandler(PickleHandler):  # type: ignore[misc]
+    """MMEngine's handler of pickles, but that it reads data alone."""
 
     def load_from_fileobj(self, file: Any, **kwargs: Any) -> Any:
-        """Refuse a file.
+        """Read a file.
 
         Raises:
-            UserError: Always.
+            UserError: If it holds more than plain values, arrays and tensors.
         """
         del kwargs
-        name = getattr(file, 'name', 'a .pkl file')
-        expected = f'{name}: is a pickle, which may run any program; give it as json'
-        raise UserError(fault('', expected))
+        # MMEngine hands over a file's bytes without its name.
+        named = getattr(file, 'name', sys._getframe(1).f_locals.get('file', 'a .pkl file'))
+        try:
+            return load_plain_pickle(file)
+        except pickle.UnpicklingError as error:
+            expected = f'is a pickle that may run any program and was not read ({error})'
+            raise UserError(fault('', f'{named}: {expected}; give it as json')) from error
 
-    def load_from_path(self, filepath: str, **kwargs: Any) -> Any:
-        """Refuse a file; see :meth:`load_from_fileobj`."""
-        named = io.BytesIO()
-        named.name = str(filepath)
-        return self.load_from_fileobj(named, **kwargs)
+
+class _PlainLoader(getattr(yaml, 'CSafeLoader', yaml.SafeLoader)):  # type: ignore[misc]
+    """A safe loader that reads tuples, which MMEngine writes into a config's dump.
+
+    Compiled where PyYAML was built with libyaml: `mmdet::` reads a hundred files to find a name.
+    """
+
+
+_PlainLoader.add_constructor(
+    'tag:yaml.org,2002:python/tuple', yaml.constructor.FullConstructor.construct_python_tuple
+)
 
 
 class SafeYamlHandler(YamlHandler):  # type: ignore[misc]
@@ -60,7 +70,7 @@ class SafeYamlHandler(YamlHandler):  # type: ignore[misc]
         Raises:
             yaml.YAMLError: If it has a tag that names a Python object.
         """
-        return super().load_from_fileobj(file, **{**kwargs, 'Loader': _YAML_LOADER})
+        return super().load_from_fileobj(file, **{**kwargs, 'Loader': _PlainLoader})
 
 
 def read_files_safely() -> None:
@@ -69,7 +79,7 @@ def read_files_safely() -> None:
     So ``load_from`` and ``resume``, ``init_cfg`` of a model's parts, and annotation files of any
     dataset are read in one way, under any version of torch.
     """
-    register_handler(['pkl', 'pickle'])(RefusingPickleHandler)
+    register_handler(['pkl', 'pickle'])(PlainPickleHandler)
     register_handler(['yaml', 'yml'])(SafeYamlHandler)
     CheckpointLoader.register_scheme(prefixes='', loader=_from_file, force=True)
     CheckpointLoader.register_scheme(['http://', 'https://'], loader=_from_url, force=True)

@@ -14,6 +14,7 @@ from mmcompose.utils.problem import Problem, problem
 CHECKS = {
     'unknown-key': 'a key at the root of the config that nothing reads, and is spelled like one',
     'no-labels': 'a training set without labels of any kind',
+    'label-codes': 'a transform of your own that may read labels while they carry weights',
     'class-order': 'class names in another order than a file has them',
     'file-names': "results whose file name is not that of their image's id",
     'listed-sizes': "pictures of another size than their file lists; the picture's own counts",

@@ -61,7 +61,22 @@ def test_its_arguments_are_looked_at_all_the_same(arguments: dict[str, Any], beg
     assert line.startswith(begins)
 
 
-@pytest.mark.parametrize('constructor', [None, 'LearningRateDecayOptimizerConstructor'])
+@pytest.mark.parametrize(
+    'options',
+    [
+        {},
+        {'norm_decay_mult': 0.0, 'bias_lr_mult': 2, 'bypass_duplicate': True},
+        {'custom_keys': {'backbone': {'lr_mult': 0.1, 'decay_mult': 0, 'lr': 0.2}}},
+    ],
+)
+def test_options_by_parameter_are_right_where_the_constructor_reads_them(
+    options: dict[str, Any],
+) -> None:
+    optimizer = {'type': 'SGD', 'lr': 0.1, 'weight_decay': 0.0001}
+    assert _told(optimizer=optimizer, paramwise_cfg=options) == []
+
+
+@pytest.mark.parametrize('constructor', [None, 'DefaultOptimWrapperConstructor'])
 def test_a_run_without_the_device_is_refused_and_a_plan_warns(
     constructor: str | None,
     pool: Path,

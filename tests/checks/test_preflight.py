@@ -187,6 +187,26 @@ def test_pictures_that_no_step_loads_are_told_before_labels_are_made(config: Con
     resolve_checked(config)
 
 
+@pytest.mark.parametrize(
+    'wrapper',
+    [
+        {'type': 'RepeatDataset', 'times': 2},
+        {'type': 'ClassBalancedDataset', 'oversample_thr': 0.1},
+        {'type': 'MultiImageMixDataset', 'pipeline': [{'type': 'LoadImageFromFile'}]},
+    ],
+    ids=lambda each: each['type'],
+)
+@pytest.mark.parametrize('name', ['dataset', 'pool'])
+def test_a_wrapper_of_pseudo_labels_stands_around_them(
+    config: Config, wrapper: dict[str, Any], name: str
+) -> None:
+    dataset = config.train_dataloader.dataset
+    dataset[name] = {'type': 'ConcatDataset', 'datasets': [{**wrapper, 'dataset': dataset.dataset}]}
+    kind = wrapper['type']
+    line = f'{TRAIN}.{name}.datasets[0].type: {kind!r} belongs around PseudoLabeledDataset, not in'
+    assert _told(config).startswith(line)
+
+
 class OwnMixDataset(MultiImageMixDataset):  # type: ignore[misc]
     """A user's own, which gives its steps other pictures as its parent does."""
 

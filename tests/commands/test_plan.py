@@ -190,6 +190,20 @@ def test_a_pool_that_is_no_dataset_is_told(
     assert made.pool is None
 
 
+def test_a_json_of_a_pool_that_is_missing_is_told_once(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    missing = {'type': 'CocoDataset', 'ann_file': 'nowhere.json'}
+    config.train_dataloader.dataset.dataset = {'type': 'ConcatDataset', 'datasets': [missing]}
+    made = plan(config)
+    (mistake,) = made.mistakes
+    assert str(mistake).startswith(
+        "train_dataloader.dataset.dataset.datasets[0].ann_file: 'nowhere.json' is no file"
+    )
+    assert made.pool is None
+
+
 def test_a_step_that_lacks_labeled_images_is_told_before_any_work(
     pool: Path, truth: str, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mmdet.datasets import Objects365V1Dataset
+from mmdet.datasets import CocoDataset, Objects365V1Dataset
 from mmdet.registry import DATASETS
 
 from mmcompose.datasets import ClassSpaceDataset
@@ -182,3 +182,68 @@ def test_a_subset_has_the_labels_of_its_pictures(truth: str) -> None:
     assert _boxes(whole.get_subset([2, 0])) == [boxes[2], boxes[0]]
     whole.get_subset_(-2)
     assert _boxes(whole) == boxes[-2:]
+
+
+def _standard(folder: Path, drawn: list[dict[str, Any]], **metainfo: Any) -> dict[str, Any]:
+    """Write a file in OpenMMLab's standard form, and return the config of its dataset."""
+    names = ('blue', 'green', 'red')
+    pictures = [
+        {
+            'img_path': picture['file_name'],
+            'height': 64,
+            'width': 96,
+            'instances': [
+                {'bbox': box, 'bbox_label': names.index(name), 'ignore_flag': 0}
+                for name, box in picture['boxes'].items()
+            ],
+        }
+        for picture in drawn
+    ]
+    path = folder / 'standard.json'
+    path.write_text(json.dumps({'metainfo': metainfo, 'data_list': pictures}))
+    return {'type': 'BaseDetDataset', 'ann_file': str(path), 'data_prefix': {'img_path': ''}}
+
+
+def test_class_names_of_a_file_in_the_standard_form_are_read(
+    tmp_path: Path, drawn: list[dict[str, Any]]
+) -> None:
+    config = _standard(tmp_path, drawn, classes=['blue', 'green', 'red'])
+    assert _boxes(ClassSpaceDataset(config, toys.STUDENT)) == [each['boxes'] for each in drawn]
+
+
+def test_a_file_that_names_no_classes_is_refused(
+    tmp_path: Path, drawn: list[dict[str, Any]]
+) -> None:
+    dataset = ClassSpaceDataset(_standard(tmp_path, drawn), toys.STUDENT)
+    with pytest.raises(UserError, match=r"dataset\.type: 'BaseDetDataset' names no classes"):
+        dataset.check_classes()
+
+
+def test_a_file_that_would_name_the_classes_and_is_missing_is_one_line(tmp_path: Path) -> None:
+    config = {'type': 'BaseDetDataset', 'ann_file': str(tmp_path / 'none.json')}
+    with pytest.raises(UserError, match=r"ann_file: '.*none\.json' cannot be read by BaseDet"):
+        ClassSpaceDataset(config, toys.STUDENT).check_classes()
+
+
+def test_whatever_a_dataset_makes_of_a_broken_file_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / 'broken.json'
+    path.write_text('{"metainfo": {}, "data_list": [{}]}')
+    config = {'type': 'BaseDetDataset', 'ann_file': str(path), 'data_prefix': {'img_path': 'a'}}
+    with pytest.raises(UserError, match=r"ann_file: '.*broken\.json' cannot be read by BaseDet"):
+        ClassSpaceDataset(config, toys.STUDENT).check_classes()
+
+
+def test_the_type_of_a_labeled_dataset_may_be_a_class(
+    truth: str, drawn: list[dict[str, Any]]
+) -> None:
+    dataset = _dataset(truth, toys.STUDENT, type=CocoDataset)
+    assert _boxes(dataset) == [picture['boxes'] for picture in drawn]
+
+
+def test_the_classes_are_known_without_the_annotation_file() -> None:
+    """MMDet's inferencer builds a test set for its metainfo alone."""
+    inner = {'type': 'CocoDataset', 'ann_file': 'gone.json', 'data_prefix': {'img': ''}}
+    dataset = DATASETS.build(
+        {'type': 'mmcompose.ClassSpaceDataset', 'dataset': inner, 'classes': toys.STUDENT}
+    )
+    assert dataset.metainfo['classes'] == toys.STUDENT

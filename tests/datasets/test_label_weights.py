@@ -16,7 +16,7 @@ from mmengine.dataset import BaseDataset, Compose
 from mmengine.registry import DefaultScope
 
 from mmcompose.datasets.mask_labels import instances_for_mask_student
-from mmcompose.datasets.transforms.label_weights import decode, encode
+from mmcompose.datasets.transforms.label_weights import decode_labels, encode_labels
 from mmcompose.utils import UserError
 
 SIZE = 64
@@ -37,9 +37,9 @@ ROWS = st.lists(
 @given(rows=ROWS)
 def test_labels_and_weights_come_back_to_the_bit(rows: list[tuple[int, float, float]]) -> None:
     labels, weights, scores = (np.array([row[i] for row in rows]) for i in range(3))
-    codes = encode(labels, weights, scores)
+    codes = encode_labels(labels, weights, scores)
     assert (codes < 0).all() and codes.dtype == np.int64
-    got = decode(codes)
+    got = decode_labels(codes)
     np.testing.assert_array_equal(got[0], labels.astype(np.int64))
     np.testing.assert_array_equal(got[1], weights.astype(np.float32))
     np.testing.assert_allclose(got[2], scores, atol=0.5 / 65535 + 1e-7)
@@ -47,13 +47,13 @@ def test_labels_and_weights_come_back_to_the_bit(rows: list[tuple[int, float, fl
 
 
 def test_a_label_for_which_there_are_no_bits_is_refused() -> None:
-    assert decode(encode([65535], [1], [1]))[0].tolist() == [65535]
+    assert decode_labels(encode_labels([65535], [1], [1]))[0].tolist() == [65535]
     with pytest.raises(UserError, match=r'num_classes: 65537 is too many'):
-        encode([0, 65536], [1, 1], [1, 1])
+        encode_labels([0, 65536], [1, 1], [1, 1])
 
 
 def test_plain_labels_count_one() -> None:
-    labels, weights, scores = decode([0, 5, 2**20])
+    labels, weights, scores = decode_labels([0, 5, 2**20])
     assert labels.tolist() == [0, 5, 2**20]
     assert weights.tolist() == scores.tolist() == [1, 1, 1]
 

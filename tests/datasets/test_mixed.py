@@ -139,7 +139,7 @@ def test_truth_that_lists_more_than_it_labels_can_say_so(pool: Path, truth: str)
     stated = _mixed(_labeled(pool, truth, covered_classes=['red']))
     assert stated[0]['covered_classes'] == (1,)
     with pytest.raises(UserError, match=r"'rred' is not among .* did you mean 'red'"):
-        _mixed(_labeled(pool, truth, covered_classes=['rred']))
+        _mixed(_labeled(pool, truth, covered_classes=['rred'])).full_init()
 
 
 class Sources:

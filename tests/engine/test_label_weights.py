@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from mmcv.transforms import BaseTransform
 from mmdet.datasets.transforms import Albu, LoadAnnotations
 from mmdet.datasets.transforms import PackDetInputs as MMDetPackDetInputs
 from mmdet.registry import DATASETS, TRANSFORMS
@@ -17,7 +18,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
-from mmcompose.datasets.transforms import PackDetInputs
+from mmcompose.datasets.transforms import PackDetInputs, decode_labels
 from mmcompose.engine import resolve
 from mmcompose.engine.hooks import UncertainLabelsHook
 from mmcompose.engine.hooks.uncertain_labels import _check_mixes
@@ -25,7 +26,7 @@ from mmcompose.engine.label_weights import carry_weights
 from mmcompose.engine.runner import CompositionRunner
 from mmcompose.models.weighted_targets.targets import box_values
 from mmcompose.registry import HOOKS
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, allowing
 from tests import toys
 from tests.engine.toys import TRAIN_PIPELINE, student_config
 from tests.models.weighted_targets.students import GHM, PISA, build, samples
@@ -49,7 +50,7 @@ def test_the_training_pipeline_carries_weights_and_no_other_does(config: Config)
         'LoadImageFromFile', 'LoadAnnotations', 'mmcompose.LoadLabelWeights', 'RandomFlip',
         'mmcompose.PackDetInputs',
     ]  # fmt: skip
-    assert 'mmcompose.' not in str(resolved.val_dataloader.dataset.dataset.pipeline)
+    assert 'mmcompose.' not in str(resolved.val_dataloader.dataset.pipeline)
     hooks = _types(resolved.custom_hooks)
     assert hooks.count('mmcompose.UncertainLabelsHook') == 1
 
@@ -180,6 +181,47 @@ def test_one_that_derives_from_such_a_transform_is_refused() -> None:
         carry_weights(
             Config({'train_dataloader': {'dataset': {'type': 'Any', 'pipeline': pipeline}}})
         )
+
+
+class DropFirstClass(BaseTransform):  # type: ignore[misc]
+    """A user's own, which takes labels for classes."""
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Drop boxes."""
+        kept = self.labels(results) != 0
+        for name in ('gt_bboxes', 'gt_bboxes_labels', 'gt_ignore_flags'):
+            results[name] = results[name][kept]
+        return results
+
+    def labels(self, results: dict[str, Any]) -> Any:
+        """Return the boxes' classes."""
+        return results['gt_bboxes_labels']
+
+
+class DropFirstClassDecoded(BaseTransform):  # type: ignore[misc]
+    """The same, which takes them apart."""
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Drop boxes."""
+        labels, _, _ = decode_labels(results['gt_bboxes_labels'])
+        for name in ('gt_bboxes', 'gt_bboxes_labels', 'gt_ignore_flags'):
+            results[name] = results[name][labels != 0]
+        return results
+
+
+def test_a_transform_of_the_users_own_that_reads_labels_is_told(config: Config) -> None:
+    steps = config.train_dataloader.dataset.pipeline
+    steps.insert(2, {'type': DropFirstClass})
+    line = r"dataset\.pipeline\[2\]\.type: 'DropFirstClass' handles gt_bboxes_labels, .*label-codes"
+    with pytest.raises(UserError, match=line):
+        resolve(config)
+    with allowing(['label-codes']):
+        resolve(config)
+    steps[2]['type'] = DropFirstClassDecoded
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        dataset = DATASETS.build(resolve(config).config.train_dataloader.dataset)
+    found = [dataset[row]['data_samples'].gt_instances.labels for row in range(len(dataset))]
+    assert set(torch.cat(found).tolist()) == {1, 2}
 
 
 def test_albu_that_keeps_labels_to_itself_is_not_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from mmdet.evaluation import CocoMetric
 from mmdet.registry import DATASETS, METRICS
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
-from mmengine.fileio import load
+from mmengine.fileio import dump, load
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
@@ -21,6 +22,7 @@ from mmcompose.engine.checked import resolve_checked
 from mmcompose.utils import UserError
 from tests import toys
 from tests.engine.toys import TEST_PIPELINE, student_config
+from tests.tools.running import write_plain
 
 
 @pytest.fixture
@@ -55,6 +57,57 @@ def test_the_result_is_plain_and_its_dump_is_the_same_config(
     assert not {'composition', 'runner_type'} & set(resolved.keys())
     resolved.dump(str(tmp_path / 'dump.py'))
     assert Config.fromfile(tmp_path / 'dump.py').to_dict() == resolved.to_dict()
+
+
+@pytest.mark.parametrize('is_wrapped', [False, True])
+def test_a_labeled_sets_pipeline_stands_where_mmdets_inferencer_looks(
+    config: Config, is_wrapped: bool
+) -> None:
+    inner = config.test_dataloader.dataset
+    if is_wrapped:
+        config.test_dataloader.dataset = {'type': 'mmcompose.ClassSpaceDataset', 'dataset': inner}
+    dataset = resolve(config).config.test_dataloader.dataset
+    assert [step.type for step in dataset.pipeline] == [step['type'] for step in TEST_PIPELINE]
+    assert 'pipeline' not in dataset.dataset
+
+
+NEW_STYLE = """
+from mmengine.config import read_base
+with read_base():
+    from .base import *
+from mmcv.transforms import LoadImageFromFile
+from mmdet.datasets import CocoDataset
+from mmdet.datasets.transforms import LoadAnnotations, PackDetInputs
+from mmcompose.datasets import PseudoLabeledDataset
+from mmcompose.labeling import WeightedBoxesFusion
+from mmcompose.teachers import FunctionTeacher
+composition['teachers']['first']['type'] = FunctionTeacher
+composition['label_pipeline'] = [dict(type=WeightedBoxesFusion)]
+train_dataloader['dataset'].update(
+    type=PseudoLabeledDataset,
+    pipeline=[
+        dict(type=LoadImageFromFile),
+        dict(type=LoadAnnotations, with_bbox=True),
+        dict(type=PackDetInputs),
+    ],
+)
+val_dataloader['dataset'].update(type=CocoDataset)
+"""
+
+
+def test_a_config_that_imports_its_classes_is_resolved_and_dumped(
+    config: Config, tmp_path: Path
+) -> None:
+    write_plain(tmp_path / 'base.py', config)
+    (tmp_path / 'compose.py').write_text(NEW_STYLE)
+    resolved = resolve(Config.fromfile(tmp_path / 'compose.py')).config
+    resolved.dump(tmp_path / 'dump.py')
+    dumped = Config.fromfile(tmp_path / 'dump.py')
+    assert [step.type.rpartition('.')[2] for step in dumped.train_dataloader.dataset.pipeline] == [
+        'LoadImageFromFile', 'LoadAnnotations', 'LoadLabelWeights', 'PackDetInputs'
+    ]  # fmt: skip
+    (step,) = dumped.train_dataloader.dataset.composition.label_pipeline
+    assert step.type == 'mmcompose.labeling.WeightedBoxesFusion'
 
 
 def test_unprefixed_names_are_mmdets_whatever_scope_was_used_before(config: Config) -> None:
@@ -215,6 +268,28 @@ def test_results_are_written_by_the_ids_of_the_datasets_file(
     }
 
 
+@pytest.mark.parametrize('format_only', [False, True])
+def test_a_file_without_annotations_is_for_results_alone(
+    config: Config, truth: str, tmp_path: Path, format_only: bool
+) -> None:
+    content = load(truth)
+    del content['annotations']
+    path = tmp_path / 'test-dev.json'
+    dump(content, path)
+    config.test_dataloader = copy.deepcopy(config.val_dataloader)
+    config.test_dataloader.dataset.ann_file = str(path)
+    prefix = str(tmp_path / 'results')
+    config.test_evaluator.update(format_only=format_only, outfile_prefix=prefix)
+    if not format_only:
+        with pytest.raises(UserError, match=r'^test_dataloader.*ann_file: .* has no annotations;'):
+            resolve_checked(config)
+        return
+    resolved = resolve_checked(config).config
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        dataset = DATASETS.build(resolved.test_dataloader.dataset)
+    assert [dataset.get_data_info(row)['instances'] for row in range(len(dataset))] == [[]] * 8
+
+
 def test_results_that_have_no_ids_of_one_file_are_refused(
     config: Config, drawn: list[dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -237,7 +312,7 @@ def test_results_that_have_no_ids_of_one_file_are_refused(
 
 def test_instances_are_passed_on_where_the_pipeline_lists_no_meta_keys(config: Config) -> None:
     config.val_dataloader.dataset.pipeline = [*TEST_PIPELINE[:-1], {'type': 'PackDetInputs'}]
-    pipeline = resolve(config).config.val_dataloader.dataset.dataset.pipeline
+    pipeline = resolve(config).config.val_dataloader.dataset.pipeline
     assert {'instances', 'img_id', 'scale_factor', 'flip'} <= set(pipeline[-1].meta_keys)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 import threading
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 from mmdet.datasets import OpenImagesChallengeDataset
+from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmengine.model import PretrainedInit
 from mmengine.registry import DefaultScope
@@ -310,9 +312,63 @@ def test_weights_are_loaded_as_before(tmp_path: Path) -> None:
 def test_a_pickle_that_mmengine_would_load_is_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f'annotations.{suffix}'
     path.write_bytes(pickle.dumps(_Malicious(tmp_path / 'trace')))
-    with pytest.raises(UserError, match='is a pickle, which may run any program; give it as json'):
+    line = rf'{path}: is a pickle that may run any program and was not read \(it needs '
+    for read in (mmengine.load, _load_opened):
+        with pytest.raises(UserError, match=line):
+            read(path)
+    assert not (tmp_path / 'trace').exists()
+
+
+def _load_opened(path: Path) -> Any:
+    with open(path, 'rb') as file:
+        return mmengine.load(file, file_format='pkl')
+
+
+def test_no_program_is_run_from_a_tensor_of_a_pickle(tmp_path: Path) -> None:
+    inner = io.BytesIO()
+    torch.save(_Malicious(tmp_path / 'trace'), inner)
+    path = tmp_path / 'tensors.pkl'
+    path.write_bytes(pickle.dumps(_Storage(inner.getvalue())))
+    with pytest.raises(UserError, match=rf'{path}: is a pickle that may run any program'):
         mmengine.load(path)
     assert not (tmp_path / 'trace').exists()
+
+
+class _Storage:
+    """What torch pickles of a tensor's numbers."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return torch.storage._load_from_bytes, (self.content,)
+
+
+@pytest.mark.parametrize('protocol', [2, pickle.HIGHEST_PROTOCOL])
+def test_results_and_metas_that_mmdetection_pickles_are_read(tmp_path: Path, protocol: int) -> None:
+    """As eval_metric.py reads what test.py --out wrote, and OpenImagesDataset its meta_file."""
+    content = [
+        {
+            'img_path': 'a.png',
+            'ori_shape': (64, 96),
+            'pred_instances': {'bboxes': torch.rand(3, 4), 'labels': torch.arange(3)},
+            'masks': [{'size': [64, 96], 'counts': b'0'}],
+            'scale': np.array([1.5, 2]),
+            'flip': np.bool_(True),
+            'sizes': {torch.Size([1]), 2},
+        }
+    ]
+    path = tmp_path / 'results.pkl'
+    path.write_bytes(pickle.dumps(content, protocol))
+    for (read,) in (mmengine.load(path), _load_opened(path)):
+        assert str(read) == str(content[0])
+
+
+def test_a_config_that_mmengine_dumped_as_yaml_is_read(tmp_path: Path) -> None:
+    config = Config({'scale': (96, 64), 'meta_keys': ('img_id', ('a', ['b']))})
+    config.dump(tmp_path / 'config.yaml')
+    assert '!!python/tuple' in (tmp_path / 'config.yaml').read_text()
+    assert read_config(str(tmp_path / 'config.yaml')).to_dict() == config.to_dict()
 
 
 def test_nothing_runs_from_an_object_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mmcompose.registry import TEACHERS, build
+from mmcompose.registry import TEACHERS, build, find
 from mmcompose.utils import UserError
 
 OPTIONAL = ('onnxruntime', 'transformers', 'urllib3', 'safetensors')
@@ -41,6 +41,17 @@ def test_a_config_without_them_imports_no_optional_package() -> None:
     result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     # MMDetection's forks print lines of their own before.
     assert result.stdout.splitlines()[-1:] == ["[] ONNXTeacher ('a',) []"], result.stderr
+
+
+@pytest.mark.parametrize('path', ['mmcompose.teachers', 'mmcompose.teachers.function'])
+def test_a_type_may_be_the_import_path_of_what_is_registered(path: str) -> None:
+    assert find(TEACHERS, f'{path}.FunctionTeacher', 'type') is TEACHERS.get('FunctionTeacher')
+
+
+@pytest.mark.parametrize('path', ['pathlib.Path', 'mmcompose.teachers.Teacher', 'no.such', 'a..b'])
+def test_another_import_path_is_no_type(path: str) -> None:
+    with pytest.raises(UserError, match=f"'{path}' is not a registered teacher"):
+        find(TEACHERS, path, 'type')
 
 
 @pytest.mark.parametrize(

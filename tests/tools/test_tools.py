@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+from mmdet.apis import DetInferencer, inference_detector, init_detector
 from mmengine.config import Config
 
 from tests import toys
@@ -63,11 +64,45 @@ def test_the_student_is_tested_with_mmdets_arguments(way: Way) -> None:
     options = ('--cfg-options', 'test_dataloader.batch_size=1')
     done = run_here('tools/test.py', way.dump, way.checkpoint, *arguments, *options, cwd=way.folder)
     assert done.returncode == 0, done.stderr[-3000:]
-    # A pickle that this run has written itself; mmcompose reads none.
     assert len(pickle.loads((way.folder / 'found.pkl').read_bytes())) == 8
     assert len(list((way.folder / 'augmented').rglob('shown/*.png'))) == 8
     scores = next((way.folder / 'augmented').rglob('*.json')).read_text()
     assert 'coco/bbox_mAP' in scores
+
+
+def test_results_are_scored_by_mmdets_own_tool(way: Way) -> None:
+    results = ('--out', 'plain.pkl', '--work-dir', 'written')
+    done = run_here('tools/test.py', way.dump, way.checkpoint, *results, cwd=way.folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    script = MMDET_TOOLS / 'analysis_tools' / 'eval_metric.py'
+    done = run_here(script, way.dump, 'plain.pkl', cwd=way.folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert 'coco/bbox_mAP' in done.stdout
+
+
+def test_mmdets_inferencer_takes_the_student_with_the_truth_gone(way: Way, pool: Path) -> None:
+    config = Config.fromfile(way.dump)
+    config.test_dataloader.dataset.dataset.ann_file = 'gone.json'
+    config.dump(way.folder / 'deployed.py')
+    picture = str(pool / '000.png')
+    options = {'weights': str(way.checkpoint), 'device': 'cpu', 'show_progress': False}
+    inferencer = DetInferencer(str(way.folder / 'deployed.py'), **options)
+    (found,) = inferencer(picture, no_save_vis=True)['predictions']
+    model = init_detector(str(way.folder / 'deployed.py'), str(way.checkpoint), device='cpu')
+    expected = inference_detector(model, picture).pred_instances
+    assert found['labels'] == expected.labels.tolist() != []
+    assert tuple(model.dataset_meta['classes']) == toys.STUDENT
+
+
+def test_mmdets_inferencer_takes_a_student_without_a_test_set(way: Way, pool: Path) -> None:
+    """As docs/configuration.md has it."""
+    config = Config.fromfile(way.dump)
+    config.test_pipeline = config.test_dataloader.dataset.pipeline
+    config.test_dataloader = {'dataset': {'pipeline': config.test_pipeline}}
+    options = {'device': 'cpu', 'palette': 'random', 'show_progress': False}
+    inferencer = DetInferencer(config, str(way.checkpoint), **options)
+    (found,) = inferencer(str(pool / '000.png'), no_save_vis=True)['predictions']
+    assert found['labels']
 
 
 def test_a_checkpoint_that_is_not_there_is_one_line(way: Way) -> None:

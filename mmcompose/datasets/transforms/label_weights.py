@@ -32,7 +32,7 @@ MAX_CLASSES = 2**16
 _STEPS = 2**16 - 1
 
 
-def encode(labels: ArrayLike, weights: ArrayLike, scores: ArrayLike) -> NDArray[np.int64]:
+def encode_labels(labels: ArrayLike, weights: ArrayLike, scores: ArrayLike) -> NDArray[np.int64]:
     """Put weights and scores into the upper bits of labels.
 
     Args:
@@ -58,13 +58,13 @@ def encode(labels: ArrayLike, weights: ArrayLike, scores: ArrayLike) -> NDArray[
     return signed
 
 
-def decode(
+def decode_labels(
     codes: ArrayLike,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
     """Take labels, weights and scores apart; a plain label has weight and score 1.
 
     Args:
-        codes: ``(N,)`` int64 of :func:`encode`, or plain labels.
+        codes: ``(N,)`` int64 of :func:`encode_labels`, or plain labels.
 
     Returns:
         Labels int64, weights float32 and scores float32, each ``(N,)``.
@@ -84,7 +84,7 @@ class LoadLabelWeights(BaseTransform):
     """Load each instance's ``weight`` and ``score``; stands right after ``LoadAnnotations``.
 
     ``resolve`` puts it there. An instance that lacks one has 1. From here to
-    :class:`PackDetInputs`, ``gt_bboxes_labels`` are what :func:`encode` returns.
+    :class:`PackDetInputs`, ``gt_bboxes_labels`` are what :func:`encode_labels` returns.
 
     Raises:
         UserError: If a weight is no number of at least 0.
@@ -104,7 +104,7 @@ class LoadLabelWeights(BaseTransform):
                 problem(f'instances of {path}', weights.min(), 'is no weight of at least 0')
             )
         scores = [instance.get('score', 1.0) for instance in instances]
-        results['gt_bboxes_labels'] = encode(labels, weights, scores)
+        results['gt_bboxes_labels'] = encode_labels(labels, weights, scores)
         return results
 
 
@@ -127,7 +127,7 @@ class PackDetInputs(MMDetPackDetInputs):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Take labels, weights and scores apart, then pack."""
         if 'gt_bboxes_labels' in results:
-            labels, weights, scores = decode(results['gt_bboxes_labels'])
+            labels, weights, scores = decode_labels(results['gt_bboxes_labels'])
             more = {'gt_weights': weights, 'gt_scores': scores}
             differing = {name: each for name, each in more.items() if (each != 1).any()}
             results = {**results, 'gt_bboxes_labels': labels, **differing}

@@ -1,6 +1,7 @@
 """Mistakes in loops, optimizers and schedules."""
 
 OPTIMIZER = 'optim_wrapper.optimizer'
+OPTIONS = 'optim_wrapper.paramwise_cfg'
 SCHEDULE = 'param_scheduler'
 
 MISTAKES = (
@@ -11,6 +12,8 @@ MISTAKES = (
     ('train_cfg.max_epochs', '12', "train_cfg.max_epochs: '12' is not a whole number", None),
     ('train_cfg.max_epochs', True, 'train_cfg.max_epochs: True is not a whole number', None),
     ('train_cfg.val_interval', 0, 'train_cfg.val_interval: 0 is not 1 or more', None),
+    ('train_cfg.dynamic_intervals', [[2, 1]],
+     'train_cfg.dynamic_intervals: [[2, 1]] is no list of tuples', None),
     ('val_cfg.type', 'ValLop', "val_cfg.type: 'ValLop' is", 'ValLoop'),
     ('val_cfg.fp61', True, "val_cfg: 'fp61' is not a key", 'fp16'),
     ('optim_wrapper', None, 'optim_wrapper: is missing', None),
@@ -18,6 +21,22 @@ MISTAKES = (
     ('optim_wrapper.clip_grads', {}, "optim_wrapper: 'clip_grads' is not a key", 'clip_grad'),
     ('optim_wrapper.accumulative_counts', 0, 'optim_wrapper.accumulative_counts: 0 is', None),
     ('optim_wrapper.accumulative_counts', '2', "optim_wrapper.accumulative_counts: '2' is", None),
+    ('optim_wrapper.constructor', 'DefaultOptimWrapperConstructr',
+     "optim_wrapper.constructor: 'DefaultOptimWrapperConstructr' is not a registered",
+     'DefaultOptimWrapperConstructor'),
+    ('optim_wrapper',
+     {'optimizer': {'type': 'SGD', 'lr': 0.1}, 'paramwise_cfg': {'decay_rate': 0.7},
+      'constructor': 'LearningRateDecayOptimizerConstructor'},
+     f"{OPTIONS}: {{'decay_rate': 0.7}} is refused by LearningRateDecayOptimizerConstructor", None),
+    (OPTIONS, 'backbone', f"{OPTIONS}: 'backbone' is not a dict", None),
+    (OPTIONS, {'norm_decay_mul': 0}, f"{OPTIONS}: 'norm_decay_mul' is not", 'norm_decay_mult'),
+    (OPTIONS, {'bias_lr_mult': '2'}, f"{OPTIONS}.bias_lr_mult: '2' is not a number", None),
+    (OPTIONS, {'norm_decay_mult': 0},
+     f"{OPTIONS}: {{'norm_decay_mult': 0}} is refused by DefaultOptimWrapperConstructor: "
+     "optim_wrapper.optimizer's weight_decay should not be None", None),
+    (OPTIONS, {'custom_keys': {'backbone': 0.1}}, f'{OPTIONS}.custom_keys.backbone: 0.1 is', None),
+    (OPTIONS, {'custom_keys': {'backbone': {'lr_mul': 0.1}}},
+     f"{OPTIONS}.custom_keys.backbone: 'lr_mul' is not a key", 'lr_mult'),
     (f'{OPTIMIZER}.type', 'SGDD', f"{OPTIMIZER}.type: 'SGDD' is", 'SGD'),
     (f'{OPTIMIZER}.wheight_decay', 0.1, f"{OPTIMIZER}: 'wheight_decay' is not a key",
      'weight_decay'),
