@@ -35,13 +35,12 @@ class RayWorkers:
         UserError: If Ray is not installed, or there is no cluster at the address.
     """
 
-    # Whether they all see the files of this machine.
     are_here = False
 
     def __init__(
         self, address: str | None = None, check: Callable[[], None] = lambda: None
     ) -> None:
-        self._check_others = check
+        self.check_others = check
         try:
             self._ray = import_module('ray')
         except ImportError as error:
@@ -102,7 +101,7 @@ class RayWorkers:
 
     def _parts_done(self, work: Work, busy: list[Any], left: set[int]) -> Iterator[set[int]]:
         while left:
-            self._check_others()
+            self.check_others()
             finished, busy = self._ray.wait(busy, num_returns=len(busy), timeout=_POLL_SECONDS)
             for answer in self._ray.get(finished):
                 if answer is not None:

@@ -40,9 +40,15 @@ class Worker(NamedTuple):
 
 
 class AnyWorkers(Protocol):
-    """The processes that take part in one job after another, wherever they are."""
+    """The processes that take part in one job after another, wherever they are.
+
+    Attributes:
+        are_here: Whether they all see the files of this machine.
+        check_others: Called while there is work; may raise what ends it.
+    """
 
     are_here: bool
+    check_others: Callable[[], None]
 
     def __enter__(self) -> AnyWorkers: ...
 
@@ -72,13 +78,12 @@ class Workers:
         UserError: If a GPU is not there.
     """
 
-    # Whether they all see the files of this machine.
     are_here = True
 
     def __init__(self, resources: Resources, check: Callable[[], None] = lambda: None) -> None:
         resources.check()
         self._resources = resources
-        self._check_others = check
+        self.check_others = check
         self._processes: list[Worker] = []
 
     def __enter__(self) -> Workers:
@@ -134,7 +139,7 @@ class Workers:
             in_part += images
             # Of parts that others make it is seen only when they are there.
             show(of_parts + in_part)
-            self._check_others()
+            self.check_others()
             self._check(busy)
             if not absent or not forecast.is_due(images):
                 return
