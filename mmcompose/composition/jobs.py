@@ -54,6 +54,11 @@ def images_of(work: Work, parts: Iterable[int]) -> int:
     return sum(min(work.part_size, work.num_images - part * work.part_size) for part in parts)
 
 
+def makers_of(work: Work) -> dict[int, str]:
+    """Return who began each part last that is not done, whether it is still at work or not."""
+    return {int(name): who for name, who in work.leases().owners().items() if name.isdecimal()}
+
+
 def take_parts(work: Work, tick: Tick, wait: bool) -> Iterator[int]:
     """Make parts that nobody else is making; yield each that is there, whoever made it.
 

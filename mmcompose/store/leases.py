@@ -82,6 +82,14 @@ class Leases:
             self._held.pop(name, None)
             self._location.remove(self._folder, lease_name(name))
 
+    def owners(self) -> dict[str, str]:
+        """Return who claimed each piece last, expired claims too."""
+        found = {}
+        for name, content in _claims(self._location, [self._folder]).items():
+            if (owner := _owner_in(content)) is not None:
+                found[name.rsplit('/', 1)[-1].removesuffix(_SUFFIX)] = owner
+        return found
+
     def live(self) -> list[str]:
         """Return the names of what others have claimed, expired claims left out."""
         there = filter(is_lease, self._location.names(self._folder))
@@ -160,8 +168,8 @@ def _claims(location: Location, folders: Sequence[str]) -> dict[str, bytes]:
 
 def _is_dead(content: bytes) -> bool:
     """Return whether a lease is of a process of this machine that has ended, or of nobody."""
-    owner = _owner(content)
-    return owner is None or (owner[0] == machine() and not _is_running(owner[1]))
+    process = _process_of(_owner_in(content) or '')
+    return process is None or (process[0] == machine() and not _is_running(process[1]))
 
 
 def machine() -> str:
@@ -173,11 +181,18 @@ def machine() -> str:
         return platform.node()
 
 
-def _owner(content: bytes) -> tuple[str, int] | None:
+def _owner_in(content: bytes) -> str | None:
     try:
-        host, process, _ = json.loads(content)['owner'].rsplit(':', 2)
-        return host, int(process)
+        return str(json.loads(content)['owner'])
     except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _process_of(owner: str) -> tuple[str, int] | None:
+    try:
+        host, process, _ = owner.rsplit(':', 2)
+        return host, int(process)
+    except ValueError:
         return None
 
 
