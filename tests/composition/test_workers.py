@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -254,6 +255,60 @@ def test_two_ranks_of_torchrun_make_one_store(
                '--rdzv-backend=c10d', '--rdzv-endpoint=localhost:0', str(script)]  # fmt: skip
     subprocess.run(command, check=True, timeout=300, env=ENVIRONMENT)
     assert toys.files_below(tmp_path / 'store') == by_workers[1]
+
+
+@pytest.mark.parametrize(
+    ('launcher', 'environment'),
+    [
+        ('slurm', {'SLURM_PROCID': '{}', 'SLURM_NTASKS': '2', 'SLURM_NODELIST': 'node[3-4]'}),
+        (
+            'mpi',
+            {
+                'OMPI_COMM_WORLD_RANK': '{}',
+                'OMPI_COMM_WORLD_SIZE': '2',
+                'OMPI_COMM_WORLD_LOCAL_RANK': '{}',
+                'MASTER_ADDR': '127.0.0.1',
+            },
+        ),
+    ],
+    ids=['slurm', 'mpi'],
+)
+def test_processes_of_a_launcher_join_without_a_gpu(
+    launcher: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    # In place of slurm's own, which knows its machines.
+    scontrol = tmp_path / 'scontrol'
+    scontrol.write_text('#!/bin/sh\n[ "$3" = "node[3-4]" ] && echo 127.0.0.1 && echo node4\n')
+    scontrol.chmod(0o755)
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    join = (
+        'from mmengine.dist import barrier, get_dist_info\n'
+        'from mmcompose.commands.label import _join\n'
+        'from mmcompose.checks.check_files import check_launcher\n'
+        f'check_launcher("{launcher}")\n_join("{launcher}", {{"backend": "nccl"}})\n'
+        'barrier()\nprint(*get_dist_info())\nbarrier()\n'
+    )
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, '-c', join],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={
+                **ENVIRONMENT,
+                'PATH': f'{tmp_path}:{os.environ["PATH"]}',
+                'CUDA_VISIBLE_DEVICES': '',
+                'MASTER_PORT': str(port),
+                **{name: value.format(rank) for name, value in environment.items()},
+            },
+        )
+        for rank in range(2)
+    ]
+    assert [each.communicate(timeout=200)[0].split()[-2:] for each in ranks] == [
+        ['0', '2'],
+        ['1', '2'],
+    ]
 
 
 def test_labels_of_a_run_are_those_of_the_pool(
