@@ -70,7 +70,7 @@ class Leases:
         if self._location.create(content, self._folder, lease_name(name)):
             self._held[name] = 0
             return True
-        if not self._has_expired(name):
+        if not self.has_expired(name):
             return False
         self._location.write(content, self._folder, lease_name(name))
         self._held[name] = 0
@@ -90,16 +90,21 @@ class Leases:
                 found[name.rsplit('/', 1)[-1].removesuffix(_SUFFIX)] = owner
         return found
 
-    def live(self) -> list[str]:
-        """Return the names of what others have claimed, expired claims left out."""
+    def names(self) -> list[str]:
+        """Return what others have claimed, expired claims too; a look at the folder alone."""
         there = filter(is_lease, self._location.names(self._folder))
-        names = [name.removesuffix(_SUFFIX) for name in there]
-        return [name for name in names if name not in self._held and not self._has_expired(name)]
+        names = (name.removesuffix(_SUFFIX) for name in there)
+        return [name for name in names if name not in self._held]
+
+    def live(self) -> list[str]:
+        """Return what others have claimed, expired claims left out; reads each claim."""
+        return [name for name in self.names() if not self.has_expired(name)]
 
     def _content(self, beat: int) -> bytes:
         return json.dumps({'owner': self._owner, 'beat': beat}).encode()
 
-    def _has_expired(self, name: str) -> bool:
+    def has_expired(self, name: str) -> bool:
+        """Return whether what another has claimed is nobody's any more; reads that claim."""
         try:
             content = self._location.read(self._folder, lease_name(name))
         except FileNotFoundError:
