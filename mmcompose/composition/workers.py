@@ -119,10 +119,7 @@ class Workers:
             wanted = range(self._resources.others(work.asks_teachers))
             busy = [each for each in self._processes if each.number in wanted]
             for worker in busy:
-                try:
-                    worker.connection.send(job)
-                except OSError as gone:
-                    raise self._killed(worker) from gone
+                self._send(worker, job)
             absent = sorted(set(wanted) - {each.number for each in busy})
             self._take_part(work, job, busy, absent, description)
         self._dismiss(busy)
@@ -185,11 +182,16 @@ class Workers:
             started.append(Worker(process, ours, number))
             self._processes.append(started[-1])
             preparation = get_preparation_data('mmcompose')
-            ours.send({**preparation, 'authkey': bytes(current_process().authkey)})
-            ours.send(_serve)
-            ours.send(plugin_modules())
-            ours.send(job)
+            key = {'authkey': bytes(current_process().authkey)}
+            self._send(started[-1], {**preparation, **key}, _serve, plugin_modules(), job)
         return started
+
+    def _send(self, worker: Worker, *messages: object) -> None:
+        try:
+            for message in messages:
+                worker.connection.send(message)
+        except OSError as gone:
+            raise self._killed(worker) from gone
 
     def _check(self, busy: list[Worker]) -> None:
         """Take those off that are done with the job; raise what one of them raised."""

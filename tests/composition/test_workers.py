@@ -30,6 +30,7 @@ from mmcompose.utils import UserError, fault
 from tests import toys
 from tests.composition.test_jobs import ToyWork
 from tests.processes import CONTEXT
+from tests.store.toys import memory
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
@@ -135,6 +136,52 @@ def test_a_mistake_in_one_process_stops_the_others(tmp_path: Path) -> None:
 def test_a_process_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r'composition\.workers: one of 2 processes was killed'):
         _run(tmp_path, 'die')
+
+
+def _without(_: bytes, job: Callable[[], Endless]) -> Endless:
+    return job()
+
+
+def test_a_process_that_is_killed_while_it_starts_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / 'python'
+    python.write_text('#!/bin/sh\nkill -9 $$\n')
+    python.chmod(0o755)
+    monkeypatch.setattr('mmcompose.composition.workers.PAYS_SECONDS', -1.0)
+    monkeypatch.setattr('mmcompose.composition.workers.sys.executable', str(python))
+    job = partial(Endless, tmp_path, os.getpid(), 'work')
+    # More than a pipe takes before anybody reads it.
+    large = partial(_without, bytes(2**24), job)
+    told = pytest.raises(UserError, match=r'one of 2 processes was killed \(exit status -9\)')
+    with told, Workers(Resources(2)) as workers:
+        workers.run(job, large, 'work')
+
+
+def test_a_store_in_memory_is_filled_by_one_process(
+    pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LabelStore, 'part_size', PART_SIZE)
+    monkeypatch.setattr('mmcompose.composition.workers.PAYS_SECONDS', -1.0)
+    monkeypatch.setattr(Workers, '_start', lambda *arguments: pytest.fail('another is started'))
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    images = toys.images_in(pool)
+    composition = Composition.from_config(toys.composition(memory(), workers=2))
+    assert len(composition.labels(images)) == len(images)
+
+
+@pytest.mark.parametrize('group', ['cluster', 'launcher'])
+def test_a_store_in_memory_is_none_for_a_group(
+    group: str, pool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composition = Composition.from_config(toys.composition(memory()))
+    if group == 'cluster':
+        composition.make_workers = partial(Workers, Resources())
+    else:
+        where = 'mmcompose.composition.composition.get_dist_info'
+        monkeypatch.setattr(where, lambda: (0, 2))
+    with pytest.raises(UserError, match=r"^composition\.store: 'memory://\w+' is in the memory"):
+        composition.labels(toys.images_in(pool))
 
 
 @pytest.mark.parametrize('moment', ['while it starts', 'at work'])
