@@ -6,6 +6,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from mmengine.dist import is_distributed
+
 from mmcompose.teachers import read_checkpoint
 from mmcompose.utils import UserError, no_file, problem
 
@@ -47,7 +49,8 @@ def check_launcher(launcher: str) -> None:
     """
     variables = LAUNCHER_VARIABLES.get(launcher, ())
     missing = [name for name in variables if name not in os.environ]
-    if not missing:
+    # Who has joined the group already found its peers by other means.
+    if not missing or is_distributed():
         return
     if missing[0] == variables[0]:
         expected = f'did not start this process ({missing[0]} is not set)'
