@@ -6,11 +6,23 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from mmengine.dist import is_distributed
+
 from mmcompose.teachers import read_checkpoint
 from mmcompose.utils import UserError, no_file, problem
 
-# What a launcher sets for each process that it starts.
-LAUNCHER_VARIABLES = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}
+# What is set for each process that a launcher starts, of which its group is made.
+LAUNCHER_VARIABLES = {
+    'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT'),
+    'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST'),
+    # Open MPI itself does not set the last.
+    'mpi': (
+        'OMPI_COMM_WORLD_RANK',
+        'OMPI_COMM_WORLD_SIZE',
+        'OMPI_COMM_WORLD_LOCAL_RANK',
+        'MASTER_ADDR',
+    ),
+}
 
 
 def check_checkpoint(key: str, path: str | None) -> None:
@@ -33,9 +45,15 @@ def check_launcher(launcher: str) -> None:
     """Check that this process was started by the launcher that is named.
 
     Raises:
-        UserError: If it was not; joining its peers would fail, or wait for ever.
+        UserError: If it was not, or what its peers are found by is not set.
     """
-    variable = LAUNCHER_VARIABLES.get(launcher)
-    if variable is not None and variable not in os.environ:
-        expected = f'did not start this process ({variable} is not set)'
-        raise UserError(problem('--launcher', launcher, expected))
+    variables = LAUNCHER_VARIABLES.get(launcher, ())
+    missing = [name for name in variables if name not in os.environ]
+    # Who has joined the group already found its peers by other means.
+    if not missing or is_distributed():
+        return
+    if missing[0] == variables[0]:
+        expected = f'did not start this process ({missing[0]} is not set)'
+    else:
+        expected = f'needs variables of the environment that are not set: {", ".join(missing)}'
+    raise UserError(problem('--launcher', launcher, expected))

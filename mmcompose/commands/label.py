@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -18,7 +20,15 @@ from mmcompose.composition import RayWorkers
 from mmcompose.datasets import join_pools, pseudo_labeled
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.hooks.label_summary import summary
-from mmcompose.utils import UserError, check_writable, fault, log, problem
+from mmcompose.utils import UserError, check_writable, fault, first_line, log, problem
+
+# What torch reads, and how it is named where a launcher is not torch's.
+_GIVEN_AS = {
+    'slurm': {'RANK': 'SLURM_PROCID', 'WORLD_SIZE': 'SLURM_NTASKS'},
+    'mpi': {'RANK': 'OMPI_COMM_WORLD_RANK', 'WORLD_SIZE': 'OMPI_COMM_WORLD_SIZE'},
+}
+# That of torch itself.
+_PORT = 29500
 
 
 def label(
@@ -77,8 +87,24 @@ def _join(launcher: str, dist_cfg: Mapping[str, Any]) -> None:
     """Join the processes that a launcher started beside this one."""
     if launcher in ('none', 'ray'):
         return
-    if launcher == 'pytorch' and not torch.cuda.is_available():
-        # MMEngine would need a GPU; the configs' nccl would, too.
-        torch.distributed.init_process_group('gloo')
-    else:
+    if torch.cuda.is_available():
         init_dist(launcher, **dist_cfg)
+        return
+    # MMEngine would need a GPU, and the configs' nccl, too: this is what it does beside that.
+    for name, given in _GIVEN_AS.get(launcher, {}).items():
+        os.environ[name] = os.environ[given]
+    os.environ.setdefault('MASTER_PORT', str(dist_cfg.get('port') or _PORT))
+    if 'MASTER_ADDR' not in os.environ:
+        os.environ['MASTER_ADDR'] = _first_host(os.environ['SLURM_NODELIST'])
+    torch.distributed.init_process_group('gloo')
+
+
+def _first_host(hosts: str) -> str:
+    """Return the first of the machines that slurm names in short, as node[3-17]."""
+    command = ['scontrol', 'show', 'hostnames', hosts]
+    try:
+        answer = subprocess.run(command, capture_output=True, check=True, text=True)
+        return answer.stdout.split()[0]
+    except (OSError, subprocess.CalledProcessError, IndexError) as error:
+        expected = f'does not tell where process 0 is; set MASTER_ADDR: {first_line(error)}'
+        raise UserError(problem('--launcher', 'slurm', expected)) from error

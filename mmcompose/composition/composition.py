@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Annotated, Any
 
 import numpy as np
+from mmengine.dist import get_dist_info
 from numpy.typing import NDArray
 
 from mmcompose.class_space import ClassSpace, spelled_alike
@@ -153,13 +154,9 @@ class Composition:
         if record is None:
             record = teacher_record(name, config, open_teacher(name, config))
         made = self.resolved
-        return Composition.from_config(
-            {
-                **made,
-                'teachers': {**made['teachers'], name: dict(config)},
-                'teacher_records': [*made['teacher_records'], record],
-            }
-        )
+        teachers = {**made['teachers'], name: dict(config)}
+        records = [*made['teacher_records'], record]
+        return Composition.from_config({**made, 'teachers': teachers, 'teacher_records': records})
 
     def predict(
         self,
@@ -231,11 +228,14 @@ class Composition:
 
     def _workers(self, **arguments: Any) -> AnyWorkers:
         # Not before they are needed: what makes them may be set after a first prediction.
+        if self.make_workers is not None or get_dist_info()[1] > 1:
+            self.store.check_shared()
         return (self.make_workers or partial(Workers, self._resources))(**arguments)
 
     @property
     def _resources(self) -> Resources:
-        return Resources(self._plain['workers'], self._plain['devices'])
+        is_alone = not self.store.location.is_shared
+        return Resources(self._plain['workers'], self._plain['devices'], is_alone)
 
     @property
     def _for_another_process(self) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
@@ -54,6 +56,11 @@ def images_of(work: Work, parts: Iterable[int]) -> int:
     return sum(min(work.part_size, work.num_images - part * work.part_size) for part in parts)
 
 
+def makers_of(work: Work) -> dict[int, str]:
+    """Return who began each part last that is not done, whether it is still at work or not."""
+    return {int(name): who for name, who in work.leases().owners().items() if name.isdecimal()}
+
+
 def take_parts(work: Work, tick: Tick, wait: bool) -> Iterator[int]:
     """Make parts that nobody else is making; yield each that is there, whoever made it.
 
@@ -67,15 +74,11 @@ def take_parts(work: Work, tick: Tick, wait: bool) -> Iterator[int]:
     with work.leases() as leases:
         while left:
             idle = True
-            for part in work.make(_claimed(work, leases, sorted(left)), tick):
+            for part in work.make(_claimed(work, leases, left), tick):
                 idle = False
                 leases.release(_name(part))
-                now = set(work.unfinished())
-                yield from sorted(left - now)
-                left = now
-            now = set(work.unfinished())
-            yield from sorted(left - now)
-            left = now
+                yield from _take_off_done(work, left)
+            yield from _take_off_done(work, left)
             if idle and left:
                 if not wait:
                     return
@@ -83,17 +86,48 @@ def take_parts(work: Work, tick: Tick, wait: bool) -> Iterator[int]:
                 time.sleep(_POLL_SECONDS)
 
 
-def _claimed(work: Work, leases: Leases, parts: Sequence[int]) -> Iterator[int]:
-    """Claim one part after another that is nobody's and not there yet."""
-    for part in parts:
-        name = _name(part)
-        if name in leases.live() or not leases.claim(name):
-            continue
-        # Its maker may have finished it since the look at what is left.
-        if part in work.unfinished():
+def _take_off_done(work: Work, left: set[int]) -> list[int]:
+    done = left.difference(work.unfinished())
+    left -= done
+    return sorted(done)
+
+
+def _claimed(work: Work, leases: Leases, left: set[int]) -> Iterator[int]:
+    """Claim one part after another that is nobody's and not there yet.
+
+    A look at a part is a request to the store: at those that others hold there is none as long as
+    there are more. Alone a process takes them in order, beside others from any of them on.
+
+    Args:
+        work: The work.
+        leases: The claims.
+        left: The parts that are not there yet; others are taken off meanwhile.
+    """
+    others = set(leases.names())
+    free = deque(part for part in sorted(left) if _name(part) not in others)
+    held = [part for part in sorted(left) if _name(part) in others]
+    meets_others = bool(others)
+    while free:
+        if meets_others:
+            # Those who go through the parts one behind another would meet at each.
+            free.rotate(-secrets.randbelow(len(free)))
+        part = free.popleft()
+        is_claimed = part in left and leases.claim(_name(part))
+        meets_others = part in left and not is_claimed
+        if is_claimed and _is_to_make(work, leases, part):
             yield part
-        else:
-            leases.release(name)
+    for part in held:
+        is_free = part in left and leases.has_expired(_name(part))
+        if is_free and leases.claim(_name(part)) and _is_to_make(work, leases, part):
+            yield part
+
+
+def _is_to_make(work: Work, leases: Leases, part: int) -> bool:
+    """Return whether a part is still missing; its maker may have made it before it was claimed."""
+    if part in work.unfinished():
+        return True
+    leases.release(_name(part))
+    return False
 
 
 def _name(part: int) -> str:

@@ -82,9 +82,9 @@ class LabelMaker:
                 images did not.
         """
         pool = ImageTable.of(images)
-        again, unreadable = agree(partial(self._look, pool))
+        again, unreadable = agree(partial(self._look, pool, check))
         result = None if unreadable is None else self.label_result(pool, _by_row(unreadable))
-        if result is None or result.read() is None or result.read_learned() is None:
+        if result is None or result.read(check) is None or result.read_learned() is None:
             # Before teachers predict for hours.
             self.pipeline.check_learned()
             self.store.begin()
@@ -100,20 +100,22 @@ class LabelMaker:
             self.teachers.report(pool, _by_row(unreadable))
             self.teachers.write_manifests(with_features=True)
             result.write_manifest()
-        table, learned = result.read(), result.read_learned()
+        table, learned = result.read(check), result.read_learned()
         assert table is not None and learned is not None
         log(f'pseudo-labels of {len(pool)} images: {result.path}')
         for line in self.pipeline.with_learned(learned).describe_learned():
             log(line)
         return PoolLabels(table, learned, result.fingerprint)
 
-    def _look(self, pool: ImageTable) -> tuple[list[int], list[tuple[int, str]] | None]:
+    def _look(
+        self, pool: ImageTable, check: Callable[[], None]
+    ) -> tuple[list[int], list[tuple[int, str]] | None]:
         """Return the rows to predict on again, and why others cannot be read.
 
         The latter is None where that is not known before teachers predict.
         """
         whole = self.label_result(pool)
-        if whole.read() is not None and whole.read_learned() is not None:
+        if whole.read(check) is not None and whole.read_learned() is not None:
             return [], []
         again = self.teachers.readable_again(pool)
         if again or any(self.teachers.count_missing(pool).values()):
@@ -132,7 +134,7 @@ class LabelMaker:
                 result.write_learned(learned)
             job = partial(_reopened, LabelMaker._labeling, self.reopen, listed, unreadable)
             workers.run(partial(self._labeling, pool, unreadable), job, 'labels')
-        assert result.read() is not None
+        assert result.read(workers.check_others) is not None
         for kept in self._step_boxes(pool, unreadable).values():
             kept.remove()
         return result
@@ -213,7 +215,7 @@ class LabelMaker:
         def learn() -> Mapping[str, Any]:
             return pipeline.learn(number, result.read_states(last)).steps[number].learned
 
-        learned = learned_from(self.store, result, learn)
+        learned = learned_from(self.store, result, learn, workers.check_others)
         # Those of earlier rounds stay: another process may be about to read them.
         result.forget_states(last)
         return learned

@@ -17,7 +17,10 @@ _POLL_SECONDS = 0.2
 
 
 def learned_from(
-    store: LabelStore, result: LearnedResult, learn: Callable[[], Mapping[str, Any]]
+    store: LabelStore,
+    result: LearnedResult,
+    learn: Callable[[], Mapping[str, Any]],
+    check: Callable[[], None],
 ) -> Mapping[str, Any]:
     """Return what a step learned from a pool; this process learns it unless another does.
 
@@ -25,10 +28,12 @@ def learned_from(
         store: The label store.
         result: Where it goes.
         learn: Learns it.
+        check: Called while another process learns it; may raise what ends the wait.
     """
     with store.leases(result.folder) as leases:
         while (learned := result.read_learned()) is None:
             if not leases.claim('learn'):
+                check()
                 time.sleep(_POLL_SECONDS)
                 continue
             # It may have been learned since.

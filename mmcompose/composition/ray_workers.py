@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib import import_module
 from types import TracebackType
 from typing import Any
 
-from mmcompose.composition.jobs import Job, Work, images_of, take_parts
+from mmcompose.composition.jobs import Job, Work, images_of, makers_of, take_parts
 from mmcompose.composition.process_state import on_one_thread
 from mmcompose.composition.workers import portable
 from mmcompose.known_warnings import mute_known_warnings
@@ -18,13 +20,16 @@ from mmcompose.utils import UserError, counted, fault, first_line, problem
 
 _POLL_SECONDS = 1.0
 _KEY = '--launcher'
+# So many may die at the same before a run ends.
+_MOST_DEATHS = 3
 
 
 class RayWorkers:
     """An actor for each GPU of a cluster, or for each core where it has none.
 
     What an actor works on is claimed in the store, so that the parts are those of one process,
-    byte for byte. One that dies is started anew by Ray, and what it had begun is taken over.
+    byte for byte. One that dies is replaced, and what it had begun is taken over; a run ends where
+    several die one after another that began the same part.
 
     Args:
         address: Of the cluster's head, as ``ray.init`` takes it. None for the cluster that this
@@ -35,13 +40,12 @@ class RayWorkers:
         UserError: If Ray is not installed, or there is no cluster at the address.
     """
 
-    # Whether they all see the files of this machine.
     are_here = False
 
     def __init__(
         self, address: str | None = None, check: Callable[[], None] = lambda: None
     ) -> None:
-        self._check_others = check
+        self.check_others = check
         try:
             self._ray = import_module('ray')
         except ImportError as error:
@@ -53,6 +57,7 @@ class RayWorkers:
             except (ConnectionError, ValueError, RuntimeError) as error:
                 expected = f'is no cluster: {first_line(error)}'
                 raise UserError(problem('--address', address, expected)) from error
+        self._start: Callable[[], Any]
         self._actors: list[Any] = []
 
     def __enter__(self) -> RayWorkers:
@@ -61,10 +66,9 @@ class RayWorkers:
         count = max(int(total.get(kind, 0)), 1)
         of_node = max(int(node['Resources'].get(kind, 0)) for node in nodes)
         options = {'num_gpus' if kind == 'GPU' else 'num_cpus': 1}
-        # Any number of times: a machine that is taken away comes back, or another does.
-        actor = self._ray.remote(max_restarts=-1, max_task_retries=-1, **options)(_Actor)
-        begin = (os.getcwd(), plugin_modules(), of_node)
-        self._actors = [actor.remote(*begin) for _ in range(count)]
+        actor = self._ray.remote(**options)(_Actor)
+        self._start = partial(actor.remote, os.getcwd(), plugin_modules(), of_node)
+        self._actors = [self._start() for _ in range(count)]
         return self
 
     def __exit__(
@@ -86,33 +90,93 @@ class RayWorkers:
             description: Of the progress bar.
 
         Raises:
-            UserError: If one of the processes raises it.
+            UserError: If one of the processes raises it, or they die one after another.
         """
         work = own()
         left = set(work.unfinished())
         if not left:
             return
-        sent = self._ray.put(job)
-        busy = [actor.take_part.remote(sent) for actor in self._actors]
         done = 0
         with counted(description, images_of(work, left), work.detail) as show:
-            for parts in self._parts_done(work, busy, left):
+            for parts in self._parts_done(work, self._ray.put(job), left):
                 done += images_of(work, parts)
                 show(done)
 
-    def _parts_done(self, work: Work, busy: list[Any], left: set[int]) -> Iterator[set[int]]:
+    def _parts_done(self, work: Work, job: Any, left: set[int]) -> Iterator[set[int]]:
+        busy = {actor.take_part.remote(job): place for place, actor in enumerate(self._actors)}
+        deaths = _Deaths(work)
         while left:
-            self._check_others()
-            finished, busy = self._ray.wait(busy, num_returns=len(busy), timeout=_POLL_SECONDS)
-            for answer in self._ray.get(finished):
-                if answer is not None:
-                    raise answer
+            self.check_others()
+            finished, _ = self._ray.wait([*busy], num_returns=len(busy), timeout=_POLL_SECONDS)
+            for answer in finished:
+                place = busy.pop(answer)
+                try:
+                    raised = self._ray.get(answer)
+                except self._ray.exceptions.RayActorError as error:
+                    deaths.count(place, error)
+                    # A machine that is taken away comes back, or another does.
+                    actor = self._actors[place] = self._start()
+                    busy[actor.take_part.remote(job)] = place
+                    continue
+                if raised is not None:
+                    raise raised
             now = set(work.unfinished())
+            if left - now:
+                deaths.forget(left - now)
             yield left - now
             left = now
             if left and not busy:
                 missing = f'{len(left)} parts are missing, and no process is left'
                 raise UserError(fault(_KEY, missing))
+
+
+class _Deaths:
+    """Deaths of actors, which end a run that gets nowhere by them.
+
+    A cluster may lose many at once, to begin anew elsewhere; but where as many died that began one
+    part, or in one place before any part was done, the next one would, too.
+
+    Args:
+        work: What they take part in.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        # Whom a death found at work on a part.
+        self._makers: defaultdict[int, set[str]] = defaultdict(set)
+        self._in_place: Counter[int] = Counter()
+
+    def count(self, place: int, reason: Exception) -> None:
+        """Count one.
+
+        Args:
+            place: Of which actor.
+            reason: What Ray has to tell of it.
+
+        Raises:
+            UserError: If it is one too many.
+        """
+        self._in_place[place] += 1
+        for part, maker in makers_of(self._work).items():
+            self._makers[part].add(maker)
+        worst = max(self._makers, key=lambda part: len(self._makers[part]), default=None)
+        if worst is not None and len(self._makers[worst]) >= _MOST_DEATHS:
+            count = -(-self._work.num_images // self._work.part_size)
+            expected = (
+                f'{_MOST_DEATHS} processes died making part {worst} (of parts 0 to {count - 1}): '
+                'one of its pictures, or want of memory, kills them'
+            )
+        elif self._in_place[place] >= _MOST_DEATHS:
+            expected = f'{_MOST_DEATHS} processes died before a part was done'
+        else:
+            return
+        raise UserError(fault(_KEY, f'{expected}; {first_line(reason)}')) from reason
+
+    def forget(self, parts: set[int]) -> None:
+        """Forget those before parts that are done."""
+        self._in_place.clear()
+        for part in parts:
+            self._makers.pop(part, None)
 
 
 class _Actor:

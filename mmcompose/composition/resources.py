@@ -30,10 +30,12 @@ class Resources:
         workers: How many processes label; on GPUs how many readers each GPU has. None for one a
             core.
         devices: The GPUs, by number. None for the one of this process alone.
+        is_alone: Whether no other process sees the label store. Defaults to False.
     """
 
     workers: int | None = None
     devices: Sequence[int] | None = None
+    is_alone: bool = False
 
     def check(self) -> None:
         """Check that the GPUs are there.
@@ -67,6 +69,8 @@ class Resources:
         Args:
             asks_teachers: Whether for work in which teachers predict: on GPUs where there are any.
         """
+        if self.is_alone:
+            return 0
         if not torch.cuda.is_available():
             return 0 if get_dist_info()[1] > 1 else (self.workers or num_cores()) - 1
         # Under a launcher each GPU has a process of the group.

@@ -40,9 +40,15 @@ class Worker(NamedTuple):
 
 
 class AnyWorkers(Protocol):
-    """The processes that take part in one job after another, wherever they are."""
+    """The processes that take part in one job after another, wherever they are.
+
+    Attributes:
+        are_here: Whether they all see the files of this machine.
+        check_others: Called while there is work; may raise what ends it.
+    """
 
     are_here: bool
+    check_others: Callable[[], None]
 
     def __enter__(self) -> AnyWorkers: ...
 
@@ -72,13 +78,12 @@ class Workers:
         UserError: If a GPU is not there.
     """
 
-    # Whether they all see the files of this machine.
     are_here = True
 
     def __init__(self, resources: Resources, check: Callable[[], None] = lambda: None) -> None:
         resources.check()
         self._resources = resources
-        self._check_others = check
+        self.check_others = check
         self._processes: list[Worker] = []
 
     def __enter__(self) -> Workers:
@@ -114,10 +119,7 @@ class Workers:
             wanted = range(self._resources.others(work.asks_teachers))
             busy = [each for each in self._processes if each.number in wanted]
             for worker in busy:
-                try:
-                    worker.connection.send(job)
-                except OSError as gone:
-                    raise self._killed(worker) from gone
+                self._send(worker, job)
             absent = sorted(set(wanted) - {each.number for each in busy})
             self._take_part(work, job, busy, absent, description)
         self._dismiss(busy)
@@ -134,7 +136,7 @@ class Workers:
             in_part += images
             # Of parts that others make it is seen only when they are there.
             show(of_parts + in_part)
-            self._check_others()
+            self.check_others()
             self._check(busy)
             if not absent or not forecast.is_due(images):
                 return
@@ -180,11 +182,16 @@ class Workers:
             started.append(Worker(process, ours, number))
             self._processes.append(started[-1])
             preparation = get_preparation_data('mmcompose')
-            ours.send({**preparation, 'authkey': bytes(current_process().authkey)})
-            ours.send(_serve)
-            ours.send(plugin_modules())
-            ours.send(job)
+            key = {'authkey': bytes(current_process().authkey)}
+            self._send(started[-1], {**preparation, **key}, _serve, plugin_modules(), job)
         return started
+
+    def _send(self, worker: Worker, *messages: object) -> None:
+        try:
+            for message in messages:
+                worker.connection.send(message)
+        except OSError as gone:
+            raise self._killed(worker) from gone
 
     def _check(self, busy: list[Worker]) -> None:
         """Take those off that are done with the job; raise what one of them raised."""

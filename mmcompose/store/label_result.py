@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,24 +61,42 @@ class LabelResult(PoolParts[Sequence[Mapping[str, Any]]]):
         # In this order: parts go once the joined file is there.
         return [] if missing and self._joined() is not None else missing
 
-    def read(self) -> DetectionTable | None:
-        """Map the labels, None unless all of them are there."""
-        while True:
-            unfinished = self.unfinished()
-            path = self._joined()
-            if path is not None:
-                table = DetectionTable(path)
-                if not table.are_of(self.images.keys):
-                    expected = 'is of other images; delete it, and it is made anew'
-                    raise UserError(problem(KEY, str(path), expected))
-                return table
-            if unfinished:
-                return None
-            with Leases(self._mapped, self.folder) as leases:
-                if leases.claim(_JOIN) and self._joined() is None and not self.unfinished():
-                    self._join()
+    def read(self, check: Callable[[], None] = lambda: None) -> DetectionTable | None:
+        """Map the labels, None unless all of them are there.
+
+        Args:
+            check: Called while another process joins them; may raise what ends the wait. Defaults
+                to nothing.
+
+        Raises:
+            UserError: If what is there is of other images.
+        """
+        unfinished = self.unfinished()
+        path = self._joined()
+        if path is None and not unfinished:
+            path = self._join_once(check)
+        if path is None:
+            return None
+        table = DetectionTable(path)
+        if not table.are_of(self.images.keys):
+            expected = 'is of other images; delete it, and it is made anew'
+            raise UserError(problem(KEY, str(path), expected))
+        return table
+
+    def _join_once(self, check: Callable[[], None]) -> Path | None:
+        """Join the parts, unless another process does; None where they are gone meanwhile."""
+        # One for the whole wait: it remembers since when a claim has not been renewed.
+        with Leases(self._mapped, self.folder) as leases:
+            while (path := self._joined()) is None and not self.unfinished():
+                if not leases.claim(_JOIN):
+                    check()
+                    time.sleep(_POLL_SECONDS)
                     continue
-            time.sleep(_POLL_SECONDS)
+                # They may have been joined since.
+                if self._joined() is None and not self.unfinished():
+                    self._join()
+                leases.release(_JOIN)
+        return path
 
     def _joined(self) -> Path | None:
         return find_mapped(self._mapped, self.folder, self.fingerprint)

@@ -105,6 +105,16 @@ class LabelStore:
                 raise UserError(no_folder('store', where))
             raise UserError(problem('store', self.location.url, 'holds no label store'))
 
+    def check_shared(self) -> None:
+        """Check that other processes see it.
+
+        Raises:
+            UserError: If it is in the memory of this one.
+        """
+        if not self.location.is_shared:
+            expected = 'is in the memory of one process; name a folder or URL that all of them see'
+            raise UserError(problem(KEY, self.location.url, expected))
+
     def begin(self) -> None:
         """Make the store where there is none.
 

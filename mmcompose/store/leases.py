@@ -70,7 +70,7 @@ class Leases:
         if self._location.create(content, self._folder, lease_name(name)):
             self._held[name] = 0
             return True
-        if not self._has_expired(name):
+        if not self.has_expired(name):
             return False
         self._location.write(content, self._folder, lease_name(name))
         self._held[name] = 0
@@ -82,16 +82,29 @@ class Leases:
             self._held.pop(name, None)
             self._location.remove(self._folder, lease_name(name))
 
-    def live(self) -> list[str]:
-        """Return the names of what others have claimed, expired claims left out."""
+    def owners(self) -> dict[str, str]:
+        """Return who claimed each piece last, expired claims too."""
+        found = {}
+        for name, content in _claims(self._location, [self._folder]).items():
+            if (owner := _owner_in(content)) is not None:
+                found[name.rsplit('/', 1)[-1].removesuffix(_SUFFIX)] = owner
+        return found
+
+    def names(self) -> list[str]:
+        """Return what others have claimed, expired claims too; a look at the folder alone."""
         there = filter(is_lease, self._location.names(self._folder))
-        names = [name.removesuffix(_SUFFIX) for name in there]
-        return [name for name in names if name not in self._held and not self._has_expired(name)]
+        names = (name.removesuffix(_SUFFIX) for name in there)
+        return [name for name in names if name not in self._held]
+
+    def live(self) -> list[str]:
+        """Return what others have claimed, expired claims left out; reads each claim."""
+        return [name for name in self.names() if not self.has_expired(name)]
 
     def _content(self, beat: int) -> bytes:
         return json.dumps({'owner': self._owner, 'beat': beat}).encode()
 
-    def _has_expired(self, name: str) -> bool:
+    def has_expired(self, name: str) -> bool:
+        """Return whether what another has claimed is nobody's any more; reads that claim."""
         try:
             content = self._location.read(self._folder, lease_name(name))
         except FileNotFoundError:
@@ -160,8 +173,8 @@ def _claims(location: Location, folders: Sequence[str]) -> dict[str, bytes]:
 
 def _is_dead(content: bytes) -> bool:
     """Return whether a lease is of a process of this machine that has ended, or of nobody."""
-    owner = _owner(content)
-    return owner is None or (owner[0] == machine() and not _is_running(owner[1]))
+    process = _process_of(_owner_in(content) or '')
+    return process is None or (process[0] == machine() and not _is_running(process[1]))
 
 
 def machine() -> str:
@@ -173,11 +186,18 @@ def machine() -> str:
         return platform.node()
 
 
-def _owner(content: bytes) -> tuple[str, int] | None:
+def _owner_in(content: bytes) -> str | None:
     try:
-        host, process, _ = json.loads(content)['owner'].rsplit(':', 2)
-        return host, int(process)
+        return str(json.loads(content)['owner'])
     except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _process_of(owner: str) -> tuple[str, int] | None:
+    try:
+        host, process, _ = owner.rsplit(':', 2)
+        return host, int(process)
+    except ValueError:
         return None
 
 

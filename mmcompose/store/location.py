@@ -52,6 +52,11 @@ class Location:
         self.url = given.rstrip('/') or '/'
         self._known_protocol()
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether another process sees what is in it: each has a memory of its own."""
+        return not self.url.startswith('memory://')
+
     def __repr__(self) -> str:
         return f'Location({self.url!r})'
 

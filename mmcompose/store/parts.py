@@ -15,8 +15,9 @@ from mmcompose.utils import UserError, problem
 PART_SIZE = 256
 SUFFIX = '.parquet'
 MADE_BY = b'made_by'
-# Of decoded parts that a process keeps at hand, of one result: a pool goes through them in order.
-_CACHE_BYTES = 16 * 2**20
+# Of decoded parts that a process keeps at hand, of one result: a pool goes through them in order,
+# or, where several runs made it, to and fro between a few. One of features has 18 MB.
+_CACHE_BYTES = 64 * 2**20
 
 
 class Parts:

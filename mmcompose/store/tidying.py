@@ -23,7 +23,8 @@ from mmcompose.store.picture_results import PictureResults
 from mmcompose.store.pool_index import FOLDER as POOLS
 from mmcompose.utils import fingerprint
 
-MERGED_SIZE = 4096
+# In pictures, and in bytes: what is read again and again, a part at a time.
+MERGED_SIZE, MERGED_BYTES = 4096, 16 * 2**20
 
 
 def collect_garbage(location: Location, makers: Collection[str] | None = None) -> list[str]:
@@ -61,14 +62,15 @@ def collect_garbage(location: Location, makers: Collection[str] | None = None) -
     return folders_gone + gone
 
 
-def compact(location: Location, size: int = MERGED_SIZE) -> int:
-    """Merge small parts into parts of up to ``size`` pictures; return how many parts went.
+def compact(location: Location, size: int = MERGED_SIZE, num_bytes: int = MERGED_BYTES) -> int:
+    """Merge small parts into larger ones; return how many parts went.
 
     A picture that is in two parts, as two runs at once make it, is kept once.
 
     Args:
         location: The store's.
-        size: In pictures. Defaults to 4096.
+        size: Of a merged part at most, in pictures. Defaults to 4096.
+        num_bytes: The same in bytes. Defaults to 16 MiB.
 
     Raises:
         UserError: If somebody is at work in the store, or a part is damaged.
@@ -78,20 +80,23 @@ def compact(location: Location, size: int = MERGED_SIZE) -> int:
     for folder in folders(location):
         if folder.num_images is None:
             made = PictureResults(location, folder.kind, folder.made_of)
-            merged += _compact(made, location, size)
+            merged += _compact(made, location, folder.files, (size, num_bytes))
     return merged
 
 
-def _compact(results: PictureResults, location: Location, size: int) -> int:
+def _compact(
+    results: PictureResults, location: Location, files: Mapping[str, int], limits: tuple[int, int]
+) -> int:
     results.index.refresh()
     names = list(results.index.names)
     rows = _rows_to_keep(results.index.table, len(names))
     small = [
         number
         for number, name in enumerate(names)
-        if len(rows[number]) < size or len(rows[number]) < results.parts.read(name).num_rows
+        if len(rows[number]) < limits[0] or len(rows[number]) < results.parts.read(name).num_rows
     ]
-    groups = list(_groups({number: len(rows[number]) for number in small}, size))
+    sizes = {number: (len(rows[number]), files[names[number]]) for number in small}
+    groups = list(_groups(sizes, limits))
     # What is whole already, and alone, stays.
     groups = [
         group for group in groups if len(group) > 1 or not _is_whole(results, names, rows, group)
@@ -138,15 +143,20 @@ def _rows_to_keep(index: pa.Table, num_parts: int) -> dict[int, NDArray[np.int64
     return {number: rows[ends[number] : ends[number + 1]] for number in range(num_parts)}
 
 
-def _groups(sizes: Mapping[int, int], size: int) -> Iterator[list[int]]:
-    """Yield parts that together hold no more than ``size`` pictures, in order."""
+def _groups(sizes: Mapping[int, tuple[int, int]], limits: tuple[int, int]) -> Iterator[list[int]]:
+    """Yield parts that together are no larger than the limits, in order.
+
+    Args:
+        sizes: Of each part, in pictures and in bytes.
+        limits: The same of a group; one part alone may be larger.
+    """
     group: list[int] = []
-    held = 0
-    for number, count in sizes.items():
-        if group and held + count > size:
+    held = np.zeros(2, np.int64)
+    for number, each in sizes.items():
+        if group and np.any(held + each > limits):
             yield group
-            group, held = [], 0
+            group, held = [], np.zeros(2, np.int64)
         group.append(number)
-        held += count
+        held = held + each
     if group:
         yield group

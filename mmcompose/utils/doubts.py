@@ -23,6 +23,7 @@ CHECKS = {
     'outside-boxes': 'boxes that near all lie outside their picture; they are left out',
     'inverted-boxes': 'boxes of a negative width or height; they are left out',
     'tiny-boxes': 'boxes that near all are less than a pixel wide or high',
+    'resumed-labels': 'a run that resumes with other labels than its checkpoint learned from',
     'whole-scores': 'text files whose scores are all 1',
 }
 

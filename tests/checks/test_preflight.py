@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mmcompose.checks.check_datasets import dataset_problems
-from mmcompose.checks.check_files import check_checkpoint
+from mmcompose.checks.check_files import check_checkpoint, check_launcher
 from mmcompose.checks.check_model import model_problems
 from mmcompose.commands.config_files import merge_options
 from mmcompose.commands.mmdet_tools import check_runner
@@ -248,3 +248,20 @@ def test_truth_of_which_no_picture_is_left_is_told(
     line = _told(config)
     assert line.startswith(f'{where}.ClassSpaceDataset.dataset.')
     assert 'leave no image' in line or 'leaves' in line
+
+
+@pytest.mark.parametrize(
+    ('launcher', 'environment', 'line'),
+    [
+        ('pytorch', {}, r'did not start this process \(RANK is not set\)'),
+        ('pytorch', {'RANK': '0', 'MASTER_PORT': '1'}, r'WORLD_SIZE, LOCAL_RANK, MASTER_ADDR$'),
+        ('slurm', {'SLURM_PROCID': '0', 'SLURM_NTASKS': '1'}, 'SLURM_NODELIST$'),
+        ('mpi', {'SLURM_PROCID': '0'}, 'OMPI_COMM_WORLD_RANK is not set'),
+    ],
+)
+def test_all_that_a_group_is_made_of_is_there(
+    launcher: str, environment: dict[str, str], line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('os.environ', environment)
+    with pytest.raises(UserError, match=f"--launcher: '{launcher}' .*{line}"):
+        check_launcher(launcher)

@@ -32,6 +32,11 @@ def dies_once(pixels: NDArray[np.uint8], lives: str) -> Any:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def always_dies(pixels: NDArray[np.uint8]) -> Any:
+    """Kill each process that sees a picture."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def refuses(pixels: NDArray[np.uint8]) -> Any:
     """Fail at any picture."""
     return [[0, 0, 1]], [0.5], [0]
@@ -95,3 +100,15 @@ def test_a_mistake_reaches_the_user(tmp_path: Path) -> None:
     made.make_workers = RayWorkers
     with pytest.raises(UserError, match=r'composition\.teachers\.one\.boxes: are of shape'):
         made.labels(toys.images_in(tmp_path / 'pool'))
+
+
+def test_a_picture_that_kills_each_process_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LabelStore, 'part_size', PART_SIZE)
+    toys.draw(tmp_path / 'pool', 2)
+    made = _composition(tmp_path / 'store', 'always_dies')
+    made.make_workers = RayWorkers
+    with pytest.raises(UserError, match='3 processes died making part 0 ') as raised:
+        made.labels(toys.images_in(tmp_path / 'pool'))
+    assert '\n' not in str(raised.value)

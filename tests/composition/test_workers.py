@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -29,6 +30,7 @@ from mmcompose.utils import UserError, fault
 from tests import toys
 from tests.composition.test_jobs import ToyWork
 from tests.processes import CONTEXT
+from tests.store.toys import memory
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
@@ -134,6 +136,52 @@ def test_a_mistake_in_one_process_stops_the_others(tmp_path: Path) -> None:
 def test_a_process_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r'composition\.workers: one of 2 processes was killed'):
         _run(tmp_path, 'die')
+
+
+def _without(_: bytes, job: Callable[[], Endless]) -> Endless:
+    return job()
+
+
+def test_a_process_that_is_killed_while_it_starts_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / 'python'
+    python.write_text('#!/bin/sh\nkill -9 $$\n')
+    python.chmod(0o755)
+    monkeypatch.setattr('mmcompose.composition.workers.PAYS_SECONDS', -1.0)
+    monkeypatch.setattr('mmcompose.composition.workers.sys.executable', str(python))
+    job = partial(Endless, tmp_path, os.getpid(), 'work')
+    # More than a pipe takes before anybody reads it.
+    large = partial(_without, bytes(2**24), job)
+    told = pytest.raises(UserError, match=r'one of 2 processes was killed \(exit status -9\)')
+    with told, Workers(Resources(2)) as workers:
+        workers.run(job, large, 'work')
+
+
+def test_a_store_in_memory_is_filled_by_one_process(
+    pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LabelStore, 'part_size', PART_SIZE)
+    monkeypatch.setattr('mmcompose.composition.workers.PAYS_SECONDS', -1.0)
+    monkeypatch.setattr(Workers, '_start', lambda *arguments: pytest.fail('another is started'))
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    images = toys.images_in(pool)
+    composition = Composition.from_config(toys.composition(memory(), workers=2))
+    assert len(composition.labels(images)) == len(images)
+
+
+@pytest.mark.parametrize('group', ['cluster', 'launcher'])
+def test_a_store_in_memory_is_none_for_a_group(
+    group: str, pool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composition = Composition.from_config(toys.composition(memory()))
+    if group == 'cluster':
+        composition.make_workers = partial(Workers, Resources())
+    else:
+        where = 'mmcompose.composition.composition.get_dist_info'
+        monkeypatch.setattr(where, lambda: (0, 2))
+    with pytest.raises(UserError, match=r"^composition\.store: 'memory://\w+' is in the memory"):
+        composition.labels(toys.images_in(pool))
 
 
 @pytest.mark.parametrize('moment', ['while it starts', 'at work'])
@@ -254,6 +302,60 @@ def test_two_ranks_of_torchrun_make_one_store(
                '--rdzv-backend=c10d', '--rdzv-endpoint=localhost:0', str(script)]  # fmt: skip
     subprocess.run(command, check=True, timeout=300, env=ENVIRONMENT)
     assert toys.files_below(tmp_path / 'store') == by_workers[1]
+
+
+@pytest.mark.parametrize(
+    ('launcher', 'environment'),
+    [
+        ('slurm', {'SLURM_PROCID': '{}', 'SLURM_NTASKS': '2', 'SLURM_NODELIST': 'node[3-4]'}),
+        (
+            'mpi',
+            {
+                'OMPI_COMM_WORLD_RANK': '{}',
+                'OMPI_COMM_WORLD_SIZE': '2',
+                'OMPI_COMM_WORLD_LOCAL_RANK': '{}',
+                'MASTER_ADDR': '127.0.0.1',
+            },
+        ),
+    ],
+    ids=['slurm', 'mpi'],
+)
+def test_processes_of_a_launcher_join_without_a_gpu(
+    launcher: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    # In place of slurm's own, which knows its machines.
+    scontrol = tmp_path / 'scontrol'
+    scontrol.write_text('#!/bin/sh\n[ "$3" = "node[3-4]" ] && echo 127.0.0.1 && echo node4\n')
+    scontrol.chmod(0o755)
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    join = (
+        'from mmengine.dist import barrier, get_dist_info\n'
+        'from mmcompose.commands.label import _join\n'
+        'from mmcompose.checks.check_files import check_launcher\n'
+        f'check_launcher("{launcher}")\n_join("{launcher}", {{"backend": "nccl"}})\n'
+        'barrier()\nprint(*get_dist_info())\nbarrier()\n'
+    )
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, '-c', join],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={
+                **ENVIRONMENT,
+                'PATH': f'{tmp_path}:{os.environ["PATH"]}',
+                'CUDA_VISIBLE_DEVICES': '',
+                'MASTER_PORT': str(port),
+                **{name: value.format(rank) for name, value in environment.items()},
+            },
+        )
+        for rank in range(2)
+    ]
+    assert [each.communicate(timeout=200)[0].split()[-2:] for each in ranks] == [
+        ['0', '2'],
+        ['1', '2'],
+    ]
 
 
 def test_labels_of_a_run_are_those_of_the_pool(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import torch
@@ -43,7 +44,7 @@ def _train(config: Config, mistake: str | None = None, resume: bool = False) -> 
     config.resume = resume
     config.custom_hooks = [{'type': 'MistakeHook', 'point': mistake}] if mistake else []
     # A resumed run would be a process of its own.
-    config.experiment_name = f'{Path(config.work_dir).parent.name}-{resume}'
+    config.experiment_name = uuid4().hex
     RUNNERS.build(config).train()
 
 
@@ -86,3 +87,21 @@ def test_a_run_that_made_a_step_keeps_its_log(config: Config) -> None:
     with pytest.raises(UserError, match='found late'):
         _train(config, 'after_train')
     assert any(name.endswith('.log') for name in files_below(Path(config.work_dir)))
+
+
+def test_a_run_resumes_with_other_labels_only_where_that_is_allowed(config: Config) -> None:
+    _train(config)
+    config.train_cfg.max_iters = 2
+    config.composition.label_pipeline[-1].keep = 0.9
+    told = r"^resume: the checkpoint was trained on labels \w+, but .*allow=\['resumed-labels'\]"
+    with pytest.raises(UserError, match=told):
+        _train(config, resume=True)
+    assert not Path(config.work_dir, 'iter_2.pth').exists()
+    config.allow = ['resumed-labels']
+    _train(config, resume=True)
+    assert Path(config.work_dir, 'iter_2.pth').exists()
+    # What weights are loaded from may have learned from anything.
+    config.load_from, config.work_dir = f'{config.work_dir}/iter_2.pth', f'{config.work_dir}-2'
+    config.composition.label_pipeline[-1].keep = 0.8
+    config.allow = []
+    _train(config)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mmcompose.store import LabelResult, LabelStore
+from mmcompose.store import LabelResult, LabelStore, Leases
 from mmcompose.structures import Image, encode_masks
-from mmcompose.utils import UserError
+from mmcompose.utils import UserError, fault
 from tests.store.toys import SmallStore, boxes_of, image, images, location_of
 from tests.toys import files_below
 
@@ -58,6 +60,41 @@ def test_labels_of_a_local_store_are_not_kept_twice(tmp_path: Path) -> None:
     assert result.read() is not None
     kinds = sorted(path.suffix for path in (tmp_path / result.folder).iterdir())
     assert kinds == ['.arrow', '.json', '.json']
+
+
+def _claimed_elsewhere(store: LabelStore, result: LabelResult) -> None:
+    """Leave the claim of a process of another machine, which is never renewed."""
+    _make(result)
+    lease = json.dumps({'owner': 'elsewhere:1:x', 'beat': 3}).encode()
+    store._mapped.write(lease, result.folder, 'join.lease')
+
+
+def test_labels_that_a_process_died_joining_are_joined_by_another(
+    store: LabelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('mmcompose.store.label_result.Leases', partial(Leases, seconds=0.5))
+    result = _labels(store)
+    _claimed_elsewhere(store, result)
+    tries: list[float] = []
+
+    def check() -> None:
+        tries.append(time.monotonic())
+        assert tries[-1] - tries[0] < 20
+
+    table = result.read(check)
+    assert table is not None and len(table) == len(images()) and tries
+    assert 'join.lease' not in store._mapped.names(result.folder)
+
+
+def test_a_wait_for_labels_ends_with_what_is_raised(store: LabelStore) -> None:
+    result = _labels(store)
+    _claimed_elsewhere(store, result)
+
+    def check() -> None:
+        raise UserError(fault('--launcher', 'process 1 of 2 has ended'))
+
+    with pytest.raises(UserError, match='process 1 of 2'):
+        result.read(check)
 
 
 @pytest.mark.parametrize(

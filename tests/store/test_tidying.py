@@ -12,12 +12,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mmcompose.store import ImageTable, LabelStore
+from mmcompose.store import PART_SIZE, ImageTable, LabelStore
 from mmcompose.store.contents import folders
 from mmcompose.store.leases import machine
 from mmcompose.store.location import Location
 from mmcompose.store.tidying import collect_garbage, compact
 from mmcompose.store.verifying import verify
+from mmcompose.structures import Detections
 from mmcompose.utils import UserError
 from tests.store.toys import SmallStore, boxes_of, images, make, memory, parts_of
 from tests.toys import files_below
@@ -55,6 +56,40 @@ def test_parts_grow_no_longer_than_told(store: LabelStore) -> None:
     compact(store.location, 4)
     assert all(len(part) <= 4 for part in parts_of(store.predictions('a')))
     _check(store)
+
+
+def test_parts_grow_no_larger_in_bytes_than_told(store: LabelStore) -> None:
+    made = store.predictions('a')
+    sizes = [store.location.size(made.folder, name) for name in made.parts.names()]
+    # Room for any two of six, and not for three.
+    compact(store.location, num_bytes=2 * max(sizes))
+    assert 3 <= len(made.parts.names()) < len(sizes)
+    _check(store)
+
+
+def test_pictures_that_two_runs_made_by_turns_are_read_part_by_part_once(tmp_path: Path) -> None:
+    """Parts of as many features as the default label pipeline makes, which fill 18 MB each."""
+    pool = images(2 * PART_SIZE)
+    places = np.zeros((80, 432), np.float16)
+    found = Detections(
+        np.tile(np.array([[0, 0, 8, 8]], np.float32), (80, 1)),
+        np.ones(80, np.float32),
+        np.zeros(80, np.int64),
+        features=places,
+    )
+    store = LabelStore(tmp_path)
+    store.begin()
+    for turn in range(2):
+        own = pool[turn::2]
+        store.features('toy').write(f'run-{turn}', own, [found] * len(own))
+    compact(store.location)
+    made = store.features('toy')
+    reads = []
+    load = made.parts._load
+    made.parts._load = lambda *arguments: reads.append(arguments) or load(*arguments)
+    table = made.of(ImageTable.of(pool))
+    assert all(len(table[row]) == 80 for row in range(8))
+    assert len(made.parts.names()) == len(reads) == 2
 
 
 def test_a_picture_that_two_runs_made_is_kept_once(store: LabelStore) -> None:

@@ -51,7 +51,8 @@ class PseudoLabelRefreshHook(Hook):
         UserError: At the start of training, if the training set holds no pseudo-labels.
     """
 
-    # Before LabelSummaryHook, which counts the labels of the round that a run resumes in.
+    # Before LabelSummaryHook, which counts the labels of the round that a run resumes in, and
+    # compares them with the checkpoint's.
     priority = 'HIGH'
 
     def __init__(
@@ -105,24 +106,12 @@ class PseudoLabelRefreshHook(Hook):
             )
         state = runner.message_hub.get_info(STATE)
         if state is None:
-            made = [dataset.labels_fingerprint for dataset in self._datasets]
-            state = {'round': 0, 'stopped': False, 'record': None, 'labels': made, 'rounds': []}
+            state = {'round': 0, 'stopped': False, 'record': None, 'rounds': []}
             self._keep(runner, state)
             return
-        for dataset, fingerprint in zip(self._datasets, state['labels'], strict=True):
-            if state['round']:
-                composition = self._joined(dataset, runner, state['round'], state['record'])
-                labels = composition.labels(dataset.images)
-                dataset.use_labels(labels)
-            if dataset.labels_fingerprint != fingerprint:
-                raise UserError(
-                    fault(
-                        'resume',
-                        f'the checkpoint was trained on labels {fingerprint}, but teachers, '
-                        f'pipeline and images now make {dataset.labels_fingerprint}; resume with '
-                        'the config that made them',
-                    )
-                )
+        for dataset in self._datasets if state['round'] else ():
+            composition = self._joined(dataset, runner, state['round'], state['record'])
+            dataset.use_labels(composition.labels(dataset.images))
         log(f'resumed in round {state["round"]} of pseudo-labels')
 
     def before_train_epoch(self, runner: Runner) -> None:
@@ -170,7 +159,6 @@ class PseudoLabelRefreshHook(Hook):
             'round': number,
             'stopped': change.changed < self.stop_below,
             'record': composition.teacher_records[STUDENT],
-            'labels': [dataset.labels_fingerprint for dataset in self._datasets],
             'rounds': [
                 *state['rounds'],
                 {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.registry import HOOKS
-from mmcompose.utils import log, warn
+from mmcompose.utils import allowing, doubt, fault, log, warn
 
 # Where a checkpoint's ``meta`` tells which labels its weights learned from.
 LABELS = 'pseudo_labels'
@@ -23,14 +24,29 @@ class LabelSummaryHook(Hook):
     """Log how many boxes of each class are kept and ignored; warn of classes that have none.
 
     The visualizer's backends get the numbers as well. Each checkpoint tells which labels it learned
-    from, for ``mmcompose report``.
+    from, for ``mmcompose report`` and for a run that resumes.
+
+    Raises:
+        UserError: At the start of training, if a run resumes with other labels than its checkpoint
+            learned from; it may be allowed.
     """
 
+    def __init__(self) -> None:
+        self._told: list[dict[str, str]] = []
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Remember which labels its weights learned from."""
+        self._told = checkpoint.get('meta', {}).get(LABELS, [])
+
     def before_train(self, runner: Runner) -> None:
-        """Count the training set's pseudo-labels."""
+        """Count the training set's pseudo-labels, and compare those of a run that resumes."""
+        datasets = list(pseudo_labeled(runner.train_dataloader.dataset))
+        # Weights that are loaded to begin with may have learned from anything.
+        if runner.iter and self._told and datasets:
+            _check_resumed([each['learned'] for each in self._told], datasets)
         if not is_main_process():
             return
-        for dataset in pseudo_labeled(runner.train_dataloader.dataset):
+        for dataset in datasets:
             counts = dataset.count_boxes()
             log(summary(dataset, counts))
             classes = dataset.metainfo['classes']
@@ -51,6 +67,18 @@ class LabelSummaryHook(Hook):
             for each in pseudo_labeled(runner.train_dataloader.dataset)
         ]
         checkpoint['meta'][LABELS] = found
+
+
+def _check_resumed(learned: Sequence[str], datasets: Sequence[PseudoLabeledDataset]) -> None:
+    made = [each.labels_fingerprint for each in datasets]
+    if made == learned:
+        return
+    expected = (
+        f'the checkpoint was trained on labels {", ".join(learned)}, but teachers, pipeline and '
+        f'images now make {", ".join(made)}; resume with the config that made them'
+    )
+    with allowing(datasets[0].composition.resolved['allow']):
+        doubt('resumed-labels', fault('resume', expected))
 
 
 def summary(dataset: PseudoLabeledDataset, counts: NDArray[np.int64] | None = None) -> str:
