@@ -163,7 +163,8 @@ class ClassSpaceDataset(RelabeledDataset):
             UserError: If they have none in common, or ``metainfo``, ``mapping`` or
                 ``covered_classes`` name one that is missing.
         """
-        assert self.covered_classes != ()
+        covered = self.covered_classes
+        assert covered != ()
 
     def full_init(self) -> None:
         """Load the wrapped dataset.

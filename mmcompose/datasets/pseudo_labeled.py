@@ -144,7 +144,8 @@ class PseudoLabeledDataset(RelabeledDataset):
             if self._reads_masks:
                 self._truth.check_masks()
         # Workers take it along, and build no composition.
-        assert self._complete.anywhere != ()
+        complete = self._complete.anywhere
+        assert complete != ()
         if unreadable := table.unreadable():
             rows = np.arange(len(own)) if self._rows is None else self._rows
             self._take(np.flatnonzero(~np.isin(rows, list(unreadable))))
