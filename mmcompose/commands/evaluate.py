@@ -13,7 +13,7 @@ from mmcompose.commands.config_files import read_compose_config
 from mmcompose.commands.export_student import exported_beside
 from mmcompose.commands.labeled_set import NO_BOX, has_true_boxes, labeled_set
 from mmcompose.commands.trained_model import open_trained
-from mmcompose.composition import EXPORTED, ORACLE, STUDENT
+from mmcompose.composition import EXPORTED_STUDENT, ORACLE, STUDENT
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.engine.resolve import Resolved
 from mmcompose.evaluation import CompositionTable, evaluate
@@ -70,7 +70,7 @@ def evaluate_config(
     }
     exported = None if student is None else exported_beside(student, composition.classes)
     if exported is not None:
-        models[EXPORTED] = ONNXTeacher(model=str(exported))
+        models[EXPORTED_STUDENT] = ONNXTeacher(model=str(exported))
     with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmdet'):
         learns = bool(composition.pipeline.rounds)
         pipeline = composition.fitted_pipeline() if learns else composition.pipeline

@@ -106,5 +106,5 @@ def _first_host(hosts: str) -> str:
         answer = subprocess.run(command, capture_output=True, check=True, text=True)
         return answer.stdout.split()[0]
     except (OSError, subprocess.CalledProcessError, IndexError) as error:
-        expected = f'does not tell where process 0 is; set MASTER_ADDR: {first_line(error)}'
+        expected = f'names no machine of process 0; set MASTER_ADDR: {first_line(error)}'
         raise UserError(problem('--launcher', 'slurm', expected)) from error

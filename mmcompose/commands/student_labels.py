@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmengine.config import Config
 
 from mmcompose.composition import PoolLabels
-from mmcompose.engine.hooks.label_summary import LABELS
+from mmcompose.engine.hooks.label_summary import META_KEY
 from mmcompose.registry import type_name
 from mmcompose.store import DetectionTable, LabelStore
 from mmcompose.teachers.checkpoint import read_checkpoint
@@ -29,11 +29,11 @@ def student_labels(
     Returns:
         The labels, and ''; or None, and why they are not known, or not the config's.
     """
-    told = (read_checkpoint(checkpoint, trust=None).get('meta') or {}).get(LABELS)
-    if not told:
+    learned_from = (read_checkpoint(checkpoint, trust=None).get('meta') or {}).get(META_KEY)
+    if not learned_from:
         return None, 'does not tell which pseudo-labels it learned from'
-    learned = ', '.join(dict.fromkeys(each['learned'] for each in told))
-    if any(each['made'] != made.fingerprint for each in told):
+    learned = ', '.join(dict.fromkeys(each['learned'] for each in learned_from))
+    if any(each['made'] != made.fingerprint for each in learned_from):
         return None, f'learned from labels {learned}, but this config makes {made.fingerprint}'
     if learned == made.fingerprint:
         return made.table, ''

@@ -5,18 +5,18 @@ from mmcompose.composition.pool_labels import PoolLabels
 from mmcompose.composition.process_state import preserve_process_state
 from mmcompose.composition.ray_workers import RayWorkers
 from mmcompose.composition.teacher_configs import (
-    EXPORTED,
-    LABELS,
+    EXPORTED_STUDENT,
     ORACLE,
+    PSEUDO_LABELS,
     RESERVED_NAMES,
     without_weight,
 )
 from mmcompose.labeling import STUDENT
 
 __all__ = [
-    'EXPORTED',
-    'LABELS',
+    'EXPORTED_STUDENT',
     'ORACLE',
+    'PSEUDO_LABELS',
     'RESERVED_NAMES',
     'STUDENT',
     'Composition',

@@ -12,8 +12,8 @@ from mmcompose.teachers import Teacher, teacher_identity
 from mmcompose.utils import Positive, UserError, allowing, check_types, fault, key_prefix, problem
 
 # A student of true labels, the student's ONNX file, and what the student learns from.
-ORACLE, EXPORTED, LABELS = 'oracle', 'student as ONNX', 'pseudo-labels'
-RESERVED_NAMES = (STUDENT, FUSED, ORACLE, EXPORTED, LABELS)
+ORACLE, EXPORTED_STUDENT, PSEUDO_LABELS = 'oracle', 'student as ONNX', 'pseudo-labels'
+RESERVED_NAMES = (STUDENT, FUSED, ORACLE, EXPORTED_STUDENT, PSEUDO_LABELS)
 
 
 def check_teachers(teachers: Mapping[str, Any], is_resolved: bool = False) -> None:

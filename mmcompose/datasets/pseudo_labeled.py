@@ -144,8 +144,7 @@ class PseudoLabeledDataset(RelabeledDataset):
             if self._reads_masks:
                 self._truth.check_masks()
         # Workers take it along, and build no composition.
-        complete = self._complete.anywhere
-        assert complete != ()
+        _ = self._complete.anywhere
         if unreadable := table.unreadable():
             rows = np.arange(len(own)) if self._rows is None else self._rows
             self._take(np.flatnonzero(~np.isin(rows, list(unreadable))))

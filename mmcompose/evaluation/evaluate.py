@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.dataset import BaseDataset
 
-from mmcompose.composition import LABELS, Composition, preserve_process_state
+from mmcompose.composition import PSEUDO_LABELS, Composition, preserve_process_state
 from mmcompose.datasets import images_of
 from mmcompose.evaluation.diagnosis import Diagnosis, diagnose
 from mmcompose.evaluation.scoring import Scores, score, warn_of_missing_masks
@@ -169,7 +169,7 @@ def evaluate(
             fusing += _seconds(composition.looker.predict, timed)
         rows.append(row(FUSED, fused, total_parameters(run), sum(seconds.values()) + fusing))
         labels = [pipeline.apply(by_teacher, context) for by_teacher, context in inputs]
-        diagnoses[LABELS] = diagnose(infos, labels, range(num_classes), as_many=False)
+        diagnoses[PSEUDO_LABELS] = diagnose(infos, labels, range(num_classes), as_many=False)
         for name, model in models.items():
             found = _predict(model, images, name)
             rows.append(row(name, found, model.num_parameters, _seconds(model.predict, timed)))

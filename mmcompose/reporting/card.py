@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mmcompose.composition import LABELS
+from mmcompose.composition import PSEUDO_LABELS
 from mmcompose.evaluation import KINDS, CompositionTable, table_cells
 from mmcompose.labeling import STUDENT
 from mmcompose.reporting.facts import Facts
@@ -128,7 +128,7 @@ def _errors(facts: Facts, table: CompositionTable | None) -> dict[str, Mapping[s
     if facts.student_errors is not None:
         errors['student, against the labels'] = facts.student_errors
     diagnoses, labels = ({}, {}) if table is None else (table.diagnoses, table.labels)
-    order = [LABELS, *(name for name in diagnoses if name != LABELS)]
+    order = [PSEUDO_LABELS, *(name for name in diagnoses if name != PSEUDO_LABELS)]
     shown = [name for name in order if name in diagnoses]
     against = {name: f'{labels.get(name, name)}, against the truth' for name in shown}
     return errors | {against[name]: diagnoses[name].errors for name in shown}

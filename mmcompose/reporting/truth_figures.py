@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mmcompose.composition import LABELS
+from mmcompose.composition import PSEUDO_LABELS
 from mmcompose.evaluation import KINDS, CompositionTable
 from mmcompose.reporting.figures import COLORS, lay_out, style
 
@@ -57,7 +57,7 @@ def plot_calibration(table: CompositionTable) -> Figure:
         figure = Figure(layout='constrained')
         axes = figure.add_subplot()
         axes.plot([0, 1], [0, 1], color='#8c8c96', linewidth=1, linestyle='--')
-        shown = [(name, each) for name, each in table.diagnoses.items() if name != LABELS]
+        shown = [(name, each) for name, each in table.diagnoses.items() if name != PSEUDO_LABELS]
         handles: list[Line2D] = []
         for number, (name, found) in enumerate(shown):
             handles += axes.plot(

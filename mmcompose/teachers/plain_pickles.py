@@ -1,4 +1,4 @@
-"""Pickles of plain values, arrays and tensors are read; what would run a program is refused."""
+"""Pickles of plain values and tensors are read; what would run a program is refused."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-# As `pickle` has it under "Restricting Globals": nothing but what builds data. Numpy 1 and 2, and
-# Python 2 and 3, name the same in two ways.
+# As `pickle` has it under "Restricting Globals": nothing but what builds data. Python 2 and 3 name
+# the same in two ways. No arrays of numpy, which can be made to hold any address as an object.
 _NAMES = {
     **dict.fromkeys(
         ('builtins', '__builtin__'),
@@ -17,9 +17,6 @@ _NAMES = {
     ),
     'collections': 'OrderedDict defaultdict',
     '_codecs': 'encode',
-    'numpy': 'dtype ndarray',
-    **dict.fromkeys(('numpy.core.multiarray', 'numpy._core.multiarray'), '_reconstruct scalar'),
-    **dict.fromkeys(('numpy.core.numeric', 'numpy._core.numeric'), '_frombuffer'),
     'torch': 'Size device',
     'torch._utils': '_rebuild_parameter _rebuild_tensor_v2',
 }
@@ -46,7 +43,7 @@ def _tensors(content: bytes) -> Any:
 
 
 def load_plain_pickle(file: Any) -> Any:
-    """Read a pickle of builtin containers, texts, numbers, numpy arrays and tensors.
+    """Read a pickle of builtin containers, texts, numbers and tensors.
 
     Args:
         file: Opened in binary mode.

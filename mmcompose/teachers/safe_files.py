@@ -6,7 +6,6 @@ MMEngine unpickles checkpoints and ``.pkl`` files, and builds whatever a YAML fi
 from __future__ import annotations
 
 import pickle
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from mmengine.runner import CheckpointLoader
 
 from mmcompose.teachers.checkpoint import local_checkpoint, read_checkpoint
 from mmcompose.teachers.plain_pickles import load_plain_pickle
-from mmcompose.utils import UserError, fault, problem
+from mmcompose.utils import UserError, fault, first_line, problem
 
 # Of object stores; MMEngine unpickles what is there.
 _OBJECT_STORES = (r'(\S+\:)?s3://', r'(\S+\:)?petrel://', 'pavi://')
@@ -37,16 +36,20 @@ class PlainPickleHandler(PickleHandler):  # type: ignore[misc]
         """Read a file.
 
         Raises:
-            UserError: If it holds more than plain values, arrays and tensors.
+            UserError: If it holds more than plain values and tensors, or is damaged.
         """
         del kwargs
-        # MMEngine hands over a file's bytes without its name.
-        named = getattr(file, 'name', sys._getframe(1).f_locals.get('file', 'a .pkl file'))
+        # MMEngine mostly hands over a file's bytes without its name.
+        named = getattr(file, 'name', 'a .pkl file')
         try:
             return load_plain_pickle(file)
         except pickle.UnpicklingError as error:
             expected = f'is a pickle that may run any program and was not read ({error})'
             raise UserError(fault('', f'{named}: {expected}; give it as json')) from error
+        # What pickle's documentation names beside it, of a file that is cut off or none at all.
+        except (EOFError, AttributeError, ImportError, IndexError, TypeError, ValueError) as error:
+            expected = f'is a damaged pickle ({first_line(error)})'
+            raise UserError(fault('', f'{named}: {expected}')) from error
 
 
 class _PlainLoader(getattr(yaml, 'CSafeLoader', yaml.SafeLoader)):  # type: ignore[misc]

@@ -145,6 +145,12 @@ def test_a_class_that_the_student_lacks_can_be_an_error(truth: str) -> None:
         _dataset(truth, ('red', 'green'), on_unmapped='error')
 
 
+def test_no_class_may_be_labeled_in_every_image(truth: str) -> None:
+    dataset = _dataset(truth, toys.STUDENT, covered_classes=[])
+    dataset.check_classes()
+    assert dataset.covered_classes == ()
+
+
 @pytest.mark.parametrize(
     ('arguments', 'says'),
     [

@@ -312,11 +312,27 @@ def test_weights_are_loaded_as_before(tmp_path: Path) -> None:
 def test_a_pickle_that_mmengine_would_load_is_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f'annotations.{suffix}'
     path.write_bytes(pickle.dumps(_Malicious(tmp_path / 'trace')))
-    line = rf'{path}: is a pickle that may run any program and was not read \(it needs '
-    for read in (mmengine.load, _load_opened):
-        with pytest.raises(UserError, match=line):
+    line = r': is a pickle that may run any program and was not read \(it needs '
+    for named, read in (('a .pkl file', mmengine.load), (path, _load_opened)):
+        with pytest.raises(UserError, match=f'^{named}{line}'):
             read(path)
     assert not (tmp_path / 'trace').exists()
+
+
+def test_an_array_of_a_pickle_is_refused(tmp_path: Path) -> None:
+    """It could be told to hold any address as an object."""
+    path = tmp_path / 'array.pkl'
+    path.write_bytes(pickle.dumps(np.zeros(2)))
+    with pytest.raises(UserError, match=r'was not read \(it needs numpy'):
+        mmengine.load(path)
+
+
+@pytest.mark.parametrize('content', [b'', b'\x80\x04', b'no pickle', pickle.dumps([1, 2])[:-3]])
+def test_a_damaged_pickle_is_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / 'damaged.pkl'
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=f'^{path}: is a'):
+        _load_opened(path)
 
 
 def _load_opened(path: Path) -> Any:
@@ -329,7 +345,7 @@ def test_no_program_is_run_from_a_tensor_of_a_pickle(tmp_path: Path) -> None:
     torch.save(_Malicious(tmp_path / 'trace'), inner)
     path = tmp_path / 'tensors.pkl'
     path.write_bytes(pickle.dumps(_Storage(inner.getvalue())))
-    with pytest.raises(UserError, match=rf'{path}: is a pickle that may run any program'):
+    with pytest.raises(UserError, match='is a pickle that may run any program'):
         mmengine.load(path)
     assert not (tmp_path / 'trace').exists()
 
@@ -353,8 +369,6 @@ def test_results_and_metas_that_mmdetection_pickles_are_read(tmp_path: Path, pro
             'ori_shape': (64, 96),
             'pred_instances': {'bboxes': torch.rand(3, 4), 'labels': torch.arange(3)},
             'masks': [{'size': [64, 96], 'counts': b'0'}],
-            'scale': np.array([1.5, 2]),
-            'flip': np.bool_(True),
             'sizes': {torch.Size([1]), 2},
         }
     ]

@@ -48,7 +48,10 @@ def test_a_type_may_be_the_import_path_of_what_is_registered(path: str) -> None:
     assert find(TEACHERS, f'{path}.FunctionTeacher', 'type') is TEACHERS.get('FunctionTeacher')
 
 
-@pytest.mark.parametrize('path', ['pathlib.Path', 'mmcompose.teachers.Teacher', 'no.such', 'a..b'])
+@pytest.mark.parametrize(
+    'path',
+    ['pathlib.Path', 'mmcompose.teachers.Teacher', 'no.such', 'a..b', '.FunctionTeacher', 'a.'],
+)
 def test_another_import_path_is_no_type(path: str) -> None:
     with pytest.raises(UserError, match=f"'{path}' is not a registered teacher"):
         find(TEACHERS, path, 'type')

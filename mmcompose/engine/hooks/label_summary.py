@@ -15,16 +15,16 @@ from mmcompose.datasets import PseudoLabeledDataset, pseudo_labeled
 from mmcompose.registry import HOOKS
 from mmcompose.utils import allowing, doubt, fault, log, warn
 
-# Where a checkpoint's ``meta`` tells which labels its weights learned from.
-LABELS = 'pseudo_labels'
+# Where a checkpoint's ``meta`` names the labels that its weights learned from.
+META_KEY = 'pseudo_labels'
 
 
 @HOOKS.register_module()
 class LabelSummaryHook(Hook):
     """Log how many boxes of each class are kept and ignored; warn of classes that have none.
 
-    The visualizer's backends get the numbers as well. Each checkpoint tells which labels it learned
-    from, for ``mmcompose report`` and for a run that resumes.
+    The visualizer's backends get the numbers as well. Each checkpoint names the labels that it
+    learned from, for ``mmcompose report`` and for a run that resumes.
 
     Raises:
         UserError: At the start of training, if a run resumes with other labels than its checkpoint
@@ -32,18 +32,18 @@ class LabelSummaryHook(Hook):
     """
 
     def __init__(self) -> None:
-        self._told: list[dict[str, str]] = []
+        self._learned_from: list[dict[str, str]] = []
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Remember which labels its weights learned from."""
-        self._told = checkpoint.get('meta', {}).get(LABELS, [])
+        self._learned_from = checkpoint.get('meta', {}).get(META_KEY, [])
 
     def before_train(self, runner: Runner) -> None:
         """Count the training set's pseudo-labels, and compare those of a run that resumes."""
         datasets = list(pseudo_labeled(runner.train_dataloader.dataset))
         # Weights that are loaded to begin with may have learned from anything.
-        if runner.iter and self._told and datasets:
-            _check_resumed([each['learned'] for each in self._told], datasets)
+        if runner.iter and self._learned_from and datasets:
+            _check_resumed([each['learned'] for each in self._learned_from], datasets)
         if not is_main_process():
             return
         for dataset in datasets:
@@ -66,7 +66,7 @@ class LabelSummaryHook(Hook):
             {'made': each.made_fingerprint, 'learned': each.labels_fingerprint}
             for each in pseudo_labeled(runner.train_dataloader.dataset)
         ]
-        checkpoint['meta'][LABELS] = found
+        checkpoint['meta'][META_KEY] = found
 
 
 def _check_resumed(learned: Sequence[str], datasets: Sequence[PseudoLabeledDataset]) -> None:
