@@ -44,15 +44,16 @@ _READ: Mapping[str, Any] = {
 _MULTIPLIERS = {'lr_mult': float, 'decay_mult': float}
 
 
-def optim_constructor_problems(model: Any, wrapper: Mapping[str, Any]) -> list[Problem]:
+def optim_constructor_problems(wrapper: Mapping[str, Any], model: Any = None) -> list[Problem]:
     """Return a problem if the constructor would not make an optimizer wrapper of the model.
 
     MMEngine finds it when training begins, after all labels are made.
 
     Args:
-        model: The model's config; it can be built.
-        wrapper: That of the optimizer wrapper; it can be built on this machine, with the
+        wrapper: The optimizer wrapper's config; it can be built on this machine, with the
             optimizer that it names.
+        model: The model's, resolved: it can be built. Defaults to None, which leaves it at the
+            constructor itself.
     """
     given = {'type': wrapper.get('constructor') or _DEFAULT}
     cls = class_of(given, OPTIM_WRAPPER_CONSTRUCTORS)
@@ -92,6 +93,14 @@ def _option_problems(options: Any, optimizer: Any) -> Iterator[Problem]:
         key = f'{_OPTIONS}.custom_keys.{name}'
         yield from check_keys(key, each, known)
         yield from check_types(key, each, _MULTIPLIERS)
+    decays = {name: each for name, each in options.items() if name.endswith('decay_mult')}
+    for name, each in options.get('custom_keys', {}).items():
+        decays |= {f'custom_keys.{name}.{n}': m for n, m in each.items() if n == 'decay_mult'}
+    has_none = isinstance(optimizer, Mapping) and optimizer.get('weight_decay') is None
+    for name, value in decays.items():
+        if has_none and value is not None:
+            expected = f'multiplies {_KEY}.optimizer.weight_decay, which is not set'
+            yield problem(f'{_OPTIONS}.{name}', value, expected)
 
 
 def _refusal(constructor: Mapping[str, Any], wrapper: Mapping[str, Any], model: Any) -> str | None:
@@ -115,6 +124,5 @@ def _refusal(constructor: Mapping[str, Any], wrapper: Mapping[str, Any], model: 
                 made(built)
         # One of a user's own may raise anything.
         except Exception as error:
-            told = first_line(error) or type(error).__name__
-            return told.replace('base_wd', f"{_KEY}.optimizer's weight_decay")
+            return first_line(error) or type(error).__name__
     return None

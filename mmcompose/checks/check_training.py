@@ -42,16 +42,21 @@ def training_problems(config: Config) -> list[Problem]:
     wrapper = config.get('optim_wrapper')
     if not isinstance(wrapper, Mapping):
         return problems
-    # One optimizer a part of the model: whoever makes it chooses which.
-    if wrapper.get('constructor') is not None:
-        return problems + optim_constructor_problems(config.get('model'), _buildable(wrapper))
-    if wrapper.get('optimizer') is None:
+    key = 'optim_wrapper.optimizer'
+    optimizer: Any = wrapper.get('optimizer')
+    # A constructor may take one for each part of the model, and keys of its own.
+    is_plain = wrapper.get('constructor') is None
+    if optimizer is None and is_plain:
         return problems
-    key, optimizer = 'optim_wrapper.optimizer', wrapper['optimizer']
-    wrong = value_problems(key, optimizer, OPTIMIZERS) or build_problems(key, optimizer, _optimizer)
-    wrong += _wrapper_problems(wrapper)
+    wrong = []
+    if is_plain or (isinstance(optimizer, Mapping) and 'type' in optimizer):
+        wrong += value_problems(key, optimizer, OPTIMIZERS) or build_problems(
+            key, optimizer, _optimizer
+        )
+    if is_plain:
+        wrong += _wrapper_problems(wrapper)
     if not wrong:
-        wrong += optim_constructor_problems(config.get('model'), _buildable(wrapper))
+        wrong += optim_constructor_problems(buildable(wrapper))
         for where, scheduler in schedulers(config):
             wrong += _scheduler_problems(where, scheduler)
     return problems + wrong
@@ -123,10 +128,10 @@ def _wrapper_problems(wrapper: Mapping[str, Any]) -> list[Problem]:
     if is_amp:
         plain = {name: each for name, each in own.items() if not isinstance(each, torch.dtype)}
         problems += check_types(key, plain, _AMP_TYPES)
-    return problems or build_problems(key, _buildable(own), _wrapper)
+    return problems or build_problems(key, buildable(own), _wrapper)
 
 
-def _buildable(wrapper: Mapping[str, Any]) -> dict[str, Any]:
+def buildable(wrapper: Mapping[str, Any]) -> dict[str, Any]:
     """Return a wrapper's config, or what one of mixed precision hands on where no device has it."""
     if not _is_amp(wrapper) or _has_amp_device():
         return dict(wrapper)

@@ -21,10 +21,11 @@ from mmcompose.checks.check_files import check_checkpoint, check_launcher
 from mmcompose.checks.check_hooks import check_hooks
 from mmcompose.checks.check_loaders import loader_problems
 from mmcompose.checks.check_model import model_problems
+from mmcompose.checks.check_optim_constructor import optim_constructor_problems
 from mmcompose.checks.check_runner_parts import run_problems
 from mmcompose.checks.check_schedule import schedule_warnings
 from mmcompose.checks.check_top_level import top_level_problems
-from mmcompose.checks.check_training import device_problems, training_problems
+from mmcompose.checks.check_training import buildable, device_problems, training_problems
 from mmcompose.checks.check_value_types import LOADERS, value_type_problems
 from mmcompose.utils import Mistakes, Problem, check_names, check_writable, warn, without_allowed
 
@@ -96,13 +97,17 @@ def part_problems(config: Config, is_here: bool = True) -> list[Problem]:
     return problems + mistakes.problems
 
 
-def resolved_problems(config: Config, loaders: Sequence[str], hooks: bool) -> list[Problem]:
+def resolved_problems(
+    config: Config, loaders: Sequence[str], hooks: bool, training: bool
+) -> list[Problem]:
     """Return what only a resolved config shows: ground truth in the student's classes, hooks.
 
     Args:
         config: A resolved config.
         loaders: The data loaders that will be used, and whose files are there.
         hooks: Whether to let hooks look at the config; all of them can be built.
+        training: Whether to let a constructor of the optimizer wrapper look at the model; both can
+            be built.
     """
     mistakes = Mistakes()
     for name in loaders:
@@ -111,4 +116,7 @@ def resolved_problems(config: Config, loaders: Sequence[str], hooks: bool) -> li
     if hooks:
         with mistakes:
             check_hooks(config)
+    if training and (config.get('optim_wrapper') or {}).get('constructor') is not None:
+        wrapper = buildable(config.optim_wrapper)
+        mistakes.add(*optim_constructor_problems(wrapper, config.model))
     return mistakes.problems

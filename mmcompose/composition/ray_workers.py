@@ -16,6 +16,7 @@ from mmcompose.composition.process_state import on_one_thread
 from mmcompose.composition.workers import portable
 from mmcompose.known_warnings import mute_known_warnings
 from mmcompose.registry import plugin_modules
+from mmcompose.store import this_process
 from mmcompose.utils import UserError, counted, fault, first_line, problem
 
 _POLL_SECONDS = 1.0
@@ -58,7 +59,8 @@ class RayWorkers:
                 expected = f'is no cluster: {first_line(error)}'
                 raise UserError(problem('--address', address, expected)) from error
         self._start: Callable[[], Any]
-        self._actors: list[Any] = []
+        # Each with the name of its process, to come.
+        self._actors: list[tuple[Any, Any]] = []
 
     def __enter__(self) -> RayWorkers:
         total, nodes = self._ray.cluster_resources(), self._ray.nodes()
@@ -68,8 +70,26 @@ class RayWorkers:
         options = {'num_gpus' if kind == 'GPU' else 'num_cpus': 1}
         actor = self._ray.remote(**options)(_Actor)
         self._start = partial(actor.remote, os.getcwd(), plugin_modules(), of_node)
-        self._actors = [self._start() for _ in range(count)]
+        for _ in range(count):
+            self._add()
         return self
+
+    def _add(self, place: int | None = None) -> None:
+        """Start an actor, at the end or in another's place."""
+        actor = self._start()
+        # Asked at once: one that died answers no more.
+        started = actor, actor.process.remote()
+        if place is None:
+            self._actors.append(started)
+        else:
+            self._actors[place] = started
+
+    def _process_at(self, place: int) -> str | None:
+        """Return what leases of an actor begin with, None where it died before it was known."""
+        with contextlib.suppress(self._ray.exceptions.RayError):
+            name: str = self._ray.get(self._actors[place][1], timeout=0)
+            return name
+        return None
 
     def __exit__(
         self,
@@ -77,7 +97,7 @@ class RayWorkers:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for actor in self._actors:
+        for actor, _ in self._actors:
             self._ray.kill(actor)
         self._actors = []
 
@@ -103,8 +123,10 @@ class RayWorkers:
                 show(done)
 
     def _parts_done(self, work: Work, job: Any, left: set[int]) -> Iterator[set[int]]:
-        busy = {actor.take_part.remote(job): place for place, actor in enumerate(self._actors)}
-        deaths = _Deaths(work)
+        busy = {each.take_part.remote(job): n for n, (each, _) in enumerate(self._actors)}
+        deaths, errors = _Deaths(work), self._ray.exceptions
+        # The latter two are no kinds of the first.
+        died = (errors.RayActorError, errors.NodeDiedError, errors.OutOfMemoryError)
         while left:
             self.check_others()
             finished, _ = self._ray.wait([*busy], num_returns=len(busy), timeout=_POLL_SECONDS)
@@ -112,11 +134,11 @@ class RayWorkers:
                 place = busy.pop(answer)
                 try:
                     raised = self._ray.get(answer)
-                except self._ray.exceptions.RayActorError as error:
-                    deaths.count(place, error)
+                except died as error:
+                    deaths.count(place, self._process_at(place), error)
                     # A machine that is taken away comes back, or another does.
-                    actor = self._actors[place] = self._start()
-                    busy[actor.take_part.remote(job)] = place
+                    self._add(place)
+                    busy[self._actors[place][0].take_part.remote(job)] = place
                     continue
                 if raised is not None:
                     raise raised
@@ -142,23 +164,25 @@ class _Deaths:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        # Whom a death found at work on a part.
+        # Who died at work on a part.
         self._makers: defaultdict[int, set[str]] = defaultdict(set)
         self._in_place: Counter[int] = Counter()
 
-    def count(self, place: int, reason: Exception) -> None:
+    def count(self, place: int, process: str | None, reason: Exception) -> None:
         """Count one.
 
         Args:
             place: Of which actor.
-            reason: What Ray has to tell of it.
+            process: What its leases begin with, None where that is not known.
+            reason: What Ray raised.
 
         Raises:
             UserError: If it is one too many.
         """
         self._in_place[place] += 1
         for part, maker in makers_of(self._work).items():
-            self._makers[part].add(maker)
+            if process is not None and maker.startswith(f'{process}:'):
+                self._makers[part].add(maker)
         worst = max(self._makers, key=lambda part: len(self._makers[part]), default=None)
         if worst is not None and len(self._makers[worst]) >= _MOST_DEATHS:
             count = -(-self._work.num_images // self._work.part_size)
@@ -194,12 +218,17 @@ class _Actor:
         mute_known_warnings()
         # By which readers share the cores.
         os.environ['LOCAL_WORLD_SIZE'] = str(beside)
-        for module in plugins:
-            import_module(module)
+        self._plugins = plugins
+
+    def process(self) -> str:
+        """Return what leases of this process begin with."""
+        return this_process()
 
     def take_part(self, job: Job) -> Exception | None:
         """Make parts until all are there, and return what was raised."""
         try:
+            for module in self._plugins:
+                import_module(module)
             with on_one_thread():
                 for _ in take_parts(job(), lambda images: None, wait=True):
                     pass

@@ -67,12 +67,14 @@ def _resolve_checked(
     by_loader = {name: loader_and_file_problems(config, name) for name in loaders}
     mistakes.add(*(each for problems in by_loader.values() for each in problems))
     hooks = hook_problems(config) if is_run else []
-    mistakes.add(*(part_problems(config, is_here) if is_run else ()), *hooks)
+    parts = part_problems(config, is_here) if is_run else []
+    mistakes.add(*parts, *hooks)
     with mistakes:
         resolved = resolve(config, composition)
         with mistakes:
             resolved.composition.pipeline.check_learned()
         sound = [name for name, problems in by_loader.items() if not problems]
-        mistakes.add(*resolved_problems(resolved.config, sound, hooks=is_run and not hooks))
+        looks = {'hooks': is_run and not hooks, 'training': is_run and not parts}
+        mistakes.add(*resolved_problems(resolved.config, sound, **looks))
     mistakes.raise_if_any()
     return resolved

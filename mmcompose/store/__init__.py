@@ -6,7 +6,7 @@ from mmcompose.store.image_table import ImageTable
 from mmcompose.store.label_result import LabelResult
 from mmcompose.store.label_store import LabelStore
 from mmcompose.store.learned_result import LearnedResult
-from mmcompose.store.leases import Leases
+from mmcompose.store.leases import Leases, this_process
 from mmcompose.store.parts import PART_SIZE
 from mmcompose.store.picture_results import PictureResults, PoolResults
 from mmcompose.store.pool_index import POOL_SCHEMA, UNKNOWN, DigestOf, PoolIndex, digested, sized
@@ -36,5 +36,6 @@ __all__ = [
     'digested',
     'is_storable',
     'sized',
+    'this_process',
     'to_table',
 ]

@@ -38,7 +38,7 @@ class Leases:
         self._location = location
         self._folder = folder
         self._seconds = seconds
-        self._owner = f'{machine()}:{os.getpid()}:{uuid.uuid4().hex[:8]}'
+        self._owner = f'{this_process()}:{uuid.uuid4().hex[:8]}'
         self._held: dict[str, int] = {}
         # What others' leases were when they were last seen to change.
         self._seen: dict[str, tuple[bytes, float]] = {}
@@ -175,6 +175,11 @@ def _is_dead(content: bytes) -> bool:
     """Return whether a lease is of a process of this machine that has ended, or of nobody."""
     process = _process_of(_owner_in(content) or '')
     return process is None or (process[0] == machine() and not _is_running(process[1]))
+
+
+def this_process() -> str:
+    """Return what leases of this process begin with: its machine and number."""
+    return f'{machine()}:{os.getpid()}'
 
 
 def machine() -> str:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
+from mmengine.optim import DefaultOptimWrapperConstructor
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, DefaultScope
 
 from mmcompose.checks import check_training, preflight
 from mmcompose.checks.check_training import training_problems
 from mmcompose.commands.plan import plan
 from mmcompose.engine.checked import resolve_checked
 from mmcompose.utils import UserError
+from tests import toys
 from tests.engine.toys import student_config
 
 AMP = {'type': 'AmpOptimWrapper', 'optimizer': {'type': 'SGD', 'lr': 0.1}}
@@ -96,3 +98,24 @@ def test_a_run_without_the_device_is_refused_and_a_plan_warns(
     assert warned == []
     assert plan(config).mistakes == []
     assert warned == [line]
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class CountingConstructor(DefaultOptimWrapperConstructor):  # type: ignore[misc]
+    """One of a user's own that looks at the model."""
+
+    seen: ClassVar[list[int]] = []
+
+    def __call__(self, model: Any) -> Any:
+        self.seen.append(model.bbox_head.num_classes)
+        return super().__call__(model)
+
+
+def test_a_constructor_of_ones_own_sees_the_model_with_its_classes(
+    pool: Path, truth: str, tmp_path: Path
+) -> None:
+    config = student_config(pool, truth, tmp_path)
+    config.model.bbox_head.pop('num_classes', None)
+    config.optim_wrapper.constructor = 'CountingConstructor'
+    resolve_checked(config)
+    assert CountingConstructor.seen == [len(toys.STUDENT)]

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import gettempdir
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -14,13 +15,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mmcompose.composition import Composition, RayWorkers
+from mmcompose.composition import Composition, RayWorkers, ray_workers
 from mmcompose.store import LabelStore
 from mmcompose.utils import UserError
 from tests import toys
 
 ray = pytest.importorskip('ray')
 PART_SIZE = 4
+KILLED = ray.exceptions.OutOfMemoryError('memory was short')
 
 
 def dies_once(pixels: NDArray[np.uint8], lives: str) -> Any:
@@ -112,3 +114,41 @@ def test_a_picture_that_kills_each_process_ends_the_run(
     with pytest.raises(UserError, match='3 processes died making part 0 ') as raised:
         made.labels(toys.images_in(tmp_path / 'pool'))
     assert '\n' not in str(raised.value)
+
+
+def test_only_who_died_counts_against_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    work: Any = SimpleNamespace(num_images=12, part_size=4)
+    makers = {0: 'here:1:aa', 2: 'here:2:bb'}
+    monkeypatch.setattr(ray_workers, 'makers_of', lambda _: makers)
+    deaths = ray_workers._Deaths(work)
+    for place, process in enumerate(['here:1', 'here:3', 'here:4', None]):
+        makers[0] = f'{process}:aa'
+        deaths.count(place, process if place else 'here:9', KILLED)
+    # Three died at work on part 0, of which one is not known; who makes part 2 lives.
+    makers[0] = 'here:5:aa'
+    with pytest.raises(UserError, match='3 processes died making part 0 '):
+        deaths.count(4, 'here:5', KILLED)
+
+
+def test_want_of_memory_is_a_death(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toys.draw(tmp_path / 'pool', 2)
+    made = _composition(tmp_path / 'store', 'refuses')
+    made.make_workers = RayWorkers
+    monkeypatch.setattr(ray_workers._Actor, 'take_part', _is_short_of_memory)
+    with pytest.raises(UserError, match='3 processes died before a part was done'):
+        made.labels(toys.images_in(tmp_path / 'pool'))
+
+
+def _is_short_of_memory(self: Any, job: Any) -> None:
+    raise KILLED
+
+
+def test_a_plugin_that_is_missing_on_the_cluster_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_workers, 'plugin_modules', lambda: ['no_such_plugin'])
+    toys.draw(tmp_path / 'pool', 2)
+    made = _composition(tmp_path / 'store', 'refuses')
+    made.make_workers = RayWorkers
+    with pytest.raises(Exception, match="No module named 'no_such_plugin'"):
+        made.labels(toys.images_in(tmp_path / 'pool'))
