@@ -111,7 +111,9 @@ def test_a_picture_that_kills_each_process_ends_the_run(
     toys.draw(tmp_path / 'pool', 2)
     made = _composition(tmp_path / 'store', 'always_dies')
     made.make_workers = RayWorkers
-    with pytest.raises(UserError, match='3 processes died making part 0 ') as raised:
+    # Whose claim another process took over before it was looked at died at a part unknown.
+    ends = '3 processes died (making part 0 |before a part was done)'
+    with pytest.raises(UserError, match=ends) as raised:
         made.labels(toys.images_in(tmp_path / 'pool'))
     assert '\n' not in str(raised.value)
 
