@@ -192,7 +192,8 @@ def _registered(registry: Registry, name: object) -> Any:
     registry.import_from_location()
     # Not registry.get: it makes a logger, which imports torch.
     found = registry.module_dict.get(str(name).removeprefix(f'{SCOPE}.'))
-    if found is None and all(part.isidentifier() for part in str(name).split('.')):
+    parts = str(name).split('.')
+    if found is None and len(parts) > 1 and all(map(str.isidentifier, parts)):
         # As MMEngine writes a class of a config that imports it, by `with read_base()`.
         named = get_object_from_string(str(name))
         found = named if named in registry.module_dict.values() else None

@@ -37,7 +37,7 @@ def report(
     Labels that the store does not hold yet are made. Where the config has a validation set, or
     ``ann_file`` names another, teachers, labels and student are held against it. The labels are
     those that the student learned from: of a round of ``PseudoLabelRefreshHook``, too. Where its
-    checkpoint tells of others, or of none, a warning says so, the card does not list how the
+    checkpoint names others, or none, a warning says so, the card does not list how the
     student was made, and no card beside the student is replaced.
 
     Args:

@@ -1,4 +1,4 @@
-"""The labels that a student learned from, as its checkpoint tells."""
+"""The labels that a student learned from, as its checkpoint names them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def student_labels(
     """
     learned_from = (read_checkpoint(checkpoint, trust=None).get('meta') or {}).get(META_KEY)
     if not learned_from:
-        return None, 'does not tell which pseudo-labels it learned from'
+        return None, 'names no pseudo-labels that it learned from'
     learned = ', '.join(dict.fromkeys(each['learned'] for each in learned_from))
     if any(each['made'] != made.fingerprint for each in learned_from):
         return None, f'learned from labels {learned}, but this config makes {made.fingerprint}'

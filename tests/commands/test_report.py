@@ -216,4 +216,4 @@ def test_a_student_of_other_labels_is_told_and_keeps_its_card(
     del content['meta']['pseudo_labels']
     torch.save(content, tmp_path / 'bare.pth')
     report(config, student=str(tmp_path / 'bare.pth'))
-    assert 'does not tell which pseudo-labels' in told.pop()
+    assert 'names no pseudo-labels that it' in told.pop()

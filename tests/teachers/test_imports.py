@@ -57,6 +57,12 @@ def test_another_import_path_is_no_type(path: str) -> None:
         find(TEACHERS, path, 'type')
 
 
+def test_a_name_without_a_package_is_not_imported() -> None:
+    with pytest.raises(UserError, match="'this' is not a registered teacher"):
+        find(TEACHERS, 'this', 'type')
+    assert 'this' not in sys.modules
+
+
 @pytest.mark.parametrize(
     ('package', 'extra', 'config'),
     [
